@@ -1,0 +1,31 @@
+/** Branded primitives: the compiler keeps apart what looks alike. Cast with `as` only in parsers and at the broker's border. */
+
+declare const brand: unique symbol
+type Brand<T, B> = T & { readonly [brand]: B }
+
+export type TopicName = Brand<string, 'TopicName'>
+export type GroupId = Brand<string, 'GroupId'>
+export type ClusterId = Brand<string, 'ClusterId'>
+/** Position in a source log. Never compare it with a TargetOffset: that is the mistake this tool exists to prevent. */
+export type SourceOffset = Brand<bigint, 'SourceOffset'>
+/** Position in a target log. */
+export type TargetOffset = Brand<bigint, 'TargetOffset'>
+/** How many records of a partition were mirrored before this one; also its producer sequence (mod 2^31). */
+export type Rank = Brand<bigint, 'Rank'>
+
+/** Topic and partition as one string key, `topic:partition`. A topic name cannot contain a colon, so it is unambiguous. */
+export type PartitionKey = Brand<string, 'PartitionKey'>
+
+export interface TopicPartition {
+  readonly topic: TopicName
+  readonly partition: number
+}
+
+export const partitionKey = (topic: TopicName, partition: number): PartitionKey =>
+  `${topic}:${partition}` as PartitionKey
+
+/** The inverse of {@link partitionKey}. */
+export const parsePartitionKey = (key: PartitionKey): TopicPartition => {
+  const colon = key.lastIndexOf(':')
+  return { topic: key.slice(0, colon) as TopicName, partition: Number(key.slice(colon + 1)) }
+}

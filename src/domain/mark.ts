@@ -1,0 +1,34 @@
+import type { ClusterId, SourceOffset, TargetOffset, TopicName } from './ids.ts'
+
+/**
+ * Where mirroring of one partition began. Written once, before the first record is copied; never changed, only superseded by a resync.
+ * For `identical`, `targetStart` equals `sourceStart`: the partition was primed up to it.
+ */
+export interface Mark {
+  readonly topic: TopicName
+  readonly partition: number
+  readonly sourceCluster: ClusterId
+  readonly targetCluster: ClusterId
+  /** Brokers before 2.8 have no topic ids. */
+  readonly sourceTopicId?: string
+  readonly targetTopicId?: string
+  readonly sourceStart: SourceOffset
+  readonly targetStart: TargetOffset
+  readonly mode: 'identical' | 'dense'
+  /** The idempotent producer of every mirrored batch. One per mark: a resync takes a new one. Shared by the partitions of a topic: sequences are per partition. */
+  readonly producerId: bigint
+  readonly producerEpoch: number
+  /** The producer of filler (prime); tells filler from records by batch headers alone. */
+  readonly fillerProducerId: bigint
+  /** ISO 8601 with zone. */
+  readonly at: string
+}
+
+/** The end of mirroring a partition: every source record below `sourceEnd` is on the target, below `targetEnd`. */
+export interface Seal {
+  readonly topic: TopicName
+  readonly partition: number
+  readonly sourceEnd: SourceOffset
+  readonly targetEnd: TargetOffset
+  readonly at: string
+}

@@ -1,0 +1,123 @@
+import type { AclBinding } from './access.ts'
+import type { ClusterId, GroupId, TopicName } from './ids.ts'
+import type { Secret } from './secret.ts'
+import type { Order, Stage } from './stage.ts'
+import type { Place } from './diagnostic.ts'
+
+/** What users wrote, after every check that needs no broker. Only the parsers in `src/config/` make these. */
+
+export interface Project {
+  readonly name: string
+  /** Absolute path of ferry.yaml; relative paths in it are relative to its folder. */
+  readonly file: string
+  readonly state:
+    | { readonly store: 'file'; readonly directory: string }
+    | { readonly store: 'kafka'; readonly cluster: string; readonly topic: string }
+  readonly policy: { readonly maxDestroy: number; readonly allowedHosts: readonly string[] | undefined }
+  readonly clusters: ReadonlyMap<string, ClusterSpec>
+  readonly migrations: ReadonlyMap<string, Migration>
+}
+
+export const SASL_MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const
+export type SaslMechanism = (typeof SASL_MECHANISMS)[number]
+
+export interface ClusterSpec {
+  readonly name: string
+  readonly file: string
+  /** Pinned; compared at every connect. */
+  readonly clusterId: ClusterId
+  readonly clusterIdAt: Place
+  /** `host:port` */
+  readonly bootstrapServers: readonly string[]
+  readonly bootstrapAt: Place
+  readonly tls: { readonly ca?: string; readonly cert?: string; readonly key?: Secret; readonly serverName?: string } | undefined
+  readonly sasl: { readonly mechanism: SaslMechanism; readonly username: string; readonly password: Secret } | undefined
+}
+
+export const OFFSET_MODES = ['auto', 'identical', 'dense'] as const
+export type OffsetMode = (typeof OFFSET_MODES)[number]
+
+export interface TopicSpec {
+  readonly name: TopicName
+  readonly at: Place
+  /** Absent: like the source. Given: must equal the source's. */
+  readonly partitions: number | undefined
+  /** Absent: the target's default. */
+  readonly replicationFactor: number | undefined
+  /** Absent: the source's overrides. Given: these are the final values, on top of the source's overrides. Normalised to what a broker stores (`7d` is `604800000`). */
+  readonly configs: ReadonlyMap<string, string> | undefined
+  readonly offsets: OffsetMode
+}
+
+export interface GroupSpec {
+  readonly id: GroupId
+  readonly at: Place
+  /** What becomes of partitions without a commit. */
+  readonly uncommitted: 'absent' | 'start' | 'end'
+}
+
+export const SCRAM_MECHANISMS = ['scram-sha-256', 'scram-sha-512'] as const
+export type ScramMechanism = (typeof SCRAM_MECHANISMS)[number]
+
+export interface UserSpec {
+  readonly name: string
+  readonly at: Place
+  readonly mechanism: ScramMechanism
+  readonly password: Secret
+  /** Raise it to set the password again; a stored password cannot be read back. */
+  readonly passwordVersion: number
+}
+
+/** One `access` entry, expanded to the ACLs it stands for, apart by when they may be granted (design section 4). */
+export interface AccessSpec {
+  readonly principal: string
+  readonly at: Place
+  /** In stage prepared. */
+  readonly atOnce: readonly AclBinding[]
+  /** READ on groups: only after the groups were synced. */
+  readonly afterSync: readonly AclBinding[]
+  /** WRITE on topics: only after the topics were sealed. */
+  readonly afterSeal: readonly AclBinding[]
+  /** For the plan's line: `consume orders.events as orders-api`. */
+  readonly says: string
+}
+
+export interface QuotaSpec {
+  readonly user: string
+  readonly at: Place
+  /** Bytes per second. */
+  readonly producerByteRate: number | undefined
+  readonly consumerByteRate: number | undefined
+}
+
+export interface Migration {
+  readonly name: string
+  readonly owner: string | undefined
+  readonly file: string
+  /** SHA-256 of the file's bytes, hex. */
+  readonly digest: string
+  readonly from: string
+  readonly to: string
+  readonly stage: Stage
+  readonly stageAt: Place
+  readonly order: Order
+  readonly topics: readonly TopicSpec[]
+  /** Absent key = unmanaged; empty list = nothing of this kind is managed. Both give no steps, so one empty list stands for both. */
+  readonly groups: readonly GroupSpec[]
+  readonly users: readonly UserSpec[]
+  readonly access: readonly AccessSpec[]
+  readonly quotas: readonly QuotaSpec[]
+  readonly mirror: {
+    /** Bytes per second over all partitions; absent: as fast as the brokers go. */
+    readonly throttle: number | undefined
+    readonly startFrom: 'earliest' | 'committed' | 'latest' | Date
+  }
+  readonly gates: {
+    /** Records. */
+    readonly mirrorLag: number
+    readonly sourceQuietMs: number
+    readonly timeoutMs: number
+  }
+  /** Parts of the file that are valid but that this version cannot carry out; the planner blocks on them, each with its place. */
+  readonly unsupported: readonly { readonly what: string; readonly at: Place }[]
+}

@@ -1,0 +1,42 @@
+import type { Diagnostic } from './diagnostic.ts'
+import type { ReachedStage, Stage } from './stage.ts'
+import type { Step } from './step.ts'
+
+export const PLAN_FORMAT_VERSION = '1.0'
+
+/**
+ * What apply will do, as it was shown. Canonical JSON in a file (keys sorted, no secrets, mode 0600); the digest of its text names it.
+ * A plan with an error among its problems may be shown but never applied.
+ */
+export interface Plan {
+  readonly formatVersion: typeof PLAN_FORMAT_VERSION
+  readonly toolVersion: string
+  readonly migration: string
+  readonly from: ReachedStage
+  readonly to: Stage
+  readonly clusters: {
+    readonly source: { readonly name: string; readonly id: string }
+    readonly target: { readonly name: string; readonly id: string }
+  }
+  readonly createdAt: string
+  /** SHA-256 of the files that the plan was made from, by path relative to the project. */
+  readonly inputs: Readonly<Record<string, string>>
+  readonly steps: readonly Step[]
+  /** Hard: must be the same when the plan is applied. Named parts, so that a refusal can say which changed. */
+  readonly fingerprint: Readonly<Record<string, string>>
+  /** Soft: must still hold when the plan is applied. */
+  readonly invariants: readonly Invariant[]
+  readonly deadlines: readonly Deadline[]
+  readonly problems: readonly Diagnostic[]
+}
+
+export interface Invariant {
+  readonly says: string
+  /** `log-start-below orders.events:3 1200`: the source log start must not have passed the offset that the plan counts on. */
+  readonly check: { readonly kind: 'source-holds'; readonly partition: string; readonly offset: string }
+}
+
+export interface Deadline {
+  readonly at: string
+  readonly says: string
+}

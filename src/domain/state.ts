@@ -1,0 +1,103 @@
+import type { AclBinding } from './access.ts'
+import type { Diagnostic } from './diagnostic.ts'
+import type { ClusterId, GroupId, PartitionKey, SourceOffset, TargetOffset, TopicName } from './ids.ts'
+import type { Mark, Seal } from './mark.ts'
+import type { Gap } from './offset-index.ts'
+import type { ScramMechanism } from './migration.ts'
+import type { ReachedStage } from './stage.ts'
+import type { SyncedPosition } from './step.ts'
+
+export const STATE_FORMAT_VERSION = 1
+
+/**
+ * The decisions of one migration: what cannot be read back from the clusters. Its serial grows with every change and is part of a
+ * plan's fingerprint. Offsets are bigint in memory and decimal strings in the store.
+ */
+export interface MigrationState {
+  readonly formatVersion: typeof STATE_FORMAT_VERSION
+  readonly migration: string
+  /** Random, made at the first write: tells two states of the same name apart. */
+  readonly lineage: string
+  readonly serial: number
+  readonly stage: ReachedStage
+  readonly clusters: { readonly source: ClusterId; readonly target: ClusterId } | null
+  /** The last plan that ran: `open` until all its steps are done. */
+  readonly plan: { readonly digest: string; readonly status: 'open' | 'done' } | null
+  /** Topics that Ferry created. */
+  readonly createdTopics: readonly TopicName[]
+  /** Producer ids taken for a topic before its mark was made, so that a crash during prime can tell its own filler. */
+  readonly markIntents: readonly MarkIntent[]
+  readonly marks: readonly Mark[]
+  readonly seals: readonly Seal[]
+  readonly syncs: readonly GroupSync[]
+  /** ACLs that Ferry created: the only ones that a rollback may remove. */
+  readonly grants: readonly AclBinding[]
+  readonly users: readonly { readonly name: string; readonly mechanism: ScramMechanism; readonly passwordVersion: number }[]
+}
+
+export interface MarkIntent {
+  readonly topic: TopicName
+  readonly mode: 'identical' | 'dense'
+  readonly producerId: bigint
+  readonly producerEpoch: number
+  readonly fillerProducerId: bigint
+  readonly fillerProducerEpoch: number
+}
+
+/** `pending` is written before the commit (with what was there before), `done` after the proof. */
+export interface GroupSync {
+  readonly group: GroupId
+  readonly status: 'pending' | 'done'
+  readonly at: string
+  readonly positions: ReadonlyMap<PartitionKey, SyncedPosition>
+}
+
+/** What the mirror knows of one partition. Written by whoever holds the partition; lost progress costs a longer check, never exactness. */
+export interface PartitionProgress {
+  readonly formatVersion: typeof STATE_FORMAT_VERSION
+  readonly topic: TopicName
+  readonly partition: number
+  /** Of the mark: progress of an older mark is void. */
+  readonly producerId: bigint
+  /** Every batch of the target below this was checked to be ours. */
+  readonly checkedTo: TargetOffset
+  /** Everything below was mirrored or is a gap, as of `checkedTo`. */
+  readonly mirroredTo: SourceOffset
+  readonly gaps: readonly Gap[]
+  /** Set while the partition is stopped; the mirror does not go on by itself. */
+  readonly problem: Diagnostic | null
+  /** Who wrote this, and when. */
+  readonly holder: { readonly host: string; readonly pid: number; readonly generation: number }
+  readonly at: string
+}
+
+/** One line of the journal. Each carries the hash of the one before: a line that was changed or lost is found. */
+export interface JournalEntry {
+  readonly seq: number
+  readonly at: string
+  readonly plan: string
+  readonly what:
+    | { readonly kind: 'plan-started' | 'plan-finished' }
+    | { readonly kind: 'intent'; readonly step: string }
+    | { readonly kind: 'result'; readonly step: string; readonly outcome: 'done' | 'failed' | 'waiting'; readonly facts: Readonly<Record<string, unknown>> }
+  readonly previous: string
+  /** SHA-256 of the canonical JSON of everything above. */
+  readonly hash: string
+}
+
+export const emptyState = (migration: string, lineage: string): MigrationState => ({
+  formatVersion: STATE_FORMAT_VERSION,
+  migration,
+  lineage,
+  serial: 0,
+  stage: 'nothing',
+  clusters: null,
+  plan: null,
+  createdTopics: [],
+  markIntents: [],
+  marks: [],
+  seals: [],
+  syncs: [],
+  grants: [],
+  users: [],
+})

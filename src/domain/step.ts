@@ -1,0 +1,119 @@
+import type { AclBinding } from './access.ts'
+import type { GroupId, SourceOffset, TopicName } from './ids.ts'
+import type { ScramMechanism } from './migration.ts'
+import type { Stage } from './stage.ts'
+
+/** What undoing a step costs. Shown in the plan; the line of no return is drawn above the first `impossible`. */
+export interface Undo {
+  readonly cost: 'free' | 'restores' | 'copies-back' | 'impossible'
+  readonly says: string
+}
+
+/** One change that apply makes. Plain JSON data: it is written to the plan file, hashed, shown, and compared with what ran. */
+interface StepBase<K extends string> {
+  readonly kind: K
+  /** Stable within a plan and readable: `create-topic/orders.events`. */
+  readonly id: string
+  /** The stage that this step leads to. */
+  readonly stage: Stage
+  /** A sentence: why this step is in the plan. */
+  readonly reason: string
+  readonly undo: Undo
+}
+
+export interface CreateTopic extends StepBase<'create-topic'> {
+  readonly topic: TopicName
+  readonly partitions: number
+  /** -1: the target's default. */
+  readonly replicationFactor: number
+  /** Protective configs, valid until the seal. */
+  readonly configs: Readonly<Record<string, string>>
+  /** What differs from the source, for people: `retention 7d (source: 3d)`. */
+  readonly notes: readonly string[]
+}
+export interface ConfigureTopic extends StepBase<'configure-topic'> {
+  readonly topic: TopicName
+  /** Protective until the seal, final after it. */
+  readonly phase: 'protective' | 'final'
+  /** Null removes the override. */
+  readonly set: Readonly<Record<string, string | null>>
+  /** What is there now, for undo; null: no override. */
+  readonly was: Readonly<Record<string, string | null>>
+}
+export interface SetUser extends StepBase<'set-user'> {
+  readonly user: string
+  readonly mechanism: ScramMechanism
+  readonly passwordVersion: number
+}
+export interface SetQuota extends StepBase<'set-quota'> {
+  readonly user: string
+  readonly producerByteRate: number | null
+  readonly consumerByteRate: number | null
+}
+export interface GrantAccess extends StepBase<'grant-access'> {
+  readonly principal: string
+  readonly when: 'at-once' | 'after-sync' | 'after-seal'
+  /** Only those that are missing now. */
+  readonly acls: readonly AclBinding[]
+  readonly says: string
+}
+export interface MarkTopic extends StepBase<'mark-topic'> {
+  readonly topic: TopicName
+  readonly partitions: number
+  readonly mode: 'identical' | 'dense'
+  /** Why this mode. */
+  readonly because: string
+  /** Offsets to prime over all partitions, as a decimal string: it may pass 2^53. 0 for dense. */
+  readonly prime: string
+}
+export interface MirrorTopic extends StepBase<'mirror-topic'> {
+  readonly topic: TopicName
+  readonly partitions: number
+  /** What is left to copy now, as decimal strings. */
+  readonly records: string
+  readonly lagAllowed: number
+}
+export interface VerifyTopic extends StepBase<'verify-topic'> {
+  readonly topic: TopicName
+  /** Records compared per partition; counts are compared always. */
+  readonly sample: number
+}
+export interface SyncGroup extends StepBase<'sync-group'> {
+  readonly group: GroupId
+  readonly topics: readonly TopicName[]
+  /** Partitions of these topics without a commit, and what becomes of them. */
+  readonly uncommitted: 'absent' | 'start' | 'end'
+}
+export interface SealTopic extends StepBase<'seal-topic'> {
+  readonly topic: TopicName
+  readonly partitions: number
+  readonly quietMs: number
+}
+export interface Retire extends StepBase<'retire'> {
+  readonly topics: readonly TopicName[]
+  readonly groups: readonly GroupId[]
+}
+
+export type Step =
+  | CreateTopic
+  | ConfigureTopic
+  | SetUser
+  | SetQuota
+  | GrantAccess
+  | MarkTopic
+  | MirrorTopic
+  | VerifyTopic
+  | SyncGroup
+  | SealTopic
+  | Retire
+export type StepKindName = Step['kind']
+
+/** How one group position came to be, for the state, verify and the receipt. */
+export interface SyncedPosition {
+  readonly source: SourceOffset
+  readonly target: bigint
+  /** What the group had committed on the target before; null: nothing. */
+  readonly previous: { readonly offset: bigint; readonly metadata: string } | null
+  readonly metadata: string
+  readonly proof: 'record' | 'boundary' | 'count' | 'empty'
+}

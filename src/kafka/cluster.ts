@@ -1,0 +1,270 @@
+/**
+ * What Ferry asks of a cluster, in Kafka's own words. This is the only border to a Kafka client: `src/kafka/` implements it on kafkajs
+ * connections, planner tests in memory. Plural on purpose: requests grow with brokers, not with topics or partitions.
+ *
+ * Two ports: {@link Cluster} for what is asked now and then (all answers are complete or say what is missing) and {@link BrokerLink}
+ * for the mirror's hot path (raw bytes, error codes as numbers, nothing wrapped per partition but what the broker sent).
+ */
+import type { AclBinding } from '../domain/access.ts'
+import type { Answers } from '../domain/answers.ts'
+import type { ClusterId, GroupId, PartitionKey, TopicName, TopicPartition } from '../domain/ids.ts'
+import type { QuotaSpec, ScramMechanism } from '../domain/migration.ts'
+import type { Secret } from '../domain/secret.ts'
+
+export interface BrokerAddress {
+  readonly nodeId: number
+  readonly host: string
+  readonly port: number
+  readonly rack?: string
+}
+
+/** Rights of the connected user. Absent where the broker cannot tell (before 2.3): nothing may be concluded then. */
+export type AuthorizedOperations = ReadonlySet<AclBinding['operation']>
+
+export interface ClusterDescription {
+  readonly id: ClusterId
+  readonly brokers: readonly BrokerAddress[]
+  readonly controllerId: number
+  /** On the cluster resource. */
+  readonly authorized?: AuthorizedOperations
+}
+
+export interface PartitionDescription {
+  readonly partition: number
+  /** -1: no leader now. */
+  readonly leader: number
+  readonly leaderEpoch: number
+  readonly replicas: readonly number[]
+  readonly isr: readonly number[]
+}
+
+export interface TopicDescription {
+  readonly name: TopicName
+  /** Brokers before 2.8 have none. */
+  readonly topicId?: string
+  readonly isInternal: boolean
+  /** Sorted by partition number, complete from 0. */
+  readonly partitions: readonly PartitionDescription[]
+  readonly authorized?: AuthorizedOperations
+}
+
+export interface ConfigEntry {
+  /** Null where the broker hides it (sensitive). */
+  readonly value: string | null
+  /** True if set on the topic itself; false if it is the broker's value or default. */
+  readonly isOverride: boolean
+}
+
+export interface GroupMember {
+  readonly memberId: string
+  readonly instanceId?: string
+  readonly clientId: string
+  readonly host: string
+}
+
+export interface GroupDescription {
+  readonly id: GroupId
+  /** `absent`: the cluster knows no such group (old brokers say Dead). Others as Kafka names them, lower case. */
+  readonly state:
+    | 'absent'
+    | 'empty'
+    | 'stable'
+    | 'preparing-rebalance'
+    | 'completing-rebalance'
+    | 'assigning'
+    | 'reconciling'
+    | 'dead'
+    | 'unknown'
+  /** `consumer` is the KIP-848 protocol. */
+  readonly type: 'classic' | 'consumer' | 'share' | 'streams' | 'unknown'
+  /** Of classic groups: `consumer`, `connect`, `ferry` ...; empty for a simple group (commits only). */
+  readonly protocolType: string
+  readonly members: readonly GroupMember[]
+}
+
+export interface CommittedOffset {
+  readonly offset: bigint
+  readonly metadata: string
+  /** -1 where there is none. */
+  readonly leaderEpoch: number
+}
+
+export interface TopicCreation {
+  readonly name: TopicName
+  readonly partitions: number
+  /** -1: the broker's default. */
+  readonly replicationFactor: number
+  readonly configs: ReadonlyMap<string, string>
+}
+
+/** `earliest` is the log start, `latest` the high watermark, `stable` the last stable offset. */
+export type OffsetAt = 'earliest' | 'latest' | 'stable'
+
+export interface ProducerIdentity {
+  readonly producerId: bigint
+  readonly epoch: number
+}
+
+export interface Cluster {
+  /** As in the user's files. */
+  readonly name: string
+  /** As answered by the cluster, compared with the pinned one at every connect. */
+  readonly id: ClusterId
+
+  describeCluster(): Promise<ClusterDescription>
+  /** The highest version of an API that every broker and this client speak; undefined if one lacks it. */
+  supports(api: ApiName): number | undefined
+
+  describeTopics(names: readonly TopicName[]): Promise<Answers<TopicName, TopicDescription | 'absent'>>
+  /** All topics, internal ones too. */
+  listTopics(): Promise<readonly TopicName[]>
+  /** Effective configs, broker defaults included. */
+  describeTopicConfigs(names: readonly TopicName[]): Promise<Answers<TopicName, ReadonlyMap<string, ConfigEntry>>>
+  /** Of one broker: offsets.retention.minutes, transaction.max.timeout.ms, default.replication.factor ... */
+  describeBrokerConfigs(nodeId: number): Promise<ReadonlyMap<string, ConfigEntry>>
+  listOffsets(partitions: readonly TopicPartition[], at: OffsetAt): Promise<Answers<PartitionKey, bigint>>
+
+  createTopics(topics: readonly TopicCreation[], options?: { readonly validateOnly?: boolean }): Promise<Answers<TopicName, void>>
+  deleteTopics(names: readonly TopicName[]): Promise<Answers<TopicName, void>>
+  /** IncrementalAlterConfigs: only the named keys; null removes the override. */
+  alterTopicConfigs(changes: ReadonlyMap<TopicName, ReadonlyMap<string, string | null>>): Promise<Answers<TopicName, void>>
+  /** Moves the log start up to the given offsets; answers the new log starts. */
+  deleteRecords(before: ReadonlyMap<PartitionKey, bigint>): Promise<Answers<PartitionKey, bigint>>
+
+  listGroups(): Promise<readonly { readonly id: GroupId; readonly protocolType: string }[]>
+  /** Classic and KIP-848 groups; a group that the cluster does not know is `absent`, which is an answer. */
+  describeGroups(ids: readonly GroupId[]): Promise<Answers<GroupId, GroupDescription>>
+  /** Every commit of a group, also on topics outside the migration. RequireStable where the broker has it (2.5). */
+  fetchCommits(ids: readonly GroupId[]): Promise<Answers<GroupId, ReadonlyMap<PartitionKey, CommittedOffset>>>
+  /** One request, generation -1: accepted only while the group has no members. Leader epoch -1, always. */
+  commitOffsets(id: GroupId, offsets: ReadonlyMap<PartitionKey, { readonly offset: bigint; readonly metadata: string }>): Promise<Answers<PartitionKey, void>>
+
+  /** `no-authorizer`: the cluster has none (SECURITY_DISABLED), or is too old for the API. */
+  describeAcls(): Promise<readonly AclBinding[] | 'no-authorizer'>
+  /** Answers by aclKey. */
+  createAcls(acls: readonly AclBinding[]): Promise<Answers<string, void>>
+  deleteAcls(acls: readonly AclBinding[]): Promise<Answers<string, void>>
+  /** The mechanisms each user has credentials for; empty if it has none. */
+  describeUsers(names: readonly string[]): Promise<Answers<string, ReadonlySet<ScramMechanism>>>
+  setUser(user: { readonly name: string; readonly mechanism: ScramMechanism; readonly password: Secret }): Promise<void>
+  deleteUser(name: string, mechanism: ScramMechanism): Promise<void>
+  describeQuotas(users: readonly string[]): Promise<ReadonlyMap<string, Pick<QuotaSpec, 'producerByteRate' | 'consumerByteRate'>>>
+  /** Null removes. */
+  setQuota(user: string, quota: { readonly producerByteRate?: number | null; readonly consumerByteRate?: number | null }): Promise<void>
+
+  /** A new idempotent producer id (no transactional id). */
+  initProducerId(): Promise<ProducerIdentity>
+
+  /** Partition -> leader node, from metadata no older than `maxAgeMs` (0: asks now). */
+  leaders(topics: readonly TopicName[], maxAgeMs: number): Promise<ReadonlyMap<PartitionKey, { readonly leader: number; readonly leaderEpoch: number }>>
+  /** A connection of its own to one broker: requests on it are answered in order. The caller closes it. */
+  connectBroker(nodeId: number): Promise<BrokerLink>
+  /** A member of a group of our own protocol type, on a connection of its own. */
+  openGroupMember(options: GroupMemberOptions): Promise<GroupMemberPort>
+
+  close(): Promise<void>
+}
+
+/** The APIs that Ferry may ask about. */
+export type ApiName =
+  | 'Produce' | 'Fetch' | 'ListOffsets' | 'Metadata' | 'OffsetCommit' | 'OffsetFetch' | 'FindCoordinator' | 'JoinGroup' | 'Heartbeat'
+  | 'LeaveGroup' | 'SyncGroup' | 'DescribeGroups' | 'ListGroups' | 'ApiVersions' | 'CreateTopics' | 'DeleteTopics' | 'DeleteRecords'
+  | 'InitProducerId' | 'OffsetForLeaderEpoch' | 'WriteTxnMarkers' | 'DescribeAcls' | 'CreateAcls' | 'DeleteAcls' | 'DescribeConfigs'
+  | 'IncrementalAlterConfigs' | 'DescribeClientQuotas' | 'AlterClientQuotas' | 'DescribeUserScramCredentials'
+  | 'AlterUserScramCredentials' | 'DescribeProducers' | 'ConsumerGroupDescribe'
+
+// ── the mirror's hot path ────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Kafka's error codes that code branches on; 0 is none. The full list with names is in `error-codes.ts`. */
+export type KafkaErrorCode = number
+
+export interface FetchPartitionRequest {
+  readonly partition: number
+  readonly fetchOffset: number
+  readonly maxBytes: number
+}
+export interface FetchRequest {
+  readonly topics: readonly { readonly topic: TopicName; readonly partitions: readonly FetchPartitionRequest[] }[]
+  readonly maxWaitMs: number
+  readonly minBytes: number
+  readonly maxBytes: number
+  readonly isolation: 'read-committed' | 'read-uncommitted'
+}
+export interface FetchedPartition {
+  readonly topic: TopicName
+  readonly partition: number
+  readonly errorCode: KafkaErrorCode
+  readonly highWatermark: number
+  readonly lastStableOffset: number
+  /** -1 where the broker does not say (Fetch before v5). */
+  readonly logStartOffset: number
+  /** Null where there are none. */
+  readonly abortedTransactions: readonly { readonly producerId: bigint; readonly firstOffset: number }[] | null
+  /** A view into the response, valid as long as it is referenced: no copy was made. The last batch may be cut off. */
+  readonly records: Buffer
+}
+
+export interface ProduceRequest {
+  readonly topics: readonly {
+    readonly topic: TopicName
+    /** Exactly one batch per partition, in one or more pieces that are written without being copied. */
+    readonly partitions: readonly { readonly partition: number; readonly batch: readonly Buffer[] }[]
+  }[]
+  readonly timeoutMs: number
+}
+export interface ProducedPartition {
+  readonly topic: TopicName
+  readonly partition: number
+  readonly errorCode: KafkaErrorCode
+  readonly errorMessage?: string
+  readonly baseOffset: number
+  readonly logStartOffset: number
+}
+
+export interface BrokerLink {
+  readonly nodeId: number
+  readonly connected: boolean
+  /** Acks all. Rejects with {@link LinkLost} when the answer is lost: whether it was appended is then unknown. */
+  produce(request: ProduceRequest): Promise<readonly ProducedPartition[]>
+  fetch(request: FetchRequest): Promise<readonly FetchedPartition[]>
+  close(): Promise<void>
+}
+
+/** The connection ended, or an answer did not come in time: what happened at the broker is unknown. */
+export class LinkLost extends Error {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.name = 'LinkLost'
+  }
+}
+
+// ── the lock: Kafka's own group protocol ─────────────────────────────────────────────────────────────────────────────
+
+export interface GroupMemberOptions {
+  readonly group: GroupId
+  /** `ferry`, as Connect has its own. */
+  readonly protocolType: string
+  readonly protocolName: string
+  readonly sessionTimeoutMs: number
+  readonly rebalanceTimeoutMs: number
+}
+export interface JoinedGroup {
+  /** The fencing token: grows with every rebalance. */
+  readonly generation: number
+  readonly memberId: string
+  readonly isLeader: boolean
+  /** Only for the leader. */
+  readonly members: readonly { readonly memberId: string; readonly metadata: Buffer }[]
+}
+export interface GroupMemberPort {
+  /** Joins or rejoins (the member id is kept inside); waits until the coordinator has everybody. */
+  join(metadata: Buffer, signal: AbortSignal): Promise<JoinedGroup>
+  sync(joined: JoinedGroup, assignments: ReadonlyMap<string, Buffer>, signal: AbortSignal): Promise<Buffer | 'rejoin'>
+  heartbeat(joined: JoinedGroup): Promise<'ok' | 'rejoin' | 'lost'>
+  leave(): Promise<void>
+  /** Takes a member whose process is known to be gone out of the group, so that nobody waits for its session to end. */
+  removeMember(memberId: string): Promise<void>
+  /** Metadata and client ids of the members now, without joining. */
+  describe(): Promise<readonly { readonly memberId: string; readonly clientId: string; readonly host: string; readonly metadata: Buffer }[]>
+  close(): Promise<void>
+}

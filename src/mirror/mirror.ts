@@ -1,0 +1,74 @@
+import type { Diagnostic } from '../domain/diagnostic.ts'
+import type { PartitionKey, TopicName } from '../domain/ids.ts'
+import type { Mark, Seal } from '../domain/mark.ts'
+import type { PartitionProgress } from '../domain/state.ts'
+import type { Cluster } from '../kafka/cluster.ts'
+
+/** The copying of marked partitions, seen from outside. `start-mirror.ts` makes one; the applier and `ferry mirror` use it. */
+export interface Mirror {
+  /** The partitions to keep copied from now on; those no longer listed are let go (drained first). Sealed ones are not copied. */
+  follow(migrations: readonly MirroredMigration[]): void
+  /** One report for each followed partition, in order; cheap. */
+  reports(): readonly PartitionReport[]
+  /** Stops sending, waits for what is in flight, saves progress, leaves the group. Safe to call twice. */
+  stop(): Promise<void>
+}
+
+export interface MirroredMigration {
+  readonly migration: string
+  readonly marks: readonly Mark[]
+  readonly seals: readonly Seal[]
+}
+
+export interface PartitionReport {
+  readonly migration: string
+  readonly key: PartitionKey
+  readonly topic: TopicName
+  readonly partition: number
+  /**
+   * `elsewhere`: another process holds it. `waiting`: for the lock, a leader or a connection. `checking`: reading the target before the
+   * first send. `mirroring`: copying or at the end. `stopped`: see problem; the others go on.
+   */
+  readonly state: 'elsewhere' | 'waiting' | 'checking' | 'mirroring' | 'stopped'
+  /** For waiting: what for. */
+  readonly waitsFor?: string
+  /** Source offsets; meaningful once mirroring. `lag` counts to the last stable offset. */
+  readonly next: number
+  readonly lag: number
+  /** Since this process began. */
+  readonly records: number
+  readonly bytes: number
+  readonly problem?: Diagnostic
+}
+
+export interface MirrorOptions {
+  readonly project: string
+  readonly source: Cluster
+  readonly target: Cluster
+  readonly progress: ProgressStore
+  /** Bytes of records held in memory over all partitions. */
+  readonly memoryBudget: number
+  /** Bytes per second; absent: unlimited. */
+  readonly throttle: number | undefined
+  readonly timings: MirrorTimings
+  readonly log: (line: { readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly message: string }) => void
+}
+
+export interface MirrorTimings {
+  /** After so long without a heartbeat the group gives the partitions to others. */
+  readonly sessionTimeoutMs: number
+  /** A produce is answered, or counts as lost, after so long. */
+  readonly requestTimeoutMs: number
+}
+
+export const DEFAULT_TIMINGS: MirrorTimings = { sessionTimeoutMs: 30_000, requestTimeoutMs: 10_000 }
+export const DEFAULT_MEMORY_BUDGET = 64 * 1024 * 1024
+
+/** The part of the state store that the mirror needs. */
+export interface ProgressStore {
+  readProgress(migration: string): Promise<ReadonlyMap<PartitionKey, PartitionProgress>>
+  writeProgress(migration: string, progress: readonly PartitionProgress[]): Promise<void>
+}
+
+/** Reached only with `signal`: what a caller was waiting for is in the error's cause. */
+export type MirrorLog = MirrorOptions['log']

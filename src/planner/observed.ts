@@ -1,0 +1,53 @@
+import type { AclBinding } from '../domain/access.ts'
+import type { Diagnostic } from '../domain/diagnostic.ts'
+import type { ClusterId, GroupId, PartitionKey, TopicName } from '../domain/ids.ts'
+import type { QuotaSpec, ScramMechanism } from '../domain/migration.ts'
+import type {
+  ClusterDescription,
+  CommittedOffset,
+  ConfigEntry,
+  GroupDescription,
+  TopicDescription,
+} from '../kafka/cluster.ts'
+
+/** What the clusters said when they were asked, all of it read in one go. Plain data: the planner sees nothing else of Kafka. */
+export interface Observed {
+  /** ISO 8601. */
+  readonly at: string
+  readonly source: ObservedSide
+  readonly target: ObservedSide
+  /** Reads that failed; the planner turns them into blocking problems, never into empty answers. */
+  readonly problems: readonly Diagnostic[]
+}
+
+export interface ObservedPartition {
+  readonly partition: number
+  readonly logStart: bigint
+  readonly highWatermark: bigint
+  readonly lastStable: bigint
+}
+
+export interface ObservedTopic {
+  readonly description: TopicDescription
+  readonly partitions: readonly ObservedPartition[]
+  /** Effective configs; null where the cluster cannot describe them (0.10). */
+  readonly configs: ReadonlyMap<string, ConfigEntry> | null
+}
+
+export interface ObservedGroup {
+  readonly description: GroupDescription
+  readonly commits: ReadonlyMap<PartitionKey, CommittedOffset>
+}
+
+export interface ObservedSide {
+  readonly name: string
+  readonly id: ClusterId
+  readonly cluster: ClusterDescription
+  /** Of the migration's topics; a topic that does not exist is not in it. */
+  readonly topics: ReadonlyMap<TopicName, ObservedTopic>
+  readonly groups: ReadonlyMap<GroupId, ObservedGroup>
+  readonly brokerConfigs: ReadonlyMap<string, ConfigEntry>
+  readonly acls: readonly AclBinding[] | 'no-authorizer' | 'not-read'
+  readonly users: ReadonlyMap<string, ReadonlySet<ScramMechanism>>
+  readonly quotas: ReadonlyMap<string, Pick<QuotaSpec, 'producerByteRate' | 'consumerByteRate'>>
+}

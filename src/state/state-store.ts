@@ -1,0 +1,44 @@
+import type { PartitionKey } from '../domain/ids.ts'
+import type { JournalEntry, MigrationState, PartitionProgress } from '../domain/state.ts'
+
+/** Who holds or asks for a lock; printed to whoever finds it taken. */
+export interface LockHolder {
+  readonly user: string
+  readonly host: string
+  readonly pid: number
+  readonly operation: string
+  /** ISO 8601. */
+  readonly since: string
+}
+
+export interface Lock {
+  readonly holder: LockHolder
+  /** Set when the lock was taken over from a holder whose process is gone; the last intent must be checked before anything is done. */
+  readonly takenOverFrom: LockHolder | undefined
+  release(): Promise<void>
+}
+
+/**
+ * Where decisions, journal and progress live. One contract suite runs over every store.
+ * Decisions and journal are written only by the holder of the lock; progress by whoever holds the partition in the mirror's group.
+ */
+export interface StateStore {
+  /** Where it is, for people: `.ferry/ (this machine)`. */
+  readonly describe: string
+
+  /** Undefined: this migration was never applied. A newer format or a broken record is an error, never an empty answer. */
+  readDecisions(migration: string): Promise<MigrationState | undefined>
+  /** Refused if the stored serial is not `expectedSerial`; the new one must be one higher. Atomic and durable when it returns. */
+  writeDecisions(next: MigrationState, expectedSerial: number): Promise<void>
+
+  /** Checked: a broken chain is an error. */
+  readJournal(migration: string): Promise<readonly JournalEntry[]>
+  /** Fills in seq, previous and hash. Durable when it returns. */
+  appendJournal(migration: string, entry: Pick<JournalEntry, 'at' | 'plan' | 'what'>): Promise<JournalEntry>
+
+  readProgress(migration: string): Promise<ReadonlyMap<PartitionKey, PartitionProgress>>
+  writeProgress(migration: string, progress: readonly PartitionProgress[]): Promise<void>
+
+  /** Throws FERRY1406 with the holder's name if somebody has it. */
+  lock(migration: string, holder: LockHolder): Promise<Lock>
+}

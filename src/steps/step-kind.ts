@@ -1,0 +1,79 @@
+import type { Diagnostic } from '../domain/diagnostic.ts'
+import type { Migration, Project } from '../domain/migration.ts'
+import type { Stage } from '../domain/stage.ts'
+import type { MigrationState } from '../domain/state.ts'
+import type { Step } from '../domain/step.ts'
+import type { Cluster } from '../kafka/cluster.ts'
+import type { Mirror, MirrorTimings } from '../mirror/mirror.ts'
+import type { Observed } from '../planner/observed.ts'
+import type { StateStore } from '../state/state-store.ts'
+
+export interface Clusters {
+  readonly source: Cluster
+  readonly target: Cluster
+}
+
+/** What a kind of step plans from. Pure data. */
+export interface PlanContext {
+  readonly desired: Migration
+  readonly observed: Observed
+  readonly state: MigrationState
+  readonly now: Date
+}
+
+/** What a step may use while it runs. */
+export interface Run {
+  readonly project: Project
+  readonly migration: Migration
+  readonly clusters: Clusters
+  readonly store: StateStore
+  /** The decisions as they are now. */
+  state(): MigrationState
+  /** Changes the decisions, durably, before it returns. The only way to write them. */
+  decide(change: (state: MigrationState) => MigrationState): Promise<void>
+  /** The embedded mirror, following this migration's marks; started at the first call and kept until apply ends. */
+  mirror(): Promise<Mirror>
+  readonly timings: MirrorTimings
+  /** How long gates are waited for, in milliseconds; 0 checks once. */
+  readonly gateTimeoutMs: number
+  /** The live line: what is being done or waited for. */
+  report(line: string): void
+  now(): Date
+  readonly signal: AbortSignal
+}
+
+/** A fact that must hold right before a step (and, where `after` says so, after it), read from the brokers each time it is asked. */
+export interface Gate {
+  /** "orders-api is empty on old-cloud" */
+  readonly title: string
+  check(run: Run): Promise<GateReading>
+}
+export type GateReading =
+  | { readonly holds: true }
+  | { readonly holds: false; readonly because: string; readonly worthWaiting: boolean }
+
+export type Outcome =
+  | { readonly done: true; readonly facts: Readonly<Record<string, unknown>> }
+  | { readonly done: false; readonly problem: Diagnostic }
+
+/**
+ * Everything Ferry knows about one kind of step, in one file under `src/steps/`. `steps/index.ts` lists the kinds in the order in which
+ * a plan runs them. To add a kind: add its data to `domain/step.ts`, a file here, and a line there.
+ */
+export interface StepKind<S extends Step> {
+  readonly kind: S['kind']
+  /** Pure. The steps of this kind still missing between what is and what `stage` asks for; none if all is well. */
+  plan(context: PlanContext, stage: Stage): { readonly steps: readonly S[]; readonly problems?: readonly Diagnostic[] }
+  gates(step: S): readonly Gate[]
+  /** Observes first and does only what is missing: safe to call again after a crash at any point inside it. */
+  apply(step: S, run: Run): Promise<Outcome>
+  /** Symbol, noun, name and sentence for people. The views only lay it out. */
+  describe(step: S): StepDescription
+}
+
+export interface StepDescription {
+  readonly symbol: '+' | '~' | '-' | '*' | '>' | '=' | '!' | '?'
+  readonly noun: string
+  readonly name: string
+  readonly says: string
+}
