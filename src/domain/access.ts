@@ -1,6 +1,13 @@
 /** ACLs in Kafka's own words (org.apache.kafka.common.acl and .resource). */
 
-export const RESOURCE_TYPES = ['TOPIC', 'GROUP', 'CLUSTER', 'TRANSACTIONAL_ID', 'DELEGATION_TOKEN', 'USER'] as const
+export const RESOURCE_TYPES = [
+  'TOPIC',
+  'GROUP',
+  'CLUSTER',
+  'TRANSACTIONAL_ID',
+  'DELEGATION_TOKEN',
+  'USER',
+] as const
 export type ResourceType = (typeof RESOURCE_TYPES)[number]
 export const PATTERN_TYPES = ['LITERAL', 'PREFIXED'] as const
 export type PatternType = (typeof PATTERN_TYPES)[number]
@@ -36,4 +43,12 @@ export interface AclBinding {
 
 /** One line per binding, stable: sorts, compares and serves as a set key. */
 export const aclKey = (acl: AclBinding): string =>
-  [acl.resourceType, acl.patternType, acl.resourceName, acl.principal, acl.host, acl.operation, acl.permission].join('|')
+  [
+    acl.resourceType,
+    acl.patternType,
+    acl.resourceName,
+    acl.principal,
+    acl.host,
+    acl.operation,
+    acl.permission,
+  ].join('|')

@@ -1,8 +1,8 @@
 import type { AclBinding } from './access.ts'
+import type { Place } from './diagnostic.ts'
 import type { ClusterId, GroupId, TopicName } from './ids.ts'
 import type { Secret } from './secret.ts'
 import type { Order, Stage } from './stage.ts'
-import type { Place } from './diagnostic.ts'
 
 /** What users wrote, after every check that needs no broker. Only the parsers in `src/config/` make these. */
 
@@ -13,7 +13,10 @@ export interface Project {
   readonly state:
     | { readonly store: 'file'; readonly directory: string }
     | { readonly store: 'kafka'; readonly cluster: string; readonly topic: string }
-  readonly policy: { readonly maxDestroy: number; readonly allowedHosts: readonly string[] | undefined }
+  readonly policy: {
+    readonly maxDestroy: number
+    readonly allowedHosts: readonly string[] | undefined
+  }
   readonly clusters: ReadonlyMap<string, ClusterSpec>
   readonly migrations: ReadonlyMap<string, Migration>
 }
@@ -30,8 +33,17 @@ export interface ClusterSpec {
   /** `host:port` */
   readonly bootstrapServers: readonly string[]
   readonly bootstrapAt: Place
-  readonly tls: { readonly ca?: string; readonly cert?: string; readonly key?: Secret; readonly serverName?: string } | undefined
-  readonly sasl: { readonly mechanism: SaslMechanism; readonly username: string; readonly password: Secret } | undefined
+  readonly tls:
+    | {
+        readonly ca?: string
+        readonly cert?: string
+        readonly key?: Secret
+        readonly serverName?: string
+      }
+    | undefined
+  readonly sasl:
+    | { readonly mechanism: SaslMechanism; readonly username: string; readonly password: Secret }
+    | undefined
 }
 
 export const OFFSET_MODES = ['auto', 'identical', 'dense'] as const
@@ -54,6 +66,8 @@ export interface GroupSpec {
   readonly at: Place
   /** What becomes of partitions without a commit. */
   readonly uncommitted: 'absent' | 'start' | 'end'
+  /** True if the file says it; a source before 2.1 wants it said, because a commit may have expired there. */
+  readonly uncommittedSaid: boolean
 }
 
 export const SCRAM_MECHANISMS = ['scram-sha-256', 'scram-sha-512'] as const

@@ -1,4 +1,5 @@
 import type { Diagnostic } from './diagnostic.ts'
+import type { PartitionKey } from './ids.ts'
 import type { ReachedStage, Stage } from './stage.ts'
 import type { Step } from './step.ts'
 
@@ -32,8 +33,8 @@ export interface Plan {
 
 export interface Invariant {
   readonly says: string
-  /** `log-start-below orders.events:3 1200`: the source log start must not have passed the offset that the plan counts on. */
-  readonly check: { readonly kind: 'source-holds'; readonly partition: string; readonly offset: string }
+  /** The source's log start must not have passed the next offset that the mirror needs of this partition. */
+  readonly check: { readonly kind: 'source-holds'; readonly partition: PartitionKey }
 }
 
 export interface Deadline {

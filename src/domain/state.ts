@@ -1,9 +1,16 @@
 import type { AclBinding } from './access.ts'
 import type { Diagnostic } from './diagnostic.ts'
-import type { ClusterId, GroupId, PartitionKey, SourceOffset, TargetOffset, TopicName } from './ids.ts'
+import type {
+  ClusterId,
+  GroupId,
+  PartitionKey,
+  SourceOffset,
+  TargetOffset,
+  TopicName,
+} from './ids.ts'
 import type { Mark, Seal } from './mark.ts'
-import type { Gap } from './offset-index.ts'
 import type { ScramMechanism } from './migration.ts'
+import type { Gap } from './offset-index.ts'
 import type { ReachedStage } from './stage.ts'
 import type { SyncedPosition } from './step.ts'
 
@@ -32,7 +39,11 @@ export interface MigrationState {
   readonly syncs: readonly GroupSync[]
   /** ACLs that Ferry created: the only ones that a rollback may remove. */
   readonly grants: readonly AclBinding[]
-  readonly users: readonly { readonly name: string; readonly mechanism: ScramMechanism; readonly passwordVersion: number }[]
+  readonly users: readonly {
+    readonly name: string
+    readonly mechanism: ScramMechanism
+    readonly passwordVersion: number
+  }[]
 }
 
 export interface MarkIntent {
@@ -79,7 +90,12 @@ export interface JournalEntry {
   readonly what:
     | { readonly kind: 'plan-started' | 'plan-finished' }
     | { readonly kind: 'intent'; readonly step: string }
-    | { readonly kind: 'result'; readonly step: string; readonly outcome: 'done' | 'failed' | 'waiting'; readonly facts: Readonly<Record<string, unknown>> }
+    | {
+        readonly kind: 'result'
+        readonly step: string
+        readonly outcome: 'done' | 'failed' | 'waiting'
+        readonly facts: Readonly<Record<string, unknown>>
+      }
   readonly previous: string
   /** SHA-256 of the canonical JSON of everything above. */
   readonly hash: string

@@ -69,9 +69,12 @@ export interface MarkTopic extends StepBase<'mark-topic'> {
 export interface MirrorTopic extends StepBase<'mirror-topic'> {
   readonly topic: TopicName
   readonly partitions: number
-  /** What is left to copy now, as decimal strings. */
+  /** What is left to copy now, as a decimal string. */
   readonly records: string
+  readonly bytesEstimate: number
   readonly lagAllowed: number
+  /** Bytes per second; null: none. */
+  readonly throttle: number | null
 }
 export interface VerifyTopic extends StepBase<'verify-topic'> {
   readonly topic: TopicName
@@ -83,11 +86,19 @@ export interface SyncGroup extends StepBase<'sync-group'> {
   readonly topics: readonly TopicName[]
   /** Partitions of these topics without a commit, and what becomes of them. */
   readonly uncommitted: 'absent' | 'start' | 'end'
+  /** Positions the group has now, and the partitions it could have. */
+  readonly committed: number
+  readonly partitions: number
 }
 export interface SealTopic extends StepBase<'seal-topic'> {
   readonly topic: TopicName
   readonly partitions: number
   readonly quietMs: number
+}
+export interface ReopenTopic extends StepBase<'reopen-topic'> {
+  readonly topic: TopicName
+  /** Records that came after the seal, as a decimal string. */
+  readonly late: string
 }
 export interface Retire extends StepBase<'retire'> {
   readonly topics: readonly TopicName[]
@@ -104,6 +115,7 @@ export type Step =
   | MirrorTopic
   | VerifyTopic
   | SyncGroup
+  | ReopenTopic
   | SealTopic
   | Retire
 export type StepKindName = Step['kind']

@@ -1,5 +1,5 @@
 import type { SourceOffset, TargetOffset } from './ids.ts'
-import { expectedTargetEnd, type OffsetIndex, rankOf } from './offset-index.ts'
+import { expectedTargetEnd, gapAt, type OffsetIndex, rankOf } from './offset-index.ts'
 
 /**
  * What a source position is on the target.
@@ -26,6 +26,6 @@ export const translateOffset = (index: OffsetIndex, offset: SourceOffset): Trans
   if (mark.mode === 'dense') {
     return { kind: 'at', target: (mark.targetStart + rankOf(index, offset)) as TargetOffset }
   }
-  const gap = index.gaps.find((g) => g.from <= offset && offset < g.to)
-  return { kind: 'at', target: (gap ? gap.to : offset) as bigint as TargetOffset }
+  const found = gapAt(index, offset)?.to ?? offset
+  return { kind: 'at', target: found as bigint as TargetOffset }
 }

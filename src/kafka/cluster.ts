@@ -115,19 +115,31 @@ export interface Cluster {
   /** The highest version of an API that every broker and this client speak; undefined if one lacks it. */
   supports(api: ApiName): number | undefined
 
-  describeTopics(names: readonly TopicName[]): Promise<Answers<TopicName, TopicDescription | 'absent'>>
+  describeTopics(
+    names: readonly TopicName[],
+  ): Promise<Answers<TopicName, TopicDescription | 'absent'>>
   /** All topics, internal ones too. */
   listTopics(): Promise<readonly TopicName[]>
   /** Effective configs, broker defaults included. */
-  describeTopicConfigs(names: readonly TopicName[]): Promise<Answers<TopicName, ReadonlyMap<string, ConfigEntry>>>
+  describeTopicConfigs(
+    names: readonly TopicName[],
+  ): Promise<Answers<TopicName, ReadonlyMap<string, ConfigEntry>>>
   /** Of one broker: offsets.retention.minutes, transaction.max.timeout.ms, default.replication.factor ... */
   describeBrokerConfigs(nodeId: number): Promise<ReadonlyMap<string, ConfigEntry>>
-  listOffsets(partitions: readonly TopicPartition[], at: OffsetAt): Promise<Answers<PartitionKey, bigint>>
+  listOffsets(
+    partitions: readonly TopicPartition[],
+    at: OffsetAt,
+  ): Promise<Answers<PartitionKey, bigint>>
 
-  createTopics(topics: readonly TopicCreation[], options?: { readonly validateOnly?: boolean }): Promise<Answers<TopicName, void>>
+  createTopics(
+    topics: readonly TopicCreation[],
+    options?: { readonly validateOnly?: boolean },
+  ): Promise<Answers<TopicName, void>>
   deleteTopics(names: readonly TopicName[]): Promise<Answers<TopicName, void>>
   /** IncrementalAlterConfigs: only the named keys; null removes the override. */
-  alterTopicConfigs(changes: ReadonlyMap<TopicName, ReadonlyMap<string, string | null>>): Promise<Answers<TopicName, void>>
+  alterTopicConfigs(
+    changes: ReadonlyMap<TopicName, ReadonlyMap<string, string | null>>,
+  ): Promise<Answers<TopicName, void>>
   /** Moves the log start up to the given offsets; answers the new log starts. */
   deleteRecords(before: ReadonlyMap<PartitionKey, bigint>): Promise<Answers<PartitionKey, bigint>>
 
@@ -135,9 +147,14 @@ export interface Cluster {
   /** Classic and KIP-848 groups; a group that the cluster does not know is `absent`, which is an answer. */
   describeGroups(ids: readonly GroupId[]): Promise<Answers<GroupId, GroupDescription>>
   /** Every commit of a group, also on topics outside the migration. RequireStable where the broker has it (2.5). */
-  fetchCommits(ids: readonly GroupId[]): Promise<Answers<GroupId, ReadonlyMap<PartitionKey, CommittedOffset>>>
+  fetchCommits(
+    ids: readonly GroupId[],
+  ): Promise<Answers<GroupId, ReadonlyMap<PartitionKey, CommittedOffset>>>
   /** One request, generation -1: accepted only while the group has no members. Leader epoch -1, always. */
-  commitOffsets(id: GroupId, offsets: ReadonlyMap<PartitionKey, { readonly offset: bigint; readonly metadata: string }>): Promise<Answers<PartitionKey, void>>
+  commitOffsets(
+    id: GroupId,
+    offsets: ReadonlyMap<PartitionKey, { readonly offset: bigint; readonly metadata: string }>,
+  ): Promise<Answers<PartitionKey, void>>
 
   /** `no-authorizer`: the cluster has none (SECURITY_DISABLED), or is too old for the API. */
   describeAcls(): Promise<readonly AclBinding[] | 'no-authorizer'>
@@ -146,17 +163,29 @@ export interface Cluster {
   deleteAcls(acls: readonly AclBinding[]): Promise<Answers<string, void>>
   /** The mechanisms each user has credentials for; empty if it has none. */
   describeUsers(names: readonly string[]): Promise<Answers<string, ReadonlySet<ScramMechanism>>>
-  setUser(user: { readonly name: string; readonly mechanism: ScramMechanism; readonly password: Secret }): Promise<void>
+  setUser(user: {
+    readonly name: string
+    readonly mechanism: ScramMechanism
+    readonly password: Secret
+  }): Promise<void>
   deleteUser(name: string, mechanism: ScramMechanism): Promise<void>
-  describeQuotas(users: readonly string[]): Promise<ReadonlyMap<string, Pick<QuotaSpec, 'producerByteRate' | 'consumerByteRate'>>>
+  describeQuotas(
+    users: readonly string[],
+  ): Promise<ReadonlyMap<string, Pick<QuotaSpec, 'producerByteRate' | 'consumerByteRate'>>>
   /** Null removes. */
-  setQuota(user: string, quota: { readonly producerByteRate?: number | null; readonly consumerByteRate?: number | null }): Promise<void>
+  setQuota(
+    user: string,
+    quota: { readonly producerByteRate?: number | null; readonly consumerByteRate?: number | null },
+  ): Promise<void>
 
   /** A new idempotent producer id (no transactional id). */
   initProducerId(): Promise<ProducerIdentity>
 
   /** Partition -> leader node, from metadata no older than `maxAgeMs` (0: asks now). */
-  leaders(topics: readonly TopicName[], maxAgeMs: number): Promise<ReadonlyMap<PartitionKey, { readonly leader: number; readonly leaderEpoch: number }>>
+  leaders(
+    topics: readonly TopicName[],
+    maxAgeMs: number,
+  ): Promise<ReadonlyMap<PartitionKey, { readonly leader: number; readonly leaderEpoch: number }>>
   /** A connection of its own to one broker: requests on it are answered in order. The caller closes it. */
   connectBroker(nodeId: number): Promise<BrokerLink>
   /** A member of a group of our own protocol type, on a connection of its own. */
@@ -167,11 +196,37 @@ export interface Cluster {
 
 /** The APIs that Ferry may ask about. */
 export type ApiName =
-  | 'Produce' | 'Fetch' | 'ListOffsets' | 'Metadata' | 'OffsetCommit' | 'OffsetFetch' | 'FindCoordinator' | 'JoinGroup' | 'Heartbeat'
-  | 'LeaveGroup' | 'SyncGroup' | 'DescribeGroups' | 'ListGroups' | 'ApiVersions' | 'CreateTopics' | 'DeleteTopics' | 'DeleteRecords'
-  | 'InitProducerId' | 'OffsetForLeaderEpoch' | 'WriteTxnMarkers' | 'DescribeAcls' | 'CreateAcls' | 'DeleteAcls' | 'DescribeConfigs'
-  | 'IncrementalAlterConfigs' | 'DescribeClientQuotas' | 'AlterClientQuotas' | 'DescribeUserScramCredentials'
-  | 'AlterUserScramCredentials' | 'DescribeProducers' | 'ConsumerGroupDescribe'
+  | 'Produce'
+  | 'Fetch'
+  | 'ListOffsets'
+  | 'Metadata'
+  | 'OffsetCommit'
+  | 'OffsetFetch'
+  | 'FindCoordinator'
+  | 'JoinGroup'
+  | 'Heartbeat'
+  | 'LeaveGroup'
+  | 'SyncGroup'
+  | 'DescribeGroups'
+  | 'ListGroups'
+  | 'ApiVersions'
+  | 'CreateTopics'
+  | 'DeleteTopics'
+  | 'DeleteRecords'
+  | 'InitProducerId'
+  | 'OffsetForLeaderEpoch'
+  | 'WriteTxnMarkers'
+  | 'DescribeAcls'
+  | 'CreateAcls'
+  | 'DeleteAcls'
+  | 'DescribeConfigs'
+  | 'IncrementalAlterConfigs'
+  | 'DescribeClientQuotas'
+  | 'AlterClientQuotas'
+  | 'DescribeUserScramCredentials'
+  | 'AlterUserScramCredentials'
+  | 'DescribeProducers'
+  | 'ConsumerGroupDescribe'
 
 // ── the mirror's hot path ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -184,7 +239,10 @@ export interface FetchPartitionRequest {
   readonly maxBytes: number
 }
 export interface FetchRequest {
-  readonly topics: readonly { readonly topic: TopicName; readonly partitions: readonly FetchPartitionRequest[] }[]
+  readonly topics: readonly {
+    readonly topic: TopicName
+    readonly partitions: readonly FetchPartitionRequest[]
+  }[]
   readonly maxWaitMs: number
   readonly minBytes: number
   readonly maxBytes: number
@@ -199,7 +257,9 @@ export interface FetchedPartition {
   /** -1 where the broker does not say (Fetch before v5). */
   readonly logStartOffset: number
   /** Null where there are none. */
-  readonly abortedTransactions: readonly { readonly producerId: bigint; readonly firstOffset: number }[] | null
+  readonly abortedTransactions:
+    | readonly { readonly producerId: bigint; readonly firstOffset: number }[]
+    | null
   /** A view into the response, valid as long as it is referenced: no copy was made. The last batch may be cut off. */
   readonly records: Buffer
 }
@@ -208,7 +268,10 @@ export interface ProduceRequest {
   readonly topics: readonly {
     readonly topic: TopicName
     /** Exactly one batch per partition, in one or more pieces that are written without being copied. */
-    readonly partitions: readonly { readonly partition: number; readonly batch: readonly Buffer[] }[]
+    readonly partitions: readonly {
+      readonly partition: number
+      readonly batch: readonly Buffer[]
+    }[]
   }[]
   readonly timeoutMs: number
 }
@@ -259,12 +322,23 @@ export interface JoinedGroup {
 export interface GroupMemberPort {
   /** Joins or rejoins (the member id is kept inside); waits until the coordinator has everybody. */
   join(metadata: Buffer, signal: AbortSignal): Promise<JoinedGroup>
-  sync(joined: JoinedGroup, assignments: ReadonlyMap<string, Buffer>, signal: AbortSignal): Promise<Buffer | 'rejoin'>
+  sync(
+    joined: JoinedGroup,
+    assignments: ReadonlyMap<string, Buffer>,
+    signal: AbortSignal,
+  ): Promise<Buffer | 'rejoin'>
   heartbeat(joined: JoinedGroup): Promise<'ok' | 'rejoin' | 'lost'>
   leave(): Promise<void>
   /** Takes a member whose process is known to be gone out of the group, so that nobody waits for its session to end. */
   removeMember(memberId: string): Promise<void>
   /** Metadata and client ids of the members now, without joining. */
-  describe(): Promise<readonly { readonly memberId: string; readonly clientId: string; readonly host: string; readonly metadata: Buffer }[]>
+  describe(): Promise<
+    readonly {
+      readonly memberId: string
+      readonly clientId: string
+      readonly host: string
+      readonly metadata: Buffer
+    }[]
+  >
   close(): Promise<void>
 }

@@ -25,6 +25,17 @@ export interface ObservedPartition {
   readonly logStart: bigint
   readonly highWatermark: bigint
   readonly lastStable: bigint
+  /** A look at the oldest and the newest batch; only on the source, and null where it is empty or could not be looked at. */
+  readonly sample: PartitionSample | null
+}
+
+export interface PartitionSample {
+  /** Largest timestamp of the oldest batch, milliseconds; -1: it has none. Retention counts from there. */
+  readonly headTimestamp: number
+  /** What the newest batch is. */
+  readonly tail: 'plain' | 'transactional' | 'old-format'
+  /** Bytes per record in the newest batch: for estimates only. */
+  readonly recordBytes: number
 }
 
 export interface ObservedTopic {
@@ -50,4 +61,6 @@ export interface ObservedSide {
   readonly acls: readonly AclBinding[] | 'no-authorizer' | 'not-read'
   readonly users: ReadonlyMap<string, ReadonlySet<ScramMechanism>>
   readonly quotas: ReadonlyMap<string, Pick<QuotaSpec, 'producerByteRate' | 'consumerByteRate'>>
+  /** Before 2.1 a commit expired a day after it was made, in use or not: a missing one means nothing. */
+  readonly commitsExpireEarly: boolean
 }

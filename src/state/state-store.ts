@@ -34,11 +34,18 @@ export interface StateStore {
   /** Checked: a broken chain is an error. */
   readJournal(migration: string): Promise<readonly JournalEntry[]>
   /** Fills in seq, previous and hash. Durable when it returns. */
-  appendJournal(migration: string, entry: Pick<JournalEntry, 'at' | 'plan' | 'what'>): Promise<JournalEntry>
+  appendJournal(
+    migration: string,
+    entry: Pick<JournalEntry, 'at' | 'plan' | 'what'>,
+  ): Promise<JournalEntry>
 
   readProgress(migration: string): Promise<ReadonlyMap<PartitionKey, PartitionProgress>>
   writeProgress(migration: string, progress: readonly PartitionProgress[]): Promise<void>
 
   /** Throws FERRY1406 with the holder's name if somebody has it. */
   lock(migration: string, holder: LockHolder): Promise<Lock>
+  /** Who holds the lock now; undefined: nobody. */
+  lockHolder(migration: string): Promise<LockHolder | undefined>
+  /** For `ferry unlock`: frees the lock whoever has it, and answers who had. The old holder's next write is refused (FERRY1407). */
+  breakLock(migration: string): Promise<LockHolder | undefined>
 }

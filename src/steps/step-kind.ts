@@ -46,6 +46,8 @@ export interface Run {
 export interface Gate {
   /** "orders-api is empty on old-cloud" */
   readonly title: string
+  /** True: read once more after the step, which fails if the fact no longer holds. */
+  readonly after?: boolean
   check(run: Run): Promise<GateReading>
 }
 export type GateReading =
@@ -63,7 +65,10 @@ export type Outcome =
 export interface StepKind<S extends Step> {
   readonly kind: S['kind']
   /** Pure. The steps of this kind still missing between what is and what `stage` asks for; none if all is well. */
-  plan(context: PlanContext, stage: Stage): { readonly steps: readonly S[]; readonly problems?: readonly Diagnostic[] }
+  plan(
+    context: PlanContext,
+    stage: Stage,
+  ): { readonly steps: readonly S[]; readonly problems?: readonly Diagnostic[] }
   gates(step: S): readonly Gate[]
   /** Observes first and does only what is missing: safe to call again after a crash at any point inside it. */
   apply(step: S, run: Run): Promise<Outcome>

@@ -38,7 +38,9 @@ export function fetchJars(name: JarSet): Promise<JarFolder> {
 
 async function fetchUnlessCached(name: JarSet): Promise<JarFolder> {
   const pom = ownFile('poms', name, 'pom.xml')
-  const stamp = createHash('sha256').update(await readFile(pom)).digest('hex')
+  const stamp = createHash('sha256')
+    .update(await readFile(pom))
+    .digest('hex')
   const folder = join(CACHE_FOLDER, name)
   if (!(await isStamped(folder, stamp))) {
     const fresh = `${folder}.${randomUUID()}.tmp`

@@ -16,7 +16,7 @@ exec 3<&0
 pid=$!
 echo $pid
 exec >/dev/null
-{ cat <&3 >/dev/null; kill -9 $pid; } 2>/dev/null &
+{ read -r _ <&3; kill -9 $pid; } 2>/dev/null &
 watcher=$!
 exec 3<&-
 wait $pid
@@ -36,12 +36,15 @@ while [ $i -lt 100 ]; do "$@" && exit 0; i=$((i+1)); sleep 0.1; done
 export interface GuardedProcess {
   readonly pid: number
   readonly exited: boolean
-  /** Sends a signal and waits until the process is gone. */
+  /** Sends a signal and waits until the process is gone (not for SIGSTOP and SIGCONT). */
   kill(signal?: NodeJS.Signals, timeoutMs?: number): Promise<void>
 }
 
 /** Starts a command that dies with this process; its output is appended to a log file. */
-export async function spawnGuarded(command: readonly string[], log: string): Promise<GuardedProcess> {
+export async function spawnGuarded(
+  command: readonly string[],
+  log: string,
+): Promise<GuardedProcess> {
   // Its own session, so that a Ctrl-C in the terminal reaches us only and we stop things in order.
   const shell = spawn('/bin/sh', ['-c', GUARD, 'guard', log, ...command], {
     stdio: ['pipe', 'pipe', 'ignore'],
@@ -50,6 +53,7 @@ export async function spawnGuarded(command: readonly string[], log: string): Pro
   let exited = false
   shell.once('exit', () => {
     exited = true
+    shell.stdin?.destroy()
   })
   const [line] = (await once(shell.stdout!, 'data')) as [Buffer]
   const pid = Number.parseInt(line.toString(), 10)
@@ -61,6 +65,7 @@ export async function spawnGuarded(command: readonly string[], log: string): Pro
     },
     async kill(signal = 'SIGKILL', timeoutMs = 30_000) {
       if (!exited) sendSignal(pid, signal)
+      if (signal === 'SIGSTOP' || signal === 'SIGCONT') return
       await waitFor(`process ${pid} to exit`, { timeoutMs, everyMs: 10 }, () => exited || undefined)
     },
   }

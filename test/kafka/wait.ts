@@ -2,17 +2,18 @@ import { setTimeout as pause } from 'node:timers/promises'
 
 /**
  * Asks again and again until the question is answered with something other than undefined.
- * An attempt that throws counts as "not yet", and its error is shown if the time runs out.
+ * An attempt that throws counts as "not yet", and its error is shown if the time runs out; what
+ * `orFail` throws ends the wait at once.
  */
 export async function waitFor<T>(
   what: string,
-  options: { timeoutMs: number; everyMs?: number; signal?: AbortSignal },
+  options: { timeoutMs: number; everyMs?: number; orFail?: () => void },
   question: () => Promise<T | undefined> | T | undefined,
 ): Promise<T> {
   const deadline = performance.now() + options.timeoutMs
   let last: unknown
   while (performance.now() < deadline) {
-    options.signal?.throwIfAborted()
+    options.orFail?.()
     try {
       const answer = await question()
       if (answer !== undefined) return answer

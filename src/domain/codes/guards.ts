@@ -1,5 +1,110 @@
 import { type CodePage, page } from './page.ts'
 
+/** 13xx: what planning refuses or warns of. */
 export const GUARD_CODES = {
-  FERRY1301: page(4, 'Not supported yet', 'The plan file asks for something that this version of Ferry cannot carry out.'),
+  FERRY1301: page(
+    4,
+    'Not supported yet',
+    'The plan file asks for something that this version of Ferry cannot carry out. It says so before anything is changed, because doing the rest without it would not be what was asked for. Take the named part out of the file, or wait for a version that has it.',
+  ),
+  FERRY1302: page(
+    4,
+    'Source and target are one',
+    'Both cluster files lead to the same cluster. A mirror would copy a topic onto itself. Correct bootstrapServers and clusterId of one of them.',
+  ),
+  FERRY1303: page(
+    4,
+    'No such topic',
+    'A topic of the migration does not exist on the source. Ferry copies topics; it does not invent them. Correct the name, or take it out of the file.',
+  ),
+  FERRY1304: page(
+    4,
+    'Partition counts differ',
+    'A record goes to the same partition on both clusters, so both sides, and the file if it says so, need the same number. With another number, records with keys would land elsewhere and lose their order.',
+  ),
+  FERRY1305: page(
+    4,
+    'Target topic not empty',
+    'The target topic holds records that Ferry did not mirror. It will not mix its copy with them, and it will not delete them. Delete or rename that topic if the records are not needed.',
+  ),
+  FERRY1306: page(
+    4,
+    'Target may lose records',
+    'With these settings the target can lose records that it has acknowledged when one broker fails. Ferry would find that out and stop, but it could not always repair it.',
+  ),
+  FERRY1307: page(
+    4,
+    'Missing right',
+    "Ferry's user lacks a right that a step of this plan needs. Apply would stop half way. Grant what is named, then plan again.",
+  ),
+  FERRY1308: page(
+    4,
+    'Group reads other topics',
+    'A group has positions on topics that are not part of this migration. Its consumers would start on the target without them. Services that share a group must move together.',
+  ),
+  FERRY1309: page(
+    4,
+    'Offsets cannot be identical',
+    'The file asks for identical offsets, and the named fact makes them impossible. With `offsets: auto` Ferry takes dense offsets there and translates every position exactly.',
+  ),
+  FERRY1310: page(
+    4,
+    'Others can write',
+    'ACLs do not keep everybody but Ferry from writing to a target topic. Ferry checks every base offset and stops the partition if somebody does write, but the topic then has to be mirrored again.',
+  ),
+  FERRY1311: page(
+    4,
+    'Target has no authorizer',
+    'The file lists users or access, but the target checks no ACLs, so they would mean nothing. Take them out of the file, or turn on an authorizer.',
+  ),
+  FERRY1312: page(
+    4,
+    'Going back not supported',
+    'The file asks for an earlier stage than the one that was reached. This version cannot roll back by itself.',
+  ),
+  FERRY1313: page(
+    4,
+    'Commit may have expired',
+    'The source is older than 2.1, where a commit expires a day after it was made even while the group is in use. A partition without a commit may therefore have been read. Say in the file what such partitions should get: `uncommitted: absent`, `start` or `end`.',
+  ),
+  FERRY1314: page(
+    4,
+    'Kind of group not supported',
+    'Positions of share groups, Streams groups and Connect workers are not plain offsets of a consumer group. Ferry does not carry them over in this version.',
+  ),
+  FERRY1315: page(
+    4,
+    'Group not found',
+    'A group of the migration is unknown on the source: it has neither members nor commits. Either the name is wrong, or its commits have expired.',
+  ),
+  FERRY1316: page(
+    4,
+    'Partition cannot be read',
+    'A partition has no leader, or its offsets could not be read. A plan made from an incomplete answer would be wrong.',
+  ),
+  FERRY1317: page(
+    4,
+    'Target is unfit',
+    "The target would refuse or change what the plan sends it: a config it does not know, a replication factor that it cannot meet, a policy of its operator, or a limit below the source's.",
+  ),
+  FERRY1318: page(
+    4,
+    'Configs cannot be read',
+    'The source is too old to describe topic configs (0.10). Ferry will not guess them: write `configs` for each topic.',
+  ),
+  FERRY1319: page(
+    4,
+    'Other clusters than before',
+    'This migration began with other cluster ids than the files name now. Its marks are only true for those.',
+  ),
+  FERRY1320: page(
+    9,
+    'Target lost records',
+    'The target holds less than it had acknowledged. The range must be mirrored again; until then nothing that depends on it goes on.',
+  ),
+  FERRY1321: page(
+    4,
+    'Records cannot be mirrored yet',
+    'The newest records of a partition are of a kind that this version of the mirror cannot copy exactly (transactions, or a format from before 0.11). It would copy up to the first such record and stop there.',
+  ),
 } as const satisfies Record<string, CodePage>

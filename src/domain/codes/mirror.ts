@@ -1,5 +1,69 @@
 import { type CodePage, page } from './page.ts'
 
 export const MIRROR_CODES = {
-  FERRY1601: page(9, 'Cannot carry records', 'The source holds records that this version of the mirror cannot copy exactly.'),
+  FERRY1601: page(
+    9,
+    'Cannot carry records',
+    'The source holds records that this version of the mirror cannot copy exactly: of transactions, with holes between their offsets, in an old format, with append time, or too large for the target. Everything before them was copied; the partition stops there, and the message names the offsets. Nothing is skipped.',
+  ),
+  FERRY1602: page(
+    9,
+    'Source records are gone',
+    'Retention or DeleteRecords removed records from the source before the mirror had copied them. The partition stops and names the lost range. Resync the topic, or accept the gap by name.',
+  ),
+  FERRY1603: page(
+    9,
+    'Source truncated or recreated',
+    'The source topic has another topic id than at the mark, or its log ends below what was already copied: it was deleted and created again, or an unclean election cut it. What is on the target no longer has a counterpart. Resync the topic.',
+  ),
+  FERRY1604: page(
+    9,
+    'Foreign write on target',
+    'The target partition holds records that the mirror did not write, or not at this place. Somebody else produced to it before the cutover. The partition stops, because every further record would get another offset than its position says. Find the writer, take its WRITE right, and resync the topic.',
+  ),
+  FERRY1605: page(
+    9,
+    'Records lost on target',
+    'The target log ends below what the target had already acknowledged: an unclean election or a lost disk. The partition stops and names the range. Resync the topic.',
+  ),
+  FERRY1606: page(
+    9,
+    'Target refuses records',
+    'The target broker answered a batch with an error that does not pass by itself. The message has its name; change what it asks for (topic configs, rights) and start the mirror again.',
+  ),
+  FERRY1607: page(
+    4,
+    'Target not empty',
+    'Identical offsets need an empty target partition, or one that holds only filler of this very priming. Use dense offsets, or empty the topic.',
+  ),
+  FERRY1608: page(
+    4,
+    'Target past the start',
+    'The target log ends above the offset that priming should reach, so records cannot get the same offsets there. Delete and create the topic, or use dense offsets.',
+  ),
+  FERRY1609: page(
+    8,
+    'Priming did not finish',
+    'The target did not take the filler, or did not move its log start. Priming goes on where it stopped when it is called again.',
+  ),
+  FERRY1610: page(
+    9,
+    'Source topic has more partitions',
+    'Partitions were added to the source topic after the mark. They are not mirrored: plan again, so that they are created and marked.',
+  ),
+  FERRY1611: page(
+    9,
+    'Source refuses reading',
+    'The source broker answered with an error that does not pass by itself, such as a missing READ right.',
+  ),
+  FERRY1612: page(
+    9,
+    'Damaged batch on source',
+    'A batch of the source does not match its CRC, also after fetching it again. Copying it would hide the damage. Repair the source replica (prefer another leader), then start the mirror again.',
+  ),
+  FERRY1613: page(
+    9,
+    'Target topic is gone',
+    'The target topic does not exist, or has another topic id than at the mark: somebody deleted it. Resync the topic.',
+  ),
 } as const satisfies Record<string, CodePage>

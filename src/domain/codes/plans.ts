@@ -1,5 +1,54 @@
 import { type CodePage, page } from './page.ts'
 
 export const PLAN_CODES = {
-  FERRY1401: page(5, 'Plan is stale', 'Something the plan was made from has changed since.'),
+  FERRY1401: page(
+    5,
+    'Plan is stale',
+    'Something the plan was made from has changed since: a file, a cluster, or the decisions in the state. Running it would do something other than what was shown, so it never runs. Make a new plan, review it, and apply that one.',
+  ),
+  FERRY1402: page(
+    1,
+    'State is damaged',
+    'A record in the state store cannot be read, does not match its checksum, or is missing although others say that it was written. Ferry never takes a damaged record for an empty one: marks cannot be computed again. The message names the record and what is wrong with it. With the file store, the folder of the migration keeps the last decisions as decisions.<serial>.json; restore a whole file, never edit one.',
+  ),
+  FERRY1403: page(
+    1,
+    'State is from a newer Ferry',
+    'The state was written by a version of Ferry that knows more than this one. Reading half of it could lose the other half at the next write. Use that version, or a later one.',
+  ),
+  FERRY1404: page(
+    5,
+    'State changed meanwhile',
+    'The decisions in the state store are not the ones that this run read: somebody else has written since. Nothing was overwritten. Look at ferry status, then plan and apply again.',
+  ),
+  FERRY1405: page(
+    1,
+    'State store cannot be used',
+    'The state could not be read or written: missing rights, a full or read-only disk, or a file system without hard links. Ferry does nothing that it cannot record. A step that was running may have taken effect; the next apply looks before it acts.',
+  ),
+  FERRY1406: page(
+    6,
+    'Locked by somebody else',
+    'One apply at a time may change a migration, and another holds the lock. The message says who, where and since when. A lock whose process is gone on this machine is taken over by itself; one from another machine is not, because Ferry cannot see whether that process still runs. If you know that it does not: ferry unlock NAME.',
+  ),
+  FERRY1407: page(
+    6,
+    'Lock was lost',
+    'The lock of this run was broken by ferry unlock, so somebody else may be working on the migration now. This run wrote nothing after that and stopped.',
+  ),
+  FERRY1408: page(
+    5,
+    'Plan already ran',
+    'This very plan has run to its end. A plan runs once: doing it a second time could undo what was decided after it. If there is something left to do, make a new plan.',
+  ),
+  FERRY1409: page(
+    4,
+    'Plan is blocked',
+    'The plan was made with problems that stand in its way. It may be shown but not applied. Solve the problems that it lists and make a new plan.',
+  ),
+  FERRY1410: page(
+    5,
+    'Plan counts on lost records',
+    'The plan counts on records that the source no longer holds: its log start has passed them, by retention or by DeleteRecords. Mirroring from there on would skip them silently. Make a new plan; it says what is lost.',
+  ),
 } as const satisfies Record<string, CodePage>

@@ -1,5 +1,30 @@
 import { type CodePage, page } from './page.ts'
 
+/** 17xx: syncing groups and sealing topics. */
 export const SYNC_CODES = {
-  FERRY1701: page(8, 'Group not synced', 'A group position could not be written on the target.'),
+  FERRY1701: page(
+    8,
+    'Group not synced',
+    'The target refused a position of the group, or gave another one back than was written. The positions that were there before are in the state.',
+  ),
+  FERRY1702: page(
+    8,
+    'Position cannot be written',
+    'A translated position lies below the log start of the target: the records there are gone, and a consumer would fall to its reset policy. Nothing was written.',
+  ),
+  FERRY1703: page(
+    8,
+    'Group moved during sync',
+    'The group committed on the source while its positions were being written. What was written may be behind; run apply again once its consumers are stopped.',
+  ),
+  FERRY1704: page(
+    7,
+    'Records after the seal',
+    'A producer wrote to the source after the topic was sealed and before producers were let onto the target. The seal was taken back; stop that producer and run apply again.',
+  ),
+  FERRY1705: page(
+    8,
+    'Rewind refused',
+    'The group has a position on the target that is ahead of what would be written, and Ferry did not write it. Going back would make its consumers read records again.',
+  ),
 } as const satisfies Record<string, CodePage>

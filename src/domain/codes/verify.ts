@@ -1,5 +1,69 @@
 import { type CodePage, page } from './page.ts'
 
 export const VERIFY_CODES = {
-  FERRY1801: page(9, 'Records differ', 'A record on the target is not the one that the source holds.'),
+  FERRY1801: page(
+    9,
+    'Records differ',
+    'A record on the target is not the one that the source holds at the same position: timestamp, key, value, headers or attributes are not equal. The message names both positions and what differs. Records after it in the partition were not compared. The way on is a resync of the topic, as long as no group has moved.',
+  ),
+  FERRY1802: page(
+    9,
+    'Record missing on target',
+    'The source holds a record that should have been mirrored, and the target does not have it. In a dense partition everything after it stands too low, so group positions there are wrong. The way on is a resync of the topic, as long as no group has moved.',
+  ),
+  FERRY1803: page(
+    9,
+    'Record not from source',
+    'The target holds a record that is not on the source: another producer wrote to the topic, or a record was written twice. Find out who may write to it (`ferry plan` lists them), then resync the topic.',
+  ),
+  FERRY1804: page(
+    9,
+    'Records out of order',
+    'Two neighbouring records stand in the other order on the target. The way on is a resync of the topic.',
+  ),
+  FERRY1805: page(
+    9,
+    'Target holds too much',
+    'The target has more records since the mark than the source: somebody else wrote to the target, or the source lost records that were mirrored (an unclean leader election). Compare the named range on both sides, then resync the topic.',
+  ),
+  FERRY1806: page(
+    9,
+    'Target lost records',
+    'Records that were mirrored are no longer on the target, though it was to keep them until the seal: its retention was changed, somebody deleted records, or an unclean leader election lost them. Check the configs of the topic on the target, then resync it.',
+  ),
+  FERRY1807: page(
+    9,
+    'Late records on source',
+    'The source has offsets beyond the seal: a producer still writes to the old cluster. Consumers on the target do not see these records. Stop the producer; `ferry salvage` appends the records.',
+  ),
+  FERRY1808: page(
+    9,
+    'Records cannot be compared',
+    'Ferry could not read the records of this range, so that nothing is proved about it: a damaged batch, a format from before Kafka 0.11, a missing right, a broker out of reach, or a log that ends too early. The message says which.',
+  ),
+  FERRY1809: page(
+    9,
+    'Topic is another one',
+    'The topic has another id than at the mark, or is gone: it was deleted and created again. Nothing that was recorded about it holds any more. The way on is a resync.',
+  ),
+  FERRY1810: page(
+    9,
+    'Group position lost',
+    'What the group has committed on the target is below what Ferry wrote there, or gone: it was reset, it expired, or the group was deleted. Consumers would read records again or start from a default.',
+  ),
+  FERRY1811: page(
+    9,
+    'Group moves on source',
+    'The group has committed on the source after its position was synced: a consumer still runs on the old cluster. The records it has read since would be read again on the target. Stop it; then roll the group back and sync it again.',
+  ),
+  FERRY1812: page(
+    9,
+    'Position not proved',
+    'The records around a group position are not the same on both clusters, or the position is not the one that the offset index gives. A consumer that starts there would skip records or read some again. The message names both records.',
+  ),
+  FERRY1813: page(
+    9,
+    'Partition not mirrored',
+    'The source topic has a partition without a mark: it was added after mirroring began. Its records are not on the target. Plan and apply again: that adds and marks it.',
+  ),
 } as const satisfies Record<string, CodePage>

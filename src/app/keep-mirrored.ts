@@ -1,0 +1,120 @@
+import type { Diagnostic } from '../domain/diagnostic.ts'
+import type { Migration } from '../domain/migration.ts'
+import {
+  DEFAULT_MEMORY_BUDGET,
+  type Mirror,
+  type MirroredMigration,
+  type MirrorLog,
+  type MirrorTimings,
+  type PartitionReport,
+} from '../mirror/mirror.ts'
+import type { Session } from './open-session.ts'
+import type { Services } from './services.ts'
+
+/** How often new marks and seals are looked for: what apply decides is followed within this time. */
+const FOLLOW_EVERY_MS = 2000
+
+export interface KeepMirroredOptions {
+  readonly services: Services
+  readonly timings: MirrorTimings
+  readonly log: MirrorLog
+  /** Called at every look, with all partitions of all pairs. */
+  readonly look: (reports: readonly PartitionReport[]) => void
+  /** Ends the mirroring, cleanly. */
+  readonly signal: AbortSignal
+}
+
+/** How each partition was when the mirror ended. */
+export interface MirrorResult {
+  readonly partitions: readonly PartitionReport[]
+  readonly problems: readonly Diagnostic[]
+}
+
+/**
+ * Keeps the migrations of a session mirrored until the signal.
+ * 1. Find the pairs of clusters; each gets one mirror, started when it first has something to copy.
+ * 2. Look at the decisions again and again, and follow what they say: new marks, seals, retired migrations.
+ * 3. At the signal stop every mirror, whatever happened to the others.
+ */
+export const keepMirrored = async (
+  session: Session,
+  options: KeepMirroredOptions,
+): Promise<MirrorResult> => {
+  const pairs = pairsOf(session.migrations)
+  const mirrors = new Map<string, Mirror>()
+  try {
+    while (!options.signal.aborted) {
+      for (const [pair, migrations] of pairs) await follow(pair, migrations)
+      options.look(reportsOf(mirrors))
+      await pause(FOLLOW_EVERY_MS, options.signal)
+    }
+  } finally {
+    await Promise.allSettled([...mirrors.values()].map((mirror) => mirror.stop()))
+  }
+  const partitions = reportsOf(mirrors)
+  return {
+    partitions,
+    problems: partitions.flatMap((each) => (each.problem === undefined ? [] : [each.problem])),
+  }
+
+  async function follow(pair: string, migrations: readonly Migration[]): Promise<void> {
+    const followed: MirroredMigration[] = []
+    for (const migration of migrations) {
+      const state = await session.store.readDecisions(migration.name)
+      if (state === undefined || state.stage === 'retired' || state.marks.length === 0) continue
+      followed.push({ migration: migration.name, marks: state.marks, seals: state.seals })
+    }
+    const [first] = migrations
+    let mirror = mirrors.get(pair)
+    if (mirror === undefined && followed.length > 0 && first !== undefined) {
+      mirror = await start(first, migrations)
+      mirrors.set(pair, mirror)
+    }
+    mirror?.follow(followed)
+  }
+
+  async function start(first: Migration, migrations: readonly Migration[]): Promise<Mirror> {
+    const { source, target } = await session.clustersOf(first)
+    return options.services.startMirror({
+      project: session.project.name,
+      source,
+      target,
+      progress: session.store,
+      memoryBudget: DEFAULT_MEMORY_BUDGET,
+      throttle: sharedThrottle(migrations),
+      timings: options.timings,
+      log: options.log,
+    })
+  }
+}
+
+const pairsOf = (migrations: readonly Migration[]): ReadonlyMap<string, readonly Migration[]> => {
+  const pairs = new Map<string, Migration[]>()
+  for (const migration of migrations) {
+    const key = `${migration.from}\n${migration.to}`
+    pairs.set(key, [...(pairs.get(key) ?? []), migration])
+  }
+  return pairs
+}
+
+/** One mirror carries all migrations of a pair, so the sum of what they allow holds; one without a limit lifts it. */
+const sharedThrottle = (migrations: readonly Migration[]): number | undefined =>
+  migrations.reduce<number | undefined>(
+    (sum, { mirror }) =>
+      sum === undefined || mirror.throttle === undefined ? undefined : sum + mirror.throttle,
+    0,
+  )
+
+const reportsOf = (mirrors: ReadonlyMap<string, Mirror>): readonly PartitionReport[] =>
+  [...mirrors.values()].flatMap((mirror) => mirror.reports())
+
+const pause = (ms: number, signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    const timer = setTimeout(done, ms)
+    signal.addEventListener('abort', done, { once: true })
+    function done(): void {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+  })

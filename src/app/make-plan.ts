@@ -1,0 +1,59 @@
+import type { Migration } from '../domain/migration.ts'
+import type { Plan } from '../domain/plan.ts'
+import { emptyState, type MigrationState } from '../domain/state.ts'
+import type { Observed } from '../planner/observed.ts'
+import type { Clusters } from '../steps/step-kind.ts'
+import { inputDigests } from './input-digests.ts'
+import type { Session } from './open-session.ts'
+import type { Services } from './services.ts'
+import { toolVersion } from './tool-version.ts'
+
+export interface PlanOptions {
+  readonly services: Services
+  readonly now: () => Date
+  readonly report: (line: string) => void
+  readonly signal: AbortSignal
+}
+
+/** A plan with what it was made from. */
+export interface MadePlan {
+  readonly migration: Migration
+  readonly plan: Plan
+  readonly observed: Observed
+  readonly state: MigrationState
+  readonly clusters: Clusters
+}
+
+/**
+ * 1. Connect to both clusters.
+ * 2. Read the decisions of the migration.
+ * 3. Read what is.
+ * 4. Plan. Nothing is written and no lock is taken.
+ */
+export const makePlan = async (
+  session: Session,
+  migration: Migration,
+  { services, now, report, signal }: PlanOptions,
+): Promise<MadePlan> => {
+  const clusters = await session.clustersOf(migration)
+  const state = await readState(session, migration.name)
+  report(`reads ${migration.from} and ${migration.to} for ${migration.name}`)
+  const observed = await services.observe(clusters, migration, now, signal)
+  const inputs = await inputDigests(session.project, migration)
+  const plan = await services.planMigration({
+    desired: migration,
+    observed,
+    state,
+    now: now(),
+    inputs,
+    toolVersion: toolVersion(),
+  })
+  return { migration, plan, observed, state, clusters }
+}
+
+/**
+ * The decisions; those of a migration that was never applied are empty. Its lineage is empty too and not random: it is part of the
+ * fingerprint, and two plans of an untouched migration must have the same.
+ */
+export const readState = async (session: Session, migration: string): Promise<MigrationState> =>
+  (await session.store.readDecisions(migration)) ?? emptyState(migration, '')

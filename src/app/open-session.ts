@@ -1,0 +1,113 @@
+import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
+import type { Migration, Project } from '../domain/migration.ts'
+import type { Cluster } from '../kafka/cluster.ts'
+import type { StateStore } from '../state/state-store.ts'
+import type { Clusters } from '../steps/step-kind.ts'
+import { nearMatches } from './near-matches.ts'
+import type { Services } from './services.ts'
+
+export interface SessionOptions {
+  readonly services: Services
+  readonly cwd: string
+  /** As given with --project; absent: ferry.yaml in `cwd` or above. */
+  readonly projectFile: string | undefined
+  /** The migrations to work on; empty: all of the project. */
+  readonly names: readonly string[]
+  /** What is being done, for the live line. */
+  readonly report: (line: string) => void
+  /** Findings that stop nothing. */
+  readonly warn: (diagnostics: readonly Diagnostic[]) => void
+  readonly signal: AbortSignal
+}
+
+/** A project, opened: what every verb that asks a cluster or the state begins with. Close it, whatever happened. */
+export interface Session {
+  readonly project: Project
+  /** Those asked for, in the order asked for; all of them by name otherwise. */
+  readonly migrations: readonly Migration[]
+  readonly store: StateStore
+  /** Both clusters of a migration, connected at the first call and checked against their pinned ids. */
+  clustersOf(migration: Migration): Promise<Clusters>
+  close(): Promise<void>
+}
+
+/**
+ * 1. Read and check all files of the project; any error ends it here, with all of them.
+ * 2. Find the named migrations.
+ * 3. Open the state store. Clusters are connected only when they are asked for.
+ */
+export const openSession = async (options: SessionOptions): Promise<Session> => {
+  const { services } = options
+  const loaded = await services.loadProject(options)
+  if (loaded.project === undefined || loaded.diagnostics.some((d) => d.severity === 'error')) {
+    throw new FerryError(loaded.diagnostics)
+  }
+  options.warn(loaded.diagnostics)
+  const { project } = loaded
+  const migrations = chosenMigrations(project, options.names)
+  const store = await services.openStore(project)
+  const connections = new Map<string, Promise<Cluster>>()
+  const connected = (name: string): Promise<Cluster> => {
+    const known = connections.get(name)
+    if (known !== undefined) return known
+    options.report(`connects to ${name}`)
+    const connecting = services.connectCluster(project, name, options.signal)
+    connections.set(name, connecting)
+    return connecting
+  }
+  return {
+    project,
+    migrations,
+    store,
+    clustersOf: async (migration) => {
+      const [source, target] = await bothOrEveryProblem(
+        connected(migration.from),
+        connected(migration.to),
+      )
+      return { source, target }
+    },
+    close: async () => {
+      const settled = await Promise.allSettled(connections.values())
+      await Promise.allSettled(
+        settled.map((each) => (each.status === 'fulfilled' ? each.value.close() : undefined)),
+      )
+    },
+  }
+}
+
+/** The named migrations, each once; all of the project where none is named. Unknown names are reported together. */
+export const chosenMigrations = (
+  project: Project,
+  names: readonly string[],
+): readonly Migration[] => {
+  const known = [...project.migrations.keys()].sort()
+  const wanted = names.length === 0 ? known : [...new Set(names)]
+  const unknown = wanted.filter((name) => !project.migrations.has(name))
+  if (unknown.length > 0) throw new FerryError(unknown.map((name) => unknownMigration(name, known)))
+  return wanted.map((name) => project.migrations.get(name) as Migration)
+}
+
+const unknownMigration = (name: string, known: readonly string[]): Diagnostic =>
+  diagnostic({
+    code: 'FERRY1104',
+    detail: `The project has no migration ${JSON.stringify(name)}.`,
+    fix: nearMatches(name, known, 'migrations'),
+  })
+
+/** Both at once, so that two broken connections are two messages in one run, not in two. */
+const bothOrEveryProblem = async <T>(one: Promise<T>, other: Promise<T>): Promise<[T, T]> => {
+  const settled = await Promise.allSettled([one, other])
+  const [first, second] = settled
+  if (first.status === 'fulfilled' && second.status === 'fulfilled') {
+    return [first.value, second.value]
+  }
+  const reasons = settled.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []))
+  const strange = reasons.find((reason) => !(reason instanceof FerryError))
+  if (strange !== undefined) throw strange
+  throw new FerryError(
+    reasons.flatMap((reason) => (reason as FerryError).diagnostics),
+    {
+      cause: reasons[0],
+    },
+  )
+}

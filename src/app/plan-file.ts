@@ -1,0 +1,93 @@
+import { chmod, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { canonicalJson } from '../domain/canonical-json.ts'
+import { diagnostic, FerryError } from '../domain/diagnostic.ts'
+import { PLAN_FORMAT_VERSION, type Plan } from '../domain/plan.ts'
+import { planStructureProblems } from './plan-structure.ts'
+
+/** The text of a plan file: canonical, so that the same plan is the same bytes, and its digest names it. */
+export const planText = (plan: Plan): string => `${canonicalJson(plan)}\n`
+
+/** Replaces the file at once or not at all, readable by its owner only: a plan names users, topics and hosts. */
+export const writePlanFile = async (path: string, plan: Plan): Promise<void> => {
+  const temporary = `${path}.${process.pid}.tmp`
+  try {
+    await writeFile(temporary, planText(plan), { mode: 0o600, flag: 'wx' })
+    await chmod(temporary, 0o600)
+    await rename(temporary, path)
+  } catch (cause) {
+    await rm(temporary, { force: true })
+    throw new FerryError(
+      diagnostic({
+        code: 'FERRY1111',
+        detail: `${path} cannot be written: ${reasonOf(cause)}.`,
+        fix: 'Give a path in a folder that exists and that you may write to.',
+      }),
+      { cause },
+    )
+  }
+}
+
+/** A plan file as it was shown. Anything that is not exactly what this version writes is refused, part by part. */
+export const readPlanFile = async (path: string): Promise<Plan> => {
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new FerryError(
+      diagnostic({
+        code: 'FERRY1001',
+        detail: `The plan file ${path} cannot be read: ${reasonOf(cause)}.`,
+        fix: 'Give the path that was given to `ferry plan NAME -o FILE`.',
+      }),
+      { cause },
+    )
+  })
+  return parsePlan(text, path)
+}
+
+/** The plan in the text, checked against `schemas/plan.schema.json`. */
+export const parsePlan = async (text: string, path: string): Promise<Plan> => {
+  const value = parseJson(text, path)
+  const version = (value as { readonly formatVersion?: unknown } | null)?.formatVersion
+  if (typeof version === 'string' && version !== PLAN_FORMAT_VERSION) {
+    throw new FerryError(
+      diagnostic({
+        code: 'FERRY1110',
+        detail: `${path} has format ${JSON.stringify(version)}; this version of Ferry reads ${PLAN_FORMAT_VERSION}.`,
+        fix: 'Make the plan again with this version: `ferry plan NAME -o FILE`.',
+      }),
+    )
+  }
+  const problems = await planStructureProblems(value)
+  if (problems.length > 0) throw notAPlan(path, problems.join('; '))
+  return value as Plan
+}
+
+const parseJson = (text: string, path: string): unknown => {
+  try {
+    return JSON.parse(text) as unknown
+  } catch {
+    throw notAPlan(path, text.trim() === '' ? 'it is empty' : 'it is not JSON, or it was cut off')
+  }
+}
+
+const notAPlan = (path: string, because: string): FerryError =>
+  new FerryError(
+    diagnostic({
+      code: 'FERRY1109',
+      detail: `${path} is not a plan that Ferry can run: ${because}.`,
+      fix: 'Make the plan again: `ferry plan NAME -o FILE`.',
+    }),
+  )
+
+const reasonOf = (cause: unknown): string => {
+  const code = (cause as { readonly code?: string }).code
+  switch (code) {
+    case 'ENOENT':
+      return 'there is no such file or folder'
+    case 'EACCES':
+    case 'EPERM':
+      return 'the rights are missing'
+    case 'EISDIR':
+      return 'it is a folder'
+    default:
+      return code ?? 'the system gave no reason'
+  }
+}

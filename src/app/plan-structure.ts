@@ -1,0 +1,21 @@
+import { readFile } from 'node:fs/promises'
+
+/** More would not help anybody: the file is foreign or broken. */
+const NAMED_AT_MOST = 3
+
+/** What is wrong with a plan file's structure, in words; empty if nothing is. The schema is the public one, so that others can check too. */
+export const planStructureProblems = async (value: unknown): Promise<readonly string[]> => {
+  // Only for plan files, and slow to load.
+  const { Ajv } = await import('ajv')
+  const schema = JSON.parse(await readSchema('plan')) as object
+  const validate = new Ajv({ allErrors: true, strict: true, allowUnionTypes: true, discriminator: true }).compile(schema)
+  if (validate(value)) return []
+  const problems = (validate.errors ?? []).map(
+    (error) => `${error.instancePath === '' ? 'the plan' : error.instancePath} ${error.message}`,
+  )
+  return [...new Set(problems)].slice(0, NAMED_AT_MOST)
+}
+
+/** The text of `schemas/<kind>.schema.json`, as it is published. */
+export const readSchema = (kind: string): Promise<string> =>
+  readFile(new URL(`../../schemas/${kind}.schema.json`, import.meta.url), 'utf8')

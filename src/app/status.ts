@@ -1,0 +1,231 @@
+import type { Diagnostic } from '../domain/diagnostic.ts'
+import { type PartitionKey, partitionKey, type TopicName } from '../domain/ids.ts'
+import type { Migration } from '../domain/migration.ts'
+import type { Deadline, Plan } from '../domain/plan.ts'
+import type { ReachedStage, Stage } from '../domain/stage.ts'
+import { stageRank, stagesInOrder } from '../domain/stage.ts'
+import type { MigrationState, PartitionProgress } from '../domain/state.ts'
+import type { Step } from '../domain/step.ts'
+import type { Observed, ObservedSide } from '../planner/observed.ts'
+import type { StepWords } from './services.ts'
+
+export const STATUS_FORMAT_VERSION = '1.0'
+
+/** A mirror writes its progress every few seconds; after so long without a word it is taken for gone. */
+export const MIRROR_SILENT_AFTER_MS = 60_000
+
+/** Where a migration is and what is next, as it was seen at one moment. Plain JSON data: `status --json` prints it. */
+export interface MigrationStatus {
+  readonly name: string
+  readonly owner: string | null
+  readonly at: string
+  readonly source: string
+  readonly target: string
+  readonly stage: ReachedStage
+  /** What the plan file asks for. */
+  readonly asks: Stage
+  readonly mirror: MirrorStatus
+  readonly topics: readonly TopicStatus[]
+  readonly groups: readonly GroupStatus[]
+  readonly next: NextStep
+  readonly deadlines: readonly Deadline[]
+  readonly problems: readonly Diagnostic[]
+}
+
+export interface MirrorStatus {
+  /** `none`: nothing to mirror now. `needed`: consumers moved and the topics are not sealed, so it must run. */
+  readonly need: 'none' | 'optional' | 'needed'
+  readonly alive: boolean
+  readonly lastSeen: string | null
+  readonly holders: readonly { readonly host: string; readonly pid: number }[]
+}
+
+export interface TopicStatus {
+  readonly name: string
+  readonly mode: 'identical' | 'dense' | null
+  readonly state: 'absent' | 'not-marked' | 'mirrored' | 'sealed' | 'stopped'
+  readonly partitions: readonly PartitionStatus[]
+}
+
+export interface PartitionStatus {
+  readonly partition: number
+  /** The mark; null before it was made. */
+  readonly sourceStart: number | null
+  readonly targetStart: number | null
+  /** Source offset up to which records were mirrored, as the mirror last said. */
+  readonly mirroredTo: number | null
+  readonly sourceEnd: number | null
+  /** Offsets between the two; null where either is unknown. */
+  readonly lag: number | null
+  readonly sealed: boolean
+  readonly stopped: boolean
+}
+
+export interface GroupStatus {
+  readonly id: string
+  readonly source: GroupSide
+  readonly target: GroupSide
+  /** When its positions were written on the target; null if they were not. */
+  readonly syncedAt: string | null
+}
+export interface GroupSide {
+  readonly state: string
+  readonly members: number
+}
+
+export type NextStep =
+  | { readonly kind: 'blocked' }
+  /** The next step of a plan made now, and what it waits for. */
+  | { readonly kind: 'apply'; readonly step: string; readonly waitsFor: readonly string[] }
+  /** All is as asked; the plan file could ask for more. */
+  | { readonly kind: 'edit'; readonly stage: Stage }
+  | { readonly kind: 'finished' }
+
+export interface StatusParts {
+  readonly migration: Migration
+  readonly state: MigrationState
+  readonly observed: Observed
+  readonly progress: ReadonlyMap<PartitionKey, PartitionProgress>
+  readonly plan: Plan
+  readonly words: StepWords
+  readonly now: Date
+}
+
+/** Pure: everything was read before. */
+export const statusOf = (parts: StatusParts): MigrationStatus => {
+  const { migration, state, observed, plan } = parts
+  const live = liveProgress(parts)
+  const stopped = live.flatMap((each) => (each.problem === null ? [] : [each.problem]))
+  return {
+    name: migration.name,
+    owner: migration.owner ?? null,
+    at: observed.at,
+    source: migration.from,
+    target: migration.to,
+    stage: state.stage,
+    asks: migration.stage,
+    mirror: mirrorStatus(parts, live),
+    topics: migration.topics.map((topic) => topicStatus(topic.name, parts, live)),
+    groups: migration.groups.map((group) => ({
+      id: group.id,
+      source: groupSide(observed.source, group.id),
+      target: groupSide(observed.target, group.id),
+      syncedAt:
+        state.syncs.find((sync) => sync.group === group.id && sync.status === 'done')?.at ?? null,
+    })),
+    next: nextStep(parts),
+    deadlines: plan.deadlines,
+    problems: [...stopped, ...plan.problems],
+  }
+}
+
+/** True if a partition of the migration stopped: nothing of it is copied until somebody acts. */
+export const hasStopped = (status: MigrationStatus): boolean =>
+  status.topics.some((topic) => topic.state === 'stopped')
+
+/** Progress of an older mark is void. */
+const liveProgress = ({ state, progress }: StatusParts): readonly PartitionProgress[] =>
+  [...progress.values()].filter((each) =>
+    state.marks.some(
+      (mark) =>
+        mark.topic === each.topic &&
+        mark.partition === each.partition &&
+        mark.producerId === each.producerId,
+    ),
+  )
+
+const mirrorStatus = (
+  { state, now }: StatusParts,
+  live: readonly PartitionProgress[],
+): MirrorStatus => {
+  const sealed = new Set(state.seals.map((seal) => partitionKey(seal.topic, seal.partition)))
+  const open = state.marks.some((mark) => !sealed.has(partitionKey(mark.topic, mark.partition)))
+  const consumersMoved = state.syncs.some((sync) => sync.status === 'done')
+  const lastSeen = live.map((each) => each.at).sort().at(-1) ?? null
+  const recent = live.filter(
+    (each) => now.getTime() - Date.parse(each.at) < MIRROR_SILENT_AFTER_MS,
+  )
+  const holders = new Map(
+    recent.map(({ holder }) => [
+      `${holder.host} ${holder.pid}`,
+      { host: holder.host, pid: holder.pid },
+    ]),
+  )
+  return {
+    need: !open || state.stage === 'retired' ? 'none' : consumersMoved ? 'needed' : 'optional',
+    alive: recent.length > 0,
+    lastSeen,
+    holders: [...holders].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, each]) => each),
+  }
+}
+
+const topicStatus = (
+  name: TopicName,
+  { state, observed }: StatusParts,
+  live: readonly PartitionProgress[],
+): TopicStatus => {
+  const marks = state.marks.filter((mark) => mark.topic === name)
+  const seals = state.seals.filter((seal) => seal.topic === name)
+  const source = observed.source.topics.get(name)
+  const numbers = new Set([
+    ...(source?.partitions.map((each) => each.partition) ?? []),
+    ...marks.map((mark) => mark.partition),
+  ])
+  const partitions = [...numbers]
+    .sort((one, other) => one - other)
+    .map((partition): PartitionStatus => {
+      const mark = marks.find((each) => each.partition === partition)
+      const seal = seals.find((each) => each.partition === partition)
+      const progress = live.find((each) => each.topic === name && each.partition === partition)
+      const seen = source?.partitions.find((each) => each.partition === partition)
+      const mirroredTo = seal?.sourceEnd ?? progress?.mirroredTo ?? mark?.sourceStart ?? null
+      // What is not yet stable cannot be mirrored, so it is not lag either.
+      const end = seen?.lastStable ?? null
+      return {
+        partition,
+        sourceStart: integer(mark?.sourceStart),
+        targetStart: integer(mark?.targetStart),
+        mirroredTo: integer(mirroredTo),
+        sourceEnd: integer(seen?.highWatermark),
+        lag: mirroredTo === null || end === null ? null : Math.max(0, Number(end - mirroredTo)),
+        sealed: seal !== undefined,
+        stopped: progress !== undefined && progress.problem !== null,
+      }
+    })
+  return { name, mode: marks[0]?.mode ?? null, state: topicState(), partitions }
+
+  function topicState(): TopicStatus['state'] {
+    if (partitions.some((each) => each.stopped)) return 'stopped'
+    if (marks.length > 0) return seals.length === marks.length ? 'sealed' : 'mirrored'
+    return observed.target.topics.has(name) ? 'not-marked' : 'absent'
+  }
+}
+
+const groupSide = (side: ObservedSide, id: Migration['groups'][number]['id']): GroupSide => {
+  const group = side.groups.get(id)
+  return {
+    state: group?.description.state ?? 'unknown',
+    members: group?.description.members.length ?? 0,
+  }
+}
+
+const nextStep = ({ migration, state, plan, words }: StatusParts): NextStep => {
+  if (plan.problems.some((each) => each.severity === 'error')) return { kind: 'blocked' }
+  const first = plan.steps[0]
+  if (first !== undefined) {
+    return { kind: 'apply', step: sentence(first, words), waitsFor: words.gates(first) }
+  }
+  const stages = stagesInOrder(migration.order)
+  const further = stages[stageRank(state.stage, migration.order)]
+  return further === undefined ? { kind: 'finished' } : { kind: 'edit', stage: further }
+}
+
+/** `sync group orders-api` */
+const sentence = (step: Step, words: StepWords): string => {
+  const { noun, name } = words.describe(step)
+  return `${noun} ${name}`
+}
+
+/** Offsets are integers in JSON; those of a real log are far below 2^53. */
+const integer = (offset: bigint | null | undefined): number | null =>
+  offset === null || offset === undefined ? null : Number(offset)

@@ -1,0 +1,57 @@
+import { parseDuration } from '../config/durations.ts'
+import { diagnostic, FerryError } from '../domain/diagnostic.ts'
+import { STAGES, type Stage } from '../domain/stage.ts'
+import type { RawFlags } from './verb.ts'
+
+/** From what commander read to typed values. Commander checks that flags exist; what their values mean is checked here. */
+
+export const isSet = (flags: RawFlags, name: string): boolean => flags[name] === true
+
+export const textFlag = (flags: RawFlags, name: string): string | undefined => {
+  const value = flags[name]
+  return typeof value === 'string' ? value : undefined
+}
+
+/** Positional arguments: one optional name, or a list of them. */
+export const names = (args: readonly unknown[]): readonly string[] =>
+  args.flat().filter((each): each is string => typeof each === 'string')
+
+export const stageFlag = (flags: RawFlags, name: string): Stage | undefined => {
+  const text = textFlag(flags, name)
+  if (text === undefined) return undefined
+  const stage = STAGES.find((each) => each === text)
+  if (stage === undefined) {
+    throw wrongValue(`--${name}`, text, `Give one of the stages: ${STAGES.join(', ')}.`)
+  }
+  return stage
+}
+
+export const durationFlag = (flags: RawFlags, name: string): number | undefined => {
+  const text = textFlag(flags, name)
+  if (text === undefined) return undefined
+  const ms = parseDuration(text)
+  if (ms === undefined) throw wrongValue(`--${name}`, text, 'Give a duration like 30s, 15m or 2h.')
+  return ms
+}
+
+export const countFlag = (flags: RawFlags, name: string): number | undefined => {
+  const text = textFlag(flags, name)
+  if (text === undefined) return undefined
+  if (!/^[1-9][0-9]{0,8}$/.test(text)) {
+    throw wrongValue(`--${name}`, text, 'Give a whole number from 1 on.')
+  }
+  return Number(text)
+}
+
+const wrongValue = (flag: string, value: string, fix: string): FerryError =>
+  new FerryError(
+    diagnostic({
+      code: 'FERRY1105',
+      detail: `${flag} cannot be ${JSON.stringify(value)}.`,
+      fix,
+    }),
+  )
+
+/** For arguments and flags that exclude each other. */
+export const wrongUse = (detail: string, fix: string): FerryError =>
+  new FerryError(diagnostic({ code: 'FERRY1101', detail, fix }))

@@ -1,0 +1,48 @@
+import { Command } from 'commander'
+import { nearMatches } from '../../app/near-matches.ts'
+import { diagnostic, type DiagnosticCode, FerryError } from '../../domain/diagnostic.ts'
+import { CODES, type CodePage } from '../../domain/diagnostic-codes.ts'
+import { names, wrongUse } from '../args.ts'
+import { EXIT } from '../exit-codes.ts'
+import type { Act } from '../verb.ts'
+
+export interface ExplainResult extends CodePage {
+  readonly code: DiagnosticCode
+}
+
+/** The page of a code. `1203` and `ferry1203` will do for FERRY1203. */
+export const explain = (text: string): ExplainResult => {
+  const wanted = text.toUpperCase().replace(/^(FERRY)?(?=\d{4}$)/, 'FERRY')
+  const pages: Readonly<Record<string, CodePage>> = CODES
+  const found = Object.hasOwn(pages, wanted) ? pages[wanted] : undefined
+  if (found === undefined) throw unknownCode(text, wanted)
+  return { code: wanted as DiagnosticCode, ...found }
+}
+
+const unknownCode = (text: string, wanted: string): FerryError => {
+  const all = Object.keys(CODES).sort()
+  // Codes of the same range are about the same thing, which helps more than all of them.
+  const range = all.filter((code) => code.slice(0, -2) === wanted.slice(0, -2))
+  return new FerryError(
+    diagnostic({
+      code: 'FERRY1108',
+      detail: `There is no code ${JSON.stringify(text)}.`,
+      fix: nearMatches(wanted, range.length > 0 ? range : all, 'codes'),
+    }),
+  )
+}
+
+export const explainCommand = (act: Act): Command =>
+  new Command('explain')
+    .summary('what a diagnostic code means, and the ways on')
+    .description('Tells more about a code that Ferry printed, such as FERRY1203.')
+    .argument('<code>', 'the code')
+    .action(
+      act(async (context, args) => {
+        const [code] = names(args)
+        if (code === undefined) throw wrongUse('A code is missing.', 'Give one: `ferry explain FERRY1401`.')
+        const { renderCodePage } = await import('../../views/explain.ts')
+        context.print(renderCodePage(explain(code), context.style, context.streams.columns))
+        return EXIT.done
+      }),
+    )

@@ -1,0 +1,82 @@
+import { resolve } from 'node:path'
+import { Command } from 'commander'
+import type { MadePlan } from '../../app/make-plan.ts'
+import { isSet, names, textFlag, wrongUse } from '../args.ts'
+import { type Context, planOptions, withSession } from '../context.ts'
+import { EXIT, type ExitCode, exitCodeFor } from '../exit-codes.ts'
+import type { Act, RawFlags } from '../verb.ts'
+
+export interface PlanArgs {
+  /** Empty: all migrations of the project. */
+  readonly names: readonly string[]
+  readonly output: string | undefined
+  readonly detailedExitcode: boolean
+  readonly json: boolean
+}
+
+export const planArgs = (args: readonly unknown[], flags: RawFlags): PlanArgs => {
+  const parsed = {
+    names: names(args),
+    output: textFlag(flags, 'output'),
+    detailedExitcode: isSet(flags, 'detailedExitcode'),
+    json: isSet(flags, 'json'),
+  }
+  if (parsed.output !== undefined && parsed.names.length !== 1) {
+    throw wrongUse(
+      `-o takes the plan of one migration; ${parsed.names.length === 0 ? 'none was named' : `${parsed.names.length} were named`}.`,
+      'Name one: `ferry plan NAME -o FILE`.',
+    )
+  }
+  return parsed
+}
+
+/** One plan for each migration, in order. Takes no lock and writes nothing to a cluster. */
+export const plan = (context: Context, args: PlanArgs): Promise<readonly MadePlan[]> =>
+  withSession(context, args.names, async (session) => {
+    const { makePlan } = await import('../../app/make-plan.ts')
+    const made: MadePlan[] = []
+    for (const migration of session.migrations) {
+      made.push(await makePlan(session, migration, planOptions(context)))
+    }
+    return made
+  })
+
+/** Blocked is more than pending: a pipeline must not take a plan that cannot run for one that can. */
+export const planExitCode = (made: readonly MadePlan[], args: PlanArgs): ExitCode => {
+  const blocked = exitCodeFor(made.flatMap((each) => each.plan.problems))
+  if (blocked !== EXIT.done) return blocked
+  const pending = made.some((each) => each.plan.steps.length > 0)
+  return args.detailedExitcode && pending ? EXIT.changesPending : EXIT.done
+}
+
+export const planCommand = (act: Act): Command =>
+  new Command('plan')
+    .summary('show what apply would do')
+    .description(
+      'Reads both clusters and shows every step from where a migration is to the stage that its plan file asks for: what each does, how it is undone, what it waits for, and from where on nothing can be undone. Read-only; takes no lock. A plan with errors is shown and can be written, but apply refuses it.',
+    )
+    .argument('[name...]', 'migrations; all of the project if none is named')
+    .option('-o, --output <file>', 'write the plan to a file for `ferry apply FILE` (one name only)')
+    .option('--detailed-exitcode', 'exit with 2 if there is something to do')
+    .option('--json', 'the plan as JSON, the same as the plan file; an object with plans unless one name is given')
+    .action(
+      act(async (context, raw, flags) => {
+        const args = planArgs(raw, flags)
+        const made = await plan(context, args)
+        const { renderPlan } = await import('../../views/plan.ts')
+        const { renderPlansJson } = await import('../../views/json.ts')
+        const words = await context.services.stepWords()
+        const plans = made.map((each) => each.plan)
+        const text = args.json
+          ? renderPlansJson(plans, args.names.length === 1)
+          : plans.map((each) => renderPlan(each, words, context.style)).join('\n')
+        context.print(text)
+        context.tell(plans.flatMap((each) => each.problems))
+        if (args.output !== undefined && plans[0] !== undefined) {
+          const { writePlanFile } = await import('../../app/plan-file.ts')
+          await writePlanFile(resolve(context.cwd, args.output), plans[0])
+          context.progress.note(`The plan is in ${args.output}; to run it: ferry apply ${args.output}`)
+        }
+        return planExitCode(made, args)
+      }),
+    )

@@ -1,0 +1,121 @@
+import { resolve } from 'node:path'
+import { openSession, type Session } from '../app/open-session.ts'
+import type { PlanOptions } from '../app/make-plan.ts'
+import type { Services } from '../app/services.ts'
+import type { Diagnostic } from '../domain/diagnostic.ts'
+import type { MirrorLog, MirrorTimings } from '../mirror/mirror.ts'
+import { renderDiagnostics } from '../views/diagnostics.ts'
+import { type Style, styleFor } from '../views/style.ts'
+import type { GlobalFlags } from './global-flags.ts'
+import { type Progress, startProgress } from './progress.ts'
+import type { Streams } from './streams.ts'
+
+/** What every verb gets: its flags apart, everything it may touch. */
+export interface Context {
+  readonly streams: Streams
+  readonly services: Services
+  readonly flags: GlobalFlags
+  /** With --chdir applied. */
+  readonly cwd: string
+  readonly progress: Progress
+  /** Of stdout. */
+  readonly style: Style
+  /** True if there is somebody to ask. */
+  readonly canAsk: boolean
+  /** Aborted by the first Ctrl-C. */
+  readonly signal: AbortSignal
+  /** The result. */
+  print(text: string): void
+  /** Warnings and errors, for people. */
+  tell(diagnostics: readonly Diagnostic[]): void
+  log: MirrorLog
+}
+
+const LEVELS = ['debug', 'info', 'warn', 'error'] as const
+
+export const createContext = (
+  streams: Streams,
+  services: Services,
+  flags: GlobalFlags,
+): Context => {
+  const cwd = flags.chdir === undefined ? streams.cwd : resolve(streams.cwd, flags.chdir)
+  const progress = startProgress(streams, flags.quiet)
+  const coloured = styleFor(wantsColour(streams, flags, streams.isTty.stderr))
+  return {
+    streams,
+    services,
+    flags,
+    cwd,
+    progress,
+    style: styleFor(wantsColour(streams, flags, streams.isTty.stdout)),
+    canAsk: flags.input && streams.isTty.stdin && streams.isTty.stderr,
+    signal: streams.interrupts.first,
+    print: (text) => {
+      progress.clear()
+      streams.stdout.write(text)
+    },
+    tell: (diagnostics) => {
+      if (diagnostics.length === 0) return
+      progress.clear()
+      const view = { style: coloured, columns: streams.columns, cwd }
+      streams.stderr.write(renderDiagnostics(diagnostics, view))
+    },
+    log: ({ level, message }) => {
+      if (LEVELS.indexOf(level) >= LEVELS.indexOf(flags.logLevel)) {
+        progress.note(`${level}: ${message}`)
+      }
+    },
+  }
+}
+
+/** A terminal, and nobody who said no: https://no-color.org. */
+export const wantsColour = (streams: Streams, flags: GlobalFlags, isTty: boolean): boolean =>
+  isTty && flags.color && !streams.env.NO_COLOR && streams.env.TERM !== 'dumb'
+
+/** Opens the session of these names, runs the work and closes the session, however the work ends. */
+export const withSession = async <T>(
+  context: Context,
+  names: readonly string[],
+  work: (session: Session) => Promise<T>,
+): Promise<T> => {
+  const session = await openSession({
+    services: context.services,
+    cwd: context.cwd,
+    projectFile: context.flags.project,
+    names,
+    report: context.progress.report,
+    warn: context.tell,
+    signal: context.signal,
+  })
+  try {
+    return await work(session)
+  } finally {
+    context.progress.report('closes connections')
+    await session.close()
+    context.progress.clear()
+  }
+}
+
+export const planOptions = (context: Context): PlanOptions => ({
+  services: context.services,
+  now: context.streams.now,
+  report: context.progress.report,
+  signal: context.signal,
+})
+
+/**
+ * The mirror's clocks. FERRY_MIRROR_SESSION_MS and FERRY_MIRROR_REQUEST_MS change them, for tests and for tuning: a shorter session hands
+ * the partitions of a dead mirror over sooner, and takes them sooner from one that is only slow.
+ */
+export const mirrorTimings = (
+  env: Streams['env'],
+  defaults: MirrorTimings,
+): MirrorTimings => ({
+  sessionTimeoutMs: positive(env.FERRY_MIRROR_SESSION_MS) ?? defaults.sessionTimeoutMs,
+  requestTimeoutMs: positive(env.FERRY_MIRROR_REQUEST_MS) ?? defaults.requestTimeoutMs,
+})
+
+const positive = (text: string | undefined): number | undefined => {
+  const value = Number(text)
+  return text !== undefined && Number.isInteger(value) && value > 0 ? value : undefined
+}

@@ -1,0 +1,50 @@
+import { type Command, Option } from 'commander'
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+/** Flags that every verb takes, before or after its name. */
+export interface GlobalFlags {
+  readonly chdir: string | undefined
+  readonly project: string | undefined
+  readonly color: boolean
+  readonly quiet: boolean
+  readonly logLevel: LogLevel
+  readonly input: boolean
+}
+
+export const addGlobalFlags = (program: Command): Command =>
+  program
+    .option('--chdir <dir>', 'work in this folder, as if Ferry had been started there')
+    .option('--project <file>', 'the project file (default: ferry.yaml here or in a folder above)')
+    .option('--no-color', 'no colours; NO_COLOR in the environment does the same')
+    .option('--quiet', 'no progress: only the result, warnings and errors')
+    .addOption(
+      new Option('--log-level <level>', 'how much of its own work Ferry tells on stderr')
+        .choices(LOG_LEVELS)
+        .default('warn'),
+    )
+    .addOption(
+      new Option('--input <answer>', '--input=false never asks, also on a terminal')
+        .choices(['true', 'false'])
+        .default('true'),
+    )
+
+export const globalFlags = (program: Command): GlobalFlags => {
+  const raw = program.opts<{
+    chdir?: string
+    project?: string
+    color: boolean
+    quiet?: boolean
+    logLevel: LogLevel
+    input: string
+  }>()
+  return {
+    chdir: raw.chdir,
+    project: raw.project,
+    color: raw.color,
+    quiet: raw.quiet ?? false,
+    logLevel: raw.logLevel,
+    input: raw.input !== 'false',
+  }
+}

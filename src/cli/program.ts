@@ -1,0 +1,72 @@
+import { Command } from 'commander'
+import { toolVersion } from '../app/tool-version.ts'
+import { applyCommand } from './commands/apply.ts'
+import { explainCommand } from './commands/explain.ts'
+import { mirrorCommand } from './commands/mirror.ts'
+import { planCommand } from './commands/plan.ts'
+import { schemaCommand } from './commands/schema.ts'
+import { showCommand } from './commands/show.ts'
+import { statusCommand } from './commands/status.ts'
+import { validateCommand } from './commands/validate.ts'
+import { verifyCommand } from './commands/verify.ts'
+import { versionCommand } from './commands/version.ts'
+import { addGlobalFlags } from './global-flags.ts'
+import type { Streams } from './streams.ts'
+import type { Act } from './verb.ts'
+
+/** In the order of the help: as a migration goes, then what helps along the way. */
+const VERBS = [
+  validateCommand,
+  planCommand,
+  showCommand,
+  applyCommand,
+  mirrorCommand,
+  statusCommand,
+  verifyCommand,
+  explainCommand,
+  schemaCommand,
+  versionCommand,
+] as const
+
+/** The whole command line, without running any of it. */
+export const buildProgram = (act: Act, streams: Streams): Command => {
+  const program = new Command('ferry')
+    .description(
+      'Moves services from an old Kafka cluster to a new one, as code: exact offsets, reviewed plans, proven results.',
+    )
+    .version(`ferry ${toolVersion()}`, '--version', 'print the version')
+    .helpOption('-h, --help', 'print help')
+    .helpCommand('help [verb]', 'print help for a verb')
+  addGlobalFlags(program)
+  // Settings are copied to a sub-command when it is made from here, so each is given them by hand.
+  for (const command of [program, ...VERBS.map((verb) => verb(act))]) {
+    command
+      .exitOverride()
+      .configureOutput({
+        writeOut: (text) => streams.stdout.write(text),
+        // Refusals are told in our own form; see usage-diagnostic.ts.
+        writeErr: () => {},
+        outputError: () => {},
+        getOutHelpWidth: () => Math.min(streams.columns, 100),
+      })
+      .configureHelp({ showGlobalOptions: false })
+      .allowExcessArguments(false)
+    if (command !== program) {
+      command.helpOption('-h, --help', 'print help')
+      program.addCommand(command)
+    }
+  }
+  return program.addHelpText('after', EXAMPLES)
+}
+
+const EXAMPLES = `
+A migration, from the first look to the end:
+  ferry validate                       check every file of the project
+  ferry plan orders -o orders.plan     show what would be done, and keep it
+  ferry apply orders.plan              do just that
+  ferry status orders                  where it is, and what is next
+  ferry verify orders --full           compare every record and every position
+
+Exit codes: 0 done, 1 error, 2 changes pending, 4 blocked, 5 stale plan or wrong cluster,
+6 locked, 7 stopped at a gate, 8 partly applied, 9 not verified, 64 usage, 130 interrupted.
+`

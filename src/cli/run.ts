@@ -1,0 +1,127 @@
+import { type Command, CommanderError } from 'commander'
+import type { Services } from '../app/services.ts'
+import { type Diagnostic, FerryError } from '../domain/diagnostic.ts'
+import type { Context } from './context.ts'
+import { EXIT, type ExitCode, exitCodeFor } from './exit-codes.ts'
+import { type GlobalFlags, globalFlags } from './global-flags.ts'
+import { buildProgram } from './program.ts'
+import type { Streams } from './streams.ts'
+import type { Act, RawFlags } from './verb.ts'
+
+/**
+ * One run of `ferry`: arguments in, exit code out. Never throws.
+ * 1. Build the command line; nothing heavy is imported for it.
+ * 2. Let commander find the verb and its flags; what it refuses is a usage error.
+ * 3. Run the verb; Ctrl-C ends it, at once or after the current step.
+ * 4. Turn whatever was thrown into diagnostics and their exit code.
+ */
+export const run = async (
+  argv: readonly string[],
+  streams: Streams,
+  services?: Services,
+): Promise<ExitCode> => {
+  let code: ExitCode = EXIT.done
+  const act: Act =
+    (work, { finishesStep = false } = {}) =>
+    async (...given) => {
+      // Commander hands over the positional arguments, then the flags, then the command.
+      const command = given.at(-1) as Command
+      const flags = given.at(-2) as RawFlags
+      const context = await openContext(streams, services, globalFlags(program))
+      const { first, second } = streams.interrupts
+      const working = reported(work(context, given.slice(0, -2), flags), context, flags, command)
+      code = await Promise.race([working, interruptedBy(finishesStep ? second : first, context)])
+      context.progress.clear()
+    }
+  const program = buildProgram(act, streams)
+  try {
+    await program.parseAsync([...argv], { from: 'user' })
+    return code
+  } catch (error) {
+    if (error instanceof CommanderError) return refused(error, program, streams)
+    return failed(error, await openContext(streams, services, globalFlags(program)))
+  }
+}
+
+const openContext = async (
+  streams: Streams,
+  services: Services | undefined,
+  flags: GlobalFlags,
+): Promise<Context> => {
+  const { createContext } = await import('./context.ts')
+  const real = async (): Promise<Services> =>
+    (await import('../app/real-services.ts')).realServices()
+  return createContext(streams, services ?? (await real()), flags)
+}
+
+/** The work's exit code, also when it throws; --json gets its problems as JSON too. */
+const reported = async (
+  working: Promise<ExitCode>,
+  context: Context,
+  flags: RawFlags,
+  command: Command,
+): Promise<ExitCode> => {
+  try {
+    return await working
+  } catch (error) {
+    const code = failed(error, context)
+    const takesJson = command.options.some((option) => option.long === '--json')
+    if (takesJson && flags.json === true && error instanceof FerryError) {
+      const { renderJson } = await import('../views/json.ts')
+      context.print(renderJson({ formatVersion: '1.0', problems: error.diagnostics }))
+    }
+    return code
+  }
+}
+
+const interruptedBy = (signal: AbortSignal, context: Context): Promise<ExitCode> =>
+  new Promise((resolve) => {
+    const interrupted = (): void => {
+      context.progress.clear()
+      context.streams.stderr.write('Interrupted.\n')
+      resolve(EXIT.interrupted)
+    }
+    if (signal.aborted) interrupted()
+    else signal.addEventListener('abort', interrupted, { once: true })
+  })
+
+/** What was thrown, as diagnostics. Anything but a FerryError is a bug, and is shown without its stack unless debugging is on. */
+const failed = (error: unknown, context: Context): ExitCode => {
+  const diagnostics = error instanceof FerryError ? error.diagnostics : [internal(error)]
+  context.tell(diagnostics)
+  if (context.flags.logLevel === 'debug') context.streams.stderr.write(`${stackOf(error)}\n`)
+  const code = exitCodeFor(diagnostics)
+  return code === EXIT.done ? EXIT.error : code
+}
+
+const internal = (error: unknown): Diagnostic => ({
+  code: 'FERRY1901',
+  severity: 'error',
+  summary: 'Internal error',
+  detail: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
+  fix: 'Run the same again with --log-level debug and report what it prints.',
+})
+
+const stackOf = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error)
+  const own = error.stack ?? error.message
+  return error.cause === undefined ? own : `${own}\ncaused by ${stackOf(error.cause)}`
+}
+
+/** What commander threw: help and version are answers, everything else is a usage error in our own words. */
+const refused = async (
+  error: CommanderError,
+  program: Command,
+  streams: Streams,
+): Promise<ExitCode> => {
+  const answers = ['commander.helpDisplayed', 'commander.version']
+  if (answers.includes(error.code) || (error.code === 'commander.help' && error.exitCode === 0)) {
+    return EXIT.done
+  }
+  const { usageDiagnostic } = await import('./usage-diagnostic.ts')
+  const { createContext } = await import('./context.ts')
+  const diagnostics = [usageDiagnostic(error, program)]
+  // Services are never used to say that a flag is unknown.
+  createContext(streams, undefined as never, globalFlags(program)).tell(diagnostics)
+  return exitCodeFor(diagnostics)
+}

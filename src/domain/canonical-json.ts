@@ -1,0 +1,75 @@
+import { createHash } from 'node:crypto'
+
+/**
+ * Canonical JSON: one text for one value, so that a digest names it and a diff of two plans shows what changed and nothing else.
+ * Keys are sorted by code unit, a bigint becomes its decimal digits in quotes, a key whose value is undefined is left out.
+ * Only plain data is accepted: a Map, a Date, a Secret or NaN is a mistake of the caller and throws, because what JSON would
+ * silently make of them (`{}`, `null`, a mask) must never be hashed or stored.
+ */
+
+/** With two-space indent and a newline at the end, for files that people review. */
+export const canonicalJson = (value: unknown): string => `${write(value, '\n', '')}\n`
+
+/** On one line, without a newline, for journals and digests. */
+export const canonicalLine = (value: unknown): string => write(value, '', '')
+
+/** SHA-256 of a text's UTF-8 bytes, in hex. */
+export const sha256 = (text: string): string =>
+  createHash('sha256').update(text, 'utf8').digest('hex')
+
+/** SHA-256 of {@link canonicalJson}: the digest of a plan is that of its file's text. */
+export const digestOf = (value: unknown): string => sha256(canonicalJson(value))
+
+/** Deeper than anything Ferry stores; what is deeper is a cycle. */
+const MAX_DEPTH = 200
+
+/** `newline` is `''` for one line, else a line break followed by the indent of the value that is being written. */
+const write = (value: unknown, newline: string, pointer: string): string => {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return JSON.stringify(value)
+    case 'bigint':
+      return `"${value}"`
+    case 'number':
+      if (!Number.isFinite(value)) throw refused(String(value), pointer)
+      return JSON.stringify(value)
+    case 'object':
+      return value === null ? 'null' : writeMembers(value, newline, pointer)
+    default:
+      throw refused(typeof value, pointer)
+  }
+}
+
+const writeMembers = (value: object, newline: string, pointer: string): string => {
+  if (pointer.split('/').length > MAX_DEPTH) throw refused('a cycle', pointer.slice(0, 60))
+  const inner = newline && `${newline}  `
+  if (Array.isArray(value)) {
+    const items = value.map((item, i) => write(item, inner, `${pointer}/${i}`))
+    return enclose('[', items, ']', newline)
+  }
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== null) {
+    throw refused(`a ${value.constructor?.name ?? 'class instance'}`, pointer)
+  }
+  const colon = newline ? ': ' : ':'
+  const members = Object.entries(value)
+    .filter(([, member]) => member !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, member]) => JSON.stringify(key) + colon + write(member, inner, `${pointer}/${key}`))
+  return enclose('{', members, '}', newline)
+}
+
+const enclose = (
+  open: string,
+  items: readonly string[],
+  close: string,
+  newline: string,
+): string => {
+  if (items.length === 0) return open + close
+  const inner = newline && `${newline}  `
+  return open + inner + items.join(`,${inner}`) + newline + close
+}
+
+const refused = (what: string, pointer: string): TypeError =>
+  new TypeError(`${what} at ${pointer || '/'} has no canonical JSON`)

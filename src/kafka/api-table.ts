@@ -1,0 +1,67 @@
+import type { ApiName } from './cluster.ts'
+import { type Api, NEVER_FLEXIBLE } from './wire/api.ts'
+import { apiVersions } from './wire/api-versions.ts'
+import { alterClientQuotas, describeClientQuotas } from './wire/client-quotas.ts'
+import { consumerGroupDescribe } from './wire/consumer-group-describe.ts'
+import { createAcls } from './wire/create-acls.ts'
+import { createTopics } from './wire/create-topics.ts'
+import { deleteAcls } from './wire/delete-acls.ts'
+import { deleteRecords } from './wire/delete-records.ts'
+import { deleteTopics } from './wire/delete-topics.ts'
+import { describeAcls } from './wire/describe-acls.ts'
+import { describeConfigs } from './wire/describe-configs.ts'
+import { describeGroups } from './wire/describe-groups.ts'
+import { fetch } from './wire/fetch.ts'
+import { heartbeat } from './wire/heartbeat.ts'
+import { incrementalAlterConfigs } from './wire/incremental-alter-configs.ts'
+import { initProducerId } from './wire/init-producer-id.ts'
+import { joinGroup } from './wire/join-group.ts'
+import { leaveGroup } from './wire/leave-group.ts'
+import { listGroups } from './wire/list-groups.ts'
+import { listOffsets } from './wire/list-offsets.ts'
+import { metadata } from './wire/metadata.ts'
+import { offsetCommit } from './wire/offset-commit.ts'
+import { produce } from './wire/produce.ts'
+import {
+  alterUserScramCredentials,
+  describeUserScramCredentials,
+} from './wire/scram-credentials.ts'
+import { syncGroup } from './wire/sync-group.ts'
+
+type ApiRange = Pick<Api<unknown, unknown>, 'key' | 'versions'>
+
+/** Key and our versions of each API that may be asked about. Those that have several forms on our side are written out. */
+export const API_TABLE: Readonly<Record<ApiName, ApiRange>> = {
+  Produce: produce,
+  Fetch: fetch,
+  ListOffsets: listOffsets,
+  Metadata: metadata,
+  OffsetCommit: offsetCommit,
+  OffsetFetch: { key: 9, versions: [2, 8] },
+  FindCoordinator: { key: 10, versions: [0, 4] },
+  JoinGroup: joinGroup,
+  Heartbeat: heartbeat,
+  LeaveGroup: leaveGroup,
+  SyncGroup: syncGroup,
+  DescribeGroups: describeGroups,
+  ListGroups: listGroups,
+  ApiVersions: apiVersions,
+  CreateTopics: createTopics,
+  DeleteTopics: deleteTopics,
+  DeleteRecords: deleteRecords,
+  InitProducerId: initProducerId,
+  DescribeAcls: describeAcls,
+  CreateAcls: createAcls,
+  DeleteAcls: deleteAcls,
+  DescribeConfigs: describeConfigs,
+  IncrementalAlterConfigs: incrementalAlterConfigs,
+  DescribeClientQuotas: describeClientQuotas,
+  AlterClientQuotas: alterClientQuotas,
+  DescribeUserScramCredentials: describeUserScramCredentials,
+  AlterUserScramCredentials: alterUserScramCredentials,
+  ConsumerGroupDescribe: consumerGroupDescribe,
+  // No request of these is sent yet; what brokers have of them is still a fact that may be asked.
+  OffsetForLeaderEpoch: { key: 23, versions: [0, NEVER_FLEXIBLE] },
+  WriteTxnMarkers: { key: 27, versions: [0, NEVER_FLEXIBLE] },
+  DescribeProducers: { key: 61, versions: [0, NEVER_FLEXIBLE] },
+}

@@ -1,0 +1,76 @@
+import {
+  type BrokerLink,
+  type FetchedPartition,
+  type FetchRequest,
+  LinkLost,
+  type ProducedPartition,
+  type ProduceRequest,
+} from './cluster.ts'
+import { type BrokerConnection, UnsupportedApi } from './connection.ts'
+import { errorName } from './error-codes.ts'
+import type { Api } from './wire/api.ts'
+import { Decoder } from './wire/decoder.ts'
+import { Encoder } from './wire/encoder.ts'
+import { fetch } from './wire/fetch.ts'
+import { decodeProduced, produce, producePieces } from './wire/produce.ts'
+
+/** The mirror's own connection to one broker. It wraps nothing per record and copies no records on the way out. */
+export class KafkajsLink implements BrokerLink {
+  readonly nodeId: number
+  readonly #connection: BrokerConnection
+  readonly #requestTimeoutMs: number
+
+  constructor(nodeId: number, connection: BrokerConnection, requestTimeoutMs: number) {
+    this.nodeId = nodeId
+    this.#connection = connection
+    this.#requestTimeoutMs = requestTimeoutMs
+  }
+
+  get connected(): boolean {
+    return this.#connection.connected
+  }
+
+  async produce(request: ProduceRequest): Promise<readonly ProducedPartition[]> {
+    const version = this.#connection.negotiate(produce)
+    if (version === undefined) throw this.#unsupported(produce)
+    const timeoutMs = request.timeoutMs + this.#requestTimeoutMs
+    const pieces = producePieces(request)
+    const payload = await this.#connection.send(produce, version, pieces, timeoutMs)
+    return this.#read(() => decodeProduced(new Decoder(payload, false, 4), version))
+  }
+
+  async fetch(request: FetchRequest): Promise<readonly FetchedPartition[]> {
+    const version = this.#connection.negotiate(fetch)
+    if (version === undefined) throw this.#unsupported(fetch)
+    const to = new Encoder(false)
+    fetch.encode(to, request, version)
+    const timeoutMs = request.maxWaitMs + this.#requestTimeoutMs
+    const payload = await this.#connection.send(fetch, version, [to.finish()], timeoutMs)
+    const answer = this.#read(() => fetch.decode(new Decoder(payload, false, 4), version))
+    if (answer.code !== 0) throw this.#lost(`Fetch answered ${errorName(answer.code)}`)
+    return answer.partitions
+  }
+
+  async close(): Promise<void> {
+    this.#connection.close()
+  }
+
+  /** An answer that cannot be read is no better than none: the connection ends. */
+  #read<T>(decode: () => T): T {
+    try {
+      return decode()
+    } catch (error) {
+      throw this.#lost(`the answer could not be read: ${(error as Error).message}`, error)
+    }
+  }
+
+  #lost(reason: string, cause?: unknown): LinkLost {
+    this.#connection.close(reason)
+    return new LinkLost(`${this.#connection.address}: ${reason}`, { cause })
+  }
+
+  #unsupported(api: Pick<Api<unknown, unknown>, 'name' | 'key' | 'versions'>): UnsupportedApi {
+    const theirs = this.#connection.versions.get(api.key)
+    return new UnsupportedApi(api.name, api.versions, theirs)
+  }
+}

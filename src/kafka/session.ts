@@ -1,0 +1,312 @@
+import type { Answers } from '../domain/answers.ts'
+import { FerryError } from '../domain/diagnostic.ts'
+import {
+  type PartitionKey,
+  parsePartitionKey,
+  partitionKey,
+  type TopicName,
+} from '../domain/ids.ts'
+import type { Brokers } from './brokers.ts'
+import { LinkLost } from './cluster.ts'
+import type { BrokerConnection } from './connection.ts'
+import { ErrorCode } from './error-codes.ts'
+import { type Asked, Fault, type FaultReporter } from './faults.ts'
+import { ConnectFailure } from './open-connection.ts'
+import { type Outcomes, type Patience, pause, settle } from './settle.ts'
+import type { Api, CodeAndMessage } from './wire/api.ts'
+import {
+  type FoundCoordinator,
+  findCoordinator,
+  findCoordinators,
+} from './wire/find-coordinator.ts'
+import { type MetadataTopic, metadata } from './wire/metadata.ts'
+
+interface Leader {
+  readonly leader: number
+  readonly leaderEpoch: number
+}
+
+/** Before v4 of Metadata a broker may create a topic because it was named. */
+const FIRST_HARMLESS_METADATA = 4
+
+/**
+ * How questions reach the brokers they belong to: leaders, coordinators, the controller; with retries and what to say when they run out.
+ * The halves of the port (topics, groups, access) are written on it.
+ */
+export class Session {
+  readonly brokers: Brokers
+  readonly faults: FaultReporter
+  readonly patience: Patience
+  readonly #leaders = new Map<
+    TopicName,
+    { readonly at: number; readonly partitions: ReadonlyMap<number, Leader> }
+  >()
+  readonly #coordinators = new Map<string, number>()
+
+  constructor(brokers: Brokers, faults: FaultReporter, patience: Patience) {
+    this.brokers = brokers
+    this.faults = faults
+    this.patience = patience
+  }
+
+  call<Request, Answer>(
+    broker: BrokerConnection,
+    api: Api<Request, Answer>,
+    request: Request,
+  ): Promise<Answer> {
+    return broker.call(api, request, this.brokers.options.requestTimeoutMs)
+  }
+
+  /** One question with one answer, tried again while the connection is at fault. Throws FerryError. */
+  async ask<T>(
+    asked: Asked,
+    attempt: () => Promise<T>,
+    lostIs: 'retriable' | 'final' = 'retriable',
+  ): Promise<T> {
+    const started = performance.now()
+    for (let round = 0; ; round++) {
+      this.patience.signal?.throwIfAborted()
+      try {
+        return await attempt()
+      } catch (error) {
+        const fault = error instanceof Fault ? error : this.faults.ofError(error, asked, lostIs)
+        if (!fault.retriable || performance.now() - started > this.patience.retryMs) {
+          throw new FerryError(fault.diagnostic, { retriable: fault.retriable, cause: error })
+        }
+        await pause(round, this.patience.signal)
+      }
+    }
+  }
+
+  /** For use within {@link ask}: an error code becomes a fault, which is tried again if it is retriable. */
+  throwIfCode(answer: CodeAndMessage, asked: Asked): void {
+    if (answer.code === 0) return
+    throw this.faults.ofCode(answer.code, asked, { message: answer.message })
+  }
+
+  /** Many things, one outcome each; see {@link settle}. An attempt that throws stands for all that it was asked. */
+  settle<K, V>(
+    things: Iterable<K>,
+    asked: (thing: K) => Asked,
+    attempt: (pending: readonly K[], round: number) => Promise<Outcomes<K, V>>,
+    lostIs: 'retriable' | 'final' = 'retriable',
+  ): Promise<Answers<K, V>> {
+    return settle(
+      things,
+      async (pending, round) => {
+        try {
+          return await attempt(pending, round)
+        } catch (error) {
+          return this.#faultForAll(pending, asked, error, lostIs)
+        }
+      },
+      (thing) => this.faults.leftOut(asked(thing)),
+      this.patience,
+    )
+  }
+
+  /** Partitions, each asked of its leader: one request for each broker. */
+  settlePerLeader<V>(
+    keys: readonly PartitionKey[],
+    asked: (key: PartitionKey) => Asked,
+    request: (
+      broker: BrokerConnection,
+      mine: readonly PartitionKey[],
+      outcomes: Outcomes<PartitionKey, V>,
+      round: number,
+    ) => Promise<void>,
+  ): Promise<Answers<PartitionKey, V>> {
+    return this.settle(keys, asked, async (pending, round) => {
+      const topics = [...new Set(pending.map((key) => parsePartitionKey(key).topic))]
+      const leaders = await this.leaders(topics, round === 0 ? 30_000 : 0)
+      const outcomes: Outcomes<PartitionKey, V> = new Map()
+      const perBroker = new Map<number, PartitionKey[]>()
+      for (const key of pending) {
+        const leader = leaders.get(key)?.leader
+        if (leader === undefined) {
+          const code = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+          outcomes.set(key, this.faults.ofCode(code, asked(key), { retriable: round < 6 }))
+        } else if (leader < 0) {
+          outcomes.set(key, this.faults.ofCode(ErrorCode.LEADER_NOT_AVAILABLE, asked(key)))
+        } else append(perBroker, leader, key)
+      }
+      await this.#perBroker(perBroker, asked, outcomes, (broker, mine) =>
+        request(broker, mine, outcomes, round),
+      )
+      return outcomes
+    })
+  }
+
+  /** Groups, each asked of its coordinator. */
+  settlePerCoordinator<K extends string, V>(
+    groups: readonly K[],
+    asked: (group: K) => Asked,
+    request: (
+      broker: BrokerConnection,
+      mine: readonly K[],
+      outcomes: Outcomes<K, V>,
+    ) => Promise<void>,
+  ): Promise<Answers<K, V>> {
+    return this.settle(groups, asked, async (pending, round) => {
+      if (round > 0) for (const group of pending) this.#coordinators.delete(group)
+      const outcomes: Outcomes<K, V> = new Map()
+      const found = await this.coordinators(pending)
+      const perBroker = new Map<number, K[]>()
+      for (const group of pending) {
+        const coordinator = found.get(group)
+        if (coordinator === undefined) continue
+        if (coordinator.code === 0) append(perBroker, coordinator.nodeId, group)
+        else outcomes.set(group, this.faults.ofCode(coordinator.code, asked(group), coordinator))
+      }
+      await this.#perBroker(perBroker, asked, outcomes, (broker, mine) =>
+        request(broker, mine, outcomes),
+      )
+      return outcomes
+    })
+  }
+
+  async #perBroker<K, V>(
+    perBroker: ReadonlyMap<number, readonly K[]>,
+    asked: (thing: K) => Asked,
+    outcomes: Outcomes<K, V>,
+    request: (broker: BrokerConnection, mine: readonly K[]) => Promise<void>,
+  ): Promise<void> {
+    const requests = [...perBroker].map(async ([nodeId, mine]) => {
+      try {
+        await request(await this.brokers.node(nodeId), mine)
+      } catch (error) {
+        const faults = this.#faultForAll<K, V>(mine, asked, error, 'retriable')
+        for (const [thing, fault] of faults) outcomes.set(thing, fault)
+      }
+    })
+    await Promise.all(requests)
+  }
+
+  #faultForAll<K, V>(
+    things: readonly K[],
+    asked: (thing: K) => Asked,
+    error: unknown,
+    lostIs: 'retriable' | 'final',
+  ): Outcomes<K, V> {
+    return new Map(
+      things.map((thing) => {
+        const fault =
+          error instanceof Fault ? error : this.faults.ofError(error, asked(thing), lostIs)
+        return [thing, fault]
+      }),
+    )
+  }
+
+  /** The coordinator of each group: one request for all where the broker has it (3.0). */
+  async coordinators(
+    groups: readonly string[],
+  ): Promise<ReadonlyMap<string, Omit<FoundCoordinator, 'key'>>> {
+    const found = new Map<string, Omit<FoundCoordinator, 'key'>>()
+    const unknown: string[] = []
+    for (const group of groups) {
+      const nodeId = this.#coordinators.get(group)
+      if (nodeId === undefined) unknown.push(group)
+      else found.set(group, { nodeId, code: 0, message: null })
+    }
+    if (unknown.length === 0) return found
+    const broker = await this.brokers.any()
+    if (broker.negotiate(findCoordinators) !== undefined) {
+      const answers = await this.call(broker, findCoordinators, unknown)
+      for (const answer of answers) found.set(answer.key, answer)
+    } else {
+      const asking = unknown.map(async (group) => {
+        found.set(group, await this.call(broker, findCoordinator, group))
+      })
+      await Promise.all(asking)
+    }
+    let hasNewBroker = false
+    for (const group of unknown) {
+      const coordinator = found.get(group)
+      if (coordinator?.code !== 0) continue
+      this.#coordinators.set(group, coordinator.nodeId)
+      hasNewBroker ||= !this.brokers.addresses.has(coordinator.nodeId)
+    }
+    if (hasNewBroker) await this.brokers.metadata({ topics: [], withAuthorized: false })
+    return found
+  }
+
+  /** The coordinator of one group may have moved. */
+  forgetCoordinator(group: string): void {
+    this.#coordinators.delete(group)
+  }
+
+  /**
+   * The broker for changes. Only ZooKeeper clusters insist (NOT_CONTROLLER); KRaft brokers pass on. Always asked anew: it moves.
+   * Nothing was changed yet when this throws, so the fault may be tried again.
+   */
+  async controller(asked: Asked): Promise<BrokerConnection> {
+    try {
+      await this.brokers.metadata({ topics: [], withAuthorized: false })
+      return await this.brokers.any(this.brokers.controllerId)
+    } catch (error) {
+      throw this.faults.ofError(error, asked, 'retriable')
+    }
+  }
+
+  /** Metadata of topics; `absent` where a broker too old to be asked by name does not list it. */
+  async metadataOf(
+    names: readonly TopicName[],
+  ): Promise<ReadonlyMap<TopicName, MetadataTopic | 'absent'>> {
+    const broker = await this.brokers.any()
+    const canName = (broker.negotiate(metadata) ?? 0) >= FIRST_HARMLESS_METADATA
+    const answer = await this.brokers.metadata({
+      topics: canName ? names : null,
+      withAuthorized: true,
+    })
+    const topics = new Map<TopicName, MetadataTopic | 'absent'>()
+    for (const topic of answer.topics) {
+      topics.set(topic.name as TopicName, topic)
+      this.#noteLeaders(topic)
+    }
+    if (!canName) for (const name of names) if (!topics.has(name)) topics.set(name, 'absent')
+    return topics
+  }
+
+  /** Leaders of the partitions of some topics. A topic that the cluster does not know is left out. */
+  async leaders(
+    topics: readonly TopicName[],
+    maxAgeMs: number,
+  ): Promise<ReadonlyMap<PartitionKey, Leader>> {
+    const oldest = performance.now() - maxAgeMs
+    const stale = topics.filter((topic) => (this.#leaders.get(topic)?.at ?? -Infinity) < oldest)
+    if (stale.length > 0) {
+      for (const topic of stale) this.#leaders.delete(topic)
+      await this.metadataOf(stale)
+    }
+    const leaders = new Map<PartitionKey, Leader>()
+    for (const topic of topics) {
+      for (const [partition, leader] of this.#leaders.get(topic)?.partitions ?? []) {
+        leaders.set(partitionKey(topic, partition), leader)
+      }
+    }
+    return leaders
+  }
+
+  #noteLeaders(topic: MetadataTopic): void {
+    if (topic.code !== 0) return
+    this.#leaders.set(topic.name as TopicName, {
+      at: performance.now(),
+      partitions: new Map(
+        topic.partitions.map(({ partition, leader, leaderEpoch }) => [
+          partition,
+          { leader, leaderEpoch },
+        ]),
+      ),
+    })
+  }
+}
+
+const append = <K, V>(lists: Map<K, V[]>, key: K, value: V): void => {
+  const list = lists.get(key)
+  if (list === undefined) lists.set(key, [value])
+  else list.push(value)
+}
+
+/** True for what only says that a connection is gone. */
+export const isConnectionTrouble = (error: unknown): boolean =>
+  error instanceof LinkLost || error instanceof ConnectFailure

@@ -1,0 +1,295 @@
+import type { Answers } from '../domain/answers.ts'
+import { FerryError } from '../domain/diagnostic.ts'
+import {
+  type PartitionKey,
+  parsePartitionKey,
+  partitionKey,
+  type TopicName,
+  type TopicPartition,
+} from '../domain/ids.ts'
+import type { ConfigEntry, OffsetAt, TopicCreation, TopicDescription } from './cluster.ts'
+import type { BrokerConnection } from './connection.ts'
+import { ErrorCode } from './error-codes.ts'
+import type { Asked, Fault } from './faults.ts'
+import type { Session } from './session.ts'
+import type { Outcomes } from './settle.ts'
+import { operationsOfBits } from './wire/acls.ts'
+import type { CodeAndMessage } from './wire/api.ts'
+import { createTopics } from './wire/create-topics.ts'
+import { deleteRecords } from './wire/delete-records.ts'
+import { deleteTopics } from './wire/delete-topics.ts'
+import { CONFIG_RESOURCE, type DescribedConfigs, describeConfigs } from './wire/describe-configs.ts'
+import { incrementalAlterConfigs } from './wire/incremental-alter-configs.ts'
+import { listOffsets } from './wire/list-offsets.ts'
+import type { MetadataTopic } from './wire/metadata.ts'
+
+/** How many rounds a topic that is unknown is asked for again: a broker may not have heard of a new one yet. About 2.5 s. */
+const ROUNDS_FOR_NEW_TOPICS = 6
+
+const askedTopic = (
+  verb: string,
+  operation: Asked['right']['operation'],
+  topic: string,
+): Asked => ({
+  what: `${verb} topic ${topic}`,
+  right: { operation, resourceType: 'TOPIC', resourceName: topic },
+})
+
+/** Topics, their configs, offsets and records: that half of the cluster port. */
+export class Topics {
+  readonly #session: Session
+
+  constructor(session: Session) {
+    this.#session = session
+  }
+
+  async list(): Promise<readonly TopicName[]> {
+    const asked: Asked = {
+      what: 'list topics',
+      right: { operation: 'DESCRIBE', resourceType: 'TOPIC', resourceName: '*' },
+    }
+    const answer = await this.#session.ask(asked, () =>
+      this.#session.brokers.metadata({ topics: null, withAuthorized: false }),
+    )
+    return answer.topics.map((topic) => topic.name as TopicName).sort()
+  }
+
+  describe(names: readonly TopicName[]): Promise<Answers<TopicName, TopicDescription | 'absent'>> {
+    const asked = (name: TopicName) => askedTopic('describe', 'DESCRIBE', name)
+    return this.#session.settle(names, asked, async (pending) => {
+      const outcomes: Outcomes<TopicName, TopicDescription | 'absent'> = new Map()
+      const topics = await this.#session.metadataOf(pending)
+      for (const name of pending) {
+        const topic = topics.get(name)
+        if (topic === undefined) continue
+        outcomes.set(name, this.#describe(topic, asked(name)))
+      }
+      return outcomes
+    })
+  }
+
+  #describe(
+    topic: MetadataTopic | 'absent',
+    asked: Asked,
+  ): { readonly value: TopicDescription | 'absent' } | Fault {
+    if (topic === 'absent' || topic.code === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) {
+      return { value: 'absent' }
+    }
+    if (topic.code !== 0) return this.#session.faults.ofCode(topic.code, asked)
+    const partitions = topic.partitions
+      .map(({ partition, leader, leaderEpoch, replicas, isr }) => ({
+        partition,
+        leader,
+        leaderEpoch,
+        replicas,
+        isr,
+      }))
+      .sort((left, right) => left.partition - right.partition)
+    if (partitions.some(({ partition }, i) => partition !== i)) {
+      return this.#session.faults.leftOut(asked)
+    }
+    const authorized = operationsOfBits(topic.authorized)
+    return {
+      value: {
+        name: topic.name as TopicName,
+        ...(topic.topicId !== undefined && { topicId: topic.topicId }),
+        isInternal: topic.isInternal,
+        partitions,
+        ...(authorized !== undefined && { authorized }),
+      },
+    }
+  }
+
+  configs(
+    names: readonly TopicName[],
+  ): Promise<Answers<TopicName, ReadonlyMap<string, ConfigEntry>>> {
+    const asked = (name: TopicName) => askedTopic('read the configs of', 'DESCRIBE_CONFIGS', name)
+    return this.#session.settle(names, asked, async (pending, round) => {
+      const broker = await this.#session.brokers.any()
+      const answers = await this.#session.call(broker, describeConfigs, {
+        type: CONFIG_RESOURCE.topic,
+        names: pending,
+      })
+      const outcomes: Outcomes<TopicName, ReadonlyMap<string, ConfigEntry>> = new Map()
+      for (const answer of answers) {
+        const name = answer.name as TopicName
+        const fault = () => this.#unlessNew(answer, asked(name), round)
+        outcomes.set(name, answer.code === 0 ? { value: entriesOf(answer) } : fault())
+      }
+      return outcomes
+    })
+  }
+
+  async brokerConfigs(nodeId: number): Promise<ReadonlyMap<string, ConfigEntry>> {
+    const asked: Asked = {
+      what: `read the configs of broker ${nodeId}`,
+      right: {
+        operation: 'DESCRIBE_CONFIGS',
+        resourceType: 'CLUSTER',
+        resourceName: 'kafka-cluster',
+      },
+    }
+    const [answer] = await this.#session.ask(asked, async () => {
+      const broker = await this.#session.brokers.node(nodeId)
+      const request = { type: CONFIG_RESOURCE.broker, names: [String(nodeId)] }
+      return this.#session.call(broker, describeConfigs, request)
+    })
+    if (answer === undefined) throw new FerryError(this.#session.faults.leftOut(asked).diagnostic)
+    this.#session.throwIfCode(answer, asked)
+    return entriesOf(answer)
+  }
+
+  offsets(
+    partitions: readonly TopicPartition[],
+    at: OffsetAt,
+  ): Promise<Answers<PartitionKey, bigint>> {
+    const keys = partitions.map(({ topic, partition }) => partitionKey(topic, partition))
+    const asked = (key: PartitionKey) => ({
+      ...askedTopic('read the offsets of', 'DESCRIBE', parsePartitionKey(key).topic),
+      what: `read the ${at} offset of ${key}`,
+    })
+    return this.#session.settlePerLeader(keys, asked, async (broker, mine, outcomes, round) => {
+      const topics = byTopic(mine, ({ partition }) => partition)
+      const answers = await this.#session.call(broker, listOffsets, {
+        readCommitted: at === 'stable',
+        timestamp: at === 'earliest' ? -2n : -1n,
+        topics,
+      })
+      for (const { topic, partition, code, offset } of answers) {
+        const key = partitionKey(topic as TopicName, partition)
+        const fault = () => this.#unlessNew({ code, message: null }, asked(key), round)
+        outcomes.set(key, code === 0 ? { value: offset } : fault())
+      }
+    })
+  }
+
+  deleteRecords(before: ReadonlyMap<PartitionKey, bigint>): Promise<Answers<PartitionKey, bigint>> {
+    const asked = (key: PartitionKey) => ({
+      ...askedTopic('delete records of', 'DELETE', parsePartitionKey(key).topic),
+      what: `delete the records of ${key} below ${before.get(key)}`,
+    })
+    const timeoutMs = this.#session.brokers.options.requestTimeoutMs
+    return this.#session.settlePerLeader(
+      [...before.keys()],
+      asked,
+      async (broker, mine, outcomes) => {
+        const topics = byTopic(mine, ({ key, partition }) => ({
+          partition,
+          before: before.get(key)!,
+        }))
+        const answers = await this.#session.call(broker, deleteRecords, {
+          topics,
+          timeoutMs: timeoutMs / 2,
+        })
+        for (const { topic, partition, code, lowWatermark } of answers) {
+          const key = partitionKey(topic as TopicName, partition)
+          const fault = () => this.#session.faults.ofCode(code, asked(key))
+          outcomes.set(key, code === 0 ? { value: lowWatermark } : fault())
+        }
+      },
+    )
+  }
+
+  create(
+    topics: readonly TopicCreation[],
+    options: { readonly validateOnly?: boolean },
+  ): Promise<Answers<TopicName, void>> {
+    const byName = new Map(topics.map((topic) => [topic.name, topic]))
+    const validateOnly = options.validateOnly ?? false
+    const asked = (name: TopicName) => askedTopic('create', 'CREATE', name)
+    return this.#change([...byName.keys()], asked, async (controller, names) => {
+      const wanted = names.map((name) => byName.get(name)!)
+      const timeoutMs = this.#session.brokers.options.requestTimeoutMs / 2
+      return this.#session.call(controller, createTopics, {
+        topics: wanted,
+        timeoutMs,
+        validateOnly,
+      })
+    })
+  }
+
+  delete(names: readonly TopicName[]): Promise<Answers<TopicName, void>> {
+    const asked = (name: TopicName) => askedTopic('delete', 'DELETE', name)
+    return this.#change(names, asked, async (controller, pending) => {
+      const timeoutMs = this.#session.brokers.options.requestTimeoutMs / 2
+      const codes = await this.#session.call(controller, deleteTopics, {
+        names: pending,
+        timeoutMs,
+      })
+      return new Map([...codes].map(([name, code]) => [name, { code, message: null }]))
+    })
+  }
+
+  alterConfigs(
+    changes: ReadonlyMap<TopicName, ReadonlyMap<string, string | null>>,
+  ): Promise<Answers<TopicName, void>> {
+    const asked = (name: TopicName) => askedTopic('change the configs of', 'ALTER_CONFIGS', name)
+    return this.#change([...changes.keys()], asked, (controller, names) => {
+      const wanted = new Map(names.map((name) => [name, changes.get(name)!]))
+      return this.#session.call(controller, incrementalAlterConfigs, wanted)
+    })
+  }
+
+  /** A change at the controller, with one result for each topic. What was sent is never sent again after its answer was lost. */
+  #change(
+    names: readonly TopicName[],
+    asked: (name: TopicName) => Asked,
+    send: (
+      controller: BrokerConnection,
+      names: readonly TopicName[],
+    ) => Promise<ReadonlyMap<string, CodeAndMessage>>,
+  ): Promise<Answers<TopicName, void>> {
+    return this.#session.settle(
+      names,
+      asked,
+      async (pending) => {
+        const results = await send(await this.#session.controller(asked(pending[0]!)), pending)
+        const outcomes: Outcomes<TopicName, void> = new Map()
+        for (const name of pending) {
+          const result = results.get(name)
+          if (result === undefined) continue
+          if (result.code === 0) outcomes.set(name, { value: undefined })
+          else outcomes.set(name, this.#refused(result, asked(name)))
+        }
+        return outcomes
+      },
+      'final',
+    )
+  }
+
+  #refused(result: CodeAndMessage, asked: Asked): Fault {
+    const isUnknown = result.code === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    // A creation or deletion that timed out goes on in the controller.
+    const isTimedOut = result.code === ErrorCode.REQUEST_TIMED_OUT
+    return this.#session.faults.ofCode(result.code, asked, {
+      message: result.message,
+      ...((isUnknown || isTimedOut) && { retriable: false }),
+    })
+  }
+
+  /** An unknown topic may be a new one, for a short while. */
+  #unlessNew(answer: CodeAndMessage, asked: Asked, round: number): Fault {
+    const isUnknown = answer.code === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    return this.#session.faults.ofCode(answer.code, asked, {
+      message: answer.message,
+      ...(isUnknown && { retriable: round < ROUNDS_FOR_NEW_TOPICS }),
+    })
+  }
+}
+
+const entriesOf = (answer: DescribedConfigs): ReadonlyMap<string, ConfigEntry> =>
+  new Map(answer.entries.map(({ name, value, isOverride }) => [name, { value, isOverride }]))
+
+const byTopic = <T>(
+  keys: readonly PartitionKey[],
+  each: (partition: { readonly key: PartitionKey; readonly partition: number }) => T,
+): Map<string, T[]> => {
+  const topics = new Map<string, T[]>()
+  for (const key of keys) {
+    const { topic, partition } = parsePartitionKey(key)
+    const list = topics.get(topic) ?? []
+    list.push(each({ key, partition }))
+    topics.set(topic, list)
+  }
+  return topics
+}

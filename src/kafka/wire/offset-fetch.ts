@@ -1,0 +1,98 @@
+import type { Api } from './api.ts'
+import type { Decoder } from './decoder.ts'
+
+export interface FetchedCommit {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: bigint
+  readonly leaderEpoch: number
+  readonly metadata: string
+  readonly code: number
+}
+export interface FetchedCommits {
+  readonly group: string
+  readonly code: number
+  readonly commits: readonly FetchedCommit[]
+}
+
+const decodeTopics = (from: Decoder, version: number): FetchedCommit[] =>
+  from
+    .array(() => {
+      const topic = from.string()
+      const commits = from.array((): FetchedCommit => {
+        const commit = {
+          topic,
+          partition: from.int32(),
+          offset: from.int64(),
+          leaderEpoch: version >= 5 ? from.int32() : -1,
+          metadata: from.nullableString() ?? '',
+          code: from.int16(),
+        }
+        from.tags()
+        return commit
+      })
+      from.tags()
+      return commits
+    })
+    .flat()
+
+/**
+ * OffsetFetch (key 9) of one group, all its topics, v2 (0.10.2: null topics are all) to v7 (2.5: require_stable).
+ *
+ *     request  => group_id STRING, topics NULLABLE [name STRING, partitions [INT32]], v7: require_stable BOOLEAN
+ *     response => v3: throttle_time_ms INT32, TOPICS, error_code INT16
+ *     TOPICS   => [name STRING, [partition INT32, offset INT64, v5: leader_epoch INT32, metadata NULLABLE_STRING, error_code INT16]]
+ */
+export const offsetFetch: Api<string, Omit<FetchedCommits, 'group'>> = {
+  name: 'OffsetFetch',
+  key: 9,
+  versions: [2, 7],
+  flexibleFrom: 6,
+  encode: (to, group, version) => {
+    to.string(group).array(null, () => undefined)
+    if (version >= 7) to.boolean(true)
+    to.tags()
+  },
+  decode: (from, version) => {
+    if (version >= 3) from.int32()
+    const commits = decodeTopics(from, version)
+    const code = from.int16()
+    from.tags()
+    return { code, commits }
+  },
+}
+
+/**
+ * OffsetFetch of many groups of one coordinator, v8 (3.0, KIP-709).
+ *
+ *     request  => [group_id STRING, topics NULLABLE [name STRING, partitions [INT32]]], require_stable BOOLEAN
+ *     response => throttle_time_ms INT32, [group_id STRING, TOPICS, error_code INT16]
+ */
+export const offsetFetchBatched: Api<readonly string[], readonly FetchedCommits[]> = {
+  name: 'OffsetFetch',
+  key: 9,
+  versions: [8, 8],
+  flexibleFrom: 6,
+  encode: (to, groups) => {
+    to.array(groups, (group) =>
+      to
+        .string(group)
+        .array(null, () => undefined)
+        .tags(),
+    )
+      .boolean(true)
+      .tags()
+  },
+  decode: (from, version) => {
+    from.int32()
+    const groups = from.array((): FetchedCommits => {
+      const group = from.string()
+      const commits = decodeTopics(from, version)
+      const code = from.int16()
+      from.tags()
+      return { group, code, commits }
+    })
+    from.tags()
+    return groups
+  },
+}

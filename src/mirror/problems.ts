@@ -1,0 +1,93 @@
+import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
+import type { PartitionKey } from '../domain/ids.ts'
+import type { ReEncodeReason } from '../records/index.ts'
+
+/** Offsets `from` (inclusive) to `to` (exclusive), as people read them. */
+export const range = (from: number | bigint, to: number | bigint): string =>
+  BigInt(to) - BigInt(from) === 1n ? `offset ${from}` : `offsets ${from} to ${BigInt(to) - 1n}`
+
+const resync = 'Run `ferry resync` for the topic once the cause is gone.'
+
+/** Why records cannot be carried, in words, and what to do. */
+const REASONS: Readonly<Record<ReEncodeReason, readonly [string, string]>> = {
+  'old-format': ['are in the message format of Kafka before 0.11', 'Use a later version of Ferry, which re-encodes them.'],
+  'unknown-magic': ['are in a format that this version does not know', 'Use a later version of Ferry.'],
+  'crc-mismatch': ['do not match their checksum', 'Repair the source replica or move the leader, then start the mirror again.'],
+  malformed: ['have a header whose counts contradict each other', 'Look at the log segment on the source; it is damaged.'],
+  control: ['are a transaction marker', 'Use a later version of Ferry, which leaves markers out; until then this topic cannot be mirrored.'],
+  transactional: ['belong to a transaction', 'Use a later version of Ferry, which re-encodes them; until then this topic cannot be mirrored.'],
+  'unknown-attributes': ['have attributes or a codec that this version does not know', 'Use a later version of Ferry.'],
+  empty: ['are the empty rest of a batch that the log cleaner left', 'Use a later version of Ferry, which keeps an index of such holes.'],
+  overlaps: ['lie in a batch that begins before the mark', 'Use a later version of Ferry, or mark again with `startFrom: earliest`.'],
+  holes: ['have offsets missing between or before them', 'Use a later version of Ferry, which keeps an index of such holes (compacted topics).'],
+  'log-append-time': ['carry the time of their append (message.timestamp.type=LogAppendTime)', 'Use a later version of Ferry, which keeps that time by re-encoding.'],
+  'delete-horizon': ['carry a delete horizon of the log cleaner', 'Use a later version of Ferry, which re-encodes them.'],
+  'too-large': ['form a batch larger than the target takes', 'Raise max.message.bytes of the target topic, then start the mirror again.'],
+}
+
+export const cannotCarry = (key: PartitionKey, from: number, to: number, reason: ReEncodeReason): Diagnostic => {
+  const [why, fix] = REASONS[reason]
+  return diagnostic({
+    code: reason === 'crc-mismatch' ? 'FERRY1612' : 'FERRY1601',
+    detail: `${key}: source ${range(from, to)} ${why}. Everything before was copied; the partition stopped there.`,
+    fix,
+  })
+}
+
+export const lostOnSource = (key: PartitionKey, from: number, to: number): Diagnostic =>
+  diagnostic({
+    code: 'FERRY1602',
+    detail: `${key}: source ${range(from, to)} (${to - from} records at most) were removed from the source before they were copied.`,
+    fix: `Resync the topic, or accept the gap: ferry resync NAME --accept-gap ${key}:${from}-${to}.`,
+  })
+
+export const sourceCut = (key: PartitionKey, copiedTo: number, sourceEnd: number): Diagnostic =>
+  diagnostic({
+    code: 'FERRY1603',
+    detail: `${key}: the source log ends at ${sourceEnd}, but everything below ${copiedTo} was copied from it: it was truncated or recreated. On the target ${range(sourceEnd, copiedTo)} of the source have no counterpart any more.`,
+    fix: resync,
+  })
+
+export const sourceRecreated = (key: PartitionKey, was: string, is: string): Diagnostic =>
+  diagnostic({
+    code: 'FERRY1603',
+    detail: `${key}: the source topic has id ${is}; at the mark it was ${was}. It was deleted and created again.`,
+    fix: resync,
+  })
+
+export const sourceAbsent = (key: PartitionKey): Diagnostic =>
+  diagnostic({ code: 'FERRY1603', detail: `${key}: the source topic does not exist any more.`, fix: resync })
+
+export const targetGone = (key: PartitionKey, why: string): Diagnostic =>
+  diagnostic({ code: 'FERRY1613', detail: `${key}: ${why}`, fix: resync })
+
+export const foreignWrite = (key: PartitionKey, from: number, to: number, who: string): Diagnostic =>
+  diagnostic({
+    code: 'FERRY1604',
+    detail: `${key}: target ${range(from, to)} were not written by this mirror (${who}). What was copied before them is right.`,
+    fix: `Find the writer and take its WRITE right. ${resync}`,
+  })
+
+export const lostOnTarget = (key: PartitionKey, from: number, to: number): Diagnostic =>
+  diagnostic({
+    code: 'FERRY1605',
+    detail: `${key}: the target log ends at ${from}, but had acknowledged everything below ${to}: target ${range(from, to)} are lost.`,
+    fix: resync,
+  })
+
+export const refused = (key: PartitionKey, from: number, to: number, error: string): Diagnostic =>
+  diagnostic({
+    code: 'FERRY1606',
+    detail: `${key}: the target refuses source ${range(from, to)}: ${error}.`,
+    fix: 'Change what the error names (rights, max.message.bytes, message.timestamp.* of the target topic), then start the mirror again.',
+  })
+
+export const sourceRefuses = (key: PartitionKey, error: string): Diagnostic =>
+  diagnostic({
+    code: 'FERRY1611',
+    detail: `${key}: the source answers ${error}.`,
+    fix: 'Grant the mirror READ on the source topic, then start it again.',
+  })
+
+/** Ends the mirroring of one partition until a person acted. */
+export class StopPartition extends FerryError {}

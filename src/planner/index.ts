@@ -1,0 +1,5 @@
+export { changedParts } from './fingerprint.ts'
+export { observe } from './observe.ts'
+export type * from './observed.ts'
+export { type PlanInputs, planMigration } from './plan-migration.ts'
+export { checkAgain, checkCreations } from './preflight.ts'

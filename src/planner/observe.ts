@@ -1,0 +1,200 @@
+import type { Answers } from '../domain/answers.ts'
+import { type Diagnostic, FerryError } from '../domain/diagnostic.ts'
+import { type GroupId, type PartitionKey, partitionKey, type TopicName } from '../domain/ids.ts'
+import type { Migration } from '../domain/migration.ts'
+import type { Cluster, ConfigEntry, OffsetAt, TopicDescription } from '../kafka/cluster.ts'
+import type { Clusters } from '../steps/step-kind.ts'
+import type {
+  Observed,
+  ObservedGroup,
+  ObservedPartition,
+  ObservedSide,
+  ObservedTopic,
+} from './observed.ts'
+import { samplePartitions } from './sample-partitions.ts'
+
+/**
+ * Reads what the planner needs from both clusters, in a number of requests that grows with brokers. Read-only.
+ * A read that fails becomes a problem of the result, never an empty answer; a cluster that cannot be reached at all throws.
+ */
+export const observe = async (
+  clusters: Clusters,
+  migration: Migration,
+  now: () => Date,
+  signal: AbortSignal,
+): Promise<Observed> => {
+  const problems: Diagnostic[] = []
+  const [source, target] = await Promise.all([
+    observeSide(clusters.source, migration, 'source', problems, signal),
+    observeSide(clusters.target, migration, 'target', problems, signal),
+  ])
+  return { at: now().toISOString(), source, target, problems }
+}
+
+/** Takes what was answered, and turns what was not into problems. */
+const taken = <K, V>(answers: Answers<K, V>, problems: Diagnostic[]): ReadonlyMap<K, V> => {
+  problems.push(...answers.failed.values())
+  return answers.ok
+}
+
+/** Runs one read; a failure with diagnostics becomes problems and the fallback. */
+const attempt = async <T>(
+  read: () => Promise<T>,
+  fallback: T,
+  problems: Diagnostic[],
+): Promise<T> => {
+  try {
+    return await read()
+  } catch (error) {
+    if (!(error instanceof FerryError)) throw error
+    problems.push(...error.diagnostics)
+    return fallback
+  }
+}
+
+const observeSide = async (
+  cluster: Cluster,
+  migration: Migration,
+  side: 'source' | 'target',
+  problems: Diagnostic[],
+  signal: AbortSignal,
+): Promise<ObservedSide> => {
+  const names = migration.topics.map((t) => t.name)
+  const groupIds = migration.groups.map((g) => g.id)
+  const userNames = [...new Set(migration.users.map((u) => u.name))]
+  const description = await cluster.describeCluster()
+  const onTarget = side === 'target'
+  const [topics, groups, brokerConfigs, acls, users, quotas] = await Promise.all([
+    observeTopics(cluster, names, side, problems, signal),
+    observeGroups(cluster, groupIds, problems),
+    attempt(
+      () => readBrokerConfigs(cluster, description.brokers[0]?.nodeId),
+      new Map<string, ConfigEntry>(),
+      problems,
+    ),
+    onTarget
+      ? attempt<ObservedSide['acls']>(
+          () => cluster.describeAcls(),
+          'not-read',
+          migration.access.length > 0 ? problems : [],
+        )
+      : ('not-read' as const),
+    onTarget && userNames.length > 0
+      ? attempt(
+          async () => taken(await cluster.describeUsers(userNames), problems),
+          new Map(),
+          problems,
+        )
+      : new Map(),
+    onTarget && migration.quotas.length > 0
+      ? attempt(
+          () => cluster.describeQuotas(migration.quotas.map((q) => q.user)),
+          new Map(),
+          problems,
+        )
+      : new Map(),
+  ])
+  return {
+    name: cluster.name,
+    id: cluster.id,
+    cluster: description,
+    topics,
+    groups,
+    brokerConfigs,
+    acls,
+    users,
+    quotas,
+    commitsExpireEarly: (cluster.supports('OffsetCommit') ?? 0) < OFFSET_COMMIT_OF_2_1,
+  }
+}
+
+/** OffsetCommit v5 came with 2.1, and with it KIP-211: before it a commit expired even while its group was in use. */
+const OFFSET_COMMIT_OF_2_1 = 5
+
+const readBrokerConfigs = async (
+  cluster: Cluster,
+  nodeId: number | undefined,
+): Promise<ReadonlyMap<string, ConfigEntry>> =>
+  nodeId === undefined || cluster.supports('DescribeConfigs') === undefined
+    ? new Map()
+    : cluster.describeBrokerConfigs(nodeId)
+
+const observeTopics = async (
+  cluster: Cluster,
+  names: readonly TopicName[],
+  side: 'source' | 'target',
+  problems: Diagnostic[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<TopicName, ObservedTopic>> => {
+  const described = taken(await cluster.describeTopics(names), problems)
+  const present: TopicDescription[] = []
+  for (const topic of described.values()) if (topic !== 'absent') present.push(topic)
+  if (present.length === 0) return new Map()
+  const partitions = present.flatMap((t) =>
+    t.partitions.map(({ partition }) => ({ topic: t.name, partition })),
+  )
+  const ends = async (at: OffsetAt): Promise<ReadonlyMap<PartitionKey, bigint>> =>
+    taken(await cluster.listOffsets(partitions, at), problems)
+  const [start, high, stable, configs] = await Promise.all([
+    ends('earliest'),
+    ends('latest'),
+    ends('stable'),
+    cluster.supports('DescribeConfigs') === undefined
+      ? null
+      : attempt(
+          async () =>
+            taken(await cluster.describeTopicConfigs(present.map((t) => t.name)), problems),
+          null,
+          problems,
+        ),
+  ])
+  const read = partitions.flatMap(({ topic, partition }) => {
+    const key = partitionKey(topic, partition)
+    const [logStart, highWatermark, lastStable] = [start.get(key), high.get(key), stable.get(key)]
+    return logStart === undefined || highWatermark === undefined || lastStable === undefined
+      ? []
+      : [{ topic, partition, logStart, highWatermark, lastStable }]
+  })
+  const samples =
+    side === 'source'
+      ? await samplePartitions(cluster, read, signal)
+      : new Map<PartitionKey, never>()
+  const byTopic = new Map<TopicName, ObservedPartition[]>()
+  for (const { topic, ...partition } of read) {
+    const sample = samples.get(partitionKey(topic, partition.partition)) ?? null
+    const list = byTopic.get(topic) ?? []
+    byTopic.set(topic, list)
+    list.push({ ...partition, sample })
+  }
+  return new Map(
+    present.map((description) => [
+      description.name,
+      {
+        description,
+        partitions: byTopic.get(description.name) ?? [],
+        configs: configs?.get(description.name) ?? null,
+      },
+    ]),
+  )
+}
+
+const observeGroups = async (
+  cluster: Cluster,
+  ids: readonly GroupId[],
+  problems: Diagnostic[],
+): Promise<ReadonlyMap<GroupId, ObservedGroup>> => {
+  if (ids.length === 0) return new Map()
+  const [described, commits] = await Promise.all([
+    attempt(async () => taken(await cluster.describeGroups(ids), problems), new Map(), problems),
+    attempt(async () => taken(await cluster.fetchCommits(ids), problems), new Map(), problems),
+  ])
+  const groups = new Map<GroupId, ObservedGroup>()
+  for (const id of ids) {
+    const description = described.get(id)
+    const committed = commits.get(id)
+    if (description !== undefined && committed !== undefined) {
+      groups.set(id, { description, commits: committed })
+    }
+  }
+  return groups
+}

@@ -1,0 +1,148 @@
+import type { TopicSpec } from '../domain/migration.ts'
+import type { ObservedSide, ObservedTopic } from './observed.ts'
+
+/** Longest time a broker takes as a window: Long.MAX_VALUE. */
+const OPEN = '9223372036854775807'
+const DAY_MS = 24n * 3600n * 1000n
+
+/**
+ * Topic configs that Apache Kafka 2.8 to 4.x accept (TopicConfig.java, LogConfig.java). Others on a source topic are a vendor's, or
+ * were removed since: they are left behind, and the plan says so.
+ */
+const KNOWN = new Set([
+  'cleanup.policy',
+  'compression.gzip.level',
+  'compression.lz4.level',
+  'compression.type',
+  'compression.zstd.level',
+  'delete.retention.ms',
+  'file.delete.delay.ms',
+  'flush.messages',
+  'flush.ms',
+  'index.interval.bytes',
+  'max.compaction.lag.ms',
+  'max.message.bytes',
+  'message.timestamp.type',
+  'min.cleanable.dirty.ratio',
+  'min.compaction.lag.ms',
+  'min.insync.replicas',
+  'preallocate',
+  'retention.bytes',
+  'retention.ms',
+  'segment.bytes',
+  'segment.index.bytes',
+  'segment.jitter.ms',
+  'segment.ms',
+  'unclean.leader.election.enable',
+])
+/** Removed in 4.0 or later than the oldest target: only where the target has them. */
+const WINDOW_KEYS = ['message.timestamp.before.max.ms', 'message.timestamp.after.max.ms'] as const
+const OLD_WINDOW_KEY = 'message.timestamp.difference.max.ms'
+
+export interface TopicConfigs {
+  /** What holds after the seal: the source's overrides with the file's on top. */
+  readonly final: ReadonlyMap<string, string>
+  /** What holds until the seal: `final` with the protective values on top. */
+  readonly protective: ReadonlyMap<string, string>
+  /** Overrides of the source that are not carried over. */
+  readonly leftBehind: readonly string[]
+}
+
+/** The value in force on a topic, its override or the broker's default; undefined where the cluster does not tell. */
+export const effective = (topic: ObservedTopic | undefined, key: string): string | undefined =>
+  topic?.configs?.get(key)?.value ?? undefined
+
+/** What the target would use for a topic without an override; broker keys carry a `log.` prefix, and a few names differ. */
+const BROKER_KEY: Readonly<Record<string, string>> = {
+  'max.message.bytes': 'message.max.bytes',
+  'min.insync.replicas': 'min.insync.replicas',
+  'compression.type': 'compression.type',
+  'unclean.leader.election.enable': 'unclean.leader.election.enable',
+}
+export const targetDefault = (target: ObservedSide, key: string): string | undefined =>
+  target.brokerConfigs.get(BROKER_KEY[key] ?? `log.${key}`)?.value ?? undefined
+
+const windowKeys = (target: ObservedSide): readonly string[] =>
+  target.brokerConfigs.has('log.message.timestamp.before.max.ms') ? WINDOW_KEYS : [OLD_WINDOW_KEY]
+
+const largest = (values: readonly (string | undefined)[]): bigint | undefined => {
+  const numbers = values.filter((v) => v !== undefined).map((v) => BigInt(v))
+  return numbers.length === 0 ? undefined : numbers.reduce((a, b) => (a > b ? a : b))
+}
+
+/** One day above the larger of both, so that the target never deletes first; -1 (keep for ever) wins. */
+const protectiveRetention = (source: string | undefined, final: string | undefined): string => {
+  if (source === undefined || source === '-1' || final === '-1') return '-1'
+  return String((largest([source, final]) ?? 0n) + DAY_MS)
+}
+
+/** Final and protective configs of one topic, design section 4. */
+export const topicConfigs = (
+  spec: TopicSpec,
+  source: ObservedTopic,
+  target: ObservedSide,
+): TopicConfigs => {
+  const windows = windowKeys(target)
+  const final = new Map<string, string>()
+  const leftBehind: string[] = []
+  for (const [key, entry] of source.configs ?? []) {
+    if (!entry.isOverride || entry.value === null) continue
+    if (KNOWN.has(key) || windows.includes(key)) final.set(key, entry.value)
+    else leftBehind.push(key)
+  }
+  for (const [key, value] of spec.configs ?? []) final.set(key, value)
+
+  const protective = new Map(final)
+  protective.set('cleanup.policy', 'delete')
+  protective.set('compression.type', 'producer')
+  protective.set('message.timestamp.type', 'CreateTime')
+  for (const key of windows) protective.set(key, OPEN)
+  protective.set('retention.bytes', '-1')
+  protective.set(
+    'retention.ms',
+    protectiveRetention(
+      effective(source, 'retention.ms'),
+      final.get('retention.ms') ?? targetDefault(target, 'retention.ms'),
+    ),
+  )
+  const messageBytes = largest([
+    effective(source, 'max.message.bytes'),
+    final.get('max.message.bytes'),
+    targetDefault(target, 'max.message.bytes'),
+  ])
+  if (messageBytes !== undefined) protective.set('max.message.bytes', String(messageBytes))
+  return { final: sorted(final), protective: sorted(protective), leftBehind: leftBehind.sort() }
+}
+
+const sorted = (map: ReadonlyMap<string, string>): ReadonlyMap<string, string> =>
+  new Map([...map].sort(([a], [b]) => (a < b ? -1 : 1)))
+
+/**
+ * What to change so that the overrides `now` become `wanted` for the keys that Ferry has a say in. Null removes an override.
+ * Keys that neither side of Ferry names are somebody else's and stay.
+ */
+export const configChanges = (
+  now: ReadonlyMap<string, string>,
+  wanted: ReadonlyMap<string, string>,
+  ours: Iterable<string>,
+): { readonly set: Record<string, string | null>; readonly was: Record<string, string | null> } => {
+  const set: Record<string, string | null> = {}
+  const was: Record<string, string | null> = {}
+  for (const key of [...new Set([...ours, ...wanted.keys()])].sort()) {
+    const next = wanted.get(key) ?? null
+    const before = now.get(key) ?? null
+    if (next === before) continue
+    set[key] = next
+    was[key] = before
+  }
+  return { set, was }
+}
+
+/** The overrides that a topic has now. */
+export const overrides = (topic: ObservedTopic): ReadonlyMap<string, string> => {
+  const map = new Map<string, string>()
+  for (const [key, entry] of topic.configs ?? []) {
+    if (entry.isOverride && entry.value !== null) map.set(key, entry.value)
+  }
+  return map
+}

@@ -1,0 +1,118 @@
+import { type AclBinding, OPERATIONS, PATTERN_TYPES, RESOURCE_TYPES } from '../domain/access.ts'
+import type { ClusterId, PartitionKey, TopicName } from '../domain/ids.ts'
+import type { Mark, Seal } from '../domain/mark.ts'
+import { SCRAM_MECHANISMS } from '../domain/migration.ts'
+import { STAGES } from '../domain/stage.ts'
+import {
+  type GroupSync,
+  type MarkIntent,
+  type MigrationState,
+  STATE_FORMAT_VERSION,
+} from '../domain/state.ts'
+import type { SyncedPosition } from '../domain/step.ts'
+import {
+  count,
+  digits,
+  instant,
+  integer,
+  listOf,
+  mapOf,
+  nullable,
+  objectOf,
+  oneOf,
+  optional,
+  text,
+} from './decode.ts'
+import { decodeRecord, encodeRecord } from './records.ts'
+
+const mark = objectOf<Mark>({
+  topic: text,
+  partition: count,
+  sourceCluster: text,
+  targetCluster: text,
+  sourceTopicId: optional(text),
+  targetTopicId: optional(text),
+  sourceStart: digits,
+  targetStart: digits,
+  mode: oneOf('identical', 'dense'),
+  producerId: digits,
+  producerEpoch: integer,
+  fillerProducerId: digits,
+  at: instant,
+})
+
+const markIntent = objectOf<MarkIntent>({
+  topic: text,
+  mode: oneOf('identical', 'dense'),
+  producerId: digits,
+  producerEpoch: integer,
+  fillerProducerId: digits,
+  fillerProducerEpoch: integer,
+})
+
+const seal = objectOf<Seal>({
+  topic: text,
+  partition: count,
+  sourceEnd: digits,
+  targetEnd: digits,
+  at: instant,
+})
+
+const position = objectOf<SyncedPosition>({
+  source: digits,
+  target: digits,
+  previous: nullable(objectOf({ offset: digits<bigint>, metadata: text<string> })),
+  metadata: text,
+  proof: oneOf('record', 'boundary', 'count', 'empty'),
+})
+
+const groupSync = objectOf<GroupSync>({
+  group: text,
+  status: oneOf('pending', 'done'),
+  at: instant,
+  positions: mapOf<PartitionKey, SyncedPosition>(position),
+})
+
+const acl = objectOf<AclBinding>({
+  resourceType: oneOf(...RESOURCE_TYPES),
+  resourceName: text,
+  patternType: oneOf(...PATTERN_TYPES),
+  principal: text,
+  host: text,
+  operation: oneOf(...OPERATIONS),
+  permission: oneOf('ALLOW', 'DENY'),
+})
+
+const decisions = objectOf<MigrationState>({
+  formatVersion: oneOf(STATE_FORMAT_VERSION),
+  migration: text,
+  lineage: text,
+  serial: count,
+  stage: oneOf('nothing', ...STAGES),
+  clusters: nullable(objectOf({ source: text<ClusterId>, target: text<ClusterId> })),
+  plan: nullable(objectOf({ digest: text<string>, status: oneOf('open', 'done') })),
+  createdTopics: listOf(text<TopicName>),
+  markIntents: listOf(markIntent),
+  marks: listOf(mark),
+  seals: listOf(seal),
+  syncs: listOf(groupSync),
+  grants: listOf(acl),
+  users: listOf(
+    objectOf({
+      name: text<string>,
+      mechanism: oneOf(...SCRAM_MECHANISMS),
+      passwordVersion: count,
+    }),
+  ),
+})
+
+/** Decisions as every store writes them. */
+export const encodeDecisions = (state: MigrationState): string =>
+  encodeRecord({
+    ...state,
+    syncs: state.syncs.map((s) => ({ ...s, positions: Object.fromEntries(s.positions) })),
+  })
+
+/** Fully checked; throws FERRY1402 or FERRY1403 naming `where`. */
+export const decodeDecisions = (source: string, where: string): MigrationState =>
+  decodeRecord(source, where, decisions)

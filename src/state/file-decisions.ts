@@ -1,0 +1,98 @@
+import { join } from 'node:path'
+import type { MigrationState } from '../domain/state.ts'
+import { decodeDecisions, encodeDecisions } from './decisions-codec.ts'
+import {
+  claimFile,
+  makeFolder,
+  namesIn,
+  readIfThere,
+  removeFile,
+  replaceFile,
+  sizeOf,
+  syncFolder,
+} from './durable-files.ts'
+import { damaged, serialMoved } from './records.ts'
+
+/**
+ * The decisions of one migration as files. `decisions.<serial>.json` is made first, and only one writer can make it: that is the
+ * moment of the write, and what refuses a second writer of the same serial even without the lock. Then `decisions.json`, a copy for
+ * people and the place where a reader starts, is replaced; a crash in between leaves it one behind, which a reader makes up for. The
+ * numbered files double as backups: to go back, put one of them in the place of `decisions.json` and delete those with higher numbers.
+ */
+
+const BACKUPS_KEPT = 20
+const CURRENT = 'decisions.json'
+const JOURNAL = 'journal.jsonl'
+
+/** Undefined only where nothing was ever written. */
+export const readDecisionFiles = async (folder: string): Promise<MigrationState | undefined> => {
+  let latest = await readFrom(join(folder, CURRENT))
+  if (latest === undefined) await refuseLost(folder)
+  for (;;) {
+    const serial = (latest?.serial ?? 0) + 1
+    const file = join(folder, numbered(serial))
+    const next = await readFrom(file)
+    if (next === undefined) return latest
+    if (next.serial !== serial) throw damaged(file, `holds serial ${next.serial}`)
+    if (latest && next.lineage !== latest.lineage) {
+      throw damaged(file, `holds lineage ${next.lineage}, ${CURRENT} holds ${latest.lineage}`)
+    }
+    latest = next
+  }
+}
+
+export const writeDecisionFiles = async (
+  folder: string,
+  next: MigrationState,
+  expectedSerial: number,
+): Promise<void> => {
+  if (next.serial !== expectedSerial + 1) {
+    throw new Error(`serial ${next.serial} does not follow ${expectedSerial}`)
+  }
+  const current = join(folder, CURRENT)
+  const stored = await readDecisionFiles(folder)
+  if ((stored?.serial ?? 0) !== expectedSerial || (stored && stored.lineage !== next.lineage)) {
+    throw serialMoved(current, expectedSerial, stored?.serial ?? 0)
+  }
+  await makeFolder(folder)
+  const text = encodeDecisions(next)
+  if (!(await claimFile(join(folder, numbered(next.serial)), text))) {
+    throw serialMoved(current, expectedSerial, next.serial)
+  }
+  // Before the copy: once a reader starts at the copy, the claim must not be gone after a power cut.
+  await syncFolder(folder)
+  await replaceFile(current, text)
+  await prune(folder, next.serial - BACKUPS_KEPT)
+  await syncFolder(folder)
+}
+
+const readFrom = async (file: string): Promise<MigrationState | undefined> => {
+  const content = await readIfThere(file)
+  return content && decodeDecisions(content.toString(), file)
+}
+
+/** Files that can only exist after a first write: without decisions, these were lost, and nothing may start over. */
+const refuseLost = async (folder: string): Promise<void> => {
+  const serials = await numberedIn(folder)
+  // The very first write was interrupted between its two files.
+  if (serials.includes(1)) return
+  const witness =
+    serials.length > 0
+      ? numbered(Math.max(...serials))
+      : (await sizeOf(join(folder, JOURNAL))) > 0 && JOURNAL
+  if (witness) throw damaged(join(folder, CURRENT), `is missing, but ${witness} is there`)
+}
+
+const prune = async (folder: string, upTo: number): Promise<void> => {
+  for (const serial of await numberedIn(folder)) {
+    if (serial <= upTo) await removeFile(join(folder, numbered(serial)))
+  }
+}
+
+const numbered = (serial: number): string => `decisions.${serial}.json`
+
+const numberedIn = async (folder: string): Promise<readonly number[]> =>
+  (await namesIn(folder))
+    .map((name) => /^decisions\.([1-9][0-9]*)\.json$/.exec(name)?.[1])
+    .filter((serial) => serial !== undefined)
+    .map(Number)

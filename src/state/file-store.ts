@@ -1,0 +1,146 @@
+import { join, relative } from 'node:path'
+import { type PartitionKey, partitionKey } from '../domain/ids.ts'
+import type { JournalEntry, MigrationState, PartitionProgress } from '../domain/state.ts'
+import {
+  makeFolder,
+  namesIn,
+  readIfThere,
+  removeAbandoned,
+  replaceFile,
+  syncFolder,
+} from './durable-files.ts'
+import { readDecisionFiles, writeDecisionFiles } from './file-decisions.ts'
+import { type FileJournal, openFileJournal } from './file-journal.ts'
+import { breakLock, type FileLock, readHolder, takeLock } from './file-lock.ts'
+import type { NewEntry } from './journal-chain.ts'
+import { decodeProgress, encodeProgress } from './progress-codec.ts'
+import { damaged } from './records.ts'
+import { safeName } from './safe-name.ts'
+import type { Lock, LockHolder, StateStore } from './state-store.ts'
+
+/** So many progress files are written at a time. */
+const WRITERS = 16
+
+/**
+ * The state in a folder of this machine, a folder for each migration:
+ * ```
+ * orders/decisions.json          decisions.<serial>.json: the last twenty
+ * orders/journal.jsonl           an entry a line
+ * orders/progress/<topic>-<n>.json
+ * orders/lock/<n>.json           the highest number says who holds the lock
+ * ```
+ */
+export class FileStore implements StateStore {
+  readonly describe: string
+  readonly #directory: string
+  readonly #journals = new Map<string, FileJournal>()
+  /** Locks that this store holds: nothing is written under one that was broken meanwhile. */
+  readonly #locks = new Map<string, FileLock>()
+
+  constructor(directory: string) {
+    this.#directory = directory
+    const shown = relative(process.cwd(), directory)
+    this.describe = `${shown === '' || shown.startsWith('..') ? directory : shown}/ (this machine)`
+  }
+
+  async readDecisions(migration: string): Promise<MigrationState | undefined> {
+    const state = await readDecisionFiles(this.#folder(migration))
+    if (state && state.migration !== migration) {
+      throw damaged(this.#folder(migration), `holds the decisions of ${state.migration}`)
+    }
+    return state
+  }
+
+  async writeDecisions(next: MigrationState, expectedSerial: number): Promise<void> {
+    await this.#locks.get(next.migration)?.check()
+    await writeDecisionFiles(this.#folder(next.migration), next, expectedSerial)
+  }
+
+  async readJournal(migration: string): Promise<readonly JournalEntry[]> {
+    return this.#journal(migration).read()
+  }
+
+  async appendJournal(migration: string, entry: NewEntry): Promise<JournalEntry> {
+    await this.#locks.get(migration)?.check()
+    return this.#journal(migration).append(entry)
+  }
+
+  async readProgress(migration: string): Promise<ReadonlyMap<PartitionKey, PartitionProgress>> {
+    const folder = this.#folder(migration, 'progress')
+    const found = new Map<PartitionKey, PartitionProgress>()
+    for (const name of await namesIn(folder)) {
+      if (!name.endsWith('.json')) continue
+      const file = join(folder, name)
+      const content = await readIfThere(file)
+      if (content === undefined) continue
+      const progress = decodeProgress(content.toString(), file)
+      // A copied file would answer for another partition, or for one twice.
+      if (fileNameOf(progress) !== name) {
+        throw damaged(file, `holds the progress of ${progress.topic}:${progress.partition}`)
+      }
+      found.set(partitionKey(progress.topic, progress.partition), progress)
+    }
+    return found
+  }
+
+  async writeProgress(migration: string, progress: readonly PartitionProgress[]): Promise<void> {
+    if (progress.length === 0) return
+    const folder = this.#folder(migration, 'progress')
+    await makeFolder(folder)
+    const left = [...progress]
+    const writer = async () => {
+      for (let next = left.shift(); next; next = left.shift()) {
+        await replaceFile(join(folder, fileNameOf(next)), encodeProgress(next))
+      }
+    }
+    await Promise.all(Array.from({ length: WRITERS }, writer))
+    await syncFolder(folder)
+  }
+
+  async lock(migration: string, holder: LockHolder): Promise<Lock> {
+    const lock = await takeLock(this.#folder(migration, 'lock'), migration, holder)
+    this.#locks.set(migration, lock)
+    // Only tidiness: what it cannot remove harms nobody, and the lock is held.
+    await this.#cleanUp(migration).catch(() => undefined)
+    return {
+      holder: lock.holder,
+      takenOverFrom: lock.takenOverFrom,
+      release: async () => {
+        if (this.#locks.get(migration) === lock) this.#locks.delete(migration)
+        await lock.release()
+      },
+    }
+  }
+
+  async lockHolder(migration: string): Promise<LockHolder | undefined> {
+    return readHolder(this.#folder(migration, 'lock'))
+  }
+
+  async breakLock(migration: string): Promise<LockHolder | undefined> {
+    return breakLock(this.#folder(migration, 'lock'))
+  }
+
+  async #cleanUp(migration: string): Promise<void> {
+    const lockFolder = this.#folder(migration, 'lock')
+    const justWritten = (await namesIn(lockFolder)).filter((name) => name.endsWith('.json'))
+    const clock = join(lockFolder, justWritten.at(-1) ?? '')
+    for (const part of ['', 'progress', 'lock']) {
+      await removeAbandoned(this.#folder(migration, part), clock)
+    }
+  }
+
+  #journal(migration: string): FileJournal {
+    const known = this.#journals.get(migration)
+    if (known) return known
+    const journal = openFileJournal(this.#folder(migration, 'journal.jsonl'))
+    this.#journals.set(migration, journal)
+    return journal
+  }
+
+  #folder(migration: string, part = ''): string {
+    return join(this.#directory, safeName(migration), part)
+  }
+}
+
+const fileNameOf = ({ topic, partition }: PartitionProgress): string =>
+  `${safeName(topic)}-${partition}.json`

@@ -1,0 +1,92 @@
+import { diagnostic } from '../domain/diagnostic.ts'
+import type { CreateTopic } from '../domain/step.ts'
+import { effective, topicConfigs } from '../planner/topic-configs.ts'
+import { humanDuration } from './_words.ts'
+import type { StepKind } from './step-kind.ts'
+
+/** Creates a topic of the source on the target, with the same partitions and configs that protect the mirror until the seal. */
+export const createTopic: StepKind<CreateTopic> = {
+  kind: 'create-topic',
+
+  plan: ({ desired, observed }, stage) => {
+    if (stage !== 'prepared') return { steps: [] }
+    const steps = desired.topics.flatMap((spec): CreateTopic[] => {
+      const source = observed.source.topics.get(spec.name)
+      if (!source || observed.target.topics.has(spec.name)) return []
+      const configs = topicConfigs(spec, source, observed.target)
+      const retention = configs.protective.get('retention.ms')
+      const sourceRetention = effective(source, 'retention.ms')
+      return [
+        {
+          kind: 'create-topic',
+          id: `create-topic/${spec.name}`,
+          stage,
+          reason: `${observed.target.name} has no topic of this name`,
+          undo: { cost: 'free', says: 'delete (empty)' },
+          topic: spec.name,
+          partitions: source.description.partitions.length,
+          replicationFactor: spec.replicationFactor ?? -1,
+          configs: Object.fromEntries(configs.protective),
+          notes: [
+            ...(retention === undefined
+              ? []
+              : [
+                  `retention ${humanDuration(retention)} until the seal (source: ${humanDuration(sourceRetention)})`,
+                ]),
+            ...(configs.leftBehind.length > 0
+              ? [`not carried over: ${configs.leftBehind.join(', ')}`]
+              : []),
+          ],
+        },
+      ]
+    })
+    return { steps }
+  },
+
+  gates: () => [],
+
+  apply: async (step, run) => {
+    const { target } = run.clusters
+    const before = await target.describeTopics([step.topic])
+    const now = before.ok.get(step.topic)
+    if (now === undefined) return { done: false, problem: before.failed.get(step.topic)! }
+    if (now === 'absent') {
+      const created = await target.createTopics([
+        {
+          name: step.topic,
+          partitions: step.partitions,
+          replicationFactor: step.replicationFactor,
+          configs: new Map(Object.entries(step.configs)),
+        },
+      ])
+      const problem = created.failed.get(step.topic)
+      if (problem) return { done: false, problem }
+    } else if (now.partitions.length !== step.partitions) {
+      return {
+        done: false,
+        problem: diagnostic({
+          code: 'FERRY1304',
+          detail: `${step.topic} has appeared on ${target.name} with ${now.partitions.length} partitions; the source has ${step.partitions}.`,
+          fix: `Delete it there, if it is nobody's, and run apply again.`,
+        }),
+      }
+    }
+    await run.decide((state) =>
+      state.createdTopics.includes(step.topic)
+        ? state
+        : { ...state, createdTopics: [...state.createdTopics, step.topic].sort() },
+    )
+    return { done: true, facts: { partitions: step.partitions } }
+  },
+
+  describe: (step) => ({
+    symbol: '+',
+    noun: 'topic',
+    name: step.topic,
+    says: [
+      `${step.partitions} ${step.partitions === 1 ? 'partition' : 'partitions'}`,
+      ...(step.replicationFactor > 0 ? [`rf ${step.replicationFactor}`] : []),
+      ...step.notes,
+    ].join(', '),
+  }),
+}

@@ -1,0 +1,126 @@
+import { aclKey } from '../domain/access.ts'
+import { diagnostic } from '../domain/diagnostic.ts'
+import type { AccessSpec } from '../domain/migration.ts'
+import type { Stage } from '../domain/stage.ts'
+import type { GrantAccess } from '../domain/step.ts'
+import { counted } from './_words.ts'
+import { groupsAreSynced, topicsAreSealed } from './gates.ts'
+import type { Gate, StepKind } from './step-kind.ts'
+
+type When = GrantAccess['when']
+
+const WHEN: Readonly<
+  Partial<
+    Record<
+      Stage,
+      {
+        readonly when: When
+        readonly part: keyof AccessSpec & ('atOnce' | 'afterSync' | 'afterSeal')
+      }
+    >
+  >
+> = {
+  prepared: { when: 'at-once', part: 'atOnce' },
+  'consumers-moved': { when: 'after-sync', part: 'afterSync' },
+  'producers-moved': { when: 'after-seal', part: 'afterSeal' },
+}
+
+/**
+ * Creates ACLs on the target, only those that are missing. READ on a group waits for its sync and WRITE on a topic for its seal:
+ * these two grants are the fences of the method.
+ */
+export const grantAccess: StepKind<GrantAccess> = {
+  kind: 'grant-access',
+
+  plan: ({ desired, observed }, stage) => {
+    const at = WHEN[stage]
+    if (!at || typeof observed.target.acls === 'string') return { steps: [] }
+    const there = new Set(observed.target.acls.map(aclKey))
+    const steps = desired.access.flatMap((access): GrantAccess[] => {
+      const acls = access[at.part].filter((acl) => !there.has(aclKey(acl)))
+      if (acls.length === 0) return []
+      return [
+        {
+          kind: 'grant-access',
+          id: `grant-access/${at.when}/${access.principal}${access.says ? `/${slug(access.says)}` : ''}`,
+          stage,
+          reason: REASON[at.when],
+          undo: UNDO[at.when](acls.length),
+          principal: access.principal,
+          when: at.when,
+          acls,
+          says: access.says,
+        },
+      ]
+    })
+    return { steps }
+  },
+
+  gates: (step) => GATES[step.when],
+
+  apply: async (step, run) => {
+    const { target } = run.clusters
+    const now = await target.describeAcls()
+    if (now === 'no-authorizer') {
+      return {
+        done: false,
+        problem: diagnostic({
+          code: 'FERRY1311',
+          detail: `${target.name} has no authorizer any more.`,
+          fix: 'Turn it on again, or take `access` out of the plan file.',
+        }),
+      }
+    }
+    const there = new Set(now.map(aclKey))
+    const missing = step.acls.filter((acl) => !there.has(aclKey(acl)))
+    // Recorded before they are made: after a crash in between, an ACL that Ferry made is still known to be its own.
+    await run.decide((state) => {
+      const known = new Set(state.grants.map(aclKey))
+      const added = missing.filter((acl) => !known.has(aclKey(acl)))
+      return added.length === 0 ? state : { ...state, grants: [...state.grants, ...added] }
+    })
+    if (missing.length > 0) {
+      const answers = await target.createAcls(missing)
+      const [problem] = answers.failed.values()
+      if (problem) return { done: false, problem }
+    }
+    return { done: true, facts: { created: missing.length } }
+  },
+
+  describe: (step) => ({
+    symbol: '+',
+    noun: 'access',
+    name: step.principal,
+    says: `${LETS[step.when]}${step.says} (${counted(step.acls.length, 'ACL')})`,
+  }),
+}
+
+const REASON: Readonly<Record<When, string>> = {
+  'at-once': 'the target lacks these ACLs',
+  'after-sync': 'the group is synced: its consumers may start',
+  'after-seal': 'the copy is complete: producers may write',
+}
+
+const LETS: Readonly<Record<When, string>> = {
+  'at-once': '',
+  'after-sync': 'READ on the group: ',
+  'after-seal': 'WRITE on the topic: ',
+}
+
+const UNDO: Readonly<Record<When, (count: number) => GrantAccess['undo']>> = {
+  'at-once': (count) => ({ cost: 'free', says: `remove ${counted(count, 'ACL')}` }),
+  'after-sync': (count) => ({ cost: 'restores', says: `remove ${counted(count, 'ACL')}` }),
+  'after-seal': () => ({
+    cost: 'impossible',
+    says: 'none: what producers then write is only on the target',
+  }),
+}
+
+/** All groups, all topics: an ACL with a prefix or for `*` would let in more than the one it was written for. */
+const GATES: Readonly<Record<When, readonly Gate[]>> = {
+  'at-once': [],
+  'after-sync': [groupsAreSynced()],
+  'after-seal': [topicsAreSealed()],
+}
+
+const slug = (text: string): string => text.replaceAll(/[^A-Za-z0-9._-]+/g, '-')

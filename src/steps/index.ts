@@ -1,0 +1,68 @@
+import type { Diagnostic } from '../domain/diagnostic.ts'
+import type { Stage } from '../domain/stage.ts'
+import type { Step, StepKindName } from '../domain/step.ts'
+import { configureTopic } from './configure-topic.ts'
+import { createTopic } from './create-topic.ts'
+import { grantAccess } from './grant-access.ts'
+import { markTopic } from './mark-topic.ts'
+import { mirrorTopic } from './mirror-topic.ts'
+import { reopenTopic } from './reopen-topic.ts'
+import { retire } from './retire.ts'
+import { sealTopic } from './seal-topic.ts'
+import { setQuota } from './set-quota.ts'
+import { setUser } from './set-user.ts'
+import type { PlanContext, StepKind } from './step-kind.ts'
+import { syncGroup } from './sync-group.ts'
+import { verifyTopic } from './verify-topic.ts'
+
+/**
+ * Every kind of step, in the order in which a stage runs them. A kind appears once although some work in several stages: each is asked
+ * for every stage and answers with what that stage still misses.
+ */
+const KINDS = [
+  createTopic,
+  setUser,
+  setQuota,
+  markTopic,
+  mirrorTopic,
+  verifyTopic,
+  syncGroup,
+  reopenTopic,
+  sealTopic,
+  configureTopic,
+  grantAccess,
+  retire,
+] as const
+
+/** The kind of a step; its functions take any step, so give it only its own. */
+export const kindOf = (name: StepKindName): StepKind<Step> => {
+  const kind = KINDS.find((k) => k.kind === name)
+  if (!kind) throw new Error(`no step kind ${name}`)
+  return kind as unknown as StepKind<Step>
+}
+
+/** What one stage still misses, in running order. */
+export const stepsOfStage = (
+  context: PlanContext,
+  stage: Stage,
+): { readonly steps: readonly Step[]; readonly problems: readonly Diagnostic[] } => {
+  const steps: Step[] = []
+  const problems: Diagnostic[] = []
+  for (const kind of KINDS) {
+    const planned = kind.plan(context, stage)
+    steps.push(...planned.steps)
+    problems.push(...(planned.problems ?? []))
+  }
+  return { steps, problems }
+}
+
+export type {
+  Clusters,
+  Gate,
+  GateReading,
+  Outcome,
+  PlanContext,
+  Run,
+  StepDescription,
+  StepKind,
+} from './step-kind.ts'

@@ -1,0 +1,218 @@
+import { diagnostic, FerryError } from '../domain/diagnostic.ts'
+import {
+  type PartitionKey,
+  partitionKey,
+  type SourceOffset,
+  type TargetOffset,
+  type TopicPartition,
+} from '../domain/ids.ts'
+import type { Mark } from '../domain/mark.ts'
+import type { MarkIntent } from '../domain/state.ts'
+import type { MarkTopic } from '../domain/step.ts'
+import { primeTopic } from '../mirror/prime.ts'
+import { chooseMode, PRIME_RATE } from '../planner/choose-mode.ts'
+import { counted, humanSeconds } from './_words.ts'
+import { offsetsOf } from './partitions-now.ts'
+import type { Run, StepKind } from './step-kind.ts'
+
+/**
+ * Primes a topic (identical offsets only) and marks it: from then on it is fixed where each partition's copy begins, and under which
+ * producer id. A mark is written once, before the first record is copied.
+ */
+export const markTopic: StepKind<MarkTopic> = {
+  kind: 'mark-topic',
+
+  plan: ({ desired, observed, state }, stage) => {
+    if (stage !== 'mirrored') return { steps: [] }
+    const steps = desired.topics.flatMap((spec): MarkTopic[] => {
+      const source = observed.source.topics.get(spec.name)
+      if (!source || state.marks.some((mark) => mark.topic === spec.name)) return []
+      const intent = state.markIntents.find((i) => i.topic === spec.name)
+      const choice = chooseMode(spec, source, observed.target.topics.get(spec.name))
+      // A prime that was begun is carried on: its filler is on the target already.
+      const mode = intent?.mode ?? choice.mode
+      const prime = source.partitions.reduce((sum, p) => sum + p.logStart, 0n)
+      return [
+        {
+          kind: 'mark-topic',
+          id: `mark-topic/${spec.name}`,
+          stage,
+          reason: 'mirroring of this topic has not begun',
+          undo: { cost: 'free', says: 'free' },
+          topic: spec.name,
+          partitions: source.partitions.length,
+          mode,
+          because: intent ? 'a prime was begun' : choice.because,
+          prime: String(mode === 'identical' ? prime : 0n),
+        },
+      ]
+    })
+    return { steps }
+  },
+
+  gates: () => [],
+
+  apply: async (step, run) => {
+    if (run.state().marks.some((mark) => mark.topic === step.topic))
+      return { done: true, facts: {} }
+    const partitions = Array.from({ length: step.partitions }, (_, partition) => ({
+      topic: step.topic,
+      partition,
+    }))
+    const intent = await intentOf(step, run)
+    const starts =
+      step.mode === 'identical'
+        ? await primed(step, partitions, intent, run)
+        : await emptyStarts(step, partitions, run)
+    const marks = await marksOf(step, intent, starts, run)
+    await run.decide((state) => ({
+      ...state,
+      clusters: { source: run.clusters.source.id, target: run.clusters.target.id },
+      marks: [...state.marks, ...marks],
+      markIntents: state.markIntents.filter((i) => i.topic !== step.topic),
+    }))
+    return {
+      done: true,
+      facts: {
+        mode: step.mode,
+        starts: Object.fromEntries(
+          [...starts].map(([key, s]) => [key, `${s.source} -> ${s.target}`]),
+        ),
+      },
+    }
+  },
+
+  describe: (step) => ({
+    symbol: '*',
+    noun: 'mark',
+    name: step.topic,
+    says:
+      `${counted(step.partitions, 'partition')}, ${step.mode} offsets` +
+      (step.mode === 'dense'
+        ? ` (${step.because})`
+        : step.prime === '0'
+          ? ', nothing to prime'
+          : `, prime ${BigInt(step.prime).toLocaleString('en-US')} (${humanSeconds(Number(BigInt(step.prime) / PRIME_RATE))})`),
+  }),
+}
+
+interface Start {
+  readonly source: bigint
+  readonly target: bigint
+}
+
+/** Takes the producer ids before anything is written with them, so that a crash leaves nothing on the target that is not known. */
+const intentOf = async (step: MarkTopic, run: Run): Promise<MarkIntent> => {
+  const known = run.state().markIntents.find((i) => i.topic === step.topic)
+  if (known) return known
+  const [records, filler] = [
+    await run.clusters.target.initProducerId(),
+    await run.clusters.target.initProducerId(),
+  ]
+  const intent: MarkIntent = {
+    topic: step.topic,
+    mode: step.mode,
+    producerId: records.producerId,
+    producerEpoch: records.epoch,
+    fillerProducerId: filler.producerId,
+    fillerProducerEpoch: filler.epoch,
+  }
+  await run.decide((state) => ({ ...state, markIntents: [...state.markIntents, intent] }))
+  return intent
+}
+
+/** Retention may move the source's log start while the target is primed: prime on until both are the same. */
+const primed = async (
+  step: MarkTopic,
+  partitions: readonly TopicPartition[],
+  intent: MarkIntent,
+  run: Run,
+): Promise<ReadonlyMap<PartitionKey, Start>> => {
+  let starts = await offsetsOf(run.clusters.source, partitions, 'earliest')
+  for (;;) {
+    await primeTopic({
+      project: run.project.name,
+      target: run.clusters.target,
+      topic: step.topic,
+      partitions: partitions.map(({ topic, partition }) => ({
+        partition,
+        upTo: starts.get(partitionKey(topic, partition))!,
+      })),
+      filler: { producerId: intent.fillerProducerId, epoch: intent.fillerProducerEpoch },
+      timings: run.timings,
+      report: run.report,
+      signal: run.signal,
+    })
+    const again = await offsetsOf(run.clusters.source, partitions, 'earliest')
+    const moved = [...again].some(([key, start]) => start !== starts.get(key))
+    if (!moved) break
+    starts = again
+  }
+  return new Map([...starts].map(([key, start]) => [key, { source: start, target: start }]))
+}
+
+const emptyStarts = async (
+  step: MarkTopic,
+  partitions: readonly TopicPartition[],
+  run: Run,
+): Promise<ReadonlyMap<PartitionKey, Start>> => {
+  const { source, target } = run.clusters
+  const [starts, targetStarts, ends] = await Promise.all([
+    offsetsOf(source, partitions, 'earliest'),
+    offsetsOf(target, partitions, 'earliest'),
+    offsetsOf(target, partitions, 'latest'),
+  ])
+  for (const [key, end] of ends) {
+    if (end !== targetStarts.get(key)) {
+      throw new FerryError(
+        diagnostic({
+          code: 'FERRY1305',
+          detail: `${key} on ${target.name} holds offsets ${targetStarts.get(key)} to ${end - 1n}, which Ferry did not write.`,
+          fix: `Delete ${step.topic} on ${target.name} if nobody needs it, and make a new plan.`,
+        }),
+      )
+    }
+  }
+  return new Map(
+    [...starts].map(([key, start]) => [key, { source: start, target: ends.get(key)! }]),
+  )
+}
+
+const marksOf = async (
+  step: MarkTopic,
+  intent: MarkIntent,
+  starts: ReadonlyMap<PartitionKey, Start>,
+  run: Run,
+): Promise<readonly Mark[]> => {
+  const { source, target } = run.clusters
+  const [here, there] = await Promise.all([
+    source.describeTopics([step.topic]),
+    target.describeTopics([step.topic]),
+  ])
+  const idOf = (answer: typeof here): string | undefined => {
+    const topic = answer.ok.get(step.topic)
+    if (topic === undefined) throw new FerryError([...answer.failed.values()])
+    return topic === 'absent' ? undefined : topic.topicId
+  }
+  const sourceTopicId = idOf(here)
+  const targetTopicId = idOf(there)
+  const at = run.now().toISOString()
+  return Array.from({ length: step.partitions }, (_, partition): Mark => {
+    const start = starts.get(partitionKey(step.topic, partition))!
+    return {
+      topic: step.topic,
+      partition,
+      sourceCluster: source.id,
+      targetCluster: target.id,
+      ...(sourceTopicId ? { sourceTopicId } : {}),
+      ...(targetTopicId ? { targetTopicId } : {}),
+      sourceStart: start.source as SourceOffset,
+      targetStart: start.target as TargetOffset,
+      mode: step.mode,
+      producerId: intent.producerId,
+      producerEpoch: intent.producerEpoch,
+      fillerProducerId: intent.fillerProducerId,
+      at,
+    }
+  })
+}

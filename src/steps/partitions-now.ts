@@ -1,0 +1,96 @@
+import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
+import {
+  type PartitionKey,
+  partitionKey,
+  type TargetOffset,
+  type TopicName,
+  type TopicPartition,
+} from '../domain/ids.ts'
+import type { Mark, Seal } from '../domain/mark.ts'
+import { indexFromEnds, type OffsetIndex } from '../domain/offset-index.ts'
+import type { Cluster, OffsetAt } from '../kafka/cluster.ts'
+import type { Run } from './step-kind.ts'
+
+/** One marked partition as the brokers and the mirror's progress tell it at this moment. */
+export interface PartitionNow {
+  readonly key: PartitionKey
+  readonly mark: Mark
+  readonly seal: Seal | undefined
+  readonly sourceStart: bigint
+  /** High watermark. */
+  readonly sourceEnd: bigint
+  readonly sourceStable: bigint
+  readonly targetStart: bigint
+  readonly targetEnd: bigint
+  readonly index: OffsetIndex
+  /** Why the mirror stopped there, if it did. */
+  readonly problem: Diagnostic | null
+}
+
+/** Offsets of many partitions, all of them or an error. */
+export const offsetsOf = async (
+  cluster: Cluster,
+  partitions: readonly TopicPartition[],
+  at: OffsetAt,
+): Promise<ReadonlyMap<PartitionKey, bigint>> => {
+  const answers = await cluster.listOffsets(partitions, at)
+  if (answers.failed.size > 0) throw new FerryError([...answers.failed.values()])
+  return answers.ok
+}
+
+/**
+ * Reads every marked partition of the topics. Up to the seal the target's log end says how far the mirror is, since only the mirror
+ * writes there (the mirror itself checks that by batch headers and stops otherwise); after it the seal says so.
+ */
+export const partitionsNow = async (
+  run: Pick<Run, 'clusters' | 'store' | 'migration' | 'state'>,
+  topics: readonly TopicName[],
+): Promise<ReadonlyMap<PartitionKey, PartitionNow>> => {
+  const wanted = new Set<TopicName>(topics)
+  const state = run.state()
+  const marks = state.marks.filter((mark) => wanted.has(mark.topic))
+  const { source, target } = run.clusters
+  const [sourceStart, sourceEnd, sourceStable, targetStart, targetEnd, progress] =
+    await Promise.all([
+      offsetsOf(source, marks, 'earliest'),
+      offsetsOf(source, marks, 'latest'),
+      offsetsOf(source, marks, 'stable'),
+      offsetsOf(target, marks, 'earliest'),
+      offsetsOf(target, marks, 'latest'),
+      run.store.readProgress(run.migration.name),
+    ])
+  const now = new Map<PartitionKey, PartitionNow>()
+  for (const mark of marks) {
+    const key = partitionKey(mark.topic, mark.partition)
+    const seal = state.seals.find((s) => s.topic === mark.topic && s.partition === mark.partition)
+    const stored = progress.get(key)
+    const ours = stored?.producerId === mark.producerId ? stored : undefined
+    const gaps = ours?.gaps ?? []
+    const end = targetEnd.get(key)!
+    if (end < mark.targetStart) throw new FerryError(lostRecords(key, end, mark))
+    now.set(key, {
+      key,
+      mark,
+      seal,
+      sourceStart: sourceStart.get(key)!,
+      sourceEnd: sourceEnd.get(key)!,
+      sourceStable: sourceStable.get(key)!,
+      targetStart: targetStart.get(key)!,
+      targetEnd: end,
+      index: indexFromEnds(mark, gaps, seal ?? (end as TargetOffset)),
+      problem: ours?.problem ?? null,
+    })
+  }
+  return now
+}
+
+/** Records between what is mirrored and the source's end; never negative in a sound partition. */
+export const lagOf = (partition: PartitionNow): bigint =>
+  partition.sourceEnd - partition.index.mirroredTo
+
+const lostRecords = (key: PartitionKey, end: bigint, mark: Mark): Diagnostic =>
+  diagnostic({
+    code: 'FERRY1320',
+    detail: `The target's log of ${key} ends at ${end}, below the mark at ${mark.targetStart}: the target lost what it had acknowledged.`,
+    fix: 'Find out what happened to the target (an unclean election, a deleted topic). The partition must be mirrored again from a new mark.',
+  })

@@ -1,0 +1,80 @@
+import type { TopicName } from '../domain/ids.ts'
+import { stageRank } from '../domain/stage.ts'
+import type { MigrationState } from '../domain/state.ts'
+import type { ReopenTopic } from '../domain/step.ts'
+import type { Observed } from '../planner/observed.ts'
+import { counted } from './_words.ts'
+import type { StepKind } from './step-kind.ts'
+
+/** Takes a seal back, because a record came late to the source while the target was still closed to producers. */
+export const reopenTopic: StepKind<ReopenTopic> = {
+  kind: 'reopen-topic',
+
+  plan: ({ desired, observed, state }, stage) => {
+    if (stage !== 'producers-moved') return { steps: [] }
+    const steps = desired.topics.flatMap((spec): ReopenTopic[] => {
+      const late = lateRecords(spec.name, observed, state)
+      return late === 0n
+        ? []
+        : [
+            {
+              kind: 'reopen-topic',
+              id: `reopen-topic/${spec.name}`,
+              stage,
+              reason: 'a producer wrote to the source after the seal',
+              undo: { cost: 'free', says: 'seal it again' },
+              topic: spec.name,
+              late: String(late),
+            },
+          ]
+    })
+    return { steps }
+  },
+
+  gates: () => [],
+
+  apply: async (step, run) => {
+    await run.decide((state) => ({
+      ...state,
+      seals: state.seals.filter((s) => s.topic !== step.topic),
+    }))
+    return { done: true, facts: { late: step.late } }
+  },
+
+  describe: (step) => ({
+    symbol: '!',
+    noun: 'reopen',
+    name: step.topic,
+    says: `${counted(BigInt(step.late), 'record')} came after the seal`,
+  }),
+}
+
+/** Records on the source above the seals of a topic whose WRITE was not granted yet; 0 once it was. */
+export const lateRecords = (
+  topic: TopicName,
+  observed: Observed,
+  state: MigrationState,
+): bigint => {
+  if (producersMayWrite(topic, state)) return 0n
+  const source = observed.source.topics.get(topic)
+  if (!source) return 0n
+  return state.seals
+    .filter((seal) => seal.topic === topic)
+    .reduce((sum, seal) => {
+      const end = source.partitions[seal.partition]?.highWatermark ?? seal.sourceEnd
+      return end > seal.sourceEnd ? sum + end - seal.sourceEnd : sum
+    }, 0n)
+}
+
+/** Whether the target may hold records that did not come through the mirror. */
+export const producersMayWrite = (topic: TopicName, state: MigrationState): boolean =>
+  stageRank(state.stage, 'consumers-first') >= stageRank('producers-moved', 'consumers-first') ||
+  state.grants.some(
+    (acl) =>
+      acl.resourceType === 'TOPIC' &&
+      (acl.operation === 'WRITE' || acl.operation === 'ALL') &&
+      acl.permission === 'ALLOW' &&
+      (acl.patternType === 'PREFIXED'
+        ? topic.startsWith(acl.resourceName)
+        : acl.resourceName === topic || acl.resourceName === '*'),
+  )

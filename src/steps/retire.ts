@@ -1,0 +1,47 @@
+import type { Retire } from '../domain/step.ts'
+import { counted } from './_words.ts'
+import { groupHasMoved, topicsAreSealed } from './gates.ts'
+import type { StepKind } from './step-kind.ts'
+
+/** Ends a migration: nothing is mirrored or watched any more. Deletes nothing anywhere. */
+export const retire: StepKind<Retire> = {
+  kind: 'retire',
+
+  plan: ({ desired, state }, stage) =>
+    stage !== 'retired' || state.stage === 'retired'
+      ? { steps: [] }
+      : {
+          steps: [
+            {
+              kind: 'retire',
+              id: `retire/${desired.name}`,
+              stage,
+              reason: 'the service lives on the target',
+              undo: { cost: 'impossible', says: 'none: the migration is over' },
+              topics: desired.topics.map((t) => t.name),
+              groups: desired.groups.map((g) => g.id),
+            },
+          ],
+        },
+
+  gates: (step) => [topicsAreSealed(step.topics), ...step.groups.map(groupHasMoved)],
+
+  apply: async (_step, run) => {
+    const { marks, seals, syncs } = run.state()
+    return {
+      done: true,
+      facts: {
+        seals: seals.map((s) => `${s.topic}:${s.partition} ${s.sourceEnd} -> ${s.targetEnd}`),
+        marks: marks.length,
+        groups: syncs.map((s) => s.group),
+      },
+    }
+  },
+
+  describe: (step) => ({
+    symbol: '!',
+    noun: 'retire',
+    name: counted(step.topics.length, 'topic'),
+    says: 'stop watching the source; nothing is deleted there',
+  }),
+}

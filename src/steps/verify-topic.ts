@@ -1,0 +1,69 @@
+import { diagnostic } from '../domain/diagnostic.ts'
+import { stageRank } from '../domain/stage.ts'
+import type { VerifyTopic } from '../domain/step.ts'
+import { verifyMigration } from '../verify/index.ts'
+import { counted } from './_words.ts'
+import type { StepKind } from './step-kind.ts'
+
+/** Records that the stage mirrored compares in each partition; `ferry verify --full` compares all. */
+const SAMPLE = 100
+
+/** Compares counts and a sample of records through the offset index before anybody relies on the copy. */
+export const verifyTopic: StepKind<VerifyTopic> = {
+  kind: 'verify-topic',
+
+  plan: ({ desired, state }, stage) =>
+    stage !== 'mirrored' ||
+    stageRank(state.stage, desired.order) >= stageRank('mirrored', desired.order)
+      ? { steps: [] }
+      : {
+          steps: desired.topics.map((spec) => ({
+            kind: 'verify-topic',
+            id: `verify-topic/${spec.name}`,
+            stage,
+            reason: 'a copy is trusted after it was compared',
+            undo: { cost: 'free', says: 'nothing to undo' },
+            topic: spec.name,
+            sample: SAMPLE,
+          })),
+        },
+
+  gates: () => [],
+
+  apply: async (step, run) => {
+    const topics = run.migration.topics.filter((t) => t.name === step.topic)
+    const report = await verifyMigration({
+      clusters: run.clusters,
+      migration: { ...run.migration, topics, groups: [] },
+      state: run.state(),
+      progress: await run.store.readProgress(run.migration.name),
+      mode: { kind: 'sample', records: step.sample },
+      report: run.report,
+      signal: run.signal,
+    })
+    const problem = report.topics.flatMap((t) => t.partitions.flatMap((p) => p.problems)).at(0)
+    if (report.ok) {
+      const compared = report.topics
+        .flatMap((t) => t.partitions)
+        .reduce((sum, p) => sum + p.compared, 0)
+      return { done: true, facts: { compared } }
+    }
+    return {
+      done: false,
+      problem:
+        problem ??
+        diagnostic({
+          code: 'FERRY1801',
+          detail: `${step.topic} on the target is not what the source holds.`,
+          fix: 'Run `ferry verify` to see where.',
+        }),
+    }
+  },
+
+  describe: (step) => ({
+    symbol: '?',
+    noun: 'verify',
+    name: step.topic,
+    says: `counts, and ${counted(step.sample, 'record')} of each partition`,
+  }),
+}

@@ -1,0 +1,266 @@
+import type { TopicName } from '../domain/ids.ts'
+import type { FetchedPartition } from '../kafka/cluster.ts'
+import {
+  ATTRIBUTES,
+  attributes,
+  baseOffset,
+  crcMatches,
+  lastOffset,
+  nextBatch,
+  producerId,
+  type RecordSetCursor,
+  recordCount,
+  recordSet,
+} from '../records/batch.ts'
+import { readControlMarker } from '../records/control.ts'
+import { MalformedBatch, OffsetTooLarge } from '../records/errors.ts'
+
+/** Source or target offsets `from` (inclusive) to `to` (exclusive) of one partition. */
+export interface ReadRange {
+  readonly topic: TopicName
+  readonly partition: number
+  readonly from: number
+  readonly to: number
+}
+
+/**
+ * Why nothing more comes.
+ * - `end`: everything up to the end of the range was given.
+ * - `out-of-range`: the log starts above the next offset; `logStart` is where.
+ * - `failed`: it cannot be read on; `detail` says why, for people.
+ */
+export type ReadStop =
+  | { readonly kind: 'end' }
+  | { readonly kind: 'out-of-range'; readonly offset: number; readonly logStart: number }
+  | { readonly kind: 'failed'; readonly offset: number; readonly detail: string }
+
+type Aborted = NonNullable<FetchedPartition['abortedTransactions']>
+
+/** Whole batches of one answer, in order. */
+interface FetchedSet {
+  readonly records: Buffer
+  readonly aborted: Aborted
+}
+
+const NO_ABORTED: Aborted = []
+
+/**
+ * The visible batches of one range: control batches, aborted transactions and empty batches are passed over. `LogReader` fills it;
+ * one consumer takes batches with {@link next} and waits with {@link more}. Nothing is copied: a batch stays valid while referenced.
+ */
+export class LogStream {
+  readonly range: ReadRange
+  /** The batch that {@link next} found: where it is, and the offsets of its header. It may reach out of the range on both sides. */
+  batch: Buffer = Buffer.alloc(0)
+  at = 0
+  base = 0
+  last = 0
+
+  /** The next offset to fetch; all before it was fetched. */
+  fetchOffset: number
+  /** Bytes that were fetched and not yet passed. */
+  buffered = 0
+
+  #sets: FetchedSet[] = []
+  #firstSet = 0
+  #cursor: RecordSetCursor | undefined
+  #aborted: Aborted = NO_ABORTED
+  #nextAborted = 0
+  #abortedProducers = new Set<bigint>()
+  #stop: ReadStop | undefined
+  #stopped: ReadStop | undefined
+  #wake: (() => void) | undefined
+  readonly #onDrained: () => void
+
+  constructor(range: ReadRange, onDrained: () => void) {
+    this.range = range
+    this.fetchOffset = range.from
+    this.#onDrained = onDrained
+    if (range.from >= range.to) this.#stop = { kind: 'end' }
+  }
+
+  /** Set once {@link next} said `end`. */
+  get stopped(): ReadStop | undefined {
+    return this.#stopped
+  }
+
+  /** True once nothing more is to be fetched. */
+  get complete(): boolean {
+    return this.#stop !== undefined
+  }
+
+  /** Moves to the next visible batch. `wait`: nothing is here yet, ask again after {@link more}. */
+  next(): 'batch' | 'wait' | 'end' {
+    if (this.#stopped !== undefined) return 'end'
+    try {
+      return this.#advance()
+    } catch (error) {
+      if (!(error instanceof MalformedBatch || error instanceof OffsetTooLarge)) throw error
+      const detail = `a batch near offset ${this.last} is malformed (${error.message})`
+      return this.#end({ kind: 'failed', offset: this.last, detail })
+    }
+  }
+
+  #advance(): 'batch' | 'wait' | 'end' {
+    for (;;) {
+      const cursor = this.#cursor ?? this.#takeSet()
+      if (cursor === undefined) {
+        if (this.#stop === undefined) return 'wait'
+        this.#stopped = this.#stop
+        return 'end'
+      }
+      const item = nextBatch(cursor)
+      if (item === 'end') {
+        this.#dropSet(cursor)
+        continue
+      }
+      // Only whole batches were put in: see `take`.
+      const { buf, at, length } = cursor
+      const last = lastOffset(buf, at)
+      if (last < this.range.from) continue
+      const base = baseOffset(buf, at)
+      if (base >= this.range.to) return this.#end({ kind: 'end' })
+      if (!crcMatches(buf, at, length)) {
+        return this.#end({
+          kind: 'failed',
+          offset: base,
+          detail: `the batch at offset ${base} is damaged (its CRC does not fit)`,
+        })
+      }
+      if (!this.#isVisible(buf, at, last)) continue
+      this.batch = buf
+      this.at = at
+      this.base = base
+      this.last = last
+      return 'batch'
+    }
+  }
+
+  /** Settles when {@link next} will say something other than `wait`. One waiter at a time. */
+  more(): Promise<void> {
+    if (this.#firstSet < this.#sets.length || this.#stop !== undefined) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#wake = resolve
+    })
+  }
+
+  /** Nothing more is wanted; what is buffered is let go. */
+  close(): void {
+    this.finish({ kind: 'end' })
+    this.#sets = []
+    this.#firstSet = 0
+    this.#cursor = undefined
+    this.buffered = 0
+  }
+
+  /**
+   * For the reader: takes what a fetch brought. Answers how many bytes of whole batches there were; 0 is no progress, then
+   * `wanted` is what the first batch needs if that was cut off.
+   */
+  take(
+    records: Buffer,
+    aborted: FetchedPartition['abortedTransactions'],
+  ): {
+    readonly bytes: number
+    readonly wanted: number
+  } {
+    if (this.#stop !== undefined) return { bytes: 0, wanted: 0 }
+    const cursor = recordSet(records)
+    for (;;) {
+      const item = nextBatch(cursor)
+      if (item === 'batch') {
+        this.fetchOffset = lastOffset(records, cursor.at) + 1
+        continue
+      }
+      const bytes = item === 'end' ? cursor.next : cursor.at
+      if (bytes > 0) this.#put(records.subarray(0, bytes), aborted)
+      if (item === 'end' || item === 'partial') {
+        if (this.fetchOffset >= this.range.to) this.finish({ kind: 'end' })
+        return { bytes, wanted: bytes === 0 ? cursor.length : 0 }
+      }
+      this.finish({
+        kind: 'failed',
+        offset: this.fetchOffset,
+        detail:
+          item === 'old-format'
+            ? `offset ${this.fetchOffset} is in the message format of Kafka before 0.11 (version ${cursor.magic}), which this version of Ferry cannot compare`
+            : `what stands at offset ${this.fetchOffset} is no record batch (${item})`,
+      })
+      return { bytes, wanted: 0 }
+    }
+  }
+
+  /** For the reader: nothing more comes, after what is buffered. */
+  finish(stop: ReadStop): void {
+    this.#stop ??= stop
+    this.#wakeUp()
+  }
+
+  #put(records: Buffer, aborted: FetchedPartition['abortedTransactions']): void {
+    // Brokers list them by segment; the rule needs them by first offset (CompletedFetch.java).
+    const sorted =
+      aborted === null || aborted.length === 0
+        ? NO_ABORTED
+        : [...aborted].sort((left, right) => left.firstOffset - right.firstOffset)
+    this.#sets.push({ records, aborted: sorted })
+    this.buffered += records.length
+    this.#wakeUp()
+  }
+
+  #wakeUp(): void {
+    const wake = this.#wake
+    this.#wake = undefined
+    wake?.()
+  }
+
+  #takeSet(): RecordSetCursor | undefined {
+    const set = this.#sets[this.#firstSet]
+    if (set === undefined) return undefined
+    this.#cursor = recordSet(set.records)
+    // An answer lists every transaction that matters to it, also those that began before it.
+    this.#aborted = set.aborted
+    this.#nextAborted = 0
+    this.#abortedProducers.clear()
+    return this.#cursor
+  }
+
+  #dropSet(cursor: RecordSetCursor): void {
+    this.#cursor = undefined
+    this.buffered -= cursor.end
+    this.#firstSet++
+    if (this.#firstSet === this.#sets.length) {
+      this.#sets = []
+      this.#firstSet = 0
+    }
+    this.#onDrained()
+  }
+
+  #end(stop: ReadStop): 'end' {
+    this.close()
+    this.#stopped = stop
+    return 'end'
+  }
+
+  /** The consumers' rule for read_committed, `CompletedFetch.nextFetchedRecord`. */
+  #isVisible(buf: Buffer, at: number, last: number): boolean {
+    const bits = attributes(buf, at)
+    while (
+      this.#nextAborted < this.#aborted.length &&
+      this.#aborted[this.#nextAborted]!.firstOffset <= last
+    ) {
+      this.#abortedProducers.add(this.#aborted[this.#nextAborted++]!.producerId)
+    }
+    if (bits & ATTRIBUTES.control) {
+      if (this.#abortedProducers.size > 0 && readControlMarker(buf, at).kind === 'abort') {
+        this.#abortedProducers.delete(producerId(buf, at))
+      }
+      return false
+    }
+    if (recordCount(buf, at) === 0) return false
+    return !(
+      bits & ATTRIBUTES.transactional &&
+      this.#abortedProducers.size > 0 &&
+      this.#abortedProducers.has(producerId(buf, at))
+    )
+  }
+}

@@ -1,0 +1,135 @@
+import type { Plan } from '../domain/plan.ts'
+import type { Step } from '../domain/step.ts'
+import type { StepDescription } from '../steps/step-kind.ts'
+import type { Style } from './style.ts'
+import { colourOf } from './symbols.ts'
+import { count, hanging, MAX_COLUMNS, moment, printable, wrap } from './text.ts'
+
+/** What a plan view must know of the kinds of steps. */
+export interface StepWords {
+  describe(step: Step): StepDescription
+  /** Titles of the facts that must hold before the step. */
+  gates(step: Step): readonly string[]
+}
+
+interface Row extends StepDescription {
+  readonly step: Step
+  readonly undo: string
+  readonly gates: readonly string[]
+}
+interface Widths {
+  readonly noun: number
+  readonly name: number
+  readonly says: number
+  readonly undo: number
+}
+
+/** Wider names and undo texts are wrapped or moved to a line of their own, so that the sentence keeps most of the line. */
+const WIDEST_NAME = 28
+const WIDEST_UNDO = 30
+const UNDO = 'undo: '
+
+/**
+ * A plan for people, always on 100 columns so that it looks the same in a terminal, a log and a review.
+ * Problems are not part of it: they are diagnostics and are shown as such.
+ */
+export const renderPlan = (plan: Plan, words: StepWords, style: Style): string => {
+  if (plan.steps.length === 0) return `${renderNoChanges(plan)}\n`
+  const rows = plan.steps.map((step) => toRow(step, words))
+  const widths = measure(rows)
+  const noReturn = rows.findIndex((row) => row.step.undo.cost === 'impossible')
+  const lines = [
+    style.bold(
+      `${plan.migration}: ${plan.from} -> ${plan.to}, ${plan.clusters.source.name} -> ${plan.clusters.target.name}`,
+    ),
+  ]
+  let stage: string | undefined
+  rows.forEach((row, index) => {
+    if (row.step.stage !== stage) {
+      stage = row.step.stage
+      lines.push('', style.bold(stage))
+    }
+    if (index === noReturn) lines.push(ruled('point of no return', style))
+    lines.push(...renderRow(row, widths, style))
+  })
+  if (noReturn === -1) lines.push(ruled('point of no return: none in this plan', style))
+  lines.push('', renderSummary(plan.steps, words), ...renderDeadline(plan))
+  return `${lines.join('\n')}\n`
+}
+
+const renderNoChanges = (plan: Plan): string =>
+  plan.from === plan.to
+    ? `No changes. ${plan.migration} is at stage ${plan.to}, as the plan file asks.`
+    : `No steps. ${plan.migration} is at stage ${plan.from}; the plan file asks for ${plan.to}.`
+
+/** `Plan: 2 to add, 0 to change, 0 to destroy; 1 to mirror, 1 group to sync.` */
+export const renderSummary = (steps: readonly Step[], words: StepWords): string => {
+  const symbols = steps.map((step) => words.describe(step).symbol)
+  const having = (symbol: string): number => symbols.filter((each) => each === symbol).length
+  const ofKind = (kind: Step['kind']): number => steps.filter((step) => step.kind === kind).length
+  const mirrored = ofKind('mirror-topic')
+  const synced = ofKind('sync-group')
+  const sealed = ofKind('seal-topic')
+  const moved = [
+    ...(mirrored > 0 ? [`${mirrored} to mirror`] : []),
+    ...(synced > 0 ? [`${count(synced, 'group')} to sync`] : []),
+    ...(sealed > 0 ? [`${count(sealed, 'topic')} to seal`] : []),
+  ]
+  const changed = `${having('+')} to add, ${having('~')} to change, ${having('-')} to destroy`
+  return `Plan: ${[changed, ...(moved.length > 0 ? [moved.join(', ')] : [])].join('; ')}.`
+}
+
+const renderDeadline = (plan: Plan): readonly string[] => {
+  const first = [...plan.deadlines].sort((one, other) => (one.at < other.at ? -1 : 1))[0]
+  if (first === undefined) return []
+  const until = `Valid until ${moment(first.at, plan.createdAt)}`
+  return [hanging('', `${until}: ${first.says.replace(/\.$/, '')}.`, MAX_COLUMNS)]
+}
+
+const toRow = (step: Step, words: StepWords): Row => {
+  const description = words.describe(step)
+  return {
+    ...description,
+    noun: printable(description.noun),
+    name: printable(description.name),
+    step,
+    undo: step.undo.says === '' ? step.undo.cost : step.undo.says,
+    gates: words.gates(step),
+  }
+}
+
+const measure = (rows: readonly Row[]): Widths => {
+  const widest = (texts: readonly string[]): number => Math.max(...texts.map((text) => text.length))
+  const noun = widest(rows.map((row) => row.noun))
+  const name = Math.min(widest(rows.map((row) => row.name)), WIDEST_NAME)
+  const undo = Math.min(widest(rows.map((row) => `${UNDO}${row.undo}`)), WIDEST_UNDO)
+  return { noun, name, undo, says: MAX_COLUMNS - noun - name - undo - '  + '.length - 3 * 2 }
+}
+
+const renderRow = (row: Row, widths: Widths, style: Style): readonly string[] => {
+  const colour = colourOf(row.symbol, style)
+  const says = wrap(row.says, widths.says)
+  const undo = wrap(row.undo, widths.undo - UNDO.length)
+  const margin = ' '.repeat('  + '.length + widths.noun + 2 + widths.name + 2)
+  const head = `  ${colour(row.symbol)} ${row.noun.padEnd(widths.noun)}  ${row.name.padEnd(widths.name)}  `
+  const tooLong = row.name.length > widths.name
+  const body = Array.from({ length: Math.max(says.length, undo.length) }, (_, index) => {
+    const left = (says[index] ?? '').padEnd(widths.says)
+    const right = `${index === 0 ? UNDO : ' '.repeat(UNDO.length)}${undo[index] ?? ''}`
+    const start = index === 0 && !tooLong ? head : margin
+    return right.trim() === ''
+      ? `${start}${left}`.trimEnd()
+      : `${start}${left}  ${style.dim(right)}`
+  })
+  const gates = row.gates.map((gate) =>
+    hanging(`${margin}! `, `waits until ${gate}`, MAX_COLUMNS).replace('!', style.warning('!')),
+  )
+  return [...(tooLong ? [head.trimEnd()] : []), ...body, ...gates]
+}
+
+/** A line across the page with its title in the middle. */
+const ruled = (title: string, style: Style): string => {
+  const room = MAX_COLUMNS - 2 - title.length - 2
+  const left = Math.floor(room / 2)
+  return style.warning(`  ${'-'.repeat(left)} ${title} ${'-'.repeat(room - left)}`)
+}

@@ -1,0 +1,86 @@
+/** Small pieces of text for people. Nothing here decides anything. */
+
+/** Prose is wrapped at this width at most: longer lines are hard to read. */
+export const MAX_COLUMNS = 100
+
+/**
+ * Names come from files and brokers, and a group id may hold any character: control characters are made visible, so that no name can
+ * move the cursor or fake a line of output. Line breaks stay.
+ */
+export const printable = (text: string): string =>
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about
+  text.replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, (char) =>
+    char === '\t' ? ' ' : `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+
+/** Breaks at spaces; a word longer than the width gets a line of its own and is never cut. Never empty. */
+export const wrap = (text: string, width: number): readonly string[] => {
+  const lines: string[] = []
+  for (const paragraph of printable(text).split('\n')) {
+    let line = ''
+    for (const word of paragraph.split(' ').filter((each) => each !== '')) {
+      if (line !== '' && line.length + 1 + word.length > width) {
+        lines.push(line)
+        line = word
+      } else {
+        line = line === '' ? word : `${line} ${word}`
+      }
+    }
+    lines.push(line)
+  }
+  return lines
+}
+
+/** Wrapped prose: the first line begins with `first`, the others are indented as deep as its text. */
+export const hanging = (first: string, text: string, columns: number): string =>
+  wrap(text, Math.max(columns - first.length, 20))
+    .map((line, index) => `${index === 0 ? first : ' '.repeat(first.length)}${line}`)
+    .join('\n')
+
+/** `1 step`, `2 steps`; give the plural where it is not a plain s. */
+export const count = (n: number, singular: string, plural = `${singular}s`): string =>
+  `${thousands(n)} ${n === 1 ? singular : plural}`
+
+/** `1,234,567`: for people only, never in JSON. */
+export const thousands = (n: number | bigint): string =>
+  n.toString().replace(/\B(?=(\d{3})+$)/g, ',')
+
+/** `a, b and c` */
+export const listed = (items: readonly string[], last = 'and'): string =>
+  items.length < 2
+    ? (items[0] ?? '')
+    : `${items.slice(0, -1).join(', ')} ${last} ${items[items.length - 1]}`
+
+/** `41 GiB`, `1.5 MiB`, `12 B` */
+export const bytes = (n: number): string => {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
+  let value = n
+  let unit = 0
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024
+    unit += 1
+  }
+  return `${value < 10 && unit > 0 ? value.toFixed(1) : Math.round(value)} ${units[unit]}`
+}
+
+/** `850 ms`, `12 s`, `9 min`, `3 h`, `2 days`: rounded, for people. */
+export const duration = (ms: number): string => {
+  if (ms < 1000) return `${Math.round(ms)} ms`
+  if (ms < 120_000) return `${Math.round(ms / 1000)} s`
+  if (ms < 120 * 60_000) return `${Math.round(ms / 60_000)} min`
+  if (ms < 48 * 3_600_000) return `${Math.round(ms / 3_600_000)} h`
+  return `${Math.round(ms / 86_400_000)} days`
+}
+
+const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
+const two = (n: number): string => n.toString().padStart(2, '0')
+
+/** `Tue 18:20 UTC` within the next six days, else `Tue 2026-03-03 18:20 UTC`. */
+export const moment = (at: string, seenFrom: string): string => {
+  const time = new Date(at)
+  const ahead = time.getTime() - new Date(seenFrom).getTime()
+  const day = DAYS[time.getUTCDay()]
+  const clock = `${two(time.getUTCHours())}:${two(time.getUTCMinutes())} UTC`
+  const near = ahead >= 0 && ahead < 6 * 86_400_000
+  return near ? `${day} ${clock}` : `${day} ${at.slice(0, 10)} ${clock}`
+}

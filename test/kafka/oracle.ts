@@ -1,0 +1,178 @@
+import { runJava } from './java-command.ts'
+import { compileOracle } from './oracle-jar.ts'
+import * as lines from './oracle-lines.ts'
+import type { TestCluster } from './test-cluster.ts'
+
+const TIMEOUT_MS = 120_000
+
+/** All that the oracle needs to know of a cluster. */
+export type OracleTarget = Pick<TestCluster, 'version' | 'clientProperties'>
+
+/** Which records to read. Default: all, up to the end at the time of the call. */
+export interface ReadOptions {
+  /** Default: read_uncommitted, the only one that brokers before 0.11 know. */
+  readonly isolation?: 'read_committed' | 'read_uncommitted'
+  readonly fromOffset?: bigint
+  readonly partitions?: readonly number[]
+  readonly timeoutMs?: number
+}
+
+/** Records to write as given, one by one. */
+export interface RecordToWrite {
+  readonly partition?: number
+  readonly key: lines.Text
+  readonly value: lines.Text
+  readonly headers?: readonly (readonly [name: string, value: lines.Text])[]
+  /** Milliseconds since 1970. Default: now. */
+  readonly timestamp?: number
+}
+
+/** How the producer behaves. */
+export interface ProducerOptions {
+  readonly compression?: 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
+  readonly acks?: 'all' | '1' | '0'
+  /** In bytes; 0 gives every record a batch of its own. */
+  readonly batchSize?: number
+  readonly lingerMs?: number
+  readonly idempotent?: boolean
+  readonly timeoutMs?: number
+}
+
+/** Generated records: key `key-<id>`, value `value-<id>` filled up with dots. */
+export interface ProduceOptions extends ProducerOptions {
+  readonly count: number
+  /** Written to in turn. Default: 0 only. */
+  readonly partitions?: readonly number[]
+  /** Of the value, in bytes. Default: 100. */
+  readonly size?: number
+  readonly keyPrefix?: string
+  readonly valuePrefix?: string
+  readonly firstId?: number
+  /** How many different keys; ids are taken modulo this. Default: one per record. */
+  readonly keys?: number
+  /** Of the first record. Default: each has the time at which it is sent. */
+  readonly timestamp?: number
+  readonly timestampStep?: number
+  readonly transactionalId?: string
+  /** Records per transaction. Default: all in one. */
+  readonly commitEvery?: number
+  /** Every n-th transaction is aborted. Default: none. */
+  readonly abortEvery?: number
+}
+
+/** Every record that a consumer can see, as hashes. */
+async function read(
+  cluster: OracleTarget,
+  topic: string,
+  options: ReadOptions = {},
+): Promise<lines.OracleRecord[]> {
+  const output = await ask(cluster, 'read', { topic, ...readFlags(options) }, options)
+  return lines.fieldsOf(output, 'R').map(lines.parseRecord).sort(lines.byPosition)
+}
+
+/** Every record that a consumer can see, with its contents. For small topics. */
+async function readText(
+  cluster: OracleTarget,
+  topic: string,
+  options: ReadOptions = {},
+): Promise<lines.OracleTextRecord[]> {
+  const output = await ask(cluster, 'read', { topic, text: true, ...readFlags(options) }, options)
+  return lines.fieldsOf(output, 'R').map(lines.parseTextRecord).sort(lines.byPosition)
+}
+
+/**
+ * One hash per partition over timestamps, types, keys, values and headers of all its records, and
+ * over their offsets unless told otherwise. For comparing large topics.
+ */
+async function digest(
+  cluster: OracleTarget,
+  topic: string,
+  options: ReadOptions & { readonly offsets?: boolean } = {},
+): Promise<lines.PartitionDigest[]> {
+  const { offsets = true } = options
+  const flags = { topic, digest: true, offsets, ...readFlags(options) }
+  return lines.fieldsOf(await ask(cluster, 'read', flags, options), 'D').map(lines.parseDigest)
+}
+
+/** Start and end of each partition's log. */
+async function offsets(cluster: OracleTarget, topic: string): Promise<lines.PartitionOffsets[]> {
+  const output = await ask(cluster, 'offsets', { topic })
+  return lines.fieldsOf(output, 'O').map(lines.parseOffsets)
+}
+
+/** All committed positions of a group, by topic and partition. */
+async function groupOffsets(
+  cluster: OracleTarget,
+  group: string,
+): Promise<lines.CommittedOffset[]> {
+  const output = await ask(cluster, 'groups', { group })
+  return lines.fieldsOf(output, 'G').map(lines.parseCommitted)
+}
+
+/** Writes many generated records fast. */
+async function produce(
+  cluster: OracleTarget,
+  topic: string,
+  options: ProduceOptions,
+): Promise<lines.PartitionWritten[]> {
+  const { timeoutMs, partitions, ...rest } = options
+  const flags = { topic, ...rest, ...(partitions && { partitions: partitions.join(',') }) }
+  return lines.fieldsOf(await ask(cluster, 'produce', flags, options), 'P').map(lines.parseWritten)
+}
+
+/** Writes the given records exactly: null and empty, headers in their order, duplicates too. */
+async function write(
+  cluster: OracleTarget,
+  topic: string,
+  records: readonly RecordToWrite[],
+  options: ProducerOptions = {},
+): Promise<lines.PartitionWritten[]> {
+  const { timeoutMs, ...rest } = options
+  const input = records.map((record) => {
+    const { partition = 0, timestamp, key, value, headers = [] } = record
+    const texts = [key, value, ...headers.flat()].map(lines.encodeText)
+    return `${[partition, timestamp ?? '-', ...texts].join('\t')}\n`
+  })
+  const output = await ask(cluster, 'write', { topic, ...rest }, options, input.join(''))
+  return lines.fieldsOf(output, 'P').map(lines.parseWritten)
+}
+
+/**
+ * What a cluster holds according to Kafka's own Java client, and a writer of test data with it.
+ * It shares no code with Ferry, whose results it judges.
+ */
+export const oracle = { read, readText, digest, offsets, groupOffsets, produce, write } as const
+
+type Flags = Record<string, string | number | bigint | boolean>
+
+function readFlags({ isolation, fromOffset, partitions, timeoutMs }: ReadOptions): Flags {
+  return {
+    'timeout-ms': timeoutMs ?? TIMEOUT_MS,
+    ...(isolation && { isolation }),
+    ...(fromOffset !== undefined && { 'from-offset': fromOffset }),
+    ...(partitions && { partitions: partitions.join(',') }),
+  }
+}
+
+async function ask(
+  cluster: OracleTarget,
+  command: string,
+  flags: Flags,
+  options: { readonly timeoutMs?: number } = {},
+  input = '',
+): Promise<string> {
+  const { jars, classes } = await compileOracle(cluster.version)
+  const properties = Object.entries(cluster.clientProperties())
+  const args = [
+    command,
+    ...properties.flatMap(([name, value]) => ['--property', `${name}=${value}`]),
+    ...Object.entries(flags).flatMap(([name, value]) => [`--${kebab(name)}`, String(value)]),
+  ]
+  // Without the flags for a fast start: hashing a gigabyte needs the optimising compiler.
+  const program = { jars, classes, main: 'Oracle', args, flags: [] }
+  return runJava(program, { timeoutMs: (options.timeoutMs ?? TIMEOUT_MS) + 10_000, input })
+}
+
+function kebab(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+}

@@ -1,0 +1,233 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { TopicName } from '../../src/domain/ids.ts'
+import type { StateStore } from '../../src/state/state-store.ts'
+import { AT, codesOf, fullState, holder, sampleProgress } from './samples.ts'
+
+/** A place for state that several stores can be opened on, as several processes would. */
+export interface StorePlace {
+  open(): Promise<StateStore>
+  remove(): Promise<void>
+}
+
+const PLAN = 'd'.repeat(64)
+const intent = (step: string) => ({ at: AT, plan: PLAN, what: { kind: 'intent', step } as const })
+
+/** What every state store promises. */
+export const describeStateStore = (name: string, makePlace: () => Promise<StorePlace>) => {
+  describe(`${name} keeps the contract of a state store`, () => {
+    let place: StorePlace
+    let store: StateStore
+    beforeEach(async () => {
+      place = await makePlace()
+      store = await place.open()
+    })
+    afterEach(() => place.remove())
+
+    describe('decisions', () => {
+      test('of a migration that was never applied are undefined', async () => {
+        expect(await store.readDecisions('orders')).toBeUndefined()
+      })
+
+      test('come back as they were written, also in another process', async () => {
+        await store.writeDecisions(fullState(1), 0)
+        expect(await store.readDecisions('orders')).toEqual(fullState(1))
+        expect(await (await place.open()).readDecisions('orders')).toEqual(fullState(1))
+      })
+
+      test('of one migration are not those of another', async () => {
+        await store.writeDecisions(fullState(1), 0)
+        await store.writeDecisions(fullState(1, 'Orders'), 0)
+        await store.writeDecisions({ ...fullState(2, 'Orders'), stage: 'retired' }, 1)
+        expect((await store.readDecisions('orders'))?.serial).toBe(1)
+        expect((await store.readDecisions('Orders'))?.stage).toBe('retired')
+      })
+
+      test('are refused where the stored serial is another', async () => {
+        await store.writeDecisions(fullState(1), 0)
+        await store.writeDecisions(fullState(2), 1)
+        expect(await codesOf(store.writeDecisions(fullState(2), 1))).toEqual(['FERRY1404'])
+        expect(await codesOf(store.writeDecisions(fullState(1), 0))).toEqual(['FERRY1404'])
+        expect(await codesOf(store.writeDecisions(fullState(8), 7))).toEqual(['FERRY1404'])
+        expect((await store.readDecisions('orders'))?.serial).toBe(2)
+      })
+
+      test('of another lineage are refused', async () => {
+        await store.writeDecisions(fullState(1), 0)
+        const stranger = { ...fullState(2), lineage: 'another' }
+        expect(await codesOf(store.writeDecisions(stranger, 1))).toEqual(['FERRY1404'])
+      })
+
+      test('must raise the serial by one', async () => {
+        await expect(store.writeDecisions(fullState(2), 0)).rejects.toThrow('does not follow')
+      })
+
+      test('of two concurrent writers, one is refused, each time', async () => {
+        const other = await place.open()
+        await store.writeDecisions(fullState(1), 0)
+        for (let serial = 2; serial < 12; serial++) {
+          const codes = await Promise.all([
+            codesOf(store.writeDecisions({ ...fullState(serial), stage: 'retired' }, serial - 1)),
+            codesOf(other.writeDecisions({ ...fullState(serial), stage: 'mirrored' }, serial - 1)),
+          ])
+          expect(codes.flat()).toEqual(['FERRY1404'])
+          const winner = codes[0]?.length === 0 ? 'retired' : 'mirrored'
+          expect(await store.readDecisions('orders')).toEqual({
+            ...fullState(serial),
+            stage: winner,
+          })
+          expect(await other.readDecisions('orders')).toEqual({
+            ...fullState(serial),
+            stage: winner,
+          })
+        }
+      })
+    })
+
+    describe('journal', () => {
+      test('is empty before anything was appended', async () => {
+        expect(await store.readJournal('orders')).toEqual([])
+      })
+
+      test('numbers and chains what is appended, also over several processes', async () => {
+        await store.writeDecisions(fullState(1), 0)
+        const first = await store.appendJournal('orders', intent('create-topic/a'))
+        const second = await (await place.open()).appendJournal('orders', {
+          at: AT,
+          plan: PLAN,
+          what: {
+            kind: 'result',
+            step: 'create-topic/a',
+            outcome: 'done',
+            facts: { a: ['ä\n', 1] },
+          },
+        })
+        const third = await store.appendJournal('orders', {
+          at: AT,
+          plan: PLAN,
+          what: { kind: 'plan-finished' },
+        })
+        expect([first.seq, second.seq, third.seq]).toEqual([1, 2, 3])
+        expect([second.previous, third.previous]).toEqual([first.hash, second.hash])
+        expect(await store.readJournal('orders')).toEqual([first, second, third])
+        expect(await (await place.open()).readJournal('orders')).toEqual([first, second, third])
+      })
+
+      test('of one migration is not that of another', async () => {
+        await store.appendJournal('orders', intent('a'))
+        await store.appendJournal('payments', intent('b'))
+        const steps = (await store.readJournal('payments')).map((e) => e.what)
+        expect(steps).toEqual([{ kind: 'intent', step: 'b' }])
+      })
+    })
+
+    describe('progress', () => {
+      test('of a migration that was never mirrored is empty', async () => {
+        expect((await store.readProgress('orders')).size).toBe(0)
+      })
+
+      test('comes back as it was written; a later one replaces it', async () => {
+        const stopped = sampleProgress('orders.events', 1, {
+          gaps: [],
+          problem: {
+            code: 'FERRY1601',
+            severity: 'error',
+            summary: 'Cannot carry records',
+            detail: 'why',
+            fix: 'what',
+            at: { file: 'plans/orders.yaml', line: 3, column: 1, pointer: '/spec' },
+          },
+        })
+        const long = sampleProgress('x'.repeat(249), 12_345)
+        await store.writeProgress('orders', [
+          sampleProgress('orders.events', 0, { gaps: [] }),
+          stopped,
+        ])
+        await store.writeProgress('orders', [sampleProgress('orders.events', 0), long])
+        const expected = new Map([
+          ['orders.events:0', sampleProgress('orders.events', 0)],
+          ['orders.events:1', stopped],
+          [`${'x'.repeat(249)}:12345`, long],
+        ])
+        expect(await (await place.open()).readProgress('orders')).toEqual(expected)
+      })
+
+      test('of topics whose names look alike is kept apart', async () => {
+        const names = [
+          'a.b',
+          'a_b',
+          'A.b',
+          'a-1',
+          'a',
+          '.a',
+          '%2ea',
+          '~a',
+          'x'.repeat(249),
+          `${'x'.repeat(248)}y`,
+        ]
+        const all = names.map((topic, i) =>
+          sampleProgress(topic, 1, { topic: topic as TopicName, producerId: BigInt(i) }),
+        )
+        await store.writeProgress('orders', all)
+        const found = await store.readProgress('orders')
+        expect(names.map((n) => found.get(`${n}:1` as never)?.producerId)).toEqual(
+          names.map((_, i) => BigInt(i)),
+        )
+      })
+
+      test('does not change the decisions', async () => {
+        await store.writeDecisions(fullState(1), 0)
+        await store.writeProgress('orders', [sampleProgress('orders.events', 0)])
+        expect((await store.readDecisions('orders'))?.serial).toBe(1)
+      })
+    })
+
+    describe('lock', () => {
+      test('is refused while somebody has it, and the refusal says who', async () => {
+        const lock = await store.lock('orders', holder())
+        const attempt = (await place.open()).lock('orders', holder({ user: 'omar' }))
+        await expect(attempt).rejects.toThrow(/ines@laptop \(pid \d+, apply orders, since 2025/)
+        expect(await codesOf((await place.open()).lock('orders', holder()))).toEqual(['FERRY1406'])
+        expect(await store.lockHolder('orders')).toEqual(holder())
+        expect(lock.takenOverFrom).toBeUndefined()
+      })
+
+      test('of one migration does not lock another', async () => {
+        await store.lock('orders', holder())
+        expect(await codesOf(store.lock('payments', holder()))).toEqual([])
+      })
+
+      test('can be taken again once it was released', async () => {
+        for (let round = 0; round < 3; round++) {
+          const lock = await store.lock('orders', holder())
+          await lock.release()
+          await lock.release()
+          expect(await store.lockHolder('orders')).toBeUndefined()
+        }
+      })
+
+      test('goes to exactly one of many who ask at once', async () => {
+        const stores = await Promise.all(Array.from({ length: 8 }, () => place.open()))
+        for (let round = 0; round < 5; round++) {
+          const got = await Promise.allSettled(stores.map((s) => s.lock('orders', holder())))
+          const locks = got.flatMap((g) => (g.status === 'fulfilled' ? [g.value] : []))
+          expect(locks.length).toBe(1)
+          await locks[0]?.release()
+        }
+      })
+
+      test('once broken is free, and its old holder can neither write nor release the next one', async () => {
+        const lock = await store.lock('orders', holder())
+        const other = await place.open()
+        expect(await other.breakLock('orders')).toEqual(holder())
+        expect(await other.breakLock('orders')).toBeUndefined()
+        expect(await codesOf(store.writeDecisions(fullState(1), 0))).toEqual(['FERRY1407'])
+        expect(await codesOf(store.appendJournal('orders', intent('a')))).toEqual(['FERRY1407'])
+        const next = await other.lock('orders', holder({ user: 'omar' }))
+        await lock.release()
+        expect(await other.lockHolder('orders')).toEqual(holder({ user: 'omar' }))
+        await other.writeDecisions(fullState(1), 0)
+        await next.release()
+      })
+    })
+  })
+}

@@ -1,0 +1,394 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  appendFile,
+  chmod,
+  cp,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  utimes,
+  writeFile,
+} from 'node:fs/promises'
+import { hostname, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { sha256 } from '../../src/domain/canonical-json.ts'
+import { FileStore } from '../../src/state/file-store.ts'
+import { describeStateStore } from './contract.ts'
+import { AT, codesOf, fullState, holder, sampleProgress } from './samples.ts'
+
+describeStateStore('the file store', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'ferry-state-'))
+  return {
+    open: async () => new FileStore(directory),
+    remove: () => rm(directory, { recursive: true }),
+  }
+})
+
+let directory: string
+let store: FileStore
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'ferry-state-'))
+  store = new FileStore(directory)
+})
+afterEach(() => rm(directory, { recursive: true }))
+
+const file = (...parts: string[]) => join(directory, 'orders', ...parts)
+const reopened = () => new FileStore(directory)
+const append = (step: string, to = store) =>
+  to.appendJournal('orders', { at: AT, plan: 'd', what: { kind: 'intent', step } })
+const journalSteps = async (from = store) =>
+  (await from.readJournal('orders')).map((e) => (e.what.kind === 'intent' ? e.what.step : ''))
+const edit = async (name: string, change: (text: string) => string) =>
+  writeFile(file(name), change(await readFile(file(name), 'utf8')))
+
+describe('files', () => {
+  test('are for the owner only', async () => {
+    const inner = new FileStore(join(directory, '.ferry'))
+    await inner.writeDecisions(fullState(1), 0)
+    await inner.appendJournal('orders', { at: AT, plan: 'd', what: { kind: 'plan-started' } })
+    await inner.writeProgress('orders', [sampleProgress('a', 0)])
+    await inner.lock('orders', holder())
+    const modes = new Set<string>()
+    for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
+      const { mode } = await stat(join(entry.parentPath, entry.name))
+      modes.add(`${entry.isDirectory() ? 'folder' : 'file'} ${(mode & 0o777).toString(8)}`)
+    }
+    expect([...modes].sort()).toEqual(['file 600', 'folder 700'])
+  })
+
+  test('that were never written are not made by reading', async () => {
+    await store.readDecisions('orders')
+    await store.readJournal('orders')
+    await store.readProgress('orders')
+    await store.lockHolder('orders')
+    expect(await readdir(directory)).toEqual([])
+  })
+
+  test('that crashed writers left are removed when they are old, not when they are fresh', async () => {
+    await store.writeDecisions(fullState(1), 0)
+    const old = new Date(Date.now() - 2 * 3_600_000)
+    await writeFile(file('.old.tmp'), '')
+    await utimes(file('.old.tmp'), old, old)
+    await writeFile(file('.fresh.tmp'), '')
+    await store.lock('orders', holder())
+    const left = (await readdir(file())).filter((name) => name.endsWith('.tmp'))
+    expect(left).toEqual(['.fresh.tmp'])
+  })
+
+  test.skipIf(process.getuid?.() === 0)(
+    'that cannot be written give a diagnostic, not a bare error',
+    async () => {
+      await chmod(directory, 0o500)
+      expect(await codesOf(store.writeDecisions(fullState(1), 0))).toEqual(['FERRY1405'])
+      await chmod(directory, 0o700)
+    },
+  )
+
+  test('in whose place there is something else give a diagnostic', async () => {
+    await writeFile(join(directory, 'orders'), 'a file')
+    expect(await codesOf(store.readDecisions('orders'))).toEqual(['FERRY1405'])
+    expect(await codesOf(store.lock('orders', holder()))).toEqual(['FERRY1405'])
+  })
+})
+
+describe('decisions', () => {
+  test('keep the last twenty as backups that restore by copying', async () => {
+    for (let serial = 1; serial <= 25; serial++)
+      await store.writeDecisions(fullState(serial), serial - 1)
+    const backups = (await readdir(file())).filter((name) => /^decisions\.\d+\.json$/.test(name))
+    expect(backups.length).toBe(20)
+    await cp(file('decisions.24.json'), file('decisions.json'))
+    await rm(file('decisions.25.json'))
+    expect(await store.readDecisions('orders')).toEqual(fullState(24))
+  })
+
+  test('that a crash left claimed but not copied count as written', async () => {
+    await store.writeDecisions(fullState(1), 0)
+    const before = await readFile(file('decisions.json'))
+    await store.writeDecisions(fullState(2), 1)
+    await writeFile(file('decisions.json'), before)
+    expect(await store.readDecisions('orders')).toEqual(fullState(2))
+    await store.writeDecisions(fullState(3), 2)
+    await rm(file('decisions.json'))
+    await rm(file('decisions.3.json'))
+    await rm(file('decisions.2.json'))
+    expect(await store.readDecisions('orders')).toEqual(fullState(1))
+  })
+
+  test('that are lost while others of their files remain are an error, never "never applied"', async () => {
+    for (let serial = 1; serial <= 22; serial++)
+      await store.writeDecisions(fullState(serial), serial - 1)
+    await rm(file('decisions.json'))
+    await expect(store.readDecisions('orders')).rejects.toThrow('decisions.22.json is there')
+    for (const name of await readdir(file())) await rm(file(name))
+    await append('a')
+    await expect(store.readDecisions('orders')).rejects.toThrow('journal.jsonl is there')
+  })
+
+  test('of a newer format are refused as such', async () => {
+    await store.writeDecisions(fullState(1), 0)
+    await edit('decisions.json', (text) => text.replace('"formatVersion": 1', '"formatVersion": 2'))
+    expect(await codesOf(store.readDecisions('orders'))).toEqual(['FERRY1403'])
+    expect(await codesOf(store.writeDecisions(fullState(2), 1))).toEqual(['FERRY1403'])
+  })
+
+  test.each([
+    [
+      'a digit changed',
+      (t: string) => t.replace('9007199254740993', '9007199254740992'),
+      '/checksum',
+    ],
+    ['cut off', (t: string) => t.slice(0, -40), 'is not JSON'],
+    ['empty', () => '', 'is not JSON'],
+    ['a list', () => '[]', 'expected an object'],
+    ['null', () => 'null', 'expected an object'],
+    ['no version', () => '{}', '/formatVersion'],
+  ])('that are damaged (%s) are refused, naming file and place', async (_, change, says) => {
+    await store.writeDecisions(fullState(1), 0)
+    await edit('decisions.json', change)
+    expect(await codesOf(store.readDecisions('orders'))).toEqual(['FERRY1402'])
+    await expect(store.readDecisions('orders')).rejects.toThrow(file('decisions.json'))
+    await expect(store.readDecisions('orders')).rejects.toThrow(says)
+  })
+
+  test('in the folder of another migration are refused', async () => {
+    await store.writeDecisions(fullState(1), 0)
+    await cp(file(), join(directory, 'payments'), { recursive: true })
+    expect(await codesOf(store.readDecisions('payments'))).toEqual(['FERRY1402'])
+  })
+
+  test('whose numbered file holds another serial or lineage are refused', async () => {
+    await store.writeDecisions(fullState(1), 0)
+    await cp(file('decisions.1.json'), file('decisions.2.json'))
+    await expect(store.readDecisions('orders')).rejects.toThrow('holds serial 1')
+    const other = new FileStore(join(directory, 'other'))
+    for (const serial of [1, 2])
+      await other.writeDecisions({ ...fullState(serial), lineage: 'x' }, serial - 1)
+    await cp(join(directory, 'other', 'orders', 'decisions.2.json'), file('decisions.2.json'))
+    await expect(store.readDecisions('orders')).rejects.toThrow('holds lineage x')
+  })
+})
+
+describe('progress', () => {
+  test('that is damaged or in the wrong file is an error, not less progress', async () => {
+    await store.writeProgress('orders', [sampleProgress('a', 0)])
+    await cp(file('progress', 'a-0.json'), file('progress', 'a-1.json'))
+    await expect(store.readProgress('orders')).rejects.toThrow('holds the progress of a:0')
+    await writeFile(file('progress', 'a-1.json'), '')
+    expect(await codesOf(store.readProgress('orders'))).toEqual(['FERRY1402'])
+  })
+
+  test('keeps a hundred thousand gaps in about four bytes each', async () => {
+    const gaps = Array.from({ length: 100_000 }, (_, i) => ({
+      from: BigInt(i * 101) as never,
+      to: BigInt(i * 101 + 1) as never,
+    }))
+    const progress = sampleProgress('a', 0, { gaps })
+    await store.writeProgress('orders', [progress])
+    expect((await stat(file('progress', 'a-0.json'))).size).toBeLessThan(410_000)
+    expect((await store.readProgress('orders')).get('a:0' as never)).toEqual(progress)
+  })
+})
+
+describe('journal', () => {
+  test.each([1, 10, 100])(
+    'drops a last line torn after %i bytes, and goes on behind the one before',
+    async (length) => {
+      await append('a')
+      await append('b')
+      const whole = await readFile(file('journal.jsonl'))
+      const firstLine = whole.indexOf(0x0a) + 1
+      await writeFile(file('journal.jsonl'), whole.subarray(0, firstLine + length))
+      expect(await journalSteps(reopened())).toEqual(['a'])
+      await append('c', reopened())
+      expect(await journalSteps(reopened())).toEqual(['a', 'c'])
+    },
+  )
+
+  test('is not changed by reading a torn line', async () => {
+    await append('a')
+    await appendFile(file('journal.jsonl'), '{"at"')
+    const before = await readFile(file('journal.jsonl'), 'utf8')
+    await reopened().readJournal('orders')
+    expect(await readFile(file('journal.jsonl'), 'utf8')).toBe(before)
+  })
+
+  test('notices in the same process what a failed append left behind', async () => {
+    await append('a')
+    await appendFile(file('journal.jsonl'), '{"at":"\0\0')
+    await append('b')
+    expect(await journalSteps(reopened())).toEqual(['a', 'b'])
+  })
+
+  test('keeps a last entry that only lacks its newline', async () => {
+    await append('a')
+    await append('b')
+    await edit('journal.jsonl', (text) => text.trimEnd())
+    expect(await journalSteps(reopened())).toEqual(['a', 'b'])
+    await append('c', reopened())
+    expect(await journalSteps(reopened())).toEqual(['a', 'b', 'c'])
+  })
+
+  const lines = (change: (lines: string[]) => string[]) => (text: string) =>
+    `${change(text.trimEnd().split('\n')).join('\n')}\n`
+  test.each([
+    ['a changed letter', lines(([a, b, c]) => [a!, b!.replace('create', 'crEate'), c!]), ':2'],
+    [
+      'a changed letter in the last line',
+      lines(([a, b, c]) => [a!, b!, c!.replace('create', 'crEate')]),
+      ':3',
+    ],
+    ['a changed hash', lines(([a, b, c]) => [a!.replace(/"hash":"./, '"hash":"g'), b!, c!]), ':1'],
+    ['a lost line', lines(([a, , c]) => [a!, c!]), ':2'],
+    ['a lost first line', lines(([, b, c]) => [b!, c!]), ':1'],
+    ['a line twice', lines(([a, b, c]) => [a!, b!, b!, c!]), ':3'],
+    ['lines swapped', lines(([a, b, c]) => [a!, c!, b!]), ':2'],
+    ['a torn line in the middle', lines(([a, b, c]) => [a!, b!.slice(0, 20), c!]), ':2'],
+    ['an empty line', lines(([a, b, c]) => [a!, '', b!, c!]), ':2'],
+    ['a key added', lines(([a, b, c]) => [a!, b!.replace('{', '{"x":1,'), c!]), ':2'],
+  ])('with %s is refused, naming the line', async (_, change, place) => {
+    for (const step of ['create-topic/a', 'create-topic/b', 'create-topic/c']) await append(step)
+    await edit('journal.jsonl', change)
+    expect(await codesOf(reopened().readJournal('orders'))).toEqual(['FERRY1402'])
+    await expect(reopened().readJournal('orders')).rejects.toThrow(`journal.jsonl${place}`)
+    expect(await codesOf(append('d', reopened()))).toEqual(['FERRY1402'])
+  })
+
+  test('with any single bit flipped in a finished line is refused', async () => {
+    for (const step of ['a', 'b']) await append(step)
+    const whole = await readFile(file('journal.jsonl'))
+    // The last newline is left out: without it the last line counts as torn or whole, both rightly.
+    for (let bit = 0; bit < (whole.length - 1) * 8; bit += 7) {
+      const flipped = Buffer.from(whole)
+      flipped[bit >> 3]! ^= 1 << (bit & 7)
+      await writeFile(file('journal.jsonl'), flipped)
+      expect(await codesOf(reopened().readJournal('orders')), `bit ${bit}`).toEqual(['FERRY1402'])
+    }
+  })
+
+  test('hashes the canonical line of everything but the hash', async () => {
+    const entry = await append('a')
+    const text = `{"at":"${AT}","plan":"d","previous":"${'0'.repeat(64)}","seq":1,"what":{"kind":"intent","step":"a"}}`
+    expect(entry.hash).toBe(sha256(text))
+  })
+})
+
+describe('lock', () => {
+  /** The number of a process that has ended. */
+  const deadPid = async () => {
+    const child = spawn(process.execPath, ['-e', ''])
+    await once(child, 'exit')
+    return child.pid!
+  }
+  const here = (over = {}) => holder({ host: hostname(), ...over })
+
+  test('of a process that is gone is taken over, and says from whom', async () => {
+    const gone = here({ pid: await deadPid(), user: 'gone' })
+    await store.lock('orders', gone)
+    const lock = await reopened().lock('orders', here())
+    expect(lock.takenOverFrom).toEqual(gone)
+    await lock.release()
+    expect((await store.lock('orders', here())).takenOverFrom).toBeUndefined()
+  })
+
+  test('of a process killed while it wrote is taken over', async () => {
+    const child = spawn(process.execPath, [
+      '--import',
+      'tsx',
+      join(import.meta.dirname, 'write-forever.ts'),
+      directory,
+    ])
+    await once(child.stdout, 'data')
+    expect(await codesOf(store.lock('orders', here()))).toEqual(['FERRY1406'])
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    expect((await store.lock('orders', here())).takenOverFrom?.pid).toBe(child.pid)
+  })
+
+  /** Rewrites the process in the lock file as another writer would have written it. */
+  const otherProcess = async (change: object) => {
+    const { encodeRecord } = await import('../../src/state/records.ts')
+    await edit('lock/1.json', (text) => {
+      const { checksum: _, ...content } = JSON.parse(text)
+      return encodeRecord({ ...content, process: { ...content.process, ...change } })
+    })
+  }
+
+  test('is not taken over from a process that only has the same number as a living one: it is', async () => {
+    await store.lock('orders', here())
+    await otherProcess({ started: '1' })
+    expect((await reopened().lock('orders', here())).takenOverFrom).toEqual(here())
+  })
+
+  test('is taken over after this machine was started again', async () => {
+    await store.lock('orders', here())
+    await otherProcess({ boot: 'before', machine: 'm' })
+    expect(await codesOf(reopened().lock('orders', here()))).toEqual(['FERRY1406'])
+    const machine = await readFile('/etc/machine-id', 'utf8').then(
+      (t) => t.trim(),
+      () => '',
+    )
+    if (machine === '') return
+    await otherProcess({ boot: 'before', machine })
+    expect((await reopened().lock('orders', here())).takenOverFrom).toEqual(here())
+  })
+
+  test.each([
+    ['on another host', { host: 'elsewhere' }],
+    ['in another container', { pidNamespace: 'pid:[1]' }],
+  ])('of a process %s is never taken over', async (_, change) => {
+    await store.lock('orders', here({ pid: await deadPid() }))
+    await otherProcess(change)
+    expect(await codesOf(reopened().lock('orders', here()))).toEqual(['FERRY1406'])
+  })
+
+  test('of a dead process goes to exactly one of many contenders, also where some look with old eyes', async () => {
+    const pid = await deadPid()
+    for (let round = 0; round < 20; round++) {
+      const place = join(directory, `${round}`)
+      await new FileStore(place).lock('orders', here({ pid }))
+      const contenders = Array.from({ length: 8 }, () => new FileStore(place))
+      const got = await Promise.allSettled(contenders.map((s) => s.lock('orders', here())))
+      const locks = got.flatMap((g) => (g.status === 'fulfilled' ? [g.value] : []))
+      expect(locks.map((l) => l.takenOverFrom?.pid)).toEqual([pid])
+    }
+  })
+
+  test('is never held by two while many take, crash and release', async () => {
+    const pid = await deadPid()
+    let inside = 0
+    let taken = 0
+    const contender = async (number: number) => {
+      const mine = new FileStore(directory)
+      for (let round = 0; round < 15; round++) {
+        const crash = (round + number) % 3 === 0
+        const lock = await mine
+          .lock('orders', here({ pid: crash ? pid : process.pid }))
+          .catch(() => undefined)
+        if (!lock) continue
+        taken++
+        // A crashed holder is dead at once: it does nothing that could overlap.
+        if (crash) continue
+        expect(++inside).toBe(1)
+        await store.readJournal('orders')
+        inside--
+        await lock.release()
+      }
+    }
+    await Promise.all(Array.from({ length: 6 }, (_, i) => contender(i)))
+    expect(taken).toBeGreaterThan(15)
+    expect(
+      (await readdir(file('lock'))).filter((n) => n.endsWith('.json')).length,
+    ).toBeLessThanOrEqual(3)
+  })
+
+  test('that is damaged is an error that names the file', async () => {
+    await store.lock('orders', here())
+    await writeFile(file('lock', '1.json'), '')
+    await expect(reopened().lock('orders', here())).rejects.toThrow(file('lock', '1.json'))
+  })
+})

@@ -1,0 +1,136 @@
+import type {
+  ClusterId,
+  GroupId,
+  PartitionKey,
+  SourceOffset,
+  TargetOffset,
+  TopicName,
+} from '../../src/domain/ids.ts'
+import { emptyState, type MigrationState, type PartitionProgress } from '../../src/domain/state.ts'
+import type { LockHolder } from '../../src/state/state-store.ts'
+
+export const AT = '2025-11-04T18:20:00.000Z'
+export const LINEAGE = '9e3b6f1e-6c6c-4a41-9d8f-000000000001'
+
+export const holder = (over: Partial<LockHolder> = {}): LockHolder => ({
+  user: 'ines',
+  host: 'laptop',
+  pid: process.pid,
+  operation: 'apply orders',
+  since: AT,
+  ...over,
+})
+
+/** Every field filled, with offsets beyond 2^53. */
+export const fullState = (serial: number, migration = 'orders'): MigrationState => ({
+  ...emptyState(migration, LINEAGE),
+  serial,
+  stage: 'consumers-moved',
+  clusters: { source: 'old' as ClusterId, target: 'new' as ClusterId },
+  plan: { digest: 'd'.repeat(64), status: 'open' },
+  createdTopics: ['orders.events' as TopicName],
+  markIntents: [
+    {
+      topic: 'orders.events' as TopicName,
+      mode: 'identical',
+      producerId: 4000n,
+      producerEpoch: 0,
+      fillerProducerId: 4001n,
+      fillerProducerEpoch: 0,
+    },
+  ],
+  marks: [
+    {
+      topic: 'orders.events' as TopicName,
+      partition: 0,
+      sourceCluster: 'old' as ClusterId,
+      targetCluster: 'new' as ClusterId,
+      targetTopicId: 'Xk3pT0vQSf6mUe1yZ8aBcg',
+      sourceStart: 9_007_199_254_740_993n as SourceOffset,
+      targetStart: 9_007_199_254_740_993n as TargetOffset,
+      mode: 'identical',
+      producerId: 4000n,
+      producerEpoch: 0,
+      fillerProducerId: 4001n,
+      at: AT,
+    },
+  ],
+  seals: [
+    {
+      topic: 'orders.events' as TopicName,
+      partition: 0,
+      sourceEnd: 9_007_199_254_741_000n as SourceOffset,
+      targetEnd: 9_007_199_254_741_000n as TargetOffset,
+      at: AT,
+    },
+  ],
+  syncs: [
+    {
+      group: 'orders-api' as GroupId,
+      status: 'done',
+      at: AT,
+      positions: new Map([
+        [
+          'orders.events:0' as PartitionKey,
+          {
+            source: 9_007_199_254_740_999n as SourceOffset,
+            target: 9_007_199_254_740_999n,
+            previous: { offset: 3n, metadata: 'm "1"\n' },
+            metadata: '',
+            proof: 'record',
+          },
+        ],
+        [
+          '__proto__:1' as PartitionKey,
+          { source: 0n as SourceOffset, target: 0n, previous: null, metadata: 'ä', proof: 'empty' },
+        ],
+      ]),
+    },
+  ],
+  grants: [
+    {
+      resourceType: 'TOPIC',
+      resourceName: 'orders.events',
+      patternType: 'LITERAL',
+      principal: 'User:orders-api',
+      host: '*',
+      operation: 'READ',
+      permission: 'ALLOW',
+    },
+  ],
+  users: [{ name: 'orders-api', mechanism: 'scram-sha-512', passwordVersion: 1 }],
+})
+
+export const sampleProgress = (
+  topic: string,
+  partition: number,
+  over: Partial<PartitionProgress> = {},
+): PartitionProgress => ({
+  formatVersion: 1,
+  topic: topic as TopicName,
+  partition,
+  producerId: 4000n,
+  checkedTo: 1200n as TargetOffset,
+  mirroredTo: 9_007_199_254_740_993n as SourceOffset,
+  gaps: [
+    { from: 0n as SourceOffset, to: 1n as SourceOffset },
+    { from: 100n as SourceOffset, to: 103n as SourceOffset },
+    { from: 9_007_199_254_740_990n as SourceOffset, to: 9_007_199_254_740_991n as SourceOffset },
+  ],
+  problem: null,
+  holder: { host: 'laptop', pid: 12, generation: 3 },
+  at: AT,
+  ...over,
+})
+
+/** The codes that a promise fails with; an empty list if it does not fail. */
+export const codesOf = async (action: Promise<unknown>): Promise<readonly string[]> => {
+  try {
+    await action
+    return []
+  } catch (error) {
+    const { diagnostics } = error as { diagnostics?: readonly { code: string }[] }
+    if (!diagnostics) throw error
+    return diagnostics.map((d) => d.code)
+  }
+}
