@@ -1,3 +1,4 @@
+import type { TopicName } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
 import type { Plan } from '../domain/plan.ts'
 import { emptyState, type MigrationState } from '../domain/state.ts'
@@ -28,7 +29,7 @@ export interface MadePlan {
  * 1. Connect to both clusters.
  * 2. Read the decisions of the migration.
  * 3. Read what is.
- * 4. Plan. Nothing is written and no lock is taken.
+ * 4. Plan, and ask the target whether it would take the new topics. Nothing is written and no lock is taken.
  */
 export const makePlan = async (
   session: Session,
@@ -45,10 +46,18 @@ export const makePlan = async (
     observed,
     state,
     now: now(),
+    otherTopics: otherTopics(session, migration),
     inputs,
     toolVersion: toolVersion(),
   })
-  return { migration, plan, observed, state, clusters }
+  const refused = await services.checkCreations(plan, clusters.target)
+  return {
+    migration,
+    plan: { ...plan, problems: [...plan.problems, ...refused] },
+    observed,
+    state,
+    clusters,
+  }
 }
 
 /**
@@ -57,3 +66,10 @@ export const makePlan = async (
  */
 export const readState = async (session: Session, migration: string): Promise<MigrationState> =>
   (await session.store.readDecisions(migration)) ?? emptyState(migration, '')
+
+const otherTopics = (session: Session, migration: Migration): ReadonlyMap<TopicName, string> =>
+  new Map(
+    [...session.project.migrations.values()]
+      .filter((other) => other.name !== migration.name)
+      .flatMap((other) => other.topics.map((topic) => [topic.name, other.name] as const)),
+  )

@@ -9,7 +9,7 @@ import type { Services } from './services.ts'
 export interface SessionOptions {
   readonly services: Services
   readonly cwd: string
-  /** As given with --project; absent: ferry.yaml in `cwd` or above. */
+  /** As given with --project; absent: ferry.yaml in `cwd`. */
   readonly projectFile: string | undefined
   /** The migrations to work on; empty: all of the project. */
   readonly names: readonly string[]
@@ -17,6 +17,7 @@ export interface SessionOptions {
   readonly report: (line: string) => void
   /** Findings that stop nothing. */
   readonly warn: (diagnostics: readonly Diagnostic[]) => void
+  /** Ends every wait of the connections; for verbs that finish a step first it is the second interrupt. */
   readonly signal: AbortSignal
 }
 

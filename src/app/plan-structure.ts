@@ -8,7 +8,12 @@ export const planStructureProblems = async (value: unknown): Promise<readonly st
   // Only for plan files, and slow to load.
   const { Ajv } = await import('ajv')
   const schema = JSON.parse(await readSchema('plan')) as object
-  const validate = new Ajv({ allErrors: true, strict: true, allowUnionTypes: true, discriminator: true }).compile(schema)
+  const validate = new Ajv({
+    allErrors: true,
+    strict: true,
+    allowUnionTypes: true,
+    discriminator: true,
+  }).compile(schema)
   if (validate(value)) return []
   const problems = (validate.errors ?? []).map(
     (error) => `${error.instancePath === '' ? 'the plan' : error.instancePath} ${error.message}`,

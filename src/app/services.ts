@@ -1,15 +1,15 @@
+import type { ApplyOptions, ApplyResult } from '../applier/apply-options.ts'
 import type { Diagnostic } from '../domain/diagnostic.ts'
+import type { PartitionKey, TopicName } from '../domain/ids.ts'
 import type { Migration, Project } from '../domain/migration.ts'
 import type { Plan } from '../domain/plan.ts'
 import type { MigrationState, PartitionProgress } from '../domain/state.ts'
-import type { PartitionKey } from '../domain/ids.ts'
+import type { Step } from '../domain/step.ts'
 import type { Cluster } from '../kafka/cluster.ts'
-import type { Mirror, MirrorOptions, MirrorTimings } from '../mirror/mirror.ts'
+import type { Mirror, MirrorOptions } from '../mirror/mirror.ts'
 import type { Observed } from '../planner/observed.ts'
 import type { StateStore } from '../state/state-store.ts'
 import type { Clusters, StepDescription } from '../steps/step-kind.ts'
-import type { Step } from '../domain/step.ts'
-import type { Stage } from '../domain/stage.ts'
 
 /**
  * What the verbs are made of, behind one border: tests put their own parts in, and `real-services.ts` imports each part only when it is
@@ -33,11 +33,17 @@ export interface Services {
     readonly observed: Observed
     readonly state: MigrationState
     readonly now: Date
+    /** Topics of the other migrations of the project, with the names of those. */
+    readonly otherTopics: ReadonlyMap<TopicName, string>
     readonly inputs: Readonly<Record<string, string>>
     readonly toolVersion: string
   }): Promise<Plan>
+  /** Asks the target whether it would create the topics of a plan, without creating them. */
+  checkCreations(plan: Plan, target: Cluster): Promise<readonly Diagnostic[]>
   stepWords(): Promise<StepWords>
-  applyPlan(request: ApplyRequest): Promise<ApplyResult>
+  applyPlan(options: ApplyOptions): Promise<ApplyResult>
+  /** What else an apply needs of the machinery. */
+  applyParts(): Promise<ApplyParts>
   startMirror(options: MirrorOptions): Promise<Mirror>
   verifyMigration(request: VerifyRequest): Promise<VerifyReport>
 }
@@ -45,8 +51,6 @@ export interface Services {
 export interface LoadedProject {
   readonly project?: Project | undefined
   readonly diagnostics: readonly Diagnostic[]
-  /** How many files were read. */
-  readonly files: number
 }
 
 /** What views say about steps. */
@@ -56,49 +60,14 @@ export interface StepWords {
   gates(step: Step): readonly string[]
 }
 
-export interface ApplyRequest {
-  readonly project: Project
-  readonly migration: Migration
-  readonly plan: Plan
-  readonly clusters: Clusters
-  readonly store: StateStore
-  /** Absent: what the plan file says in `gates.timeout`. */
-  readonly waitMs: number | undefined
-  /** Stop when this stage is reached. */
-  readonly until: Stage | undefined
-  /** One-way steps run only if the migration was named. */
-  readonly confirmed: boolean
-  readonly timings: MirrorTimings
-  readonly log: MirrorOptions['log']
-  readonly on: ApplyEvents
-  readonly now: () => Date
-  /** Stops after the current step. */
-  readonly signal: AbortSignal
-}
-
-/** What apply says while it runs. */
-export interface ApplyEvents {
-  started(step: Step, index: number, of: number): void
-  live(line: string): void
-  finished(step: Step, result: AppliedStep): void
-  warned(diagnostic: Diagnostic): void
-}
-
-export const STEP_RESULTS = ['done', 'failed', 'waiting', 'notStarted'] as const
-export type StepResult = (typeof STEP_RESULTS)[number]
-
-export interface AppliedStep {
-  readonly id: string
-  readonly result: StepResult
-  /** Why it failed, or what it waits for. */
-  readonly problem?: Diagnostic
-}
-
-export interface ApplyResult {
-  /** One for each step of the plan, in its order. */
-  readonly steps: readonly AppliedStep[]
-  readonly interrupted: boolean
-  readonly problems: readonly Diagnostic[]
+export interface ApplyParts {
+  readonly kinds: ApplyOptions['kinds']
+  checkAgain(saved: Plan, fresh: Plan): readonly Diagnostic[]
+  checkInvariants(
+    plan: Plan,
+    state: MigrationState,
+    source: Cluster,
+  ): Promise<readonly Diagnostic[]>
 }
 
 export type VerifyMode =

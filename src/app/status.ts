@@ -141,10 +141,12 @@ const mirrorStatus = (
   const sealed = new Set(state.seals.map((seal) => partitionKey(seal.topic, seal.partition)))
   const open = state.marks.some((mark) => !sealed.has(partitionKey(mark.topic, mark.partition)))
   const consumersMoved = state.syncs.some((sync) => sync.status === 'done')
-  const lastSeen = live.map((each) => each.at).sort().at(-1) ?? null
-  const recent = live.filter(
-    (each) => now.getTime() - Date.parse(each.at) < MIRROR_SILENT_AFTER_MS,
-  )
+  const lastSeen =
+    live
+      .map((each) => each.at)
+      .sort()
+      .at(-1) ?? null
+  const recent = live.filter((each) => now.getTime() - Date.parse(each.at) < MIRROR_SILENT_AFTER_MS)
   const holders = new Map(
     recent.map(({ holder }) => [
       `${holder.host} ${holder.pid}`,

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
-import { openSession, type Session } from '../app/open-session.ts'
 import type { PlanOptions } from '../app/make-plan.ts'
+import { openSession, type Session } from '../app/open-session.ts'
 import type { Services } from '../app/services.ts'
 import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { MirrorLog, MirrorTimings } from '../mirror/mirror.ts'
@@ -22,7 +22,9 @@ export interface Context {
   readonly style: Style
   /** True if there is somebody to ask. */
   readonly canAsk: boolean
-  /** Aborted by the first Ctrl-C. */
+  /** The first Ctrl-C: begin nothing more. */
+  readonly stopping: AbortSignal
+  /** Leave what is being done. The first Ctrl-C, but the second for verbs that finish a step before they end. */
   readonly signal: AbortSignal
   /** The result. */
   print(text: string): void
@@ -37,6 +39,7 @@ export const createContext = (
   streams: Streams,
   services: Services,
   flags: GlobalFlags,
+  finishesStep = false,
 ): Context => {
   const cwd = flags.chdir === undefined ? streams.cwd : resolve(streams.cwd, flags.chdir)
   const progress = startProgress(streams, flags.quiet)
@@ -49,7 +52,8 @@ export const createContext = (
     progress,
     style: styleFor(wantsColour(streams, flags, streams.isTty.stdout)),
     canAsk: flags.input && streams.isTty.stdin && streams.isTty.stderr,
-    signal: streams.interrupts.first,
+    stopping: streams.interrupts.first,
+    signal: finishesStep ? streams.interrupts.second : streams.interrupts.first,
     print: (text) => {
       progress.clear()
       streams.stdout.write(text)
@@ -107,10 +111,7 @@ export const planOptions = (context: Context): PlanOptions => ({
  * The mirror's clocks. FERRY_MIRROR_SESSION_MS and FERRY_MIRROR_REQUEST_MS change them, for tests and for tuning: a shorter session hands
  * the partitions of a dead mirror over sooner, and takes them sooner from one that is only slow.
  */
-export const mirrorTimings = (
-  env: Streams['env'],
-  defaults: MirrorTimings,
-): MirrorTimings => ({
+export const mirrorTimings = (env: Streams['env'], defaults: MirrorTimings): MirrorTimings => ({
   sessionTimeoutMs: positive(env.FERRY_MIRROR_SESSION_MS) ?? defaults.sessionTimeoutMs,
   requestTimeoutMs: positive(env.FERRY_MIRROR_REQUEST_MS) ?? defaults.requestTimeoutMs,
 })

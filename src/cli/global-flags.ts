@@ -16,7 +16,7 @@ export interface GlobalFlags {
 export const addGlobalFlags = (program: Command): Command =>
   program
     .option('--chdir <dir>', 'work in this folder, as if Ferry had been started there')
-    .option('--project <file>', 'the project file (default: ferry.yaml here or in a folder above)')
+    .option('--project <file>', 'the project file (default: ferry.yaml)')
     .option('--no-color', 'no colours; NO_COLOR in the environment does the same')
     .option('--quiet', 'no progress: only the result, warnings and errors')
     .addOption(

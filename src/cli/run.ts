@@ -8,6 +8,9 @@ import { buildProgram } from './program.ts'
 import type { Streams } from './streams.ts'
 import type { Act, RawFlags } from './verb.ts'
 
+/** After the second Ctrl-C a step still gets so long to leave its connections and its lock in order. */
+const GRACE_MS = 3000
+
 /**
  * One run of `ferry`: arguments in, exit code out. Never throws.
  * 1. Build the command line; nothing heavy is imported for it.
@@ -27,10 +30,9 @@ export const run = async (
       // Commander hands over the positional arguments, then the flags, then the command.
       const command = given.at(-1) as Command
       const flags = given.at(-2) as RawFlags
-      const context = await openContext(streams, services, globalFlags(program))
-      const { first, second } = streams.interrupts
+      const context = await openContext(streams, services, globalFlags(program), finishesStep)
       const working = reported(work(context, given.slice(0, -2), flags), context, flags, command)
-      code = await Promise.race([working, interruptedBy(finishesStep ? second : first, context)])
+      code = await Promise.race([working, interrupted(context, finishesStep ? GRACE_MS : 0)])
       context.progress.clear()
     }
   const program = buildProgram(act, streams)
@@ -47,11 +49,12 @@ const openContext = async (
   streams: Streams,
   services: Services | undefined,
   flags: GlobalFlags,
+  finishesStep = false,
 ): Promise<Context> => {
   const { createContext } = await import('./context.ts')
   const real = async (): Promise<Services> =>
-    (await import('../app/real-services.ts')).realServices()
-  return createContext(streams, services ?? (await real()), flags)
+    (await import('../app/real-services.ts')).realServices(streams.env)
+  return createContext(streams, services ?? (await real()), flags, finishesStep)
 }
 
 /** The work's exit code, also when it throws; --json gets its problems as JSON too. */
@@ -64,6 +67,8 @@ const reported = async (
   try {
     return await working
   } catch (error) {
+    // Whatever breaks off after Ctrl-C was broken off by it.
+    if (context.stopping.aborted) return saidInterrupted(context)
     const code = failed(error, context)
     const takesJson = command.options.some((option) => option.long === '--json')
     if (takesJson && flags.json === true && error instanceof FerryError) {
@@ -74,16 +79,21 @@ const reported = async (
   }
 }
 
-const interruptedBy = (signal: AbortSignal, context: Context): Promise<ExitCode> =>
+/** Resolves when the verb is to be left, whatever it still does; never otherwise. */
+const interrupted = (context: Context, graceMs: number): Promise<ExitCode> =>
   new Promise((resolve) => {
-    const interrupted = (): void => {
-      context.progress.clear()
-      context.streams.stderr.write('Interrupted.\n')
-      resolve(EXIT.interrupted)
+    const leave = (): void => {
+      setTimeout(() => resolve(saidInterrupted(context)), graceMs).unref()
     }
-    if (signal.aborted) interrupted()
-    else signal.addEventListener('abort', interrupted, { once: true })
+    if (context.signal.aborted) leave()
+    else context.signal.addEventListener('abort', leave, { once: true })
   })
+
+const saidInterrupted = (context: Context): ExitCode => {
+  context.progress.clear()
+  context.streams.stderr.write('Interrupted.\n')
+  return EXIT.interrupted
+}
 
 /** What was thrown, as diagnostics. Anything but a FerryError is a bug, and is shown without its stack unless debugging is on. */
 const failed = (error: unknown, context: Context): ExitCode => {

@@ -14,7 +14,10 @@ export const checkDuplicates = (document: ConfigDocument): readonly Diagnostic[]
       if (!Array.isArray(value) || child === null || typeof child === 'object') continue
       const before = first.get(child)
       if (before === undefined) first.set(child, Number(key))
-      else problems.push(listedTwice('This entry', document.at(`${pointer}/${before}`), document.at(here)))
+      else
+        problems.push(
+          listedTwice('This entry', document.at(`${pointer}/${before}`), document.at(here)),
+        )
     }
   }
   walk(document.value, '')

@@ -45,7 +45,10 @@ export const globOnDisk: Glob = async (pattern, directory) => {
   }
   // The folder itself may hold wildcard characters; only the pattern's own part is one.
   const steps = pattern.split('/')
-  await visit(pattern.startsWith('/') ? '/' : directory, steps.filter((s) => s !== '' && s !== '.'))
+  await visit(
+    pattern.startsWith('/') ? '/' : directory,
+    steps.filter((s) => s !== '' && s !== '.'),
+  )
   return [...found].sort()
 }
 

@@ -45,7 +45,9 @@ export const openFile = async <Raw>(
       raw: without(document.value, '', bad) as Raw,
       texts: references.texts,
       isWhole: (pointer) =>
-        !missing.some((one) => `${one}/`.startsWith(`${pointer}/`) || pointer.startsWith(`${one}/`)),
+        !missing.some(
+          (one) => `${one}/`.startsWith(`${pointer}/`) || pointer.startsWith(`${one}/`),
+        ),
     },
     problems: [
       ...yamlProblems,

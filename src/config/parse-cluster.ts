@@ -91,7 +91,9 @@ const parseServers = (
 }
 
 const isHostAndPort = (text: string): boolean => {
-  const match = /^(?:[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9a-fA-F:.]+\]):(\d{1,5})$/.exec(text)
+  const match = /^(?:[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9a-fA-F:.]+\]):(\d{1,5})$/.exec(
+    text,
+  )
   const port = Number(match?.[2])
   return match !== null && port >= 1 && port <= 65_535
 }

@@ -123,7 +123,7 @@ const follow = async (
       code: 'FERRY1024',
       // The text itself is not shown: it may be a password with ${ in it.
       detail: 'holds ${ but no whole reference.',
-      fix: 'Write ${env:NAME} or ${file:path}, or $${ for a literal ${.',
+      fix: `Write \${env:NAME} or \${file:path}, or $\${ for a literal \${.`,
     }
   }
   return scheme === 'env' ? followVariable(name, from) : followFile(name, file, from)

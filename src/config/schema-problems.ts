@@ -17,7 +17,9 @@ export const schemaProblems = (
   const problems: Diagnostic[] = []
   const badPointers: string[] = []
   const wrongType = new Set<string>()
-  for (const error of schema.check(document.value)) {
+  const errors = schema.check(document.value)
+  const misspelt = misspeltKeys(errors)
+  for (const error of errors) {
     // Branches and names are reported by the keyword that holds them; duplicates by `checkDuplicates`, which finds all of them.
     if (/\/oneOf\/\d/.test(error.schemaPath) || error.keyword === 'uniqueItems') continue
     if (error.schemaPath.includes('/propertyNames/')) continue
@@ -25,6 +27,7 @@ export const schemaProblems = (
     const pointer =
       key === undefined ? error.instancePath : `${error.instancePath}/${escapePointer(key)}`
     if (skip.has(error.instancePath) || wrongType.has(error.instancePath)) continue
+    if (error.keyword === 'required' && misspelt.has(pointer)) continue
     if (error.keyword === 'type') wrongType.add(error.instancePath)
     const sentences = describe(error, pointer, document, schema.root)
     const part = key === undefined ? 'value' : 'key'
@@ -38,6 +41,17 @@ export const schemaProblems = (
   }
   return { problems, badPointers }
 }
+
+/** Pointers of keys that are missing only because they are misspelt: the unknown key is the one cause. */
+const misspeltKeys = (errors: readonly ErrorObject[]): ReadonlySet<string> =>
+  new Set(
+    errors.flatMap((error) => {
+      if (error.keyword !== 'additionalProperties') return []
+      const known = Object.keys((error.parentSchema as Schema).properties ?? {})
+      const meant = didYouMean(keyOf(error) ?? '', known)
+      return meant === undefined ? [] : [`${error.instancePath}/${escapePointer(meant)}`]
+    }),
+  )
 
 const keyOf = (error: ErrorObject): string | undefined => {
   const { additionalProperty, missingProperty, propertyName } = error.params as Record<
@@ -70,7 +84,7 @@ const describe = (
       return {
         code: 'FERRY1015',
         detail:
-          `${above} has no ${String(params.missingProperty)}, which has no default. ${firstSentence(missing)}`.trim(),
+          `${above} lacks the key ${String(params.missingProperty)}, which has no default. ${firstSentence(missing)}`.trim(),
         fix: `Add ${String(params.missingProperty)}${example(missing)}.`,
       }
     }
@@ -153,7 +167,8 @@ const describe = (
 
 /** Beside a password, an unknown key may be the password itself: `{ user: x, s3cret }`. Only a key that is like one we know is shown there. */
 const isKeyShown = (error: ErrorObject, root: Schema): boolean => {
-  if (error.keyword !== 'additionalProperties' || !NEAR_SECRETS.test(error.instancePath)) return true
+  if (error.keyword !== 'additionalProperties' || !NEAR_SECRETS.test(error.instancePath))
+    return true
   const key = String((error.params as Record<string, unknown>).additionalProperty)
   return didYouMean(key, keyPaths(root).keys()) !== undefined
 }
@@ -204,10 +219,18 @@ const typeOf = (value: unknown): string => {
   }
 }
 
-const wrongType = (error: ErrorObject, path: string, document: ConfigDocument, isSecret: boolean): Sentences => {
+const wrongType = (
+  error: ErrorObject,
+  path: string,
+  document: ConfigDocument,
+  isSecret: boolean,
+): Sentences => {
   const field = (error.parentSchema ?? {}) as Schema
   const wanted = [(error.params as { type: string | string[] }).type].flat()
-  const words = oneOf(wanted.map((type) => TYPE_WORDS[type] ?? type))
+  const words =
+    field.title === 'duration'
+      ? 'a duration'
+      : oneOf(wanted.map((type) => TYPE_WORDS[type] ?? type))
   const source = document.sourceOf(error.instancePath)
   const isScalar = error.data !== null && typeof error.data !== 'object'
   const fix = (): string => {

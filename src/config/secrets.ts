@@ -8,6 +8,6 @@ export const clearTextWarning = (document: ConfigDocument, pointer: string): Dia
     code: 'FERRY1026',
     severity: 'warning',
     detail: `${readablePath(pointer)} is written in the file; everybody who can read the repository can use it.`,
-    fix: 'Write a reference, ${env:NAME} or ${file:path}, and change the secret if the file was ever shared.',
+    fix: `Write a reference, \${env:NAME} or \${file:path}, and change the secret if the file was ever shared.`,
     at: document.at(pointer),
   })

@@ -6,9 +6,18 @@ export type RawConfigValue = string | number | boolean
 
 /** Topic configs that must not be set on the target, with the reason. */
 const NEVER_SET: ReadonlyMap<string, string> = new Map([
-  ['message.format.version', 'brokers of Kafka 4 do not know it, and earlier ones would convert every record'],
-  ['leader.replication.throttled.replicas', 'it names brokers of one cluster and is set by reassignments'],
-  ['follower.replication.throttled.replicas', 'it names brokers of one cluster and is set by reassignments'],
+  [
+    'message.format.version',
+    'brokers of Kafka 4 do not know it, and earlier ones would convert every record',
+  ],
+  [
+    'leader.replication.throttled.replicas',
+    'it names brokers of one cluster and is set by reassignments',
+  ],
+  [
+    'follower.replication.throttled.replicas',
+    'it names brokers of one cluster and is set by reassignments',
+  ],
 ])
 
 /** Why a topic config may not be set; undefined if it may. */

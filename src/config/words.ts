@@ -2,9 +2,10 @@
 
 const LONGEST_QUOTE = 60
 
-/** A value in double quotes, cut where it is long. Never pass a secret, or what a reference gave. */
+/** A value as it is shown: text in double quotes, cut where it is long. Never pass a secret, or what a reference gave. */
 export const quote = (value: unknown): string => {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? String(value))
+  if (typeof value === 'number' || typeof value === 'boolean') return text
   return JSON.stringify(
     text.length > LONGEST_QUOTE ? `${text.slice(0, LONGEST_QUOTE - 3)}...` : text,
   )

@@ -7,8 +7,8 @@ import { createHash } from 'node:crypto'
  * silently make of them (`{}`, `null`, a mask) must never be hashed or stored.
  */
 
-/** With two-space indent and a newline at the end, for files that people review. */
-export const canonicalJson = (value: unknown): string => `${write(value, '\n', '')}\n`
+/** With two-space indent, for files that people review. No newline at the end. */
+export const canonicalJson = (value: unknown): string => write(value, '\n', '')
 
 /** On one line, without a newline, for journals and digests. */
 export const canonicalLine = (value: unknown): string => write(value, '', '')
@@ -17,8 +17,8 @@ export const canonicalLine = (value: unknown): string => write(value, '', '')
 export const sha256 = (text: string): string =>
   createHash('sha256').update(text, 'utf8').digest('hex')
 
-/** SHA-256 of {@link canonicalJson}: the digest of a plan is that of its file's text. */
-export const digestOf = (value: unknown): string => sha256(canonicalJson(value))
+/** SHA-256 of the file that holds the value: {@link canonicalJson} and a newline. The digest of a plan names it. */
+export const digestOf = (value: unknown): string => sha256(`${canonicalJson(value)}\n`)
 
 /** Deeper than anything Ferry stores; what is deeper is a cycle. */
 const MAX_DEPTH = 200

@@ -18,8 +18,11 @@ import { SegmentQueue } from './queue.ts'
 export const QUEUE_BYTES = 8 * 1024 * 1024
 /** Sequences are 31 bits. */
 const SEQUENCES = 2 ** 31
-/** At least as much is asked for in a Fetch; more only where a batch does not fit. */
+/** Asked for in one Fetch. A larger batch comes whole if its partition is the first with records in the request. */
 export const FETCH_BYTES = 2 * 1024 * 1024
+
+/** A batch that is damaged on its way is fetched again; one that is damaged on disk stays so. */
+const CRC_ATTEMPTS = 3
 
 /** Why sending stopped by itself. */
 export interface Trouble {
@@ -76,6 +79,7 @@ export class MirroredPartition {
   checkedTo = -1
   /** What was last written to the store. */
   savedTo = -1
+  savedProblem: Diagnostic | undefined
   /** Lost answers since the last time that the target's log end was known for sure. */
   uncertain = false
 
@@ -88,12 +92,14 @@ export class MirroredPartition {
   sendBase = 0
   sourceEnd = 0
   maxBytes = 0
-  fetchBytes = FETCH_BYTES
+  /** Nothing whole came of it in the last Fetch, because of the others or its own size: it goes first in the next one. */
+  isStarved = false
   fetching = false
   inFlight: InFlight[] = []
   staleInFlight = 0
   lastAckedIsFresh = false
   mayPipeline = true
+  #crcFailures = 0
   /** Nothing behind this can be carried; sent to the end first. */
   #blockedBy: Diagnostic | undefined
   #ended: ((trouble: Trouble) => void) | undefined
@@ -129,7 +135,7 @@ export class MirroredPartition {
     this.sourceEnd = position.sourceEnd
     this.maxBytes = position.maxBytes
     this.lastAckedIsFresh = position.tailIsFresh
-    this.fetchBytes = FETCH_BYTES
+    this.isStarved = false
     this.#blockedBy = undefined
     this.#trouble = undefined
     this.state = 'mirroring'
@@ -162,7 +168,6 @@ export class MirroredPartition {
 
   /**
    * Takes the record set of a Fetch answer up to the first batch that cannot pass through. Answers whether there is something to send.
-   * `isCommitted`: the source announced more than it sent, so nothing at all is a batch that did not fit.
    */
   receive(records: Buffer, memory: AnswerMemory): boolean {
     const cursor = recordSet(records)
@@ -176,11 +181,7 @@ export class MirroredPartition {
     }
     for (;;) {
       const item = nextBatch(cursor)
-      if (item === 'end') break
-      if (item === 'partial') {
-        if (start < 0) this.fetchBytes = Math.max(this.fetchBytes * 2, cursor.length)
-        break
-      }
+      if (item === 'end' || item === 'partial') break
       if (item === 'bad-length') {
         this.#block('malformed', limits.expectedNext, limits.expectedNext + 1)
         break
@@ -191,15 +192,18 @@ export class MirroredPartition {
         continue
       }
       const verdict = classify(records, at, limits)
+      if (verdict === 'crc-mismatch' && ++this.#crcFailures < CRC_ATTEMPTS) break
       if (verdict !== 'pass-through') {
         this.#blockAt(records, at, verdict, limits.expectedNext)
         break
       }
+      this.#crcFailures = 0
       if (start < 0) start = at
       end = cursor.next
       limits.expectedNext += recordCount(records, at)
     }
     keep()
+    this.isStarved = start < 0
     this.next = limits.expectedNext
     this.#stopIfBlocked()
     return start >= 0

@@ -55,6 +55,13 @@ export const sourceRecreated = (key: PartitionKey, was: string, is: string): Dia
     fix: resync,
   })
 
+export const contentDiffers = (key: PartitionKey, source: number, target: number): Diagnostic =>
+  diagnostic({
+    code: 'FERRY1603',
+    detail: `${key}: the record at source offset ${source} is not the one that was copied from there to target offset ${target}. The source was truncated (an unclean election) and written again, or recreated.`,
+    fix: resync,
+  })
+
 export const sourceAbsent = (key: PartitionKey): Diagnostic =>
   diagnostic({ code: 'FERRY1603', detail: `${key}: the source topic does not exist any more.`, fix: resync })
 

@@ -184,7 +184,7 @@ const contentGuards = (
 }
 
 const configGuards = (
-  { observed }: PlanContext,
+  { observed, now }: PlanContext,
   spec: TopicSpec,
   source: ObservedTopic,
 ): readonly Diagnostic[] => {
@@ -199,7 +199,7 @@ const configGuards = (
       }),
     )
   }
-  const { final, protective, leftBehind } = topicConfigs(spec, source, observed.target)
+  const { final, protective, leftBehind } = topicConfigs(spec, source, observed.target, now)
   if (leftBehind.length > 0) {
     found.push(
       diagnostic({

@@ -70,10 +70,27 @@ const largest = (values: readonly (string | undefined)[]): bigint | undefined =>
   return numbers.length === 0 ? undefined : numbers.reduce((a, b) => (a > b ? a : b))
 }
 
-/** One day above the larger of both, so that the target never deletes first; -1 (keep for ever) wins. */
-const protectiveRetention = (source: string | undefined, final: string | undefined): string => {
+/**
+ * One day above what the source keeps and what the file wants kept, so that the target never deletes first; -1 (for ever) wins.
+ * A source deletes whole segments, so its oldest record can be far older than its retention: the oldest record's age counts too,
+ * in whole days, or the target, whose segments end elsewhere, would delete records that the source still has.
+ */
+const protectiveRetention = (
+  source: string | undefined,
+  final: string | undefined,
+  oldestAge: bigint,
+): string => {
   if (source === undefined || source === '-1' || final === '-1') return '-1'
-  return String((largest([source, final]) ?? 0n) + DAY_MS)
+  return String((largest([source, final, String(oldestAge)]) ?? 0n) + DAY_MS)
+}
+
+const oldestAge = (topic: ObservedTopic, now: Date): bigint => {
+  const heads = topic.partitions.flatMap(({ sample }) =>
+    sample && sample.headTimestamp >= 0 ? [sample.headTimestamp] : [],
+  )
+  if (heads.length === 0) return 0n
+  const days = Math.ceil((now.getTime() - Math.min(...heads)) / Number(DAY_MS))
+  return days > 0 ? BigInt(days) * DAY_MS : 0n
 }
 
 /** Final and protective configs of one topic, design section 4. */
@@ -81,6 +98,7 @@ export const topicConfigs = (
   spec: TopicSpec,
   source: ObservedTopic,
   target: ObservedSide,
+  now: Date,
 ): TopicConfigs => {
   const windows = windowKeys(target)
   const final = new Map<string, string>()
@@ -103,6 +121,7 @@ export const topicConfigs = (
     protectiveRetention(
       effective(source, 'retention.ms'),
       final.get('retention.ms') ?? targetDefault(target, 'retention.ms'),
+      oldestAge(source, now),
     ),
   )
   const messageBytes = largest([
@@ -125,18 +144,26 @@ export const configChanges = (
   now: ReadonlyMap<string, string>,
   wanted: ReadonlyMap<string, string>,
   ours: Iterable<string>,
+  options: { readonly longerIsFine: boolean },
 ): { readonly set: Record<string, string | null>; readonly was: Record<string, string | null> } => {
   const set: Record<string, string | null> = {}
   const was: Record<string, string | null> = {}
   for (const key of [...new Set([...ours, ...wanted.keys()])].sort()) {
     const next = wanted.get(key) ?? null
     const before = now.get(key) ?? null
-    if (next === before) continue
+    if (next === before || (options.longerIsFine && keepsLonger(key, before, next))) continue
     set[key] = next
     was[key] = before
   }
   return { set, was }
 }
+
+/** A protective retention that is already longer needs no change: what counts is that the target does not delete first. */
+const keepsLonger = (key: string, now: string | null, wanted: string | null): boolean =>
+  key === 'retention.ms' &&
+  now !== null &&
+  wanted !== null &&
+  (now === '-1' || (wanted !== '-1' && BigInt(now) >= BigInt(wanted)))
 
 /** The overrides that a topic has now. */
 export const overrides = (topic: ObservedTopic): ReadonlyMap<string, string> => {

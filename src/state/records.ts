@@ -10,7 +10,7 @@ import { count, type Decoder, Malformed, members, text } from './decode.ts'
 
 /** The record as text; reviewable and stable. */
 export const encodeRecord = (content: object): string =>
-  canonicalJson({ ...content, checksum: checksumOf(content) })
+  `${canonicalJson({ ...content, checksum: checksumOf(content) })}\n`
 
 /** `where` names the record for people: a file, or a key in a topic. */
 export const decodeRecord = <T>(source: string, where: string, decode: Decoder<T>): T => {

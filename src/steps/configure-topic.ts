@@ -37,11 +37,11 @@ export const configureTopic: StepKind<ConfigureTopic> = {
 }
 
 const planTopic = (context: PlanContext, spec: TopicSpec, stage: Stage): ConfigureTopic[] => {
-  const { observed, state } = context
+  const { observed, state, now: time } = context
   const source = observed.source.topics.get(spec.name)
   if (!source) return []
   const target = observed.target.topics.get(spec.name)
-  const configs = topicConfigs(spec, source, observed.target)
+  const configs = topicConfigs(spec, source, observed.target, time)
   const ours = [...configs.protective.keys(), ...configs.final.keys()]
   const sealed = state.seals.some((seal) => seal.topic === spec.name)
   const phase = stage === 'prepared' ? 'protective' : 'final'
@@ -49,7 +49,9 @@ const planTopic = (context: PlanContext, spec: TopicSpec, stage: Stage): Configu
   if (phase === 'protective' && (!target || sealed)) return []
   const now =
     phase === 'final' && !sealed ? configs.protective : target ? overrides(target) : new Map()
-  const { set, was } = configChanges(now, configs[phase], ours)
+  const { set, was } = configChanges(now, configs[phase], ours, {
+    longerIsFine: phase === 'protective',
+  })
   if (Object.keys(set).length === 0) return []
   return [
     {

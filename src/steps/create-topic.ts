@@ -8,12 +8,12 @@ import type { StepKind } from './step-kind.ts'
 export const createTopic: StepKind<CreateTopic> = {
   kind: 'create-topic',
 
-  plan: ({ desired, observed }, stage) => {
+  plan: ({ desired, observed, now }, stage) => {
     if (stage !== 'prepared') return { steps: [] }
     const steps = desired.topics.flatMap((spec): CreateTopic[] => {
       const source = observed.source.topics.get(spec.name)
       if (!source || observed.target.topics.has(spec.name)) return []
-      const configs = topicConfigs(spec, source, observed.target)
+      const configs = topicConfigs(spec, source, observed.target, now)
       const retention = configs.protective.get('retention.ms')
       const sourceRetention = effective(source, 'retention.ms')
       return [

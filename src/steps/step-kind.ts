@@ -70,6 +70,8 @@ export interface StepKind<S extends Step> {
     stage: Stage,
   ): { readonly steps: readonly S[]; readonly problems?: readonly Diagnostic[] }
   gates(step: S): readonly Gate[]
+  /** True: apply waits or reads for long and may be left at any moment, so the first Ctrl-C aborts its `run.signal` already. */
+  readonly interruptible?: boolean
   /** Observes first and does only what is missing: safe to call again after a crash at any point inside it. */
   apply(step: S, run: Run): Promise<Outcome>
   /** Symbol, noun, name and sentence for people. The views only lay it out. */

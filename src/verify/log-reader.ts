@@ -138,8 +138,8 @@ export class LogReader {
         leaderless = true
         continue
       }
-      let readings = wanted.get(leader)
-      if (readings === undefined) wanted.set(leader, (readings = new Map()))
+      const readings = wanted.get(leader) ?? new Map<PartitionKey, Reading>()
+      wanted.set(leader, readings)
       // A request names a partition once: other streams of it take their turn.
       if (!readings.has(key)) readings.set(key, reading)
     }
@@ -298,8 +298,8 @@ const requestOf = (readings: readonly Reading[]): FetchRequest => {
   let maxBytes = 0
   for (const { stream, maxBytes: most } of readings) {
     const { topic, partition } = stream.range
-    let partitions = topics.get(topic)
-    if (partitions === undefined) topics.set(topic, (partitions = []))
+    const partitions = topics.get(topic) ?? []
+    topics.set(topic, partitions)
     partitions.push({ partition, fetchOffset: stream.fetchOffset, maxBytes: most })
     maxBytes += most
   }

@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -11,6 +11,7 @@ import { waitUntilReady } from './ready.ts'
 import { formatProperties, serverProperties } from './server-properties.ts'
 import { newClusterId, scramArguments } from './storage-format.ts'
 import { ADMIN, type StartOptions, type TestBroker, type TestCluster } from './test-cluster.ts'
+import { waitFor } from './wait.ts'
 
 const run = promisify(execFile)
 
@@ -39,6 +40,8 @@ export async function startContainerCluster(
     )
   }
   const folder = await mkdtemp(join(tmpdir(), 'ferry-kafka-'))
+  // The image runs as a user of its own, who must be able to read what we mount.
+  await chmod(folder, 0o755)
   const port = await choosePort()
   await writeServerFiles(options, folder, port)
   const file = join(PROJECT_FOLDER, 'compose.yaml')
@@ -130,6 +133,11 @@ function containerCluster(input: {
     log: project.log,
     async kill(signal = 'SIGKILL') {
       await project.compose('kill', '--signal', signal)
+      if (signal === 'SIGSTOP' || signal === 'SIGCONT') return
+      await waitFor('the container to exit', { timeoutMs: 30_000 }, async () => {
+        const running = await project.compose('ps', '--quiet', '--status', 'running')
+        return running.trim() === '' || undefined
+      })
     },
     async start() {
       await project.compose('start')

@@ -162,7 +162,11 @@ async function ask(
   input = '',
 ): Promise<string> {
   const { jars, classes } = await compileOracle(cluster.version)
-  const properties = Object.entries(cluster.clientProperties())
+  const properties = Object.entries({
+    ...cluster.clientProperties(),
+    // The only value that these brokers can be asked with; ours create no topics anyway.
+    ...(cluster.version === '0.10.2' && { 'allow.auto.create.topics': 'true' }),
+  })
   const args = [
     command,
     ...properties.flatMap(([name, value]) => ['--property', `${name}=${value}`]),

@@ -1,5 +1,5 @@
 import { deepStrictEqual, match, rejects, strictEqual } from 'node:assert/strict'
-import kafkajs from 'kafkajs'
+import kafkajs, { type SASLOptions } from 'kafkajs'
 import { afterEach, describe, it } from 'vitest'
 import {
   type KafkaVersion,
@@ -69,15 +69,12 @@ describe('startKafka', { timeout: 180_000 }, () => {
       await createTopic(cluster, 'orders')
 
       const asBob = { username: 'bob', password: 'bob-secret' }
-      for (const mechanism of ['scram-sha-256', 'scram-sha-512'] as const) {
-        await rejects(describeTopic(cluster, { sasl: { mechanism, ...asBob } }), {
-          type: 'TOPIC_AUTHORIZATION_FAILED',
-        })
-      }
+      // Before 1.0, a topic that one may not see was said not to be there.
+      const refused = { type: /^(TOPIC_AUTHORIZATION_FAILED|UNKNOWN_TOPIC_OR_PARTITION)$/ }
+      await rejects(describeTopic(cluster, { mechanism: 'scram-sha-256', ...asBob }), refused)
+      await rejects(describeTopic(cluster, { mechanism: 'scram-sha-512', ...asBob }), refused)
       await rejects(
-        describeTopic(cluster, {
-          sasl: { mechanism: 'scram-sha-512', ...asBob, password: 'wrong' },
-        }),
+        describeTopic(cluster, { mechanism: 'scram-sha-512', ...asBob, password: 'wrong' }),
         { name: 'KafkaJSSASLAuthenticationError' },
       )
       strictEqual((await describeTopic(cluster)).length, 1)
@@ -103,12 +100,9 @@ describe('startKafka', { timeout: 180_000 }, () => {
   })
 })
 
-async function describeTopic(
-  cluster: TestCluster,
-  overrides: Parameters<TestCluster['kafka']>[0] = {},
-) {
-  const retry = { retries: 0 }
-  const admin = new kafkajs.Kafka(cluster.kafka({ retry, ...overrides })).admin()
+async function describeTopic(cluster: TestCluster, sasl?: SASLOptions) {
+  const overrides = { retry: { retries: 0 }, ...(sasl && { sasl }) }
+  const admin = new kafkajs.Kafka(cluster.kafka(overrides)).admin()
   try {
     await admin.connect()
     return (await admin.fetchTopicMetadata({ topics: ['orders'] })).topics

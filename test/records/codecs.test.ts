@@ -66,7 +66,7 @@ describe('snappy framings', () => {
   const plain = Buffer.from('ferry '.repeat(20_000))
 
   it('raw, as librdkafka and Go write it', () => {
-    expect(decompress('snappy', compressSync(plain))).toStrictEqual(plain)
+    expect(decompress('snappy', compressSync(plain)).equals(plain)).toBe(true)
   })
 
   it('xerial, as Java writes it: header, chunks of 32 KiB', () => {
@@ -79,7 +79,7 @@ describe('snappy framings', () => {
   it('xerial streams one after the other', () => {
     const packed = compress('snappy', plain)
     const twice = decompress('snappy', Buffer.concat([packed, packed]))
-    expect(twice).toStrictEqual(Buffer.concat([plain, plain]))
+    expect(twice.equals(Buffer.concat([plain, plain]))).toBe(true)
   })
 
   it('a length that lies about what follows, in either framing', () => {

@@ -13,6 +13,7 @@ import {
   OffsetTooLarge,
   parseRecord,
 } from '../../src/records/index.ts'
+import { readVarlong } from '../../src/records/varint.ts'
 import { anyTimestamp, expected, newRecords, type OracleRecord, oracleRead } from './oracle.ts'
 
 beforeAll(codecsReady)
@@ -184,12 +185,33 @@ describe('malformed', () => {
     ['more headers than bytes', raw(1, 12, 0, 0, 0, 1, 1, 2), 'record-length'],
     ['negative headers', raw(1, 12, 0, 0, 0, 1, 1, 1), 'record-length'],
     ['a header without key', raw(1, 16, 0, 0, 0, 1, 1, 2, 1, 1), 'record-length'],
+    ['a header value past its record', raw(1, 16, 0, 0, 0, 1, 1, 2, 0, 20), 'truncated'],
     ['bytes after the headers', raw(1, 14, 0, 0, 0, 1, 1, 0, 0), 'record-length'],
     ['a cut-off header', raw(1, ...good).subarray(0, 60), 'truncated'],
     ['a cut-off batch', raw(1, ...good).subarray(0, 67), 'truncated'],
   ]
   it.each(cases)('%s', (_, batch, reason) => {
     expect(reasonOf(() => readAll(batch))).toBe(reason)
+  })
+
+  it('what is cut off is refused before anybody looks into it', () => {
+    const value = Buffer.alloc(20)
+    const batch = encodeBatch({ records: [{ timestamp: 1, key: null, value }] })
+    const skim = (buf: Buffer) => reasonOf(() => forEachRecord(buf, 0, () => undefined))
+    for (let end = 0; end < batch.length; end++) {
+      expect(skim(batch.subarray(0, end))).toBe('truncated')
+    }
+    expect(skim(raw(1, 14, 0, 0, 0, 1, 1, 0))).toBe('record-length')
+  })
+
+  it('a varlong has at most ten bytes', () => {
+    const bytes = Buffer.from([...Array(9).fill(255), 1, 7])
+    const position = { at: 0 }
+    expect(readVarlong(bytes, position, 11)).toBe(-(2n ** 63n))
+    expect(position.at).toBe(10)
+    bytes[9] = 129
+    expect(reasonOf(() => readVarlong(bytes, { at: 0 }, 11))).toBe('bad-varint')
+    expect(reasonOf(() => readVarlong(bytes, { at: 0 }, 9))).toBe('truncated')
   })
 
   it('magic, length and codec are checked', () => {

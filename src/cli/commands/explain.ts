@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { nearMatches } from '../../app/near-matches.ts'
-import { diagnostic, type DiagnosticCode, FerryError } from '../../domain/diagnostic.ts'
+import { type DiagnosticCode, diagnostic, FerryError } from '../../domain/diagnostic.ts'
 import { CODES, type CodePage } from '../../domain/diagnostic-codes.ts'
 import { names, wrongUse } from '../args.ts'
 import { EXIT } from '../exit-codes.ts'
@@ -40,7 +40,8 @@ export const explainCommand = (act: Act): Command =>
     .action(
       act(async (context, args) => {
         const [code] = names(args)
-        if (code === undefined) throw wrongUse('A code is missing.', 'Give one: `ferry explain FERRY1401`.')
+        if (code === undefined)
+          throw wrongUse('A code is missing.', 'Give one: `ferry explain FERRY1401`.')
         const { renderCodePage } = await import('../../views/explain.ts')
         context.print(renderCodePage(explain(code), context.style, context.streams.columns))
         return EXIT.done

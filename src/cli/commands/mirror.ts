@@ -25,7 +25,7 @@ export const mirror = (context: Context, wanted: readonly string[]): Promise<Mir
         }
         context.progress.report(line(reports, context.streams.now()))
       },
-      signal: context.signal,
+      signal: context.stopping,
     })
   })
 

@@ -56,9 +56,15 @@ export const planCommand = (act: Act): Command =>
       'Reads both clusters and shows every step from where a migration is to the stage that its plan file asks for: what each does, how it is undone, what it waits for, and from where on nothing can be undone. Read-only; takes no lock. A plan with errors is shown and can be written, but apply refuses it.',
     )
     .argument('[name...]', 'migrations; all of the project if none is named')
-    .option('-o, --output <file>', 'write the plan to a file for `ferry apply FILE` (one name only)')
+    .option(
+      '-o, --output <file>',
+      'write the plan to a file for `ferry apply FILE` (one name only)',
+    )
     .option('--detailed-exitcode', 'exit with 2 if there is something to do')
-    .option('--json', 'the plan as JSON, the same as the plan file; an object with plans unless one name is given')
+    .option(
+      '--json',
+      'the plan as JSON, the same as the plan file; an object with plans unless one name is given',
+    )
     .action(
       act(async (context, raw, flags) => {
         const args = planArgs(raw, flags)
@@ -75,7 +81,9 @@ export const planCommand = (act: Act): Command =>
         if (args.output !== undefined && plans[0] !== undefined) {
           const { writePlanFile } = await import('../../app/plan-file.ts')
           await writePlanFile(resolve(context.cwd, args.output), plans[0])
-          context.progress.note(`The plan is in ${args.output}; to run it: ferry apply ${args.output}`)
+          context.progress.note(
+            `The plan is in ${args.output}; to run it: ferry apply ${args.output}`,
+          )
         }
         return planExitCode(made, args)
       }),

@@ -15,7 +15,9 @@ export const show = async (context: Context, file: string): Promise<Plan> => {
 export const showCommand = (act: Act): Command =>
   new Command('show')
     .summary('show a plan file')
-    .description('Shows a plan file as `ferry plan` showed it. Asks no broker and needs no project.')
+    .description(
+      'Shows a plan file as `ferry plan` showed it. Asks no broker and needs no project.',
+    )
     .argument('<file>', 'a file that `ferry plan NAME -o FILE` wrote')
     .option('--json', 'as JSON')
     .action(

@@ -56,7 +56,10 @@ export const verifyCommand = (act: Act): Command =>
     )
     .argument('[name]', 'a migration; all of the project if none is named')
     .option('--full', 'compare every record')
-    .option('--sample <records>', `compare so many records of each partition (default: ${DEFAULT_SAMPLE})`)
+    .option(
+      '--sample <records>',
+      `compare so many records of each partition (default: ${DEFAULT_SAMPLE})`,
+    )
     .option('--json', 'as JSON')
     .action(
       act(async (context, raw, flags) => {

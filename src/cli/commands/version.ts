@@ -1,6 +1,6 @@
 import { Command } from 'commander'
-import { PLAN_FORMAT_VERSION } from '../../domain/plan.ts'
 import { toolVersion } from '../../app/tool-version.ts'
+import { PLAN_FORMAT_VERSION } from '../../domain/plan.ts'
 import { isSet } from '../args.ts'
 import { EXIT } from '../exit-codes.ts'
 import type { Act } from '../verb.ts'
@@ -22,7 +22,9 @@ export const version = (): VersionResult => ({
 export const versionCommand = (act: Act): Command =>
   new Command('version')
     .summary('print the version')
-    .description('Prints the version of Ferry; with --json also what it runs on and which plan files it reads.')
+    .description(
+      'Prints the version of Ferry; with --json also what it runs on and which plan files it reads.',
+    )
     .option('--json', 'as JSON')
     .action(
       act(async (context, _, flags) => {

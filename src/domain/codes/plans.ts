@@ -51,4 +51,9 @@ export const PLAN_CODES = {
     'Plan counts on lost records',
     'The plan counts on records that the source no longer holds: its log start has passed them, by retention or by DeleteRecords. Mirroring from there on would skip them silently. Make a new plan; it says what is lost.',
   ),
+  FERRY1411: page(
+    4,
+    'Needs to be confirmed',
+    'The plan holds a step that cannot be undone. Such a step runs only if the migration was named for it, so that nobody passes the point of no return by habit: type its name when asked, or give --confirm NAME. Nothing was done.',
+  ),
 } as const satisfies Record<string, CodePage>

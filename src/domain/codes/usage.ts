@@ -29,7 +29,7 @@ export const USAGE_CODES = {
   FERRY1106: page(
     64,
     'Approval needed',
-    'The plan changes something, and there is no terminal on which to ask. Nothing was changed. In a pipeline, review the plan first (`ferry plan NAME -o FILE`) and apply that file with --auto-approve.',
+    'The plan changes something, and there is no terminal on which to ask. Nothing was changed. In a pipeline, review the plan first (`ferry plan NAME -o FILE`) and apply that file: a plan file runs without being asked for. --auto-approve applies a plan that nobody has seen.',
   ),
   FERRY1107: page(
     1,
@@ -60,10 +60,5 @@ export const USAGE_CODES = {
     64,
     'Unknown kind of file',
     'Ferry has no schema of this name. It has one for each kind of file that users write, and one for plan files.',
-  ),
-  FERRY1113: page(
-    5,
-    'Files changed since planning',
-    'A file that the plan was made from is not the same any more, so the plan that was reviewed is no longer what the project asks for. Nothing was changed. Make the plan again from the files as they are, or check out the commit that was planned.',
   ),
 } as const satisfies Record<string, CodePage>

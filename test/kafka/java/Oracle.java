@@ -216,11 +216,11 @@ public final class Oracle {
 
   private KafkaConsumer<byte[], byte[]> consumer(String isolation) {
     Properties properties = new Properties();
+    properties.put("allow.auto.create.topics", "false");
     properties.putAll(clientProperties);
     properties.put("isolation.level", isolation);
     properties.put("enable.auto.commit", "false");
     properties.put("auto.offset.reset", "none");
-    properties.put("allow.auto.create.topics", "false");
     properties.put("max.poll.records", "5000");
     properties.put("fetch.max.wait.ms", "100");
     return new KafkaConsumer<>(properties, new ByteArrayDeserializer(), new ByteArrayDeserializer());

@@ -1,0 +1,120 @@
+import { randomUUID } from 'node:crypto'
+import { hostname, userInfo } from 'node:os'
+import { setTimeout } from 'node:timers/promises'
+import type { ApplyEvents, ApplyResult } from '../applier/apply-options.ts'
+import { digestOf } from '../domain/canonical-json.ts'
+import { diagnostic, FerryError } from '../domain/diagnostic.ts'
+import type { Migration } from '../domain/migration.ts'
+import type { Plan } from '../domain/plan.ts'
+import { type Stage, stageRank } from '../domain/stage.ts'
+import { DEFAULT_MEMORY_BUDGET, type MirrorLog, type MirrorTimings } from '../mirror/mirror.ts'
+import { changedInputs, inputDigests } from './input-digests.ts'
+import { makePlan, type PlanOptions } from './make-plan.ts'
+import type { Session } from './open-session.ts'
+
+/** A plan that may run, with the migration it is for. */
+export interface PlannedMigration {
+  readonly migration: Migration
+  readonly plan: Plan
+}
+
+/** The plan of a file, if the files that it was made from are still the same. What changed on the clusters is the applier's to see. */
+export const planFromFile = async (session: Session, plan: Plan): Promise<PlannedMigration> => {
+  const migration = session.migrations[0] as Migration
+  const changed = changedInputs(plan.inputs, await inputDigests(session.project, migration))
+  if (changed.length > 0) {
+    throw new FerryError(
+      diagnostic({
+        code: 'FERRY1401',
+        detail: `Since the plan of ${plan.migration} was made, ${changed.length === 1 ? 'a file that it was made from' : 'files that it was made from'} changed: ${changed.join(', ')}.`,
+        fix: `Make the plan again (ferry plan ${plan.migration} -o FILE) and have it reviewed, or go back to the files that were planned.`,
+      }),
+    )
+  }
+  return { migration, plan }
+}
+
+/** Fresh plans of the session's migrations, no further than `until`. */
+export const planByName = async (
+  session: Session,
+  until: Stage | undefined,
+  options: PlanOptions,
+): Promise<readonly PlannedMigration[]> => {
+  const planned: PlannedMigration[] = []
+  for (const migration of session.migrations) {
+    const { plan } = await makePlan(session, noFurtherThan(migration, until), options)
+    planned.push({ migration, plan })
+  }
+  return planned
+}
+
+/** `until` shortens a plan; it never asks for more than the plan file does. */
+const noFurtherThan = (migration: Migration, until: Stage | undefined): Migration =>
+  until !== undefined &&
+  stageRank(until, migration.order) < stageRank(migration.stage, migration.order)
+    ? { ...migration, stage: until }
+    : migration
+
+export interface RunOptions extends PlanOptions {
+  /** Absent: what the plan file says in `gates.timeout`. */
+  readonly waitMs: number | undefined
+  readonly until: Stage | undefined
+  /** Steps that cannot be undone may run. */
+  readonly confirmed: boolean
+  readonly timings: MirrorTimings
+  readonly log: MirrorLog
+  readonly on: ApplyEvents
+  readonly debug: boolean
+  /** First Ctrl-C: finish the step that runs. */
+  readonly stopping: AbortSignal
+}
+
+/** Puts together what the applier needs, and lets it run. It takes the lock, looks again at what is, and only then changes anything. */
+export const runPlan = async (
+  session: Session,
+  { migration, plan }: PlannedMigration,
+  options: RunOptions,
+): Promise<ApplyResult> => {
+  const { services, now, timings, log } = options
+  const clusters = await session.clustersOf(migration)
+  const parts = await services.applyParts()
+  return services.applyPlan({
+    plan,
+    digest: digestOf(plan),
+    project: session.project,
+    migration,
+    clusters,
+    store: session.store,
+    holder: {
+      user: userInfo().username,
+      host: hostname(),
+      pid: process.pid,
+      operation: 'apply',
+      since: now().toISOString(),
+    },
+    kinds: parts.kinds,
+    startMirror: () =>
+      services.startMirror({
+        project: session.project.name,
+        ...clusters,
+        progress: session.store,
+        memoryBudget: DEFAULT_MEMORY_BUDGET,
+        throttle: migration.mirror.throttle,
+        timings,
+        log,
+      }),
+    recheck: async () => parts.checkAgain(plan, (await makePlan(session, migration, options)).plan),
+    checkInvariants: (state) => parts.checkInvariants(plan, state, clusters.source),
+    timings,
+    gateTimeoutMs: options.waitMs ?? migration.gates.timeoutMs,
+    until: options.until,
+    confirmed: options.confirmed,
+    on: options.on,
+    debug: options.debug,
+    now,
+    pause: (ms, signal) => setTimeout(ms, undefined, { signal }),
+    newLineage: () => randomUUID(),
+    stopping: options.stopping,
+    signal: options.signal,
+  })
+}

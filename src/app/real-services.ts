@@ -1,0 +1,51 @@
+import { hostname } from 'node:os'
+import type { ClusterSpec } from '../domain/migration.ts'
+import type { Services } from './services.ts'
+
+/** The parts that Ferry is really made of, each imported when it is first used. */
+export const realServices = (env: Readonly<Record<string, string | undefined>>): Services => ({
+  loadProject: async ({ cwd, projectFile }) => {
+    const { loadProject } = await import('../config/index.ts')
+    return loadProject({
+      directory: cwd,
+      env,
+      ...(projectFile === undefined ? {} : { projectFile }),
+    })
+  },
+  openStore: async (project) => {
+    const { openStore } = await import('./open-store.ts')
+    return openStore(project)
+  },
+  connectCluster: async (project, name, signal) => {
+    const { connectCluster } = await import('../kafka/index.ts')
+    // The parsers made sure that every cluster a migration names exists.
+    const spec = project.clusters.get(name) as ClusterSpec
+    return connectCluster(spec, { clientId: `ferry-${hostname()}-${process.pid}`, signal })
+  },
+  observe: async (...args) => (await import('../planner/index.ts')).observe(...args),
+  planMigration: async (parts) => (await import('../planner/index.ts')).planMigration(parts),
+  checkCreations: async (...args) => (await import('../planner/index.ts')).checkCreations(...args),
+  stepWords: async () => {
+    const { kindOf } = await import('../steps/index.ts')
+    return {
+      describe: (step) => kindOf(step.kind).describe(step),
+      gates: (step) =>
+        kindOf(step.kind)
+          .gates(step)
+          .map((gate) => gate.title),
+    }
+  },
+  applyPlan: async (options) => (await import('../applier/index.ts')).applyPlan(options),
+  applyParts: async () => {
+    const { kindOf } = await import('../steps/index.ts')
+    const { checkAgain } = await import('../planner/index.ts')
+    const { checkInvariants } = await import('../applier/index.ts')
+    return {
+      kinds: kindOf,
+      checkAgain,
+      checkInvariants: (plan, state, source) => checkInvariants(plan.invariants, state, source),
+    }
+  },
+  startMirror: async (options) => (await import('../mirror/start-mirror.ts')).startMirror(options),
+  verifyMigration: async (request) => (await import('../verify/index.ts')).verifyMigration(request),
+})

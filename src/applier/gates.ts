@@ -1,0 +1,72 @@
+import { FerryError } from '../domain/diagnostic.ts'
+import type { Gate, GateReading, Run } from '../steps/step-kind.ts'
+import type { Pause } from './apply-options.ts'
+
+const FIRST_PAUSE_MS = 250
+const LONGEST_PAUSE_MS = 2000
+
+/** A gate that does not hold, and why. */
+export interface ClosedGate {
+  readonly title: string
+  readonly because: string
+  readonly worthWaiting: boolean
+}
+
+export interface WaitedForGates {
+  /** Empty: all hold, read in one go. */
+  readonly closed: readonly ClosedGate[]
+  /** True if at least one had to be waited for. */
+  readonly waited: boolean
+}
+
+/**
+ * Reads all gates again and again until all hold in one and the same reading, one of them is not worth waiting for, or the time is up.
+ * All are read each time: a gate may watch something over time (a quiet source), and people see everything that is missing.
+ * Rejects when `run.signal` is aborted.
+ */
+export const waitForGates = async (
+  gates: readonly Gate[],
+  run: Run,
+  pause: Pause,
+): Promise<WaitedForGates> => {
+  const deadline = run.now().getTime() + run.gateTimeoutMs
+  let pauseMs = FIRST_PAUSE_MS
+  for (let waited = false; ; waited = true) {
+    run.signal.throwIfAborted()
+    const closed = await readGates(gates, run)
+    if (closed.length === 0 || closed.some((gate) => !gate.worthWaiting)) return { closed, waited }
+    const leftMs = deadline - run.now().getTime()
+    if (leftMs <= 0) return { closed, waited }
+    run.report(liveLine(closed))
+    await pause(Math.min(pauseMs, leftMs), run.signal)
+    pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)
+  }
+}
+
+/** The gates that do not hold now. */
+export const readGates = async (
+  gates: readonly Gate[],
+  run: Run,
+): Promise<readonly ClosedGate[]> => {
+  const readings = await Promise.all(gates.map((gate) => read(gate, run)))
+  return gates.flatMap(({ title }, i) => {
+    const reading = readings[i]
+    return reading === undefined || reading.holds
+      ? []
+      : [{ title, because: reading.because, worthWaiting: reading.worthWaiting }]
+  })
+}
+
+/** A broker that does not answer for a moment must not end a wait of many minutes. */
+const read = async (gate: Gate, run: Run): Promise<GateReading> => {
+  try {
+    return await gate.check(run)
+  } catch (error) {
+    if (!(error instanceof FerryError && error.retriable)) throw error
+    const because = error.diagnostics.map((d) => d.detail).join('; ')
+    return { holds: false, because: `it cannot be read: ${because}`, worthWaiting: true }
+  }
+}
+
+const liveLine = (closed: readonly ClosedGate[]): string =>
+  `waits for: ${closed.map((gate) => `${gate.title} — ${gate.because}`).join('; ')}`

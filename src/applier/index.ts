@@ -1,0 +1,5 @@
+export type * from './apply-options.ts'
+export { STEP_OUTCOMES } from './apply-options.ts'
+export { applyPlan } from './apply-plan.ts'
+export { checkInvariants } from './check-invariants.ts'
+export { type ClosedGate, readGates, waitForGates } from './gates.ts'

@@ -1,0 +1,62 @@
+import type { PlannedMigration } from '../app/apply-plans.ts'
+import { diagnostic, FerryError } from '../domain/diagnostic.ts'
+import { listed } from '../views/text.ts'
+import type { Context } from './context.ts'
+
+/**
+ * Gets approval for plans that are about to run, and answers which migrations may run steps that cannot be undone.
+ * Typing a migration's name is the confirmation; `yes` is enough where everything can be undone.
+ */
+export const ask = async (
+  context: Context,
+  planned: readonly PlannedMigration[],
+  given: { readonly approved: boolean; readonly confirmed: readonly string[] },
+): Promise<ReadonlySet<string>> => {
+  const confirmed = new Set(given.confirmed)
+  const oneWay = planned
+    .filter((each) => each.plan.steps.some((step) => step.undo.cost === 'impossible'))
+    .map((each) => each.migration.name)
+    .filter((name) => !confirmed.has(name))
+  // Without a terminal the applier refuses unconfirmed one-way steps, and says how to confirm them.
+  if (given.approved && (oneWay.length === 0 || !context.canAsk)) return confirmed
+  if (!context.canAsk) throw nobodyToAsk(planned)
+  for (const name of oneWay) {
+    await expect(
+      context,
+      `${name} has steps that cannot be undone. To apply them, type ${name}: `,
+      name,
+    )
+    confirmed.add(name)
+  }
+  if (!given.approved && oneWay.length < planned.length) {
+    await expect(context, 'Apply? Only yes is accepted: ', 'yes')
+  }
+  return confirmed
+}
+
+const expect = async (context: Context, question: string, wanted: string): Promise<void> => {
+  context.progress.clear()
+  const answer = await context.streams.ask(question, context.stopping).catch((error: unknown) => {
+    if (context.stopping.aborted) return undefined
+    throw error
+  })
+  if (answer?.trim() === wanted) return
+  throw new FerryError(
+    diagnostic({
+      code: 'FERRY1107',
+      detail: `The answer was not ${wanted}, so nothing was changed.`,
+      fix: `Run it again and answer ${wanted} to apply.`,
+    }),
+  )
+}
+
+const nobodyToAsk = (planned: readonly PlannedMigration[]): FerryError => {
+  const names = planned.map((each) => each.migration.name)
+  return new FerryError(
+    diagnostic({
+      code: 'FERRY1106',
+      detail: `The plan of ${listed(names)} changes something, and there is no terminal on which to ask.`,
+      fix: `Review a plan file and apply that (\`ferry plan ${names[0]} -o FILE\`, \`ferry apply FILE\`), or give --auto-approve.`,
+    }),
+  )
+}

@@ -1,0 +1,6 @@
+export { parseDuration } from './durations.ts'
+export { type Glob, globOnDisk, globToRegExp } from './globs.ts'
+export { type LoadOptions, type LoadResult, loadProject } from './load-project.ts'
+export { type ReadFile, readFromDisk } from './read-file.ts'
+export { SCHEMA_KINDS, type SchemaKind, schemaText } from './schema.ts'
+export { parseSize } from './sizes.ts'

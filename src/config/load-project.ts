@@ -1,0 +1,135 @@
+import { basename, dirname, extname, join, resolve } from 'node:path'
+import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
+import type { Project } from '../domain/migration.ts'
+import { checkProject, type ProjectParts } from './check-project.ts'
+import { type Glob, globOnDisk, isGlob } from './globs.ts'
+import { type OpenedFile, openFile } from './open-file.ts'
+import { parseCluster } from './parse-cluster.ts'
+import { parseMigration } from './parse-migration.ts'
+import { type FilePattern, parseProject } from './parse-project.ts'
+import { hasErrors, inReadingOrder, type Problems } from './problems.ts'
+import type { ClusterFile, MigrationFile, ProjectFile } from './raw-files.ts'
+import { type ReadFile, readFromDisk } from './read-file.ts'
+import { quote } from './words.ts'
+
+export interface LoadOptions {
+  /** `--chdir`, or the working directory: ferry.yaml is looked for there and nowhere above. */
+  readonly directory: string
+  /** `--project`, relative to `directory`. */
+  readonly projectFile?: string
+  /** For `${env:}`. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly readFile?: ReadFile
+  readonly glob?: Glob
+}
+
+export interface LoadResult {
+  /** Undefined if and only if a diagnostic is an error. */
+  readonly project?: Project
+  /** By file, line and column. Places hold absolute paths. */
+  readonly diagnostics: readonly Diagnostic[]
+}
+
+/**
+ * Reads ferry.yaml and all files that it names, and finds everything that is wrong with them without asking a broker:
+ * 1. ferry.yaml, 2. cluster files, 3. migrations, 4. what only shows over several files. Never throws for what a file holds.
+ */
+export const loadProject = async (options: LoadOptions): Promise<LoadResult> => {
+  const from = { env: options.env, readFile: options.readFile ?? readFromDisk }
+  const file = resolve(options.directory, options.projectFile ?? 'ferry.yaml')
+  const main = await openFile<ProjectFile>(file, 'project', from)
+  const problems: Problems = [...main.problems]
+  if (main.opened === undefined) {
+    const isMissing = problems.some((one) => one.summary === 'File not found')
+    const isImplied = options.projectFile === undefined
+    return { diagnostics: isMissing && isImplied ? [noProject(options.directory)] : problems }
+  }
+  const { parsed, problems: projectProblems } = parseProject(main.opened)
+  problems.push(...projectProblems)
+
+  const find = (patterns: readonly FilePattern[]) =>
+    findFiles(patterns, main.opened!, options.glob ?? globOnDisk, problems)
+  const clusters: ProjectParts['clusters'][number][] = []
+  let knowsAllClusters = main.opened.isWhole('/spec/clusters')
+  for (const path of await find(parsed.clusterFiles)) {
+    const { opened, problems: found } = await openFile<ClusterFile>(path, 'cluster', from)
+    problems.push(...found)
+    if (opened?.raw.metadata?.name === undefined) knowsAllClusters = false
+    if (opened === undefined) continue
+    const { cluster, problems: more } = parseCluster(opened, parsed.project.policy.allowedHosts)
+    problems.push(...more)
+    clusters.push({ spec: cluster, nameAt: checkedName(opened, problems) })
+  }
+  const migrations: ProjectParts['migrations'][number][] = []
+  for (const path of await find(parsed.migrationFiles)) {
+    const { opened, problems: found } = await openFile<MigrationFile>(path, 'migration', from)
+    problems.push(...found)
+    if (opened === undefined) continue
+    const { parsed: migration, problems: more } = parseMigration(opened)
+    problems.push(...more)
+    migrations.push({ ...migration, nameAt: checkedName(opened, problems) })
+  }
+
+  problems.push(...checkProject({ clusters, migrations, knowsAllClusters }))
+  const diagnostics = inReadingOrder(problems)
+  if (hasErrors(diagnostics)) return { diagnostics }
+  return {
+    project: {
+      ...parsed.project,
+      clusters: new Map(clusters.map(({ spec }) => [spec.name, spec])),
+      migrations: new Map(migrations.map(({ migration }) => [migration.name, migration])),
+    },
+    diagnostics,
+  }
+}
+
+const noProject = (directory: string): Diagnostic =>
+  diagnostic({
+    code: 'FERRY1019',
+    detail: `${join(resolve(directory), 'ferry.yaml')} does not exist, so there is no project to work on.`,
+    fix: 'Go to the folder of the project, name it with --chdir DIR or --project FILE, or create ferry.yaml with `apiVersion: ferry/v1`, `kind: Project` and `metadata: { name: NAME }`.',
+  })
+
+const findFiles = async (
+  patterns: readonly FilePattern[],
+  { document }: OpenedFile<ProjectFile>,
+  glob: Glob,
+  problems: Problems,
+): Promise<readonly string[]> => {
+  const found = new Set<string>()
+  for (const { pattern, pointer } of patterns) {
+    const files = await glob(pattern, dirname(document.file))
+    for (const file of files) found.add(file)
+    if (files.length > 0 || !isGlob(pattern)) continue
+    problems.push(
+      diagnostic({
+        code: 'FERRY1020',
+        severity: 'warning',
+        detail: `No file matches ${quote(pattern)} below ${dirname(document.file)}.`,
+        fix: `Add a file there, or correct ${pointer === '/spec/clusters' || pointer.startsWith('/spec/clusters/') ? 'spec.clusters' : 'spec.migrations'}; .yml is another extension than .yaml.`,
+        at: document.at(pointer),
+      }),
+    )
+  }
+  return [...found].sort()
+}
+
+/** Where the name stands; a name that is not the file's gets a warning, since people look for the file by it. */
+const checkedName = (opened: OpenedFile<ClusterFile | MigrationFile>, problems: Problems) => {
+  const { document, raw } = opened
+  const at = document.at('/metadata/name')
+  const name = raw.metadata?.name
+  const fileName = basename(document.file, extname(document.file))
+  if (name !== undefined && name !== fileName) {
+    problems.push(
+      diagnostic({
+        code: 'FERRY1048',
+        severity: 'warning',
+        detail: `The file is called ${quote(basename(document.file))}, but metadata.name is ${quote(name)}; commands take the name.`,
+        fix: `Call the file ${name}${extname(document.file)}, or the other way round.`,
+        at,
+      }),
+    )
+  }
+  return at
+}

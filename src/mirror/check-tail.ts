@@ -1,0 +1,112 @@
+import type { Diagnostic } from '../domain/diagnostic.ts'
+import type { PartitionKey } from '../domain/ids.ts'
+import {
+  ATTRIBUTES,
+  attributes,
+  baseOffset,
+  baseSequence,
+  isOfProducer,
+  lastOffset,
+  maxTimestamp,
+  nextBatch,
+  producerEpoch,
+  producerId,
+  type RecordSetCursor,
+  recordCount,
+  recordSet,
+} from '../records/index.ts'
+import { foreignWrite } from './problems.ts'
+
+const READ_BYTES = 4 * 1024 * 1024
+
+/** What must be true of every batch of a target partition. */
+export interface Ours {
+  readonly key: PartitionKey
+  readonly producerId: number
+  readonly producerEpoch: number
+  /** The sequence of a batch that begins at this target offset. */
+  sequenceOf(target: number): number
+}
+
+/** Reads a record set of the target from an offset. */
+export type ReadLog = (key: PartitionKey, offset: number, maxBytes: number) => Promise<Buffer>
+
+/** What {@link checkTail} found. */
+export interface Tail {
+  /** The first that is not ours, with its whole range. */
+  readonly problem?: Diagnostic
+  /** Everything below was seen to be ours. */
+  readonly checkedTo: number
+  /** Of the last batch; -1 if none was read. */
+  readonly maxTimestamp: number
+}
+
+/**
+ * Reads the headers of all batches of the target from `from` to `end` and compares each with what the mirror would have written there:
+ * its producer, and the sequence that belongs to the place. No record is looked at.
+ */
+export const checkTail = async (
+  ours: Ours,
+  read: ReadLog,
+  range: { readonly from: number; readonly end: number },
+  signal: AbortSignal,
+): Promise<Tail> => {
+  let at = range.from
+  let latest = -1
+  let foreign: { readonly from: number; to: number; readonly who: string } | undefined
+  while (at < range.end) {
+    signal.throwIfAborted()
+    const records = await read(ours.key, at, READ_BYTES)
+    const cursor = recordSet(records)
+    const before = at
+    for (;;) {
+      const item = nextBatch(cursor)
+      if (item === 'end' || item === 'partial') break
+      if (item !== 'batch') throw new Error(`${ours.key}: the target sent no v2 batch at ${at}`)
+      const last = lastOffset(records, cursor.at)
+      if (last < at) continue
+      const who = strangerness(ours, records, cursor, at)
+      if (foreign === undefined) {
+        if (who === undefined) latest = Number(maxTimestamp(records, cursor.at))
+        else foreign = { from: Math.min(at, baseOffset(records, cursor.at)), to: last + 1, who }
+      } else if (who === foreign.who) foreign.to = last + 1
+      else return stop(ours.key, foreign)
+      at = last + 1
+    }
+    // The log end was read before, so that something must be there.
+    if (at === before) throw new Error(`${ours.key}: the target sent nothing at ${at} of ${range.end}`)
+  }
+  return foreign === undefined
+    ? { checkedTo: at, maxTimestamp: latest }
+    : stop(ours.key, foreign)
+}
+
+const stop = (
+  key: PartitionKey,
+  foreign: { readonly from: number; readonly to: number; readonly who: string },
+): Tail => ({
+  problem: foreignWrite(key, foreign.from, foreign.to, foreign.who),
+  checkedTo: foreign.from,
+  maxTimestamp: -1,
+})
+
+/** Undefined if the batch is what the mirror would have written at `expected`; else who wrote it, for people. */
+const strangerness = (
+  ours: Ours,
+  buf: Buffer,
+  { at }: Readonly<RecordSetCursor>,
+  expected: number,
+): string | undefined => {
+  if (!isOfProducer(buf, at, ours.producerId)) {
+    const id = producerId(buf, at)
+    return id === -1n ? 'a producer without an id' : `producer ${id}`
+  }
+  const base = baseOffset(buf, at)
+  const fits =
+    base <= expected &&
+    baseSequence(buf, at) === ours.sequenceOf(base) &&
+    producerEpoch(buf, at) === ours.producerEpoch &&
+    (attributes(buf, at) & ATTRIBUTES.control) === 0 &&
+    lastOffset(buf, at) - base + 1 === recordCount(buf, at)
+  return fits ? undefined : 'the mirror itself, but at another place: something came before it or it came twice'
+}

@@ -1,0 +1,215 @@
+import type { Cluster } from '../kafka/cluster.ts'
+import { forEachRecord, lastOffset, maxTimestamp, nextBatch, recordSet } from '../records/index.ts'
+import { checkTail } from './check-tail.ts'
+import { type LogEnds, type LogReader, raiseLogStart } from './log-reader.ts'
+import type { MirrorTimings } from './mirror.ts'
+import type { MirroredPartition, Position } from './partition.ts'
+import {
+  contentDiffers,
+  lostOnSource,
+  lostOnTarget,
+  StopPartition,
+  sourceAbsent,
+  sourceCut,
+  sourceRecreated,
+  targetGone,
+} from './problems.ts'
+import { pause } from './wait.ts'
+
+/**
+ * Where a partition has several replicas, `ListOffsets` answers the high watermark, and a batch whose answer was lost may stand above it
+ * for as long as a follower that does not fetch counts as in sync: `replica.lag.time.max.ms` (30 s) and half of it until the leader looks.
+ */
+const REPLICA_LAG_MS = 45_000
+
+export interface CheckOptions {
+  readonly target: Cluster
+  readonly sourceLog: LogReader
+  readonly targetLog: LogReader
+  readonly timings: MirrorTimings
+  /** How old a record may be for the broker to be sure to remember its producer. 0: never sure. */
+  freshMs(): number
+  maxBatchBytes(p: MirroredPartition): Promise<number>
+  now(): number
+}
+
+/**
+ * What happens before the first batch of a tenure is sent:
+ *
+ * 1. the topics are those of the mark;
+ * 2. identical: filler that a crash of the broker brought back is deleted again;
+ * 3. the target holds everything that it had acknowledged;
+ * 4. every batch above the last check is ours, at its place;
+ * 5. the source still holds what comes next, and has not become shorter;
+ * 6. the last record of the target is that of the source at its place.
+ */
+export class Checker {
+  readonly #options: CheckOptions
+
+  constructor(options: CheckOptions) {
+    this.#options = options
+  }
+
+  /** Throws {@link StopPartition} if only a person can help, anything else if trying again can. */
+  async check(p: MirroredPartition, signal: AbortSignal): Promise<Position> {
+    const { sourceLog, targetLog } = this.#options
+    await this.#checkTopics(p)
+    const target = await this.#targetEnds(p)
+    const from = Math.max(p.checkedTo, p.targetStart)
+    if (target.end < from) {
+      await this.#standStill(p.key, this.#options.timings.requestTimeoutMs, signal)
+      const { end } = await targetLog.ends(p.key)
+      if (end < from) throw new StopPartition(lostOnTarget(p.key, end, from))
+      throw new Error('the target log end is catching up after a change of leader')
+    }
+    const tail = await checkTail(
+      {
+        key: p.key,
+        producerId: p.producerId,
+        producerEpoch: p.mark.producerEpoch,
+        sequenceOf: (offset) => p.sequenceOf(offset),
+      },
+      (key, offset, maxBytes) => targetLog.read(key, offset, maxBytes),
+      { from: Math.max(from, target.start), end: target.end },
+      signal,
+    )
+    p.checkedTo = Math.max(p.checkedTo, p.targetStart, tail.checkedTo)
+    if (tail.problem) throw new StopPartition(tail.problem)
+    const targetEnd = Math.max(target.end, tail.checkedTo)
+    const sourceNext = p.sourceOf(targetEnd)
+    const source = await sourceLog.ends(p.key)
+    if (source.end < sourceNext) {
+      // A new leader of the source may announce less than the old one did, for a moment.
+      await pause(this.#options.timings.requestTimeoutMs, signal)
+      const { end } = await sourceLog.ends(p.key)
+      if (end < sourceNext) throw new StopPartition(sourceCut(p.key, sourceNext, end))
+      throw new Error('the source log end is catching up after a change of leader')
+    }
+    const lastIsFresh = await this.#compareLast(p, targetEnd, target.start, source)
+    if (source.start > sourceNext) {
+      throw new StopPartition(lostOnSource(p.key, sourceNext, source.start))
+    }
+    return {
+      targetEnd,
+      sourceNext,
+      sourceEnd: source.end,
+      maxBytes: await this.#options.maxBatchBytes(p),
+      tailIsFresh: lastIsFresh,
+    }
+  }
+
+  /**
+   * Waits until no request of before can be appended any more: the leader answers, and its log end stood still for a request timeout.
+   * A request is answered, or its connection is reset, by then.
+   */
+  async settle(p: MirroredPartition, signal: AbortSignal): Promise<void> {
+    const { requestTimeoutMs } = this.#options.timings
+    const topic = await this.#options.targetLog.topic(p.topic)
+    const replicas = topic === 'absent' ? 1 : (topic.partitions[p.partition]?.replicas.length ?? 1)
+    const { start, end } = await this.#options.targetLog.ends(p.key)
+    // The broker itself refuses a second copy of what it remembers.
+    const hidden = replicas > 1 && !(await this.#lastIsFresh(p, start, end))
+    await this.#standStill(
+      p.key,
+      hidden ? Math.max(requestTimeoutMs, REPLICA_LAG_MS) : requestTimeoutMs,
+      signal,
+    )
+    p.uncertain = false
+  }
+
+  async #standStill(key: MirroredPartition['key'], ms: number, signal: AbortSignal): Promise<void> {
+    const { targetLog } = this.#options
+    for (let end = await targetLog.end(key); ; ) {
+      await pause(ms, signal)
+      const now = await targetLog.end(key)
+      if (now === end) return
+      end = now
+    }
+  }
+
+  async #checkTopics(p: MirroredPartition): Promise<void> {
+    const [source, target] = await Promise.all([
+      this.#options.sourceLog.topic(p.topic),
+      this.#options.targetLog.topic(p.topic),
+    ])
+    if (source === 'absent') throw new StopPartition(sourceAbsent(p.key))
+    if (target === 'absent') {
+      throw new StopPartition(targetGone(p.key, 'the target topic does not exist.'))
+    }
+    const { sourceTopicId, targetTopicId } = p.mark
+    if (sourceTopicId !== undefined && source.topicId !== undefined) {
+      if (source.topicId !== sourceTopicId) {
+        throw new StopPartition(sourceRecreated(p.key, sourceTopicId, source.topicId))
+      }
+    }
+    if (targetTopicId !== undefined && target.topicId !== undefined) {
+      if (target.topicId !== targetTopicId) {
+        const why = `the target topic has id ${target.topicId}; at the mark it was ${targetTopicId}.`
+        throw new StopPartition(targetGone(p.key, why))
+      }
+    }
+  }
+
+  /** A broker makes a new log start durable only once a minute: after a crash it is back at the old one, and filler is readable. */
+  async #targetEnds(p: MirroredPartition): Promise<LogEnds> {
+    const { target, targetLog } = this.#options
+    const ends = await targetLog.ends(p.key)
+    if (ends.end < p.targetStart) {
+      throw new StopPartition(lostOnTarget(p.key, ends.end, Math.max(p.targetStart, p.checkedTo)))
+    }
+    if (p.mark.mode !== 'identical' || ends.start >= p.targetStart) return ends
+    return raiseLogStart(target, targetLog, p.key, p.targetStart)
+  }
+
+  /** The last record of both logs, byte by byte: a source that was cut and grew again is found even without topic ids. Answers freshness. */
+  async #compareLast(
+    p: MirroredPartition,
+    targetEnd: number,
+    targetStart: number,
+    source: LogEnds,
+  ): Promise<boolean> {
+    if (targetEnd <= Math.max(p.targetStart, targetStart)) return false
+    const { sourceLog, targetLog } = this.#options
+    const at = p.sourceOf(targetEnd) - 1
+    const mine = await targetLog.read(p.key, targetEnd - 1, 1)
+    if (at >= source.start) {
+      const theirs = await sourceLog.read(p.key, at, 1)
+      const onTarget = recordAt(mine, targetEnd - 1)
+      const onSource = recordAt(theirs, at)
+      // Undefined: the source's retention was quicker.
+      if (onTarget === undefined) throw new Error(`nothing was read at ${targetEnd - 1}`)
+      if (onSource !== undefined && onSource !== onTarget) {
+        throw new StopPartition(contentDiffers(p.key, at, targetEnd - 1))
+      }
+    }
+    return this.#isFresh(mine)
+  }
+
+  async #lastIsFresh(p: MirroredPartition, start: number, end: number): Promise<boolean> {
+    if (end <= Math.max(start, p.targetStart)) return false
+    return this.#isFresh(await this.#options.targetLog.read(p.key, end - 1, 1))
+  }
+
+  #isFresh(records: Buffer): boolean {
+    const cursor = recordSet(records)
+    if (nextBatch(cursor) !== 'batch') return false
+    const age = this.#options.now() - Number(maxTimestamp(records, cursor.at))
+    return age < this.#options.freshMs()
+  }
+}
+
+/** Timestamp, key, value and headers of the record at `offset`, as one comparable string. */
+const recordAt = (records: Buffer, offset: number): string | undefined => {
+  const cursor = recordSet(records)
+  while (nextBatch(cursor) === 'batch') {
+    if (lastOffset(records, cursor.at) < offset) continue
+    let found: string | undefined
+    forEachRecord(records, cursor.at, (record) => {
+      if (record.offset !== offset) return
+      const content = record.bytes.toString('latin1', record.contentStart, record.contentEnd)
+      found = `${record.timestamp}/${content}`
+    })
+    return found
+  }
+  return undefined
+}

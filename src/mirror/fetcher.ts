@@ -1,0 +1,169 @@
+import type { TopicName } from '../domain/ids.ts'
+import type { BrokerLink, FetchedPartition, FetchPartitionRequest } from '../kafka/cluster.ts'
+import { ErrorCode, errorName, isRetriable } from '../kafka/error-codes.ts'
+import { AnswerMemory, type Budget } from './budget.ts'
+import { FETCH_BYTES, type MirroredPartition } from './partition.ts'
+import { sourceRefuses } from './problems.ts'
+import { Wake } from './wait.ts'
+
+/** Of one answer. The broker goes over it by one batch at most. */
+const ANSWER_BYTES = 8 * 1024 * 1024
+/** How long the broker waits for records where there are none. */
+const IDLE_WAIT_MS = 250
+/** While some partitions are left out because enough of them waits to be sent: those become ready any moment. */
+const BUSY_WAIT_MS = 5
+
+export interface FetcherOptions {
+  readonly budget: Budget
+  /** The partition has something to send. */
+  readonly received: (p: MirroredPartition) => void
+}
+
+/** One connection to one source leader: all its partitions in one request, each in turn the first, so that none starves. */
+export class Fetcher {
+  readonly link: BrokerLink
+  readonly #options: FetcherOptions
+  readonly #partitions: MirroredPartition[] = []
+  readonly #wanted = new Wake()
+  #turn = 0
+  #closed = false
+
+  constructor(link: BrokerLink, options: FetcherOptions) {
+    this.link = link
+    this.#options = options
+    void this.#run()
+  }
+
+  get isOpen(): boolean {
+    return !this.#closed && this.link.connected
+  }
+
+  add(p: MirroredPartition): void {
+    if (!this.#partitions.includes(p)) this.#partitions.push(p)
+    this.#wanted.wake()
+  }
+
+  remove(p: MirroredPartition): void {
+    const at = this.#partitions.indexOf(p)
+    if (at >= 0) this.#partitions.splice(at, 1)
+  }
+
+  /** A partition may want more. */
+  wake(): void {
+    this.#wanted.wake()
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#wanted.wake()
+    void this.link.close()
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (!this.#closed) {
+        const wanting = this.#choose()
+        if (wanting.length === 0) {
+          await this.#wanted.wait()
+          continue
+        }
+        if (!this.#options.budget.tryTake(ANSWER_BYTES)) {
+          await this.#options.budget.freed(100)
+          continue
+        }
+        await this.#fetch(wanting, ANSWER_BYTES)
+      }
+    } catch (error) {
+      this.#closed = true
+      const why = `the connection to the source was lost (${(error as Error).message})`
+      for (const p of [...this.#partitions]) if (p.flowing) p.end({ why, uncertain: false })
+      await this.link.close()
+    }
+  }
+
+  #choose(): MirroredPartition[] {
+    const all = this.#partitions
+    this.#turn++
+    const wanting: MirroredPartition[] = []
+    for (let i = 0; i < all.length; i++) {
+      const p = all[(i + this.#turn) % all.length]!
+      if (p.wantsMore) wanting.push(p)
+    }
+    // Only the first with records gets a whole batch whatever its size (KIP-74).
+    const starved = wanting.findIndex((p) => p.isStarved)
+    if (starved > 0) wanting.unshift(...wanting.splice(starved, 1))
+    return wanting
+  }
+
+  async #fetch(wanting: readonly MirroredPartition[], bytes: number): Promise<void> {
+    const tenures = wanting.map((p) => p.tenure)
+    for (const p of wanting) p.fetching = true
+    let actual = 0
+    const memories: AnswerMemory[] = []
+    try {
+      const answers = await this.link.fetch({
+        topics: topicsOf(wanting),
+        maxWaitMs: wanting.length === this.#partitions.length ? IDLE_WAIT_MS : BUSY_WAIT_MS,
+        minBytes: 1,
+        maxBytes: bytes,
+        isolation: 'read-committed',
+      })
+      for (const answer of answers) actual += answer.records.length
+      this.#options.budget.adjust(bytes, actual)
+      const memory = new AnswerMemory(this.#options.budget, actual)
+      memories.push(memory)
+      for (const p of wanting) p.fetching = false
+      const inOrder = answers.length === wanting.length
+      for (let i = 0; i < wanting.length; i++) {
+        const p = wanting[i]!
+        const answer =
+          inOrder && isFor(answers[i]!, p) ? answers[i]! : answers.find((a) => isFor(a, p))
+        if (answer === undefined || !p.flowing || p.tenure !== tenures[i]) continue
+        this.#take(p, answer, memory)
+      }
+    } catch (error) {
+      if (memories.length === 0) this.#options.budget.give(bytes)
+      throw error
+    } finally {
+      for (const p of wanting) p.fetching = false
+      for (const memory of memories) memory.release()
+    }
+  }
+
+  #take(p: MirroredPartition, answer: FetchedPartition, memory: AnswerMemory): void {
+    const { errorCode: code, records } = answer
+    if (code !== 0) {
+      // The check that follows finds out what is behind it, and names the range.
+      const again = isRetriable(code) || code === ErrorCode.OFFSET_OUT_OF_RANGE
+      const why = `the source answered ${errorName(code)}`
+      if (again) p.end({ why, uncertain: false })
+      else p.end({ why, uncertain: false, problem: sourceRefuses(p.key, errorName(code)) })
+      return
+    }
+    p.sourceEnd = answer.lastStableOffset >= 0 ? answer.lastStableOffset : answer.highWatermark
+    if (records.length === 0) {
+      p.isStarved = p.next < p.sourceEnd
+      return
+    }
+    try {
+      if (p.receive(records, memory)) this.#options.received(p)
+    } catch (error) {
+      p.end({ why: (error as Error).message, uncertain: false })
+    }
+  }
+}
+
+const isFor = (answer: FetchedPartition, p: MirroredPartition): boolean =>
+  answer.partition === p.partition && answer.topic === p.topic
+
+const topicsOf = (partitions: readonly MirroredPartition[]) => {
+  const topics: { topic: TopicName; partitions: FetchPartitionRequest[] }[] = []
+  for (const p of partitions) {
+    const request = { partition: p.partition, fetchOffset: p.next, maxBytes: FETCH_BYTES }
+    const last = topics.at(-1)
+    // Neighbours only: the order between topics is what makes it fair.
+    if (last?.topic === p.topic) last.partitions.push(request)
+    else topics.push({ topic: p.topic, partitions: [request] })
+  }
+  return topics
+}

@@ -1,0 +1,104 @@
+import type { Cluster } from '../kafka/cluster.ts'
+import { Fetcher, type FetcherOptions } from './fetcher.ts'
+import type { LogReader } from './log-reader.ts'
+import type { MirroredPartition } from './partition.ts'
+import { Sender, type SenderOptions } from './sender.ts'
+
+/** A broker works on one request per connection at a time; a second one keeps it busy, more were slower (kafka-facts.md). */
+const LINKS_PER_TARGET_LEADER = 2
+
+export interface RoutesOptions {
+  readonly source: Pick<Cluster, 'connectBroker'>
+  readonly target: Pick<Cluster, 'connectBroker'>
+  readonly sourceLog: LogReader
+  readonly targetLog: LogReader
+  readonly fetcher: Omit<FetcherOptions, 'received'>
+  readonly sender: Omit<SenderOptions, 'drained'>
+}
+
+/** The connections of the hot path, and which partition uses which: one to each source leader, two to each target leader. */
+export class Routes {
+  readonly #options: RoutesOptions
+  readonly #fetchers = new Map<number, Promise<Fetcher>>()
+  readonly #senders = new Map<string, Promise<Sender>>()
+  readonly #of = new Map<MirroredPartition, { readonly fetcher: Fetcher; readonly sender: Sender }>()
+
+  constructor(options: RoutesOptions) {
+    this.#options = options
+  }
+
+  /** Connects the partition to its two leaders, as they are now. */
+  async connect(p: MirroredPartition): Promise<{ start(): void; release(): void }> {
+    const [source, target] = await Promise.all([
+      this.#options.sourceLog.leader(p.key),
+      this.#options.targetLog.leader(p.key),
+    ])
+    const [fetcher, sender] = await Promise.all([
+      this.#fetcher(source.leader),
+      this.#sender(target.leader, p.partition % LINKS_PER_TARGET_LEADER),
+    ])
+    return {
+      start: () => {
+        this.#of.set(p, { fetcher, sender })
+        sender.add(p)
+        fetcher.add(p)
+      },
+      release: () => {
+        this.#of.delete(p)
+        fetcher.remove(p)
+        sender.remove(p)
+      },
+    }
+  }
+
+  /** Sending is allowed again. */
+  async resume(): Promise<void> {
+    for (const sender of this.#senders.values()) void sender.then((s) => s.resume()).catch(() => {})
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([
+      ...[...this.#fetchers.values()].map((f) => f.then((it) => it.close()).catch(() => {})),
+      ...[...this.#senders.values()].map((s) => s.then((it) => it.link.close()).catch(() => {})),
+    ])
+  }
+
+  #fetcher(nodeId: number): Promise<Fetcher> {
+    return openOnce(this.#fetchers, nodeId, (f) => f.isOpen, async () => {
+      const link = await this.#options.source.connectBroker(nodeId)
+      return new Fetcher(link, {
+        ...this.#options.fetcher,
+        received: (p) => this.#of.get(p)?.sender.offer(p),
+      })
+    })
+  }
+
+  #sender(nodeId: number, index: number): Promise<Sender> {
+    return openOnce(this.#senders, `${nodeId}/${index}`, (s) => s.link.connected, async () => {
+      const link = await this.#options.target.connectBroker(nodeId)
+      return new Sender(link, {
+        ...this.#options.sender,
+        drained: (p) => this.#of.get(p)?.fetcher.wake(),
+      })
+    })
+  }
+}
+
+/** What is open or opening under this name; a new one if it is gone. */
+const openOnce = async <K, T>(
+  all: Map<K, Promise<T>>,
+  name: K,
+  isOpen: (one: T) => boolean,
+  open: () => Promise<T>,
+): Promise<T> => {
+  for (;;) {
+    const known = all.get(name)
+    if (known === undefined) break
+    const one = await known.catch(() => undefined)
+    if (one !== undefined && isOpen(one)) return one
+    if (all.get(name) === known) all.delete(name)
+  }
+  const opening = open()
+  all.set(name, opening)
+  return opening
+}

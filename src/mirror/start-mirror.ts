@@ -1,0 +1,313 @@
+import type { PartitionKey, TopicName } from '../domain/ids.ts'
+import type { Mark } from '../domain/mark.ts'
+import type { PartitionProgress } from '../domain/state.ts'
+import { codecsReady } from '../records/index.ts'
+import type { Share } from './assignment.ts'
+import { Budget } from './budget.ts'
+import { BufferPool } from './buffer-pool.ts'
+import { Checker } from './check.ts'
+import { type Clock, systemClock } from './clock.ts'
+import { LogReader } from './log-reader.ts'
+import { Membership } from './membership.ts'
+import type { Mirror, MirroredMigration, MirrorOptions, PartitionReport } from './mirror.ts'
+import { MirroredPartition } from './partition.ts'
+import { ProgressSaver } from './progress-saver.ts'
+import { Routes } from './routes.ts'
+import type { SendCounters } from './sender.ts'
+import { TargetFacts } from './target-facts.ts'
+import { tend } from './tend.ts'
+import { Throttle } from './throttle.ts'
+import { pause } from './wait.ts'
+import { Watch } from './watch.ts'
+
+/** What only tests change. */
+export interface MirrorInternals {
+  readonly clock?: Clock
+  readonly saveEveryMs?: number
+  readonly watchEveryMs?: number
+}
+
+/** A mirror that also says how it made its batches. */
+export interface RunningMirror extends Mirror {
+  readonly counters: Readonly<SendCounters>
+}
+
+interface Tended {
+  readonly abort: AbortController
+  done: Promise<void>
+}
+
+/**
+ * Starts mirroring. It joins the mirror's group on the target at the first {@link Mirror.follow}; what is followed and given to this
+ * process by the group is copied, the rest is `elsewhere`.
+ */
+export const startMirror = (options: MirrorOptions, internals: MirrorInternals = {}): RunningMirror =>
+  new Engine(options, internals)
+
+class Engine implements RunningMirror {
+  readonly counters: SendCounters = {
+    requests: 0,
+    batchesPassedThrough: 0,
+    batchesMerged: 0,
+    sourceBatchesMerged: 0,
+  }
+  readonly #options: MirrorOptions
+  readonly #membership: Membership
+  readonly #checker: Checker
+  readonly #routes: Routes
+  readonly #saver: ProgressSaver
+  readonly #watch: Watch
+  readonly #facts: TargetFacts
+  readonly #sourceLog: LogReader
+  readonly #targetLog: LogReader
+  readonly #ended = new AbortController()
+  #partitions = new Map<PartitionKey, MirroredPartition>()
+  readonly #tended = new Map<MirroredPartition, Tended>()
+  #counts: ReadonlyMap<TopicName, number> = new Map()
+  #subscribed = ''
+  #share: Share = new Map()
+  #lockWaitsFor: string | undefined
+  #timers: Promise<void>[] = []
+  #stopping: Promise<void> | undefined
+
+  constructor(options: MirrorOptions, internals: MirrorInternals) {
+    this.#options = options
+    const { source, target, timings, log } = options
+    this.#sourceLog = new LogReader(source)
+    this.#targetLog = new LogReader(target)
+    this.#facts = new TargetFacts(target, log)
+    const freshMs = () => this.#facts.freshMs
+    this.#membership = new Membership({
+      project: options.project,
+      target,
+      timings,
+      clock: internals.clock ?? systemClock,
+      log,
+      events: {
+        shared: (share) => this.#shared(share),
+        drain: () => this.#drain(),
+        lost: () => this.#lost(),
+        beat: () => this.#routes.resume(),
+        waiting: (why) => {
+          this.#lockWaitsFor = why
+        },
+      },
+    })
+    this.#checker = new Checker({
+      target,
+      sourceLog: this.#sourceLog,
+      targetLog: this.#targetLog,
+      timings,
+      freshMs,
+      maxBatchBytes: (p) => this.#facts.maxBatchBytes(p.topic),
+      now: Date.now,
+    })
+    this.#watch = new Watch({
+      target,
+      sourceLog: this.#sourceLog,
+      targetLog: this.#targetLog,
+      log,
+    })
+    this.#routes = new Routes({
+      source,
+      target,
+      sourceLog: this.#sourceLog,
+      targetLog: this.#targetLog,
+      fetcher: { budget: new Budget(options.memoryBudget) },
+      sender: {
+        maySend: () => this.#membership.maySend(),
+        throttle: new Throttle(options.throttle, performance.now()),
+        pool: new BufferPool(options.memoryBudget / 2),
+        requestTimeoutMs: timings.requestTimeoutMs,
+        freshMs,
+        counters: this.counters,
+        logStart: (p, offset) => {
+          if (offset >= p.targetStart) return
+          this.#watch.hideFiller(p, offset).catch((error) => this.#warn(String(error)))
+        },
+      },
+    })
+    this.#saver = new ProgressSaver({
+      store: options.progress,
+      holder: () => {
+        const { host, pid } = this.#membership.identity
+        return { host, pid, generation: this.#membership.generation }
+      },
+      log,
+    })
+    this.#timers = [
+      this.#every(internals.saveEveryMs ?? 2_000, () => this.#save()),
+      this.#every(internals.watchEveryMs ?? 60_000, () =>
+        this.#watch.look([...this.#tended.keys()], this.#counts),
+      ),
+    ]
+  }
+
+  follow(migrations: readonly MirroredMigration[]): void {
+    if (this.#stopping !== undefined) return
+    const wanted = new Map<PartitionKey, MirroredPartition>()
+    const counts = new Map<TopicName, number>()
+    const open = new Map<TopicName, number>()
+    for (const { migration, marks, seals } of migrations) {
+      const sealed = new Set(seals.map((seal) => `${seal.topic}:${seal.partition}`))
+      for (const mark of marks) {
+        const p = this.#partitionOf(migration, mark)
+        counts.set(p.topic, Math.max(counts.get(p.topic) ?? 0, p.partition + 1))
+        if (sealed.has(p.key)) continue
+        wanted.set(p.key, p)
+        open.set(p.topic, Math.max(open.get(p.topic) ?? 0, p.partition + 1))
+      }
+    }
+    for (const [key, p] of this.#partitions) if (wanted.get(key) !== p) void this.#letGo(p)
+    this.#partitions = wanted
+    this.#counts = counts
+    for (const p of wanted.values()) this.#place(p)
+    const subscribed = JSON.stringify([...open].sort())
+    if (subscribed === this.#subscribed) return
+    this.#subscribed = subscribed
+    this.#membership.subscribe(open)
+  }
+
+  reports(): readonly PartitionReport[] {
+    return [...this.#partitions.values()].map((p) => {
+      const next = p.sourceOf(Math.max(p.checkedTo, p.targetStart))
+      const waitsFor = p.waitsFor === 'the lock' ? (this.#lockWaitsFor ?? p.waitsFor) : p.waitsFor
+      return {
+        migration: p.migration,
+        key: p.key,
+        topic: p.topic,
+        partition: p.partition,
+        state: p.state,
+        ...(p.state === 'waiting' && { waitsFor }),
+        next,
+        lag: Math.max(0, p.sourceEnd - next),
+        records: p.numbers.records,
+        bytes: p.numbers.bytes,
+        ...(p.problem !== undefined && { problem: p.problem }),
+      }
+    })
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop()
+    return this.#stopping
+  }
+
+  async #stop(): Promise<void> {
+    // Drains, saves and leaves, in this order.
+    await this.#membership.stop()
+    this.#ended.abort()
+    await Promise.allSettled(this.#timers)
+    await Promise.all([...this.#tended.keys()].map((p) => this.#letGo(p)))
+    await this.#routes.close()
+    await Promise.all([this.#sourceLog.close(), this.#targetLog.close()])
+  }
+
+  #partitionOf(migration: string, mark: Mark): MirroredPartition {
+    const p = new MirroredPartition(migration, mark)
+    const known = this.#partitions.get(p.key)
+    const isSame = known?.migration === migration && known.mark.producerId === mark.producerId
+    return isSame ? known : p
+  }
+
+  #shared(share: Share): void {
+    this.#lockWaitsFor = undefined
+    this.#share = share
+    for (const p of this.#partitions.values()) this.#place(p)
+  }
+
+  /** Starts what is held and followed. */
+  #place(p: MirroredPartition): void {
+    const isClean = this.#share.get(p.key)
+    if (p.state === 'stopped') return
+    if (isClean === undefined) {
+      if (!this.#tended.has(p)) p.state = this.#share.size > 0 ? 'elsewhere' : p.state
+      return
+    }
+    const before = this.#tended.get(p)
+    if (before !== undefined && !before.abort.signal.aborted) return
+    if (!isClean) p.uncertain = true
+    const abort = new AbortController()
+    const done = this.#tend(p, before?.done, abort.signal)
+    this.#tended.set(p, { abort, done })
+  }
+
+  async #tend(p: MirroredPartition, before: Promise<void> | undefined, signal: AbortSignal) {
+    await before
+    await Promise.all([codecsReady(), this.#facts.refresh()])
+    if (signal.aborted) return
+    await tend(
+      p,
+      {
+        checker: this.#checker,
+        routes: this.#routes,
+        readProgress: (of) => this.#readProgress(of),
+        log: this.#options.log,
+      },
+      signal,
+    )
+  }
+
+  async #readProgress(p: MirroredPartition): Promise<PartitionProgress | undefined> {
+    return (await this.#options.progress.readProgress(p.migration)).get(p.key)
+  }
+
+  async #letGo(p: MirroredPartition): Promise<void> {
+    const tended = this.#tended.get(p)
+    if (tended === undefined) return
+    tended.abort.abort()
+    await tended.done
+    if (this.#tended.get(p) === tended) this.#tended.delete(p)
+  }
+
+  /** Everything held is let go; what is certain of it may be handed over. */
+  async #drain(): Promise<ReadonlySet<PartitionKey>> {
+    const share = this.#share
+    this.#share = new Map()
+    const tended = [...this.#tended.keys()]
+    await Promise.all(tended.map((p) => this.#letGo(p)))
+    // The next holder has less to check then; not worth more of the time that the others wait.
+    const late = new AbortController()
+    const { requestTimeoutMs } = this.#options.timings
+    await Promise.race([
+      this.#saver.save(tended),
+      pause(requestTimeoutMs, late.signal).catch(() => {}),
+    ])
+    late.abort()
+    const keys = [...share].filter(([key, isClean]) => {
+      const p = this.#partitions.get(key)
+      // What was let go by `follow` in the meantime is no longer known: whoever gets it has to wait.
+      return p === undefined ? false : tended.includes(p) ? !p.uncertain : isClean
+    })
+    return new Set(keys.map(([key]) => key))
+  }
+
+  #lost(): void {
+    this.#share = new Map()
+    for (const [p, { abort }] of this.#tended) {
+      p.uncertain = true
+      abort.abort()
+    }
+  }
+
+  #save(): Promise<void> {
+    const held = [...this.#tended].filter(([, { abort }]) => !abort.signal.aborted)
+    return this.#saver.save(held.map(([p]) => p))
+  }
+
+  async #every(ms: number, act: () => Promise<void>): Promise<void> {
+    const { signal } = this.#ended
+    while (!signal.aborted) {
+      try {
+        await pause(ms, signal)
+        await act()
+      } catch (error) {
+        if (!signal.aborted) this.#warn(String(error))
+      }
+    }
+  }
+
+  #warn(message: string): void {
+    this.#options.log({ level: 'warn', message })
+  }
+}

@@ -1,0 +1,98 @@
+import { FerryError } from '../domain/diagnostic.ts'
+import type { PartitionProgress } from '../domain/state.ts'
+import type { Checker } from './check.ts'
+import type { MirrorLog } from './mirror.ts'
+import type { MirroredPartition } from './partition.ts'
+import { StopPartition } from './problems.ts'
+import type { Routes } from './routes.ts'
+import { backoffMs, pause } from './wait.ts'
+
+export interface TendOptions {
+  readonly checker: Checker
+  readonly routes: Routes
+  readonly readProgress: (p: MirroredPartition) => Promise<PartitionProgress | undefined>
+  readonly log: MirrorLog
+}
+
+/**
+ * The life of one partition while its lock is held, until `signal`:
+ *
+ * 1. what an earlier holder sent is waited out, unless it was handed over;
+ * 2. the target is checked and the position computed ({@link Checker});
+ * 3. records flow until something is in doubt;
+ * 4. then what is in flight is waited for, and it starts over from what the target holds.
+ *
+ * Resolves when nothing of it is in flight any more. Never rejects.
+ */
+export const tend = async (
+  p: MirroredPartition,
+  options: TendOptions,
+  signal: AbortSignal,
+): Promise<void> => {
+  const { log } = options
+  let isProgressRead = false
+  for (let attempt = 0; !signal.aborted; attempt++) {
+    const before = p.numbers.records
+    try {
+      p.state = 'checking'
+      if (!isProgressRead) {
+        await useProgress(p, options)
+        isProgressRead = true
+      }
+      if (p.uncertain) {
+        p.state = 'waiting'
+        p.waitsFor = 'requests that may still be on their way to the target'
+        await options.checker.settle(p, signal)
+        p.state = 'checking'
+      }
+      const trouble = await flow(p, options, signal)
+      if (signal.aborted) break
+      if (trouble.problem) throw new StopPartition(trouble.problem)
+      wait(p, trouble.why)
+    } catch (error) {
+      if (signal.aborted) break
+      if (error instanceof StopPartition) {
+        p.problem = error.diagnostics[0]
+        p.state = 'stopped'
+        log({ level: 'error', message: `${p.problem?.code} ${p.problem?.detail}` })
+        return
+      }
+      wait(p, error instanceof FerryError ? error.diagnostics[0]!.detail : String(error))
+    }
+    log({ level: 'warn', message: `${p.key}: ${p.waitsFor}; starting over from what the target holds` })
+    if (p.numbers.records > before) attempt = 0
+    await pause(backoffMs(attempt), signal).catch(() => {})
+  }
+  p.state = 'waiting'
+  p.waitsFor = 'the lock'
+}
+
+const wait = (p: MirroredPartition, why: string): void => {
+  p.state = 'waiting'
+  p.waitsFor = why
+}
+
+const useProgress = async (p: MirroredPartition, options: TendOptions): Promise<void> => {
+  const progress = await options.readProgress(p)
+  // Progress of an older mark is void.
+  if (progress === undefined || progress.producerId !== p.mark.producerId) return
+  p.checkedTo = Math.max(p.checkedTo, Number(progress.checkedTo))
+  // A problem of before is looked at again once; the check finds it if it is still there.
+  p.savedProblem = progress.problem ?? undefined
+}
+
+const flow = async (p: MirroredPartition, options: TendOptions, signal: AbortSignal) => {
+  const position = await options.checker.check(p, signal)
+  const route = await options.routes.connect(p)
+  signal.throwIfAborted()
+  const ended = p.flow(position)
+  const stop = () => p.end({ why: 'the lock is handed over', uncertain: false })
+  signal.addEventListener('abort', stop, { once: true })
+  try {
+    route.start()
+    return await ended
+  } finally {
+    signal.removeEventListener('abort', stop)
+    route.release()
+  }
+}

@@ -1,0 +1,79 @@
+import { diagnostic } from '../domain/diagnostic.ts'
+import type { TopicName } from '../domain/ids.ts'
+import type { Cluster } from '../kafka/cluster.ts'
+import { type LogReader, raiseLogStart } from './log-reader.ts'
+import type { MirrorLog } from './mirror.ts'
+import type { MirroredPartition } from './partition.ts'
+
+export interface WatchOptions {
+  readonly target: Pick<Cluster, 'deleteRecords'>
+  readonly sourceLog: LogReader
+  readonly targetLog: LogReader
+  readonly log: MirrorLog
+}
+
+/**
+ * What is looked at every minute beside the flow: filler that came back, somebody else's records behind an idle partition, new
+ * partitions of the source.
+ */
+export class Watch {
+  readonly #options: WatchOptions
+  readonly #grown = new Set<TopicName>()
+  readonly #deleting = new Set<MirroredPartition>()
+
+  constructor(options: WatchOptions) {
+    this.#options = options
+  }
+
+  async look(partitions: readonly MirroredPartition[], counts: ReadonlyMap<TopicName, number>): Promise<void> {
+    const flowing = partitions.filter((p) => p.flowing)
+    const looks = [
+      ...flowing.map((p) => this.#lookAtTarget(p)),
+      ...[...counts].map(([topic, count]) => this.#lookForPartitions(topic, count)),
+    ]
+    for (const result of await Promise.allSettled(looks)) {
+      if (result.status === 'rejected') {
+        this.#options.log({ level: 'debug', message: `watching: ${String(result.reason)}` })
+      }
+    }
+  }
+
+  /** Deletes filler again that a crash of the target broker brought back. */
+  async hideFiller(p: MirroredPartition, start: number): Promise<void> {
+    if (p.mark.mode !== 'identical' || start >= p.targetStart || this.#deleting.has(p)) return
+    this.#deleting.add(p)
+    try {
+      const message = `${p.key}: the target's log start went back to ${start}; deleting below ${p.targetStart} again`
+      this.#options.log({ level: 'warn', message })
+      await raiseLogStart(this.#options.target, this.#options.targetLog, p.key, p.targetStart)
+    } finally {
+      this.#deleting.delete(p)
+    }
+  }
+
+  async #lookAtTarget(p: MirroredPartition): Promise<void> {
+    const { tenure, sendBase } = p
+    const isIdle = p.inFlight.length === 0 && p.queue.bytes === 0
+    const { start, end } = await this.#options.targetLog.ends(p.key)
+    if (p.tenure !== tenure || !p.flowing) return
+    await this.hideFiller(p, start)
+    // Only what was the same before and after the question says something about the answer.
+    const wasIdle = isIdle && p.inFlight.length === 0 && p.sendBase === sendBase
+    if (wasIdle && p.flowing && end !== sendBase) {
+      p.end({ why: `the target log ends at ${end} instead of ${sendBase}`, uncertain: false })
+    }
+  }
+
+  async #lookForPartitions(topic: TopicName, marked: number): Promise<void> {
+    const source = await this.#options.sourceLog.topic(topic)
+    if (source === 'absent' || source.partitions.length <= marked || this.#grown.has(topic)) return
+    this.#grown.add(topic)
+    const { code, detail, fix } = diagnostic({
+      code: 'FERRY1610',
+      severity: 'warning',
+      detail: `${topic} has ${source.partitions.length} partitions on the source, ${marked} were marked; the new ones are not mirrored.`,
+      fix: 'Plan and apply again: the new partitions are created and marked.',
+    })
+    this.#options.log({ level: 'warn', message: `${code} ${detail} ${fix}` })
+  }
+}

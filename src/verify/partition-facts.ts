@@ -1,0 +1,195 @@
+import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
+import {
+  type PartitionKey,
+  partitionKey,
+  type TargetOffset,
+  type TopicName,
+} from '../domain/ids.ts'
+import type { Mark, Seal } from '../domain/mark.ts'
+import { indexFromEnds, type OffsetIndex } from '../domain/offset-index.ts'
+import type { MigrationState, PartitionProgress } from '../domain/state.ts'
+import type { Cluster } from '../kafka/cluster.ts'
+
+/** What the brokers say of one marked partition, and what is wrong before a record is compared. */
+export interface PartitionFacts {
+  readonly key: PartitionKey
+  readonly mark: Mark
+  readonly seal: Seal | undefined
+  readonly sourceStart: bigint
+  readonly sourceStable: bigint
+  readonly sourceEnd: bigint
+  readonly targetStart: bigint
+  /** The log end, or the sealed end. */
+  readonly targetEnd: bigint
+  /** Absent where nothing can be compared: then `problems` says why. */
+  readonly index: OffsetIndex | undefined
+  readonly problems: readonly Diagnostic[]
+}
+
+export interface BothClusters {
+  readonly source: Cluster
+  readonly target: Cluster
+}
+
+/** Reads the positions of all marked partitions, one request per broker, side and kind of offset. */
+export const readFacts = async (
+  clusters: BothClusters,
+  state: Pick<MigrationState, 'seals'>,
+  marks: readonly Mark[],
+  progress: ReadonlyMap<PartitionKey, PartitionProgress>,
+): Promise<readonly PartitionFacts[]> => {
+  const { source, target } = clusters
+  const [targetEnd, targetStart, sourceStart] = await Promise.all([
+    target.listOffsets(marks, 'latest'),
+    target.listOffsets(marks, 'earliest'),
+    source.listOffsets(marks, 'earliest'),
+  ])
+  // The mirror may be running: the source is asked after the target, so that whatever the target holds was there before.
+  const [sourceStable, sourceEnd] = await Promise.all([
+    source.listOffsets(marks, 'stable'),
+    source.listOffsets(marks, 'latest'),
+  ])
+  const recreated = await recreatedTopics(clusters, marks)
+  return marks.map((mark) => {
+    const key = partitionKey(mark.topic, mark.partition)
+    const answers = { sourceStart, sourceStable, sourceEnd, targetStart, targetEnd }
+    const seal = state.seals.find((s) => s.topic === mark.topic && s.partition === mark.partition)
+    const stored = progress.get(key)
+    return factsOf({
+      mark,
+      seal,
+      progress: stored?.producerId === mark.producerId ? stored : undefined,
+      offsets: Object.fromEntries(
+        Object.entries(answers).map(([name, { ok }]) => [name, ok.get(key) ?? 0n]),
+      ) as Record<keyof typeof answers, bigint>,
+      problems: [
+        ...(recreated.get(mark.topic) ?? []),
+        ...Object.values(answers).flatMap(({ failed }) => failed.get(key) ?? []),
+      ],
+      names: { source: source.name, target: target.name },
+    })
+  })
+}
+
+interface Facts {
+  readonly mark: Mark
+  readonly seal: Seal | undefined
+  readonly progress: PartitionProgress | undefined
+  readonly offsets: Record<
+    'sourceStart' | 'sourceStable' | 'sourceEnd' | 'targetStart' | 'targetEnd',
+    bigint
+  >
+  readonly problems: readonly Diagnostic[]
+  readonly names: { readonly source: string; readonly target: string }
+}
+
+const factsOf = ({ mark, seal, progress, offsets, problems, names }: Facts): PartitionFacts => {
+  const key = partitionKey(mark.topic, mark.partition)
+  const { targetEnd, sourceStable, sourceEnd } = offsets
+  const facts = {
+    key,
+    mark,
+    seal,
+    ...offsets,
+    targetEnd: seal?.targetEnd ?? targetEnd,
+    index: undefined,
+  }
+  if (problems.length > 0) return { ...facts, problems }
+  const lowest = seal?.targetEnd ?? mark.targetStart
+  if (targetEnd < lowest) {
+    const what = seal === undefined ? 'the mark' : 'the sealed end'
+    return { ...facts, problems: [lostEnd(key, targetEnd, what, lowest, names.target)] }
+  }
+  const index = indexFromEnds(mark, progress?.gaps ?? [], seal ?? (targetEnd as TargetOffset))
+  const found: Diagnostic[] = []
+  if (progress?.problem) found.push(progress.problem)
+  if (seal === undefined && index.mirroredTo > sourceStable) {
+    found.push(tooMuch(key, index, sourceStable, targetEnd, names))
+    return { ...facts, problems: found }
+  }
+  if (seal !== undefined && sourceEnd > seal.sourceEnd) {
+    found.push(late(key, seal, sourceEnd, names.source))
+  }
+  return { ...facts, index, problems: found }
+}
+
+const lostEnd = (
+  key: PartitionKey,
+  end: bigint,
+  what: string,
+  lowest: bigint,
+  target: string,
+): Diagnostic =>
+  diagnostic({
+    code: 'FERRY1806',
+    detail: `${key}: the log on ${target} ends at ${end}, below ${what} at ${lowest}: offsets ${end} to ${lowest - 1n} were there and are gone.`,
+    fix: 'Find out what happened to the target (an unclean leader election, a topic that was deleted), then resync the topic.',
+  })
+
+const tooMuch = (
+  key: PartitionKey,
+  { mirroredTo }: OffsetIndex,
+  sourceStable: bigint,
+  targetEnd: bigint,
+  names: Facts['names'],
+): Diagnostic => {
+  const excess = mirroredTo - sourceStable
+  return diagnostic({
+    code: 'FERRY1805',
+    detail: `${key}: the log on ${names.target} ends at ${targetEnd}, which is ${excess} past everything that ${names.source} holds (up to ${sourceStable}): somebody else wrote there, or the source lost its end. No record was compared.`,
+    fix: `Find out who may write to the topic on ${names.target}, and whether ${names.source} lost a leader, then resync the topic.`,
+  })
+}
+
+const late = (key: PartitionKey, seal: Seal, end: bigint, source: string): Diagnostic =>
+  diagnostic({
+    code: 'FERRY1807',
+    detail: `${key}: ${source} was sealed at offset ${seal.sourceEnd} and now ends at ${end}: offsets ${seal.sourceEnd} to ${end - 1n} came after the seal and are not on the target.`,
+    fix: `Stop the producer that still writes to ${source}; then \`ferry salvage\` appends these records once.`,
+  })
+
+/** Topics that are not the ones of the mark any more. Brokers before 2.8 have no ids to tell. */
+const recreatedTopics = async (
+  clusters: BothClusters,
+  marks: readonly Mark[],
+): Promise<ReadonlyMap<TopicName, readonly Diagnostic[]>> => {
+  const names = [...new Set(marks.map(({ topic }) => topic))]
+  const problems = new Map<TopicName, Diagnostic[]>()
+  for (const side of ['source', 'target'] as const) {
+    const cluster = clusters[side]
+    const { ok, failed } = await cluster.describeTopics(names)
+    for (const name of names) {
+      const found = ok.get(name)
+      const mark = marks.find(({ topic }) => topic === name)!
+      const was = side === 'source' ? mark.sourceTopicId : mark.targetTopicId
+      const problem =
+        found === undefined
+          ? failed.get(name)
+          : found === 'absent'
+            ? anotherTopic(name, cluster.name, 'is gone, but was there')
+            : was !== undefined && found.topicId !== undefined && found.topicId !== was
+              ? anotherTopic(name, cluster.name, `has id ${found.topicId}, but had ${was}`)
+              : undefined
+      if (problem !== undefined) problems.set(name, [...(problems.get(name) ?? []), problem])
+    }
+  }
+  return problems
+}
+
+const anotherTopic = (topic: TopicName, cluster: string, what: string): Diagnostic =>
+  diagnostic({
+    code: 'FERRY1809',
+    detail: `${topic} on ${cluster} ${what} at the mark: what was recorded about it holds no more, and no record was compared.`,
+    fix: 'Find out who deleted it; then resync the topic.',
+  })
+
+/** Topics whose cleaner may remove single records there. A cluster that cannot tell (0.10) counts as one that does not compact. */
+export const compactedTopics = async (
+  cluster: Cluster,
+  names: readonly TopicName[],
+): Promise<ReadonlySet<TopicName>> => {
+  const { ok } = await cluster.describeTopicConfigs(names)
+  return new Set(
+    names.filter((name) => ok.get(name)?.get('cleanup.policy')?.value?.includes('compact')),
+  )
+}

@@ -1,0 +1,218 @@
+import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
+import {
+  type GroupId,
+  type PartitionKey,
+  parsePartitionKey,
+  type SourceOffset,
+  type TopicName,
+} from '../domain/ids.ts'
+import type { Migration } from '../domain/migration.ts'
+import type { OffsetIndex } from '../domain/offset-index.ts'
+import type { GroupSync, MigrationState } from '../domain/state.ts'
+import type { SyncedPosition } from '../domain/step.ts'
+import type { CommittedOffset } from '../kafka/cluster.ts'
+import type { BothClusters, PartitionFacts } from './partition-facts.ts'
+import { type PositionProof, type PositionToProve, proveEach } from './prove-position.ts'
+import type { VerifiedPosition, VerifyReport } from './report.ts'
+import { exact, targetOf } from './translator.ts'
+
+export interface GroupsToVerify {
+  readonly clusters: BothClusters
+  readonly migration: Pick<Migration, 'groups'>
+  readonly state: Pick<MigrationState, 'syncs'>
+  readonly facts: ReadonlyMap<PartitionKey, PartitionFacts>
+  readonly compacted: ReadonlySet<TopicName>
+  readonly patienceMs: number | undefined
+  readonly report: (line: string) => void
+  readonly signal: AbortSignal
+}
+
+type Commits = ReadonlyMap<PartitionKey, CommittedOffset>
+
+/** One position of the report before its proof. */
+interface Draft {
+  readonly group: GroupId
+  readonly key: PartitionKey
+  readonly source: number | null
+  readonly target: number | null
+  readonly expected: number | null
+  readonly problems: readonly Diagnostic[]
+  /** What is to be proved, or a proof that needs no reading. */
+  readonly proof: PositionToProve | SyncedPosition['proof'] | undefined
+}
+
+/** Checks every position of the migration's groups: what was synced is still there, and the records around it are the same. */
+export const verifyGroups = async (options: GroupsToVerify): Promise<VerifyReport['groups']> => {
+  const { clusters, migration, compacted, signal, patienceMs } = options
+  const ids = migration.groups.map(({ id }) => id)
+  if (ids.length === 0) return []
+  const [onSource, onTarget] = await Promise.all([
+    clusters.source.fetchCommits(ids),
+    clusters.target.fetchCommits(ids),
+  ])
+  const unread = new Map<GroupId, Diagnostic>([...onSource.failed, ...onTarget.failed])
+  const drafts = ids.flatMap((id) => {
+    const failure = unread.get(id)
+    return failure === undefined
+      ? draftsOf(options, id, onSource.ok.get(id)!, onTarget.ok.get(id)!)
+      : unreadDrafts(options, id, failure)
+  })
+  const positions = drafts.flatMap(({ proof }) => (typeof proof === 'object' ? [proof] : []))
+  if (positions.length > 0) options.report(`Proving ${positions.length} group positions`)
+  const proofs = await proveEach({
+    clusters,
+    positions,
+    compacted,
+    signal,
+    ...(patienceMs !== undefined && { patienceMs }),
+  })
+  const proofOf = new Map(positions.map((position, i) => [position, proofs[i]!]))
+  return ids.map((id) => ({
+    id,
+    partitions: drafts
+      .filter(({ group }) => group === id)
+      .map((draft) =>
+        positionOf(draft, typeof draft.proof === 'object' ? proofOf.get(draft.proof) : undefined),
+      ),
+  }))
+}
+
+const positionOf = (draft: Draft, proved: PositionProof | undefined): VerifiedPosition => {
+  const { topic, partition } = parsePartitionKey(draft.key)
+  const problems = [
+    ...draft.problems,
+    ...(proved !== undefined && 'problem' in proved ? [proved.problem] : []),
+  ]
+  const proof =
+    typeof draft.proof === 'string'
+      ? draft.proof
+      : proved !== undefined && 'proof' in proved
+        ? proved.proof
+        : undefined
+  return {
+    topic,
+    partition,
+    source: draft.source,
+    target: draft.target,
+    expected: draft.expected,
+    ok: problems.length === 0,
+    ...(proof !== undefined && { proof }),
+    ...(problems.length > 0 && { problems }),
+  }
+}
+
+const draftsOf = (
+  options: GroupsToVerify,
+  group: GroupId,
+  source: Commits,
+  target: Commits,
+): readonly Draft[] => {
+  const sync = options.state.syncs.find((s) => s.group === group && s.status === 'done')
+  let movedOn = 0n
+  const drafts: Draft[] = []
+  for (const [key, facts] of options.facts) {
+    const synced = sync?.positions.get(key)
+    const [mine, theirs] = [source.get(key)?.offset, target.get(key)?.offset]
+    if (mine === undefined && theirs === undefined && synced === undefined) continue
+    const now = {
+      group,
+      key,
+      source: mine === undefined ? null : exact(mine),
+      target: theirs === undefined ? null : exact(theirs),
+    }
+    if (synced === undefined) {
+      drafts.push({ ...now, ...beforeSync(facts.index, mine) })
+    } else {
+      if (theirs !== undefined && theirs > synced.target) movedOn += theirs - synced.target
+      drafts.push({ ...now, ...afterSync(options, facts, synced, sync!, mine, theirs) })
+    }
+  }
+  if (movedOn > 0n) {
+    const { target: cluster } = options.clusters
+    options.report(`${group} has moved on by ${movedOn} offsets on ${cluster.name} since the sync`)
+  }
+  return drafts
+}
+
+/** A group that was not synced yet: what a sync would write now, proved ahead of time. */
+const beforeSync = (
+  index: OffsetIndex | undefined,
+  source: bigint | undefined,
+): Pick<Draft, 'expected' | 'problems' | 'proof'> => {
+  const expected =
+    index === undefined || source === undefined ? undefined : targetOf(index, exact(source))
+  if (expected === undefined) return { expected: null, problems: [], proof: undefined }
+  return {
+    expected,
+    problems: [],
+    proof: { index: index!, source: source as SourceOffset, target: BigInt(expected) },
+  }
+}
+
+const afterSync = (
+  { clusters }: GroupsToVerify,
+  facts: PartitionFacts,
+  synced: SyncedPosition,
+  { group, at }: GroupSync,
+  source: bigint | undefined,
+  target: bigint | undefined,
+): Pick<Draft, 'expected' | 'problems' | 'proof'> => {
+  const problems: Diagnostic[] = []
+  if (target === undefined || target < synced.target) {
+    const now = target === undefined ? 'has no position' : `is at ${target}`
+    problems.push(
+      diagnostic({
+        code: 'FERRY1810',
+        detail: `${group} ${now} in ${facts.key} on ${clusters.target.name}, but Ferry put it at ${synced.target} (${at}).`,
+        fix: `Find out who reset or deleted it; then commit ${synced.target} again while the group has no members.`,
+      }),
+    )
+  }
+  if (source !== undefined && source > synced.source) {
+    problems.push(
+      diagnostic({
+        code: 'FERRY1811',
+        detail: `${group} is at ${source} of ${facts.key} on ${clusters.source.name}, but was synced at ${synced.source} (${at}): a consumer read ${source - synced.source} offsets there since.`,
+        fix: `Stop the consumers of ${group} on ${clusters.source.name}, then roll the group back and sync it again.`,
+      }),
+    )
+  }
+  return {
+    expected: exact(synced.target),
+    problems,
+    proof: provable(facts, synced, target),
+  }
+}
+
+/** A group that has gone on needs its old position no more: there retention may have passed it. */
+const provable = (
+  { index, targetStart }: PartitionFacts,
+  synced: SyncedPosition,
+  target: bigint | undefined,
+): Draft['proof'] => {
+  if (index === undefined) return undefined
+  if (target !== undefined && target > synced.target && synced.target < targetStart) return 'count'
+  return { index, source: synced.source, target: synced.target }
+}
+
+/** Without the commits of both sides nothing can be said; a position per partition says so. */
+const unreadDrafts = (
+  { facts, state }: GroupsToVerify,
+  group: GroupId,
+  failure: Diagnostic,
+): readonly Draft[] => {
+  const sync = state.syncs.find((s) => s.group === group && s.status === 'done')
+  return [...facts.keys()].map((key) => {
+    const synced = sync?.positions.get(key)
+    const expected = synced === undefined ? null : exact(synced.target)
+    return {
+      group,
+      key,
+      source: null,
+      target: null,
+      expected,
+      problems: [failure],
+      proof: undefined,
+    }
+  })
+}

@@ -1,0 +1,88 @@
+import type { StepWords } from '../app/services.ts'
+import type { AppliedStep, ApplyResult, StepOutcome } from '../applier/apply-options.ts'
+import type { Plan } from '../domain/plan.ts'
+import { sortedOnce } from './diagnostics.ts'
+import { OUTPUT_FORMAT_VERSION, renderJson } from './json.ts'
+import type { Style } from './style.ts'
+import { table } from './table.ts'
+import { count, listed } from './text.ts'
+
+/** What became of one plan. */
+export interface AppliedPlan {
+  readonly plan: Plan
+  readonly result: ApplyResult
+}
+
+/** How an outcome is called in front of people. */
+export const OUTCOME_WORDS: Readonly<Record<StepOutcome, string>> = {
+  done: 'done',
+  failed: 'failed',
+  waiting: 'waiting',
+  notStarted: 'not started',
+}
+
+/** `3/7 mirror orders.events` */
+export const renderLiveStep = (index: number, of: number, title: string): string =>
+  `${index + 1}/${of} ${title}`
+
+/** Every step with what became of it, the verdict and what to do next. `again` is the command that goes on. */
+export const renderApplied = (
+  { plan, result }: AppliedPlan,
+  words: StepWords,
+  again: string,
+  style: Style,
+): string => {
+  const named = new Map(plan.steps.map((step) => [step.id, words.describe(step)]))
+  const rows = result.steps.map(({ id, outcome, earlier }) => {
+    const description = named.get(id)
+    return [
+      earlier ? 'done before' : OUTCOME_WORDS[outcome],
+      description?.noun ?? '',
+      description?.name ?? id,
+    ]
+  })
+  const list = table([{ title: 'result' }, { title: 'step' }, { title: '' }], rows)
+  return `${list}\n\n${verdict(plan, result, again, style)}\n`
+}
+
+const verdict = (plan: Plan, result: ApplyResult, again: string, style: Style): string => {
+  const counts = renderResultCounts(result.steps)
+  const stage = result.stage === undefined ? '' : ` ${plan.migration} is at stage ${result.stage}.`
+  const goOn = ` To go on: ${again} (what is done is not done again).`
+  switch (result.status) {
+    case 'done':
+      return `${style.good('Applied')}: ${counts}.${stage}`
+    case 'waiting':
+      return `${style.warning('Waiting')} at a gate: ${counts}.${stage}${goOn}`
+    case 'interrupted':
+      return `${style.warning('Interrupted')}: ${counts}.${stage}${goOn}`
+    case 'failed':
+      return result.begun
+        ? `${style.error('Failed')}: ${counts}.${stage} See to the errors.${goOn}`
+        : `${style.error('Not applied')}: nothing was changed.${stage}`
+  }
+}
+
+/** `3 steps done, 1 waiting and 2 not started` */
+export const renderResultCounts = (steps: readonly AppliedStep[]): string => {
+  const parts = (['done', 'failed', 'waiting', 'notStarted'] as const)
+    .map((outcome) => [outcome, steps.filter((step) => step.outcome === outcome).length] as const)
+    .filter(([, n]) => n > 0)
+    .map(([outcome, n], index) => `${index === 0 ? count(n, 'step') : n} ${OUTCOME_WORDS[outcome]}`)
+  return parts.length === 0 ? 'no steps' : listed(parts)
+}
+
+export const renderAppliedJson = (applied: readonly AppliedPlan[]): string =>
+  renderJson({
+    formatVersion: OUTPUT_FORMAT_VERSION,
+    migrations: applied.map(({ plan, result }) => ({
+      name: plan.migration,
+      from: plan.from,
+      to: plan.to,
+      stage: result.stage ?? null,
+      status: result.status,
+      begun: result.begun,
+      steps: result.steps,
+      problems: sortedOnce(result.problems),
+    })),
+  })

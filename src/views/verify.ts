@@ -1,0 +1,91 @@
+import type { VerifyReport } from '../app/services.ts'
+import { renderJson } from './json.ts'
+import type { Style } from './style.ts'
+import { table } from './table.ts'
+import { count, thousands } from './text.ts'
+
+/** Design section 8, field by field. */
+export const renderVerifyJson = (report: VerifyReport): string => renderJson(report)
+
+/** One table of partitions, one of group positions, and the verdict in the last line. */
+export const renderVerify = (report: VerifyReport, style: Style): string => {
+  const partitions = report.topics.flatMap((topic) =>
+    topic.partitions.map((each) => ({ topic: topic.name, mode: topic.mode, ...each })),
+  )
+  const positions = report.groups.flatMap((group) =>
+    group.partitions.map((each) => ({ group: group.id, ...each })),
+  )
+  const blocks = [
+    ...(partitions.length === 0 ? [] : [style.bold('Records'), partitionTable(partitions)]),
+    ...(positions.length === 0
+      ? []
+      : [...(partitions.length === 0 ? [] : ['']), style.bold('Groups'), positionTable(positions)]),
+  ]
+  const wrong =
+    partitions.filter((each) => !each.ok).length + positions.filter((each) => !each.ok).length
+  const compared = partitions.reduce((total, each) => total + each.compared, 0)
+  const scope = `${count(compared, 'record')} compared in ${count(partitions.length, 'partition')}, ${count(positions.length, 'group position')} checked`
+  const verdict =
+    partitions.length + positions.length === 0
+      ? 'Nothing to verify: nothing is marked or synced yet.'
+      : report.ok
+        ? `${style.good('Verified')}: ${scope}.`
+        : `${style.error('Not verified')}: ${wrong} of ${partitions.length + positions.length} rows differ; ${scope}.`
+  return `${[...blocks, ...(blocks.length > 0 ? [''] : []), verdict].join('\n')}\n`
+}
+
+type Partition = VerifyReport['topics'][number]['partitions'][number] & {
+  readonly topic: string
+  readonly mode: string
+}
+type Position = VerifyReport['groups'][number]['partitions'][number] & { readonly group: string }
+
+const partitionTable = (partitions: readonly Partition[]): string =>
+  table(
+    [
+      { title: 'partition' },
+      { title: 'offsets' },
+      { title: 'source', align: 'right' },
+      { title: 'target', align: 'right' },
+      { title: 'mirrored', align: 'right' },
+      { title: 'compared', align: 'right' },
+      { title: 'result' },
+    ],
+    partitions.map((each) => [
+      `${each.topic}:${each.partition}`,
+      each.mode,
+      `${thousands(each.sourceStart)}..${thousands(each.sourceEnd)}`,
+      `${thousands(each.targetStart)}..${thousands(each.targetEnd)}`,
+      thousands(each.mirrored),
+      thousands(each.compared),
+      each.ok
+        ? each.problems.length === 0
+          ? 'ok'
+          : `ok, ${count(each.problems.length, 'note')}`
+        : 'DIFFERS',
+    ]),
+  )
+
+const positionTable = (positions: readonly Position[]): string =>
+  table(
+    [
+      { title: 'group' },
+      { title: 'partition' },
+      { title: 'source', align: 'right' },
+      { title: 'target', align: 'right' },
+      { title: 'expected', align: 'right' },
+      { title: 'proof' },
+      { title: 'result' },
+    ],
+    positions.map((each) => [
+      each.group,
+      `${each.topic}:${each.partition}`,
+      offset(each.source),
+      offset(each.target),
+      offset(each.expected),
+      each.proof ?? '-',
+      each.ok ? 'ok' : 'DIFFERS',
+    ]),
+  )
+
+const offset = (value: number | null): string => (value === null ? '-' : thousands(value))

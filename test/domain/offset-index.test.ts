@@ -1,0 +1,132 @@
+import { deepStrictEqual, strictEqual, throws } from 'node:assert/strict'
+import fc from 'fast-check'
+import { describe, it } from 'vitest'
+import type { SourceOffset, TargetOffset } from '../../src/domain/ids.ts'
+import type { Seal } from '../../src/domain/mark.ts'
+import {
+  expectedTargetEnd,
+  gapAt,
+  indexFromEnds,
+  lastMirroredBelow,
+  mirroredToFromTargetEnd,
+  rankOf,
+} from '../../src/domain/offset-index.ts'
+import { markAt, partitionOf, partitions } from './offset-model.ts'
+
+/** Every source offset from a little below the mark to a little past the end. */
+const offsetsAround = (start: bigint, end: bigint): SourceOffset[] => {
+  const offsets: SourceOffset[] = []
+  for (let o = start > 2n ? start - 2n : 0n; o <= end + 2n; o++) offsets.push(o as SourceOffset)
+  return offsets
+}
+
+describe('rankOf', () => {
+  it('counts the mirrored records below an offset', () => {
+    fc.assert(
+      fc.property(partitions, ({ index, records }) => {
+        for (const offset of offsetsAround(index.mark.sourceStart, index.mirroredTo)) {
+          if (offset > index.mirroredTo) continue
+          const below = records.filter(({ source }) => source < offset).length
+          strictEqual(rankOf(index, offset), BigInt(below))
+        }
+      }),
+    )
+  })
+
+  it('stays quick with a million gaps', () => {
+    const gaps = Array.from({ length: 1_000_000 }, (_, i) => ({
+      from: BigInt(2 * i) as SourceOffset,
+      to: BigInt(2 * i + 1) as SourceOffset,
+    }))
+    const index = { mark: markAt('dense', 0n), gaps, mirroredTo: 2_000_000n as SourceOffset }
+    rankOf(index, 1n as SourceOffset)
+    const started = performance.now()
+    for (let o = 0n; o < 2_000_000n; o += 1_000n) {
+      strictEqual(rankOf(index, o as SourceOffset), o / 2n)
+    }
+    strictEqual(performance.now() - started < 1_000, true)
+  })
+})
+
+describe('gapAt and lastMirroredBelow', () => {
+  it('agree with the list', () => {
+    fc.assert(
+      fc.property(partitions, ({ index, holds, records }) => {
+        const { sourceStart } = index.mark
+        for (const offset of offsetsAround(sourceStart, index.mirroredTo)) {
+          const inside = offset >= sourceStart && offset < index.mirroredTo
+          const held = holds[Number(offset - sourceStart)]
+          strictEqual(gapAt(index, offset) !== undefined, inside && held === false)
+          const last = records.filter(({ source }) => source < offset).at(-1)?.source
+          strictEqual(lastMirroredBelow(index, offset), last)
+        }
+      }),
+    )
+  })
+})
+
+describe('mirroredToFromTargetEnd', () => {
+  it('is the inverse of expectedTargetEnd for every point that a mirror passes', () => {
+    fc.assert(
+      fc.property(partitions, fc.nat(), ({ index: whole, holds }, cut) => {
+        const { mark } = whole
+        // The mirror stops somewhere; the gaps that it knows then end there.
+        const { index } = partitionOf(mark, holds.slice(0, cut % (holds.length + 1)))
+        const end = expectedTargetEnd(index)
+        const found = mirroredToFromTargetEnd(mark, index.gaps, end)
+        strictEqual(found, index.mirroredTo)
+      }),
+    )
+  })
+
+  it('skips a known gap that begins at the end, and agrees with the list for every end', () => {
+    fc.assert(
+      fc.property(partitions, ({ index, records }) => {
+        const { mark, gaps } = index
+        if (mark.mode === 'identical') return
+        for (let n = 0; n <= records.length; n++) {
+          const end = (mark.targetStart + BigInt(n)) as TargetOffset
+          const expected = records[n]?.source ?? index.mirroredTo
+          strictEqual(mirroredToFromTargetEnd(mark, gaps, end), expected)
+        }
+      }),
+    )
+  })
+
+  it('refuses an end below the mark', () => {
+    throws(
+      () => mirroredToFromTargetEnd(markAt('dense', 5n, 10n), [], 9n as TargetOffset),
+      RangeError,
+    )
+  })
+})
+
+describe('indexFromEnds', () => {
+  it('cuts off gaps that the target does not reach', () => {
+    fc.assert(
+      fc.property(partitions, fc.nat(), ({ index, records, holds }, pick) => {
+        const { mark } = index
+        const end =
+          mark.mode === 'identical'
+            ? mark.targetStart + BigInt(pick % (holds.length + 1))
+            : mark.targetStart + BigInt(pick % (records.length + 1))
+        const found = indexFromEnds(mark, index.gaps, end as TargetOffset)
+        const length = Number(found.mirroredTo - mark.sourceStart)
+        deepStrictEqual(found, partitionOf(mark, holds.slice(0, length)).index)
+        strictEqual(expectedTargetEnd(found), end)
+      }),
+    )
+  })
+
+  it('takes the end of a sealed partition from the seal', () => {
+    const mark = markAt('dense', 1001n)
+    const seal: Seal = {
+      topic: mark.topic,
+      partition: 0,
+      sourceEnd: 1301n as SourceOffset,
+      targetEnd: 300n as TargetOffset,
+      at: mark.at,
+    }
+    strictEqual(indexFromEnds(mark, [], seal).mirroredTo, 1301n)
+  })
+})
