@@ -1,8 +1,8 @@
-import type { VerifyReport } from './services.ts'
+import type { VerifyReport } from '../verify/index.ts'
 
 /** Reports of several migrations as one. A topic and a group belong to one migration only, so nothing is there twice. */
 export const mergedReports = (reports: readonly VerifyReport[]): VerifyReport => ({
-  formatVersion: reports[0]?.formatVersion ?? '1.0',
+  formatVersion: '1.0',
   ok: reports.every((report) => report.ok),
   topics: reports.flatMap((report) => report.topics),
   groups: reports.flatMap((report) => report.groups),

@@ -17,7 +17,7 @@ export const realServices = (env: Readonly<Record<string, string | undefined>>):
     return openStore(project)
   },
   connectCluster: async (project, name, signal) => {
-    const { connectCluster } = await import('../kafka/index.ts')
+    const { connectCluster } = await import('../kafka/kafkajs-cluster.ts')
     // The parsers made sure that every cluster a migration names exists.
     const spec = project.clusters.get(name) as ClusterSpec
     return connectCluster(spec, { clientId: `ferry-${hostname()}-${process.pid}`, signal })

@@ -1,15 +1,16 @@
 import type { ApplyOptions, ApplyResult } from '../applier/apply-options.ts'
 import type { Diagnostic } from '../domain/diagnostic.ts'
-import type { PartitionKey, TopicName } from '../domain/ids.ts'
+import type { TopicName } from '../domain/ids.ts'
 import type { Migration, Project } from '../domain/migration.ts'
 import type { Plan } from '../domain/plan.ts'
-import type { MigrationState, PartitionProgress } from '../domain/state.ts'
+import type { MigrationState } from '../domain/state.ts'
 import type { Step } from '../domain/step.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import type { Mirror, MirrorOptions } from '../mirror/mirror.ts'
 import type { Observed } from '../planner/observed.ts'
 import type { StateStore } from '../state/state-store.ts'
 import type { Clusters, StepDescription } from '../steps/step-kind.ts'
+import type { VerifyOptions, VerifyReport } from '../verify/index.ts'
 
 /**
  * What the verbs are made of, behind one border: tests put their own parts in, and `real-services.ts` imports each part only when it is
@@ -45,7 +46,7 @@ export interface Services {
   /** What else an apply needs of the machinery. */
   applyParts(): Promise<ApplyParts>
   startMirror(options: MirrorOptions): Promise<Mirror>
-  verifyMigration(request: VerifyRequest): Promise<VerifyReport>
+  verifyMigration(options: VerifyOptions): Promise<VerifyReport>
 }
 
 export interface LoadedProject {
@@ -68,52 +69,4 @@ export interface ApplyParts {
     state: MigrationState,
     source: Cluster,
   ): Promise<readonly Diagnostic[]>
-}
-
-export type VerifyMode =
-  | { readonly kind: 'full' }
-  | { readonly kind: 'sample'; readonly records: number }
-
-export interface VerifyRequest {
-  readonly clusters: Clusters
-  readonly migration: Migration
-  readonly state: MigrationState
-  readonly progress: ReadonlyMap<PartitionKey, PartitionProgress>
-  readonly mode: VerifyMode
-  readonly report: (line: string) => void
-  readonly signal: AbortSignal
-}
-
-export interface VerifiedPartition {
-  readonly partition: number
-  readonly sourceStart: number
-  readonly sourceEnd: number
-  readonly targetStart: number
-  readonly targetEnd: number
-  readonly mirrored: number
-  readonly compared: number
-  readonly ok: boolean
-  readonly problems: readonly Diagnostic[]
-}
-export interface VerifiedPosition {
-  readonly topic: string
-  readonly partition: number
-  readonly source: number | null
-  readonly target: number | null
-  readonly expected: number | null
-  readonly proof?: 'record' | 'boundary' | 'count' | 'empty'
-  readonly ok: boolean
-}
-export interface VerifyReport {
-  readonly formatVersion: string
-  readonly ok: boolean
-  readonly topics: readonly {
-    readonly name: string
-    readonly mode: string
-    readonly partitions: readonly VerifiedPartition[]
-  }[]
-  readonly groups: readonly {
-    readonly id: string
-    readonly partitions: readonly VerifiedPosition[]
-  }[]
 }

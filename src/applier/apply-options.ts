@@ -2,11 +2,10 @@ import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { Migration, Project } from '../domain/migration.ts'
 import type { Plan } from '../domain/plan.ts'
 import type { ReachedStage, Stage } from '../domain/stage.ts'
-import type { MigrationState } from '../domain/state.ts'
 import type { Step, StepKindName } from '../domain/step.ts'
 import type { Mirror, MirrorTimings } from '../mirror/mirror.ts'
 import type { LockHolder, StateStore } from '../state/state-store.ts'
-import type { Clusters, StepKind } from '../steps/step-kind.ts'
+import type { Clusters, Run, StepKind } from '../steps/step-kind.ts'
 
 /** What apply needs: everything it touches comes in here. */
 export interface ApplyOptions {
@@ -25,7 +24,7 @@ export interface ApplyOptions {
   /** Compares the plan with what is now; errors mean that it is stale. Not asked when a run of this very plan goes on. */
   readonly recheck: () => Promise<readonly Diagnostic[]>
   /** Asked before each step; errors mean that the plan counts on something that is no longer so. See `check-invariants.ts`. */
-  readonly checkInvariants: (state: MigrationState) => Promise<readonly Diagnostic[]>
+  readonly checkInvariants: (run: Run) => Promise<readonly Diagnostic[]>
   readonly timings: MirrorTimings
   /** How long one step waits for its gates; 0 checks once. */
   readonly gateTimeoutMs: number

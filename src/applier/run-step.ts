@@ -102,4 +102,4 @@ const stopAtGates = async (
 }
 
 const brokenInvariants = async ({ run, options }: StepParts): Promise<readonly Diagnostic[]> =>
-  errorsAmong(await options.checkInvariants(run.state()))
+  errorsAmong(await options.checkInvariants(run))

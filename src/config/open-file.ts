@@ -51,12 +51,16 @@ export const openFile = async <Raw>(
     },
     problems: [
       ...yamlProblems,
-      ...references.problems,
+      ...references.problems.filter((one) => !isBelow(one.at?.pointer ?? '', misfits.badPointers)),
       ...misfits.problems,
       ...checkDuplicates(document),
     ],
   }
 }
+
+/** A reference under a key that does not exist is no second problem. */
+const isBelow = (pointer: string, above: readonly string[]): boolean =>
+  above.some((one) => `${pointer}/`.startsWith(`${one}/`))
 
 /** Of another kind or version, nothing else in the file is worth a word. */
 const headerProblems = (document: ConfigDocument, kind: SchemaKind): readonly Diagnostic[] => {

@@ -114,6 +114,8 @@ export class Checker {
       hidden ? Math.max(requestTimeoutMs, REPLICA_LAG_MS) : requestTimeoutMs,
       signal,
     )
+    // Whoever lost the lock in the meantime is in doubt again.
+    signal.throwIfAborted()
     p.uncertain = false
   }
 

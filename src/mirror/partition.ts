@@ -104,6 +104,7 @@ export class MirroredPartition {
   #blockedBy: Diagnostic | undefined
   #ended: ((trouble: Trouble) => void) | undefined
   #trouble: Trouble | undefined
+  #quiet: (() => void)[] = []
 
   constructor(migration: string, mark: Mark) {
     this.migration = migration
@@ -234,11 +235,20 @@ export class MirroredPartition {
     this.#settleIfQuiet()
   }
 
+  /** Resolves when nothing is sent and no answer is awaited: within a request timeout after `end`. */
+  whenQuiet(): Promise<void> {
+    if (this.#ended === undefined) return Promise.resolve()
+    return new Promise((resolve) => this.#quiet.push(resolve))
+  }
+
   #settleIfQuiet(): void {
     if (this.flowing || this.inFlight.length > 0 || this.#ended === undefined) return
     const ended = this.#ended
+    const quiet = this.#quiet
     this.#ended = undefined
+    this.#quiet = []
     ended(this.#trouble!)
+    for (const resolve of quiet) resolve()
   }
 
   #stopIfBlocked(): void {

@@ -256,8 +256,11 @@ class Engine implements RunningMirror {
     const tended = this.#tended.get(p)
     if (tended === undefined) return
     tended.abort.abort()
-    await tended.done
-    if (this.#tended.get(p) === tended) this.#tended.delete(p)
+    // Not until `done`: a question to a broker that is down may take longer than the others wait, and changes nothing.
+    await p.whenQuiet()
+    void tended.done.then(() => {
+      if (this.#tended.get(p) === tended) this.#tended.delete(p)
+    })
   }
 
   /** Everything held is let go; what is certain of it may be handed over. */

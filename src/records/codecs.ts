@@ -189,7 +189,7 @@ const decompressSnappy = (bytes: Buffer, maxBytes: number): Buffer => {
       at += XERIAL_HEADER.length
       continue
     }
-    if (bytes.length - at < 4) throw broken('snappy', 'a chunk without its length')
+    // Throws if fewer than 4 bytes are left, which `guarded` turns into ours.
     const length = bytes.readInt32BE(at)
     at += 4
     if (length < 0 || length > bytes.length - at) {

@@ -187,7 +187,7 @@ export class Merger {
         zigzag |= (byte & 127) << bits
       }
       const recordEnd = p + ((zigzag >>> 1) ^ -(zigzag & 1))
-      if (recordEnd > to || recordEnd < p) throw new MalformedBatch('record-length', `record ${i}`)
+      if (recordEnd > to) throw new MalformedBatch('record-length', `record ${i}`)
       const recordAttributes = source[p++]!
 
       // Timestamp delta: up to 28 bits as an integer, then as a double.
@@ -227,6 +227,7 @@ export class Merger {
           if (++n === 5) throw new MalformedBatch('bad-varint', `the offset of record ${i}`)
         }
       }
+      // Negative lengths end up here, too.
       const contentBytes = recordEnd - p
       if (contentBytes < 3) throw new MalformedBatch('record-length', `record ${i}`)
 

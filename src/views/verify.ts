@@ -1,4 +1,5 @@
-import type { VerifyReport } from '../app/services.ts'
+import type { Diagnostic } from '../domain/diagnostic.ts'
+import type { VerifyReport } from '../verify/index.ts'
 import { renderJson } from './json.ts'
 import type { Style } from './style.ts'
 import { table } from './table.ts'
@@ -6,6 +7,12 @@ import { count, thousands } from './text.ts'
 
 /** Design section 8, field by field. */
 export const renderVerifyJson = (report: VerifyReport): string => renderJson(report)
+
+/** Everything that the report has to say of single partitions and positions. */
+export const verifyProblems = (report: VerifyReport): readonly Diagnostic[] => [
+  ...report.topics.flatMap(({ partitions }) => partitions.flatMap((each) => each.problems)),
+  ...report.groups.flatMap(({ partitions }) => partitions.flatMap((each) => each.problems ?? [])),
+]
 
 /** One table of partitions, one of group positions, and the verdict in the last line. */
 export const renderVerify = (report: VerifyReport, style: Style): string => {
@@ -58,11 +65,7 @@ const partitionTable = (partitions: readonly Partition[]): string =>
       `${thousands(each.targetStart)}..${thousands(each.targetEnd)}`,
       thousands(each.mirrored),
       thousands(each.compared),
-      each.ok
-        ? each.problems.length === 0
-          ? 'ok'
-          : `ok, ${count(each.problems.length, 'note')}`
-        : 'DIFFERS',
+      verdictOf(each.ok, each.problems),
     ]),
   )
 
@@ -84,8 +87,12 @@ const positionTable = (positions: readonly Position[]): string =>
       offset(each.target),
       offset(each.expected),
       each.proof ?? '-',
-      each.ok ? 'ok' : 'DIFFERS',
+      verdictOf(each.ok, each.problems ?? []),
     ]),
   )
+
+/** A row may be fine and still have something to say, such as a range that retention took on both sides. */
+const verdictOf = (ok: boolean, problems: readonly Diagnostic[]): string =>
+  ok ? (problems.length === 0 ? 'ok' : `ok, ${count(problems.length, 'note')}`) : 'DIFFERS'
 
 const offset = (value: number | null): string => (value === null ? '-' : thousands(value))

@@ -5,6 +5,7 @@ import { type Cluster, LinkLost } from '../../src/kafka/cluster.ts'
 import { type KafkaVersion, startKafka, type TestCluster } from '../kafka/index.ts'
 import { batchOf } from './batch.ts'
 import { connect } from './connect.ts'
+import { joinNewProtocol } from './new-protocol.ts'
 
 const VERSIONS: readonly KafkaVersion[] = ['0.10.2', '1.1', '2.8', '4.x']
 const START_MS = 120_000
@@ -359,9 +360,19 @@ describe.each(VERSIONS)('Kafka %s', { timeout: 60_000 }, (version) => {
     await Promise.all([first.close(), second.close()])
   })
 
-  test.runIf(version === '4.x')('sees groups of the new consumer protocol', async () => {
-    // A KIP-848 group without a Java client: ConsumerGroupHeartbeat is not ours, so an absent one stands for the path.
-    const described = await cluster.describeGroups([group('not-there-848')])
-    expect(described.ok.get(group('not-there-848'))?.state).toBe('absent')
+  test.runIf(version === '4.x')('describes a group of the new consumer protocol', async () => {
+    await create('new-protocol')
+    const member = await joinNewProtocol(broker, 'group-848', 'new-protocol')
+    const described = await cluster.describeGroups([group('group-848'), group('not-there')])
+    expect(described.ok.get(group('group-848'))).toMatchObject({
+      type: 'consumer',
+      protocolType: 'consumer',
+      members: [{ clientId: 'new-client' }],
+    })
+    expect(['stable', 'reconciling', 'assigning']).toContain(
+      described.ok.get(group('group-848'))?.state,
+    )
+    expect(described.ok.get(group('not-there'))?.state).toBe('absent')
+    member.close()
   })
 })

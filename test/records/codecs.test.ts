@@ -94,7 +94,15 @@ describe('snappy framings', () => {
     xerial[19] = 7
     expect(() => decompress('snappy', xerial)).toThrow(broken)
     xerial[16] = 0x80
-    expect(() => decompress('snappy', xerial)).toThrow(broken)
+    expect(() => decompress('snappy', xerial)).toThrow('a chunk of -')
+    expect(() => decompress('snappy', xerial.subarray(0, 18))).toThrow(broken)
+  })
+
+  it('the limit is that of all chunks together, before the next is looked at', () => {
+    const packed = compress('snappy', plain)
+    const cut = packed.subarray(0, packed.length - 1)
+    expect(() => decompress('snappy', cut)).toThrow(broken)
+    expect(() => decompress('snappy', cut, 40_000)).toThrow(tooLarge)
   })
 })
 
@@ -107,6 +115,8 @@ describe('frames', () => {
     const both = decompress(codec, Buffer.concat([skippable, one, skippable, two]))
     expect(both.toString()).toBe(`${'one '.repeat(1000)}two`)
     expect(() => decompress(codec, skippable)).toThrow(broken)
+    expect(() => decompress(codec, one.subarray(0, one.length - 1))).toThrow('a frame is cut off')
+    expect(() => decompress(codec, Buffer.alloc(20, 1))).toThrow(`not a frame of ${codec}`)
   })
 
   it('lz4 is framed as Kafka demands: version 1, independent blocks, end mark', () => {

@@ -168,6 +168,10 @@ describe('Merger', () => {
       encodeBatch({ records: [{ ...record, timestamp }] }),
     )
     expect(far.map((batch) => merger.add(batch, 0))).toStrictEqual(['added', 'alone'])
+    // The timestamp is next to the merged base, but its own delta, -(2^52) - 1, does not survive as a double.
+    const baseTimestamp = 2 ** 51
+    const near = [{ ...record, timestamp: -(2 ** 51) - 1 }]
+    expect(merger.add(encodeBatch({ records: near, baseTimestamp }), 0)).toBe('alone')
   })
 
   it('refuses malformed records and keeps what it has', () => {

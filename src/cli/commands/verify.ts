@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import type { VerifyMode, VerifyReport } from '../../app/services.ts'
+import type { VerifyMode, VerifyReport } from '../../verify/index.ts'
 import { countFlag, isSet, names, wrongUse } from '../args.ts'
 import { type Context, withSession } from '../context.ts'
 import { EXIT } from '../exit-codes.ts'
@@ -65,11 +65,11 @@ export const verifyCommand = (act: Act): Command =>
       act(async (context, raw, flags) => {
         const args = verifyArgs(raw, flags)
         const report = await verify(context, args)
-        const { renderVerify, renderVerifyJson } = await import('../../views/verify.ts')
-        context.print(args.json ? renderVerifyJson(report) : renderVerify(report, context.style))
-        context.tell(
-          report.topics.flatMap((topic) => topic.partitions.flatMap((each) => each.problems)),
+        const { renderVerify, renderVerifyJson, verifyProblems } = await import(
+          '../../views/verify.ts'
         )
+        context.print(args.json ? renderVerifyJson(report) : renderVerify(report, context.style))
+        context.tell(verifyProblems(report))
         return report.ok ? EXIT.done : EXIT.notVerified
       }),
     )

@@ -1,0 +1,78 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { globOnDisk, loadProject } from '../../src/config/index.ts'
+import { ENV, EXAMPLE } from './_example.ts'
+
+let folder = ''
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ferry-config-'))
+  for (const name of [
+    'clusters',
+    'plans',
+    'plans/deep/er',
+    'plans/.hidden',
+    'plans/node_modules',
+  ]) {
+    await mkdir(join(folder, name), { recursive: true })
+  }
+  for (const [name, text] of Object.entries(EXAMPLE)) await writeFile(join(folder, name), text)
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+test('the example project is valid as it lies there', async () => {
+  const directory = new URL('../../plans/', import.meta.url).pathname
+  const { project, diagnostics } = await loadProject({ directory, env: ENV })
+  expect(diagnostics).toEqual([])
+  expect([...project!.migrations.keys()]).toEqual(['orders'])
+})
+
+test('500 migrations are checked within 2 seconds', async () => {
+  for (let i = 1; i < 500; i++) {
+    const text = EXAMPLE['plans/orders.yaml']!.replaceAll('orders', `s${i}`)
+    await writeFile(
+      join(folder, 'plans', `s${i}.yaml`),
+      text.replace(/\{env:.*?\}/g, '{env:OLD_CLUSTER_ID}'),
+    )
+  }
+  const start = performance.now()
+  const { project, diagnostics } = await loadProject({ directory: folder, env: ENV })
+  const ms = performance.now() - start
+  expect(diagnostics.filter((one) => one.severity === 'error')).toEqual([])
+  expect(project!.migrations.size).toBe(500)
+  expect(ms).toBeLessThan(2000)
+})
+
+describe('files', () => {
+  test('a folder, a file that is not there, and no project', async () => {
+    const codes = async (projectFile?: string, directory = folder) => {
+      const options = { directory, env: {}, ...(projectFile === undefined ? {} : { projectFile }) }
+      return (await loadProject(options)).diagnostics.map((one) => `${one.code} ${one.summary}`)
+    }
+    expect(await codes('plans')).toEqual(['FERRY1001 File cannot be read'])
+    expect(await codes('none.yaml')).toEqual(['FERRY1001 File not found'])
+    expect(await codes(undefined, join(folder, 'plans'))).toEqual(['FERRY1019 No project here'])
+  })
+
+  test('globs', async () => {
+    for (const name of [
+      'plans/deep/er/x.yaml',
+      'plans/.hidden/x.yaml',
+      'plans/node_modules/x.yaml',
+    ]) {
+      await writeFile(join(folder, name), '')
+    }
+    const names = async (pattern: string) =>
+      (await globOnDisk(pattern, folder)).map((path) => path.slice(folder.length + 1))
+    expect(await names('clusters/*.yaml')).toEqual([
+      'clusters/new-idc.yaml',
+      'clusters/old-cloud.yaml',
+    ])
+    expect(await names('./clusters/new-???.yaml')).toEqual(['clusters/new-idc.yaml'])
+    expect(await names('plans/**/x.yaml')).toEqual(['plans/deep/er/x.yaml'])
+    expect(await names('*/ord*.yaml')).toEqual(['plans/orders.yaml'])
+    expect(await names('none/*.yaml')).toEqual([])
+    expect(await names('plans/none.yaml')).toEqual(['plans/none.yaml'])
+  })
+})

@@ -1,0 +1,266 @@
+import { describe, expect, it } from 'vitest'
+import { kindOf } from '../../src/steps/index.ts'
+import {
+  ACCESS,
+  group,
+  groupSeen,
+  migration,
+  observed,
+  plan,
+  stateWith,
+  topic,
+  topicSeen,
+  topicSpec,
+} from './_build.ts'
+
+const ids = (parts: Parameters<typeof plan>[0] = {}) => plan(parts).steps.map((s) => s.id)
+const codes = (parts: Parameters<typeof plan>[0] = {}) =>
+  plan(parts).problems.map((p) => `${p.severity} ${p.code}`)
+
+describe('the steps of a whole migration', () => {
+  it('run in the order of the stages, both grants behind their fences', () => {
+    expect(ids()).toEqual([
+      'create-topic/orders',
+      'grant-access/at-once/User:orders-api/consume-orders-as-api',
+      'mark-topic/orders',
+      'mirror-topic/orders',
+      'verify-topic/orders',
+      'sync-group/api',
+      'grant-access/after-sync/User:orders-api/consume-orders-as-api',
+      'seal-topic/orders',
+      'configure-topic/final/orders',
+      'grant-access/after-seal/User:orders-api/consume-orders-as-api',
+      'retire/orders',
+    ])
+  })
+
+  it.each([
+    ['prepared', 2],
+    ['mirrored', 5],
+    ['consumers-moved', 7],
+    ['producers-moved', 10],
+  ] as const)('stop at the stage that the file asks for: %s', (stage, count) => {
+    expect(ids({ desired: migration({ stage }) })).toEqual(ids().slice(0, count))
+  })
+
+  it('are the same for the same input, byte for byte', () => {
+    expect(JSON.stringify(plan())).toBe(JSON.stringify(plan()))
+  })
+
+  it('grant only the ACLs that are missing', () => {
+    const step = plan({ observed: observed({ target: { acls: [ACCESS.atOnce[0]!] } }) }).steps.find(
+      (s) => s.kind === 'grant-access',
+    )
+    expect(step).toMatchObject({ acls: [ACCESS.atOnce[1]] })
+  })
+
+  it('draw the line of no return at the WRITE grant', () => {
+    const first = plan().steps.find((s) => s.undo.cost === 'impossible')
+    expect(first?.id).toBe('grant-access/after-seal/User:orders-api/consume-orders-as-api')
+  })
+
+  it('are described by their kinds', () => {
+    for (const step of plan().steps) {
+      const line = kindOf(step.kind).describe(step)
+      expect(line.says.length, step.id).toBeGreaterThan(0)
+      expect(line.says).not.toMatch(/undefined|NaN|null/)
+    }
+  })
+
+  it('open a seal again for records that came late, while producers are not let in yet', () => {
+    const seal = {
+      topic: topic('orders'),
+      partition: 0,
+      sourceEnd: 1000n,
+      targetEnd: 1000n,
+      at: '',
+    } as never
+    const state = stateWith({ stage: 'consumers-moved', seals: [seal] })
+    expect(ids({ state, desired: migration({ stage: 'producers-moved' }) })).toContain(
+      'reopen-topic/orders',
+    )
+    const granted = stateWith({ stage: 'consumers-moved', seals: [seal], grants: ACCESS.afterSeal })
+    expect(ids({ state: granted, desired: migration({ stage: 'producers-moved' }) })).not.toContain(
+      'reopen-topic/orders',
+    )
+  })
+})
+
+describe('guards', () => {
+  it('pass a sound migration', () => {
+    expect(codes()).toEqual([])
+  })
+
+  const seen = (name: string, partitions: Parameters<typeof topicSeen>[1], overrides = {}) =>
+    new Map([[topic(name), topicSeen(name, partitions, overrides)]])
+  const cases: readonly (readonly [string, Parameters<typeof plan>[0], readonly string[]])[] = [
+    [
+      'unknown topic',
+      { observed: observed({ source: { topics: new Map() } }) },
+      ['error FERRY1303'],
+    ],
+    [
+      'partitions differ from the file',
+      { desired: migration({ topics: [topicSpec('orders', { partitions: 3 })] }) },
+      ['error FERRY1304'],
+    ],
+    [
+      'partitions differ on the target',
+      { observed: observed({ target: { topics: seen('orders', [[0n, 0n]]) } }) },
+      ['error FERRY1304'],
+    ],
+    [
+      'target holds records of others',
+      {
+        observed: observed({
+          target: {
+            topics: seen('orders', [
+              [0n, 5n],
+              [0n, 0n],
+            ]),
+          },
+        }),
+      },
+      ['error FERRY1305'],
+    ],
+    [
+      'same cluster',
+      { observed: observed({ target: { id: 'id-of-old' as never } }) },
+      ['error FERRY1302'],
+    ],
+    [
+      'other clusters than before',
+      { state: stateWith({ clusters: { source: 'x' as never, target: 'id-of-new' as never } }) },
+      ['error FERRY1319'],
+    ],
+    [
+      'going back',
+      { desired: migration({ stage: 'prepared' }), state: stateWith({ stage: 'mirrored' }) },
+      ['error FERRY1312'],
+    ],
+    [
+      'no authorizer',
+      { observed: observed({ target: { acls: 'no-authorizer' } }) },
+      ['error FERRY1311', 'warning FERRY1310'],
+    ],
+    [
+      'somebody may write',
+      {
+        observed: observed({
+          target: {
+            acls: [
+              {
+                ...ACCESS.afterSeal[0]!,
+                principal: 'User:other',
+                resourceName: 'ord',
+                patternType: 'PREFIXED',
+              },
+            ],
+          },
+        }),
+      },
+      ['warning FERRY1310'],
+    ],
+    [
+      'group has positions elsewhere',
+      {
+        observed: observed({
+          source: {
+            groups: new Map([[group('api'), groupSeen('api', { 'orders:0': 1n, 'bills:0': 2n })]]),
+          },
+        }),
+      },
+      ['error FERRY1308'],
+    ],
+    [
+      'group unknown',
+      {
+        observed: observed({
+          source: { groups: new Map([[group('api'), groupSeen('api', {}, { state: 'absent' })]]) },
+        }),
+      },
+      ['error FERRY1315'],
+    ],
+    [
+      'share group',
+      {
+        observed: observed({
+          source: {
+            groups: new Map([
+              [group('api'), groupSeen('api', { 'orders:0': 1n }, { type: 'share' })],
+            ]),
+          },
+        }),
+      },
+      ['error FERRY1314'],
+    ],
+    [
+      'commit may have expired',
+      { observed: observed({ source: { commitsExpireEarly: true } }) },
+      ['error FERRY1313'],
+    ],
+    [
+      'commit may have expired, but the file says what then',
+      {
+        observed: observed({ source: { commitsExpireEarly: true } }),
+        desired: migration({ groups: [{ ...migration().groups[0]!, uncommittedSaid: true }] }),
+      },
+      [],
+    ],
+    [
+      'transactions',
+      {
+        observed: observed({
+          source: { topics: seen('orders', [[0n, 9n, { tail: 'transactional' }]]) },
+        }),
+      },
+      ['error FERRY1321'],
+    ],
+    [
+      'min.insync.replicas above the replication factor',
+      { desired: migration({ topics: [topicSpec('orders', { replicationFactor: 1 })] }) },
+      ['error FERRY1317', 'warning FERRY1306'],
+    ],
+    [
+      'replication factor above the brokers',
+      { desired: migration({ topics: [topicSpec('orders', { replicationFactor: 4 })] }) },
+      ['error FERRY1317'],
+    ],
+    [
+      'a config that the target does not know',
+      {
+        observed: observed({
+          source: { topics: seen('orders', [[0n, 9n]], { 'message.format.version': '2.0' }) },
+        }),
+      },
+      ['warning FERRY1317'],
+    ],
+    [
+      'identical asked for, but impossible',
+      {
+        desired: migration({ topics: [topicSpec('orders', { offsets: 'identical' })] }),
+        observed: observed({
+          target: {
+            topics: seen('orders', [
+              [200n, 200n],
+              [0n, 0n],
+            ]),
+          },
+        }),
+      },
+      ['error FERRY1309'],
+    ],
+    [
+      'what cannot be done yet',
+      {
+        desired: migration({
+          unsupported: [{ what: 'order: producers-first', at: migration().stageAt }],
+        }),
+      },
+      ['error FERRY1301'],
+    ],
+  ]
+  it.each(cases)('%s', (_, parts, expected) => {
+    expect(codes(parts)).toEqual(expected)
+  })
+})

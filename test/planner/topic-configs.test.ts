@@ -1,0 +1,194 @@
+import { describe, expect, it } from 'vitest'
+import { chooseMode, PRIME_LIMIT } from '../../src/planner/choose-mode.ts'
+import { configChanges, topicConfigs } from '../../src/planner/topic-configs.ts'
+import { durabilityRisks, writeFence } from '../../src/planner/write-fence.ts'
+import { ACCESS, NOW, side, topic, topicSeen, topicSpec } from './_build.ts'
+
+const DAY = 86_400_000
+
+describe('topicConfigs', () => {
+  const made = (
+    overrides: Record<string, string>,
+    spec = topicSpec('t'),
+    head = NOW.getTime() - 1000,
+  ) =>
+    topicConfigs(
+      spec,
+      topicSeen('t', [[0n, 5n, { headTimestamp: head }]], overrides),
+      side('new'),
+      NOW,
+    )
+
+  it('keeps the overrides of the source for later and protects the copy until then', () => {
+    const { final, protective } = made({
+      'retention.ms': String(3 * DAY),
+      'cleanup.policy': 'compact',
+      'segment.bytes': '1048576',
+    })
+    expect(Object.fromEntries(final)).toEqual({
+      'cleanup.policy': 'compact',
+      'retention.ms': String(3 * DAY),
+      'segment.bytes': '1048576',
+    })
+    expect(Object.fromEntries(protective)).toEqual({
+      'cleanup.policy': 'delete',
+      'compression.type': 'producer',
+      'max.message.bytes': '1048588',
+      'message.timestamp.after.max.ms': '9223372036854775807',
+      'message.timestamp.before.max.ms': '9223372036854775807',
+      'message.timestamp.type': 'CreateTime',
+      'retention.bytes': '-1',
+      'retention.ms': String(4 * DAY),
+      'segment.bytes': '1048576',
+    })
+  })
+
+  it.each([
+    [
+      'a day above the file, if that keeps longer',
+      { 'retention.ms': String(DAY) },
+      { 'retention.ms': String(9 * DAY) },
+      10 * DAY,
+    ],
+    ['for ever, if the source does', { 'retention.ms': '-1' }, {}, -1],
+    ['for ever, if the file does', { 'retention.ms': String(DAY) }, { 'retention.ms': '-1' }, -1],
+  ])('retention: %s', (_, overrides, file, expected) => {
+    const { protective } = made(
+      overrides,
+      topicSpec('t', { configs: new Map(Object.entries(file)) }),
+    )
+    expect(protective.get('retention.ms')).toBe(String(expected))
+  })
+
+  it('retention: a day above the age of the oldest record, where the source has not deleted it yet', () => {
+    const { protective } = made(
+      { 'retention.ms': String(DAY) },
+      topicSpec('t'),
+      NOW.getTime() - 8.5 * DAY,
+    )
+    expect(protective.get('retention.ms')).toBe(String(10 * DAY))
+  })
+
+  it('takes the larger message size', () => {
+    expect(made({ 'max.message.bytes': '9000000' }).protective.get('max.message.bytes')).toBe(
+      '9000000',
+    )
+    expect(made({ 'max.message.bytes': '1000' }).protective.get('max.message.bytes')).toBe(
+      '1048588',
+    )
+  })
+
+  it('leaves behind what Kafka does not know', () => {
+    const { final, leftBehind } = made({
+      'confluent.tier.enable': 'true',
+      'leader.replication.throttled.replicas': '*',
+    })
+    expect(leftBehind).toEqual(['confluent.tier.enable', 'leader.replication.throttled.replicas'])
+    expect(final.size).toBe(0)
+  })
+})
+
+describe('configChanges', () => {
+  const now = new Map([
+    ['a', '1'],
+    ['b', '2'],
+    ['theirs', 'x'],
+    ['retention.ms', '500'],
+  ])
+  it('changes and removes only what Ferry has a say in', () => {
+    expect(
+      configChanges(now, new Map([['a', '9']]), ['a', 'b', 'retention.ms'], {
+        longerIsFine: false,
+      }),
+    ).toEqual({
+      set: { a: '9', b: null, 'retention.ms': null },
+      was: { a: '1', b: '2', 'retention.ms': '500' },
+    })
+  })
+  it('lets a longer retention be where it only has to be long enough', () => {
+    const wanted = new Map([['retention.ms', '400']])
+    expect(configChanges(now, wanted, [], { longerIsFine: true }).set).toEqual({})
+    expect(configChanges(now, wanted, [], { longerIsFine: false }).set).toEqual({
+      'retention.ms': '400',
+    })
+  })
+})
+
+describe('chooseMode', () => {
+  const source = (start: bigint, overrides = {}, tail = 'plain') =>
+    topicSeen('t', [[start, start + 10n, { tail: tail as 'plain' }]], overrides)
+  const mode = (...args: Parameters<typeof chooseMode>) => {
+    const { mode, impossible } = chooseMode(...args)
+    return impossible ? `${mode}, impossible` : mode
+  }
+  const auto = topicSpec('t')
+  const identical = topicSpec('t', { offsets: 'identical' })
+  it.each([
+    ['near log starts', auto, source(5n), undefined, 'identical'],
+    ['at the limit', auto, source(PRIME_LIMIT), undefined, 'identical'],
+    ['beyond the limit', auto, source(PRIME_LIMIT + 1n), undefined, 'dense'],
+    [
+      'beyond the limit, but asked for',
+      identical,
+      source(PRIME_LIMIT + 1n),
+      undefined,
+      'identical',
+    ],
+    ['compacted', auto, source(0n, { 'cleanup.policy': 'compact,delete' }), undefined, 'dense'],
+    ['transactional', auto, source(0n, {}, 'transactional'), undefined, 'dense'],
+    ['asked for', topicSpec('t', { offsets: 'dense' }), source(0n), undefined, 'dense'],
+    ['target primed higher', auto, source(5n), topicSeen('t', [[6n, 6n]]), 'dense'],
+    [
+      'target primed higher, but asked for',
+      identical,
+      source(5n),
+      topicSeen('t', [[6n, 6n]]),
+      'identical, impossible',
+    ],
+    ['target primed lower', auto, source(5n), topicSeen('t', [[4n, 4n]]), 'identical'],
+  ] as const)('%s', (_, spec, from, to, expected) => {
+    expect(mode(spec, from, to)).toBe(expected)
+  })
+})
+
+describe('writeFence', () => {
+  const write = { ...ACCESS.afterSeal[0]!, principal: 'User:p' }
+  it.each([
+    ['nobody', [], []],
+    ['by name', [write], ['User:p']],
+    ['by prefix', [{ ...write, resourceName: 'ord', patternType: 'PREFIXED' }], ['User:p']],
+    ['by the wildcard', [{ ...write, resourceName: '*' }], ['User:p']],
+    ['by ALL', [{ ...write, operation: 'ALL' }], ['User:p']],
+    ['not by READ', [{ ...write, operation: 'READ' }], []],
+    ['not where denied', [write, { ...write, permission: 'DENY' }], []],
+    [
+      'not where everybody is denied',
+      [write, { ...write, permission: 'DENY', principal: 'User:*' }],
+      [],
+    ],
+    ['not another topic', [{ ...write, resourceName: 'bills' }], []],
+  ] as const)('%s', (_, acls, writers) => {
+    expect(writeFence(side('new', { acls: acls as never }), topic('orders'))).toEqual({
+      writers,
+      unfenced: null,
+    })
+  })
+
+  it('says where ACLs mean nothing', () => {
+    const open = new Map([['allow.everyone.if.no.acl.found', { value: 'true', isOverride: false }]])
+    expect(writeFence(side('new', { brokerConfigs: open }), topic('orders')).unfenced).toMatch(
+      /allow.everyone/,
+    )
+    expect(writeFence(side('new', { acls: 'no-authorizer' }), topic('orders')).unfenced).toMatch(
+      /no authorizer/,
+    )
+  })
+
+  it('names what may lose records', () => {
+    expect(durabilityRisks(side('new'), topic('t'), 3, 2)).toEqual([])
+    expect(durabilityRisks(side('new'), topic('t'), 2, 1)).toEqual([
+      'replication factor 2',
+      'min.insync.replicas 1',
+    ])
+  })
+})
