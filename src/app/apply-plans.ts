@@ -3,7 +3,7 @@ import { hostname, userInfo } from 'node:os'
 import { setTimeout } from 'node:timers/promises'
 import type { ApplyEvents, ApplyResult } from '../applier/apply-options.ts'
 import { digestOf } from '../domain/canonical-json.ts'
-import { diagnostic, FerryError } from '../domain/diagnostic.ts'
+import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
 import type { Migration } from '../domain/migration.ts'
 import type { Plan } from '../domain/plan.ts'
 import { type Stage, stageRank } from '../domain/stage.ts'
@@ -16,6 +16,7 @@ import type { Session } from './open-session.ts'
 export interface PlannedMigration {
   readonly migration: Migration
   readonly plan: Plan
+  readonly warnings: readonly Diagnostic[]
 }
 
 /** The plan of a file, if the files that it was made from are still the same. What changed on the clusters is the applier's to see. */
@@ -31,7 +32,7 @@ export const planFromFile = async (session: Session, plan: Plan): Promise<Planne
       }),
     )
   }
-  return { migration, plan }
+  return { migration, plan, warnings: [] }
 }
 
 /** Fresh plans of the session's migrations, no further than `until`. */
@@ -42,8 +43,8 @@ export const planByName = async (
 ): Promise<readonly PlannedMigration[]> => {
   const planned: PlannedMigration[] = []
   for (const migration of session.migrations) {
-    const { plan } = await makePlan(session, noFurtherThan(migration, until), options)
-    planned.push({ migration, plan })
+    const made = await makePlan(session, noFurtherThan(migration, until), options)
+    planned.push({ migration, plan: made.plan, warnings: made.warnings })
   }
   return planned
 }

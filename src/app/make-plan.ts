@@ -1,3 +1,4 @@
+import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { TopicName } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
 import type { Plan } from '../domain/plan.ts'
@@ -23,6 +24,8 @@ export interface MadePlan {
   readonly observed: Observed
   readonly state: MigrationState
   readonly clusters: Clusters
+  /** What is wrong at this moment, but no part of the plan. */
+  readonly warnings: readonly Diagnostic[]
 }
 
 /**
@@ -57,6 +60,7 @@ export const makePlan = async (
     observed,
     state,
     clusters,
+    warnings: await mirrorWarnings(session, migration, state, clusters, services),
   }
 }
 
@@ -73,3 +77,19 @@ const otherTopics = (session: Session, migration: Migration): ReadonlyMap<TopicN
       .filter((other) => other.name !== migration.name)
       .flatMap((other) => other.topics.map((topic) => [topic.name, other.name] as const)),
   )
+
+/** From consumers-moved until the seal a mirror must run. */
+const mirrorWarnings = async (
+  session: Session,
+  migration: Migration,
+  state: MigrationState,
+  { target }: Clusters,
+  services: Services,
+): Promise<readonly Diagnostic[]> => {
+  const { mirrorNeed, mirrorsOf, nobodyMirrors } = await import('./mirror-processes.ts')
+  if (mirrorNeed(state) !== 'needed') return []
+  const processes = await services.mirrorProcesses(session.project.name, target)
+  return processes !== undefined && mirrorsOf(processes, migration).length === 0
+    ? [nobodyMirrors(migration)]
+    : []
+}

@@ -35,6 +35,8 @@ export const realServices = (env: Readonly<Record<string, string | undefined>>):
           .map((gate) => gate.title),
     }
   },
+  mirrorProcesses: async (...args) =>
+    (await import('./mirror-processes.ts')).mirrorProcesses(...args),
   applyPlan: async (options) => (await import('../applier/index.ts')).applyPlan(options),
   applyParts: async () => {
     const { kindOf } = await import('../steps/index.ts')

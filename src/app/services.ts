@@ -12,6 +12,8 @@ import type { StateStore } from '../state/state-store.ts'
 import type { Clusters, StepDescription } from '../steps/step-kind.ts'
 import type { VerifyOptions, VerifyReport } from '../verify/index.ts'
 
+import type { MirrorProcess } from './mirror-processes.ts'
+
 /**
  * What the verbs are made of, behind one border: tests put their own parts in, and `real-services.ts` imports each part only when it is
  * first used, so that `ferry --help` does not pay for a Kafka client.
@@ -42,6 +44,7 @@ export interface Services {
   /** Asks the target whether it would create the topics of a plan, without creating them. */
   checkCreations(plan: Plan, target: Cluster): Promise<readonly Diagnostic[]>
   stepWords(): Promise<StepWords>
+  mirrorProcesses(project: string, target: Cluster): Promise<readonly MirrorProcess[] | undefined>
   applyPlan(options: ApplyOptions): Promise<ApplyResult>
   /** What else an apply needs of the machinery. */
   applyParts(): Promise<ApplyParts>

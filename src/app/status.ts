@@ -1,5 +1,5 @@
 import type { Diagnostic } from '../domain/diagnostic.ts'
-import { type PartitionKey, partitionKey, type TopicName } from '../domain/ids.ts'
+import type { PartitionKey, TopicName } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
 import type { Deadline, Plan } from '../domain/plan.ts'
 import type { ReachedStage, Stage } from '../domain/stage.ts'
@@ -7,12 +7,10 @@ import { stageRank, stagesInOrder } from '../domain/stage.ts'
 import type { MigrationState, PartitionProgress } from '../domain/state.ts'
 import type { Step } from '../domain/step.ts'
 import type { Observed, ObservedSide } from '../planner/observed.ts'
+import { type MirrorProcess, mirrorNeed, mirrorsOf } from './mirror-processes.ts'
 import type { StepWords } from './services.ts'
 
 export const STATUS_FORMAT_VERSION = '1.0'
-
-/** A mirror writes its progress every few seconds; after so long without a word it is taken for gone. */
-export const MIRROR_SILENT_AFTER_MS = 60_000
 
 /** Where a migration is and what is next, as it was seen at one moment. Plain JSON data: `status --json` prints it. */
 export interface MigrationStatus {
@@ -35,9 +33,10 @@ export interface MigrationStatus {
 export interface MirrorStatus {
   /** `none`: nothing to mirror now. `needed`: consumers moved and the topics are not sealed, so it must run. */
   readonly need: 'none' | 'optional' | 'needed'
-  readonly alive: boolean
-  readonly lastSeen: string | null
-  readonly holders: readonly { readonly host: string; readonly pid: number }[]
+  /** Processes that are in the mirror group for these topics now; null if the target could not be asked. */
+  readonly processes: readonly { readonly host: string; readonly pid: number }[] | null
+  /** When a mirror last had something to record; an idle one has nothing. */
+  readonly lastProgress: string | null
 }
 
 export interface TopicStatus {
@@ -88,7 +87,7 @@ export interface StatusParts {
   readonly progress: ReadonlyMap<PartitionKey, PartitionProgress>
   readonly plan: Plan
   readonly words: StepWords
-  readonly now: Date
+  readonly processes: readonly MirrorProcess[] | undefined
 }
 
 /** Pure: everything was read before. */
@@ -135,31 +134,20 @@ const liveProgress = ({ state, progress }: StatusParts): readonly PartitionProgr
   )
 
 const mirrorStatus = (
-  { state, now }: StatusParts,
+  { migration, state, processes }: StatusParts,
   live: readonly PartitionProgress[],
-): MirrorStatus => {
-  const sealed = new Set(state.seals.map((seal) => partitionKey(seal.topic, seal.partition)))
-  const open = state.marks.some((mark) => !sealed.has(partitionKey(mark.topic, mark.partition)))
-  const consumersMoved = state.syncs.some((sync) => sync.status === 'done')
-  const lastSeen =
+): MirrorStatus => ({
+  need: mirrorNeed(state),
+  processes:
+    processes === undefined
+      ? null
+      : mirrorsOf(processes, migration).map(({ host, pid }) => ({ host, pid })),
+  lastProgress:
     live
       .map((each) => each.at)
       .sort()
-      .at(-1) ?? null
-  const recent = live.filter((each) => now.getTime() - Date.parse(each.at) < MIRROR_SILENT_AFTER_MS)
-  const holders = new Map(
-    recent.map(({ holder }) => [
-      `${holder.host} ${holder.pid}`,
-      { host: holder.host, pid: holder.pid },
-    ]),
-  )
-  return {
-    need: !open || state.stage === 'retired' ? 'none' : consumersMoved ? 'needed' : 'optional',
-    alive: recent.length > 0,
-    lastSeen,
-    holders: [...holders].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, each]) => each),
-  }
-}
+      .at(-1) ?? null,
+})
 
 const topicStatus = (
   name: TopicName,

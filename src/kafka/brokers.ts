@@ -3,7 +3,7 @@ import type { ClusterId } from '../domain/ids.ts'
 import type { ClusterSpec } from '../domain/migration.ts'
 import { type BrokerAddress, LinkLost } from './cluster.ts'
 import { connectFailure, mayTryNext } from './connect-failures.ts'
-import type { BrokerConnection } from './connection.ts'
+import { AnswerTimedOut, type BrokerConnection } from './connection.ts'
 import type { KafkaLogger } from './kafkajs.ts'
 import { ConnectFailure, openConnection } from './open-connection.ts'
 import type { Api } from './wire/api.ts'
@@ -196,8 +196,12 @@ export class Brokers {
       connection.close()
       if (!(error instanceof LinkLost)) throw error
       // A listener that wants a login answers ApiVersions and closes the connection at anything else.
-      const kind = this.#spec.sasl === undefined ? 'sasl-expected' : 'closed'
-      const reason = 'it closed the connection at the second request'
+      const isLate = error.cause instanceof AnswerTimedOut
+      const closed = this.#spec.sasl === undefined ? 'sasl-expected' : 'closed'
+      const reason = isLate
+        ? 'it did not answer in time'
+        : 'it closed the connection at the second request'
+      const kind = isLate ? 'timeout' : closed
       throw new ConnectFailure(kind, connection.address, reason, error)
     }
   }

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { LinkLost } from './cluster.ts'
 import { FrameReader } from './frame-reader.ts'
-import type { KafkajsConnection } from './kafkajs.ts'
+import type { DirectReader, KafkajsConnection, SwitchedConnection } from './kafkajs.ts'
 import type { Api } from './wire/api.ts'
 import type { AnnouncedVersions } from './wire/api-versions.ts'
 import { Decoder } from './wire/decoder.ts'
@@ -21,6 +21,14 @@ interface OpenRequest {
 interface QueuedRequest {
   readonly pieces: readonly Buffer[]
   readonly request: OpenRequest
+}
+
+/** The cause of a LinkLost whose answer did not come in time. */
+export class AnswerTimedOut extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'AnswerTimedOut'
+  }
 }
 
 /** The broker does not speak the API in any version of ours. */
@@ -50,6 +58,7 @@ export class UnsupportedApi extends Error {
 export class BrokerConnection {
   readonly address: string
   readonly #kafkajs: KafkajsConnection
+  readonly #switch: SwitchedConnection
   readonly #usesSasl: boolean
   readonly #socket: Socket
   readonly #clientId: Buffer
@@ -62,14 +71,15 @@ export class BrokerConnection {
   #onLost: (() => void)[] = []
 
   constructor(
-    kafkajs: KafkajsConnection,
+    opened: SwitchedConnection,
     options: { readonly address: string; readonly clientId: string; readonly usesSasl: boolean },
   ) {
     this.address = options.address
-    this.#kafkajs = kafkajs
+    this.#switch = opened
+    this.#kafkajs = opened.connection
     this.#usesSasl = options.usesSasl
     this.#clientId = Buffer.from(options.clientId)
-    this.#socket = kafkajs.socket!
+    this.#socket = opened.connection.socket!
     this.#takeOver()
   }
 
@@ -156,14 +166,17 @@ export class BrokerConnection {
 
   /** SASL by kafkajs: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512. */
   async authenticate(): Promise<void> {
-    const takeOver = this.#kafkajs.processData
+    const { processData } = this.#kafkajs
+    const { directReader } = this.#switch
     // Only for the exchange: the prototype's reader, which hands its bytes to kafkajs' authenticator.
     Reflect.deleteProperty(this.#kafkajs, 'processData')
+    this.#switch.directReader = undefined
     try {
       await this.#kafkajs.authenticate()
       this.#authenticated = true
     } finally {
-      this.#kafkajs.processData = takeOver
+      this.#kafkajs.processData = processData
+      this.#switch.directReader = directReader
       // kafkajs leaves a timer behind that runs every millisecond for ever.
       this.#kafkajs.requestQueue.destroy()
     }
@@ -182,13 +195,19 @@ export class BrokerConnection {
 
   #takeOver(): void {
     const reader = new FrameReader((frame) => this.#answer(frame))
-    this.#kafkajs.processData = (data) => {
+    const read = (work: () => void) => {
       try {
-        reader.push(data)
+        work()
       } catch (error) {
         this.#lose((error as Error).message, error)
       }
     }
+    this.#kafkajs.processData = (data) => read(() => reader.push(data))
+    const directReader: DirectReader = {
+      space: () => reader.space(),
+      filled: (bytes) => read(() => reader.filled(bytes)),
+    }
+    this.#switch.directReader = directReader
     this.#socket.setNoDelay(true)
     this.#socket.on('error', (error) => this.#lose(error.message, error))
     this.#socket.on('end', () => this.#lose('the broker closed the connection'))
@@ -260,7 +279,9 @@ export class BrokerConnection {
   #checkTimeouts(): void {
     const now = Date.now()
     const late = this.#open.find((request) => request.deadline < now)
-    if (late !== undefined) this.#lose(`${late.name} was not answered in time`)
+    if (late === undefined) return
+    const reason = `${late.name} was not answered in time`
+    this.#lose(reason, new AnswerTimedOut(reason))
   }
 
   #lose(reason: string, cause?: unknown): void {

@@ -1,13 +1,18 @@
 /** The largest answer that is believed: Kafka's own limit of a fetch is an int32. */
 const MAX_FRAME = 0x7fff_ffff
 
+/** Between large frames bytes are read into this much. */
+const SCRATCH_BYTES = 65_536
+
 /**
- * Cuts a byte stream into frames (a size of four bytes, then that many bytes). A frame that lies within one chunk is a view into it; one
- * that spans chunks is copied once, into a buffer of its own size. kafkajs' own reader concatenates its chunks instead.
+ * Cuts a byte stream into frames (a size of four bytes, then that many bytes). Two ways in: {@link push} takes chunks, a frame that spans
+ * several is copied once, into a buffer of its own size; {@link space} and {@link filled} let a socket read into the frame itself, so that
+ * a large one is not copied at all. kafkajs' own reader concatenates its chunks instead.
  */
 export class FrameReader {
   readonly #deliver: (frame: Buffer) => void
   readonly #sizeBytes = Buffer.alloc(4)
+  readonly #scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
   #sizeFilled = 0
   #frame: Buffer | undefined
   #filled = 0
@@ -16,18 +21,29 @@ export class FrameReader {
     this.#deliver = deliver
   }
 
+  /** Where the next bytes may be read to. */
+  space(): Buffer {
+    return this.#frame?.subarray(this.#filled) ?? this.#scratch
+  }
+
+  /** So many bytes were read into {@link space}. Throws like {@link push}. */
+  filled(bytes: number): void {
+    if (this.#frame === undefined) this.#cut(this.#scratch.subarray(0, bytes), true)
+    else this.#advance(bytes)
+  }
+
   /** Throws if a size is impossible: whoever is at the other end does not speak Kafka. */
   push(chunk: Buffer): void {
+    this.#cut(chunk, false)
+  }
+
+  #cut(chunk: Buffer, isReused: boolean): void {
     let at = 0
     while (at < chunk.length) {
       if (this.#frame !== undefined) {
         const copied = chunk.copy(this.#frame, this.#filled, at)
         at += copied
-        this.#filled += copied
-        if (this.#filled < this.#frame.length) return
-        const frame = this.#frame
-        this.#frame = undefined
-        this.#deliver(frame)
+        this.#advance(copied)
         continue
       }
       const taken = chunk.copy(this.#sizeBytes, this.#sizeFilled, at, at + 4 - this.#sizeFilled)
@@ -37,7 +53,7 @@ export class FrameReader {
       this.#sizeFilled = 0
       const size = this.#sizeBytes.readInt32BE(0)
       if (size < 4 || size > MAX_FRAME || isTlsAlert(this.#sizeBytes)) throw new NotKafka(size)
-      if (chunk.length - at >= size) {
+      if (!isReused && chunk.length - at >= size) {
         this.#deliver(chunk.subarray(at, at + size))
         at += size
       } else {
@@ -45,6 +61,14 @@ export class FrameReader {
         this.#filled = 0
       }
     }
+  }
+
+  #advance(bytes: number): void {
+    const frame = this.#frame!
+    this.#filled += bytes
+    if (this.#filled < frame.length) return
+    this.#frame = undefined
+    this.#deliver(frame)
   }
 }
 

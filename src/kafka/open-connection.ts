@@ -1,6 +1,6 @@
 import type { ClusterSpec } from '../domain/migration.ts'
 import { LinkLost } from './cluster.ts'
-import { BrokerConnection } from './connection.ts'
+import { AnswerTimedOut, BrokerConnection } from './connection.ts'
 import { NotKafka } from './frame-reader.ts'
 import { createKafkajsConnection, type KafkaLogger } from './kafkajs.ts'
 import { apiVersions } from './wire/api-versions.ts'
@@ -50,7 +50,7 @@ export const openConnection = async (
   options: ConnectionOptions,
 ): Promise<BrokerConnection> => {
   const address = `${at.host}:${at.port}`
-  const kafkajs = createKafkajsConnection(
+  const opened = createKafkajsConnection(
     {
       host: at.host,
       port: at.port,
@@ -70,10 +70,10 @@ export const openConnection = async (
   )
   const timeout = new Timeout(options.connectTimeoutMs)
   try {
-    await timeout.race(kafkajs.connect()).catch((error: SystemError) => {
+    await timeout.race(opened.connection.connect()).catch((error: SystemError) => {
       throw connectError(spec, address, error, options.connectTimeoutMs)
     })
-    const connection = new BrokerConnection(kafkajs, {
+    const connection = new BrokerConnection(opened, {
       address,
       clientId: options.clientId,
       usesSasl: spec.sasl !== undefined,
@@ -96,7 +96,7 @@ export const openConnection = async (
       throw error
     }
   } catch (error) {
-    kafkajs.socket?.destroy()
+    opened.connection.socket?.destroy()
     throw error
   } finally {
     timeout.clear()
@@ -171,6 +171,9 @@ const connectError = (
 }
 
 const firstAnswerError = (spec: ClusterSpec, address: string, error: Error): ConnectFailure => {
+  if (error.cause instanceof AnswerTimedOut) {
+    return new ConnectFailure('timeout', address, 'it did not answer in time', error)
+  }
   const speaksTls = error instanceof LinkLost && error.cause instanceof NotKafka
   if (speaksTls && spec.tls === undefined) {
     return new ConnectFailure('tls-expected', address, 'it answered with a TLS alert', error)

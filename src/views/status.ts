@@ -53,18 +53,21 @@ const renderNext = ({ name, next }: MigrationStatus): string => {
 
 const renderMirrorState = ({ name, at, target, mirror }: MigrationStatus): string => {
   if (mirror.need === 'none') return 'not needed now'
-  if (mirror.alive) {
-    const holders = mirror.holders.map((each) => `process ${each.pid} on ${each.host}`)
-    return `running: ${listed(holders)}`
+  if (mirror.processes === null) return `unknown: ${target} could not be asked`
+  if (mirror.processes.length > 0) {
+    return `running: ${listed(mirror.processes.map(({ host, pid }) => `process ${pid} on ${host}`))}`
   }
   const seen =
-    mirror.lastSeen === null
-      ? 'none was seen yet'
-      : `the last was seen ${duration(Math.max(0, Date.parse(at) - Date.parse(mirror.lastSeen)))} ago`
+    mirror.lastProgress === null
+      ? 'none has copied anything yet'
+      : `the last one copied something ${ago(mirror.lastProgress, at)}`
   return mirror.need === 'needed'
     ? `NOBODY MIRRORS, ${seen}: consumers on ${target} see nothing new. Start one: ferry mirror ${name}`
     : `not running, ${seen}; it goes on exactly where it stopped when one starts`
 }
+
+const ago = (at: string, now: string): string =>
+  `${duration(Math.max(0, Date.parse(now) - Date.parse(at)))} ago`
 
 const topicTable = (topics: readonly TopicStatus[]): string =>
   table(
@@ -102,9 +105,7 @@ const groupTable = ({ groups, source, target, at }: MigrationStatus): string =>
       group.id,
       side(group.source),
       side(group.target),
-      group.syncedAt === null
-        ? '-'
-        : `${duration(Math.max(0, Date.parse(at) - Date.parse(group.syncedAt)))} ago`,
+      group.syncedAt === null ? '-' : ago(group.syncedAt, at),
     ]),
   )
 

@@ -74,7 +74,18 @@ test('frames are the same however the stream is cut', () => {
     const read: Buffer[] = []
     const reader = new FrameReader((frame) => read.push(frame))
     for (let at = 0; at < stream.length; at += chunk) reader.push(stream.subarray(at, at + chunk))
-    expect(read).toEqual(frames)
+    expect(read.every((frame, i) => frame.equals(frames[i]!))).toBe(true)
+    expect(read).toHaveLength(frames.length)
+
+    const direct: Buffer[] = []
+    const reading = new FrameReader((frame) => direct.push(frame))
+    for (let at = 0; at < stream.length; ) {
+      const copied = stream.copy(reading.space(), 0, at, at + chunk)
+      reading.filled(copied)
+      at += copied
+    }
+    expect(direct.every((frame, i) => frame.equals(frames[i]!))).toBe(true)
+    expect(direct).toHaveLength(frames.length)
   }
 })
 

@@ -27,6 +27,9 @@ export interface FakeStep {
   readonly apply?: (run: Run) => Promise<Outcome>
 }
 
+/** The answer, once the first argument has happened. */
+export const after = <T>(_happened: unknown, answer: T): T => answer
+
 export const done: Outcome = { done: true, facts: {} }
 export const closed = (because = 'not yet', worthWaiting = true): GateReading => ({
   holds: false,

@@ -6,6 +6,7 @@ import { FerryError } from '../../src/domain/diagnostic.ts'
 import { FileStore } from '../../src/state/file-store.ts'
 import type { Gate } from '../../src/steps/step-kind.ts'
 import {
+  after,
   closed,
   codes,
   done,
@@ -140,9 +141,11 @@ describe('the first interrupt', () => {
   test('lets the running step end and starts no other', async () => {
     const apply = fakeApply(store, {
       a: {
-        apply: async (run) => (
-          apply.stopping.abort(), expect(run.signal.aborted).toBe(false), done
-        ),
+        apply: async (run) => {
+          apply.stopping.abort()
+          expect(run.signal.aborted).toBe(false)
+          return done
+        },
       },
       b: {},
     })
@@ -157,13 +160,15 @@ describe('the first interrupt', () => {
   })
 
   test('after the last step changes nothing: the plan is done', async () => {
-    const apply = fakeApply(store, { a: { apply: async () => (apply.stopping.abort(), done) } })
+    const apply = fakeApply(store, {
+      a: { apply: async () => after(apply.stopping.abort(), done) },
+    })
     expect((await apply.run()).status).toBe('done')
   })
 
   test('ends a wait at a gate at once, without an intent', async () => {
     const apply = fakeApply(store, {
-      a: { gates: [gate('x', async () => (apply.stopping.abort(), closed()))] },
+      a: { gates: [gate('x', async () => after(apply.stopping.abort(), closed()))] },
     })
     expect([(await apply.run()).status, await journalWords(store)]).toEqual([
       'interrupted',
@@ -174,7 +179,7 @@ describe('the first interrupt', () => {
 
   test('that comes while the last gate is read starts no step', async () => {
     const apply = fakeApply(store, {
-      a: { gates: [gate('x', async () => (apply.stopping.abort(), holds))] },
+      a: { gates: [gate('x', async () => after(apply.stopping.abort(), holds))] },
     })
     expect((await apply.run()).status).toBe('interrupted')
     expect(apply.log).not.toContain('apply a')
@@ -199,7 +204,8 @@ describe('the first interrupt', () => {
   test('does not hide that the step failed', async () => {
     const apply = fakeApply(store, {
       a: {
-        apply: async () => (apply.stopping.abort(), { done: false, problem: problem('FERRY1701') }),
+        apply: async () =>
+          after(apply.stopping.abort(), { done: false, problem: problem('FERRY1701') }),
       },
     })
     expect((await apply.run()).status).toBe('failed')

@@ -64,7 +64,7 @@ const applyCore = (
   withPlans(context, args, async (planned, run) => {
     show(planned)
     const problems = planned.flatMap((each) => each.plan.problems)
-    context.tell(problems)
+    context.tell([...problems, ...planned.flatMap((each) => each.warnings)])
     const blocked = exitCodeFor(problems)
     if (blocked !== EXIT.done) return { applied: [], code: blocked }
     const pending = planned.filter((each) => each.plan.steps.length > 0)

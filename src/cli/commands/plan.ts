@@ -77,7 +77,7 @@ export const planCommand = (act: Act): Command =>
           ? renderPlansJson(plans, args.names.length === 1)
           : plans.map((each) => renderPlan(each, words, context.style)).join('\n')
         context.print(text)
-        context.tell(plans.flatMap((each) => each.problems))
+        context.tell(made.flatMap((each) => [...each.plan.problems, ...each.warnings]))
         if (args.output !== undefined && plans[0] !== undefined) {
           const { writePlanFile } = await import('../../app/plan-file.ts')
           await writePlanFile(resolve(context.cwd, args.output), plans[0])

@@ -18,7 +18,11 @@ export const status = (
     for (const migration of session.migrations) {
       const made = await makePlan(session, migration, planOptions(context))
       const progress = await session.store.readProgress(migration.name)
-      found.push(statusOf({ ...made, progress, words, now: context.streams.now() }))
+      const processes = await context.services.mirrorProcesses(
+        session.project.name,
+        made.clusters.target,
+      )
+      found.push(statusOf({ ...made, progress, words, processes }))
     }
     return found
   })

@@ -107,4 +107,9 @@ export const GUARD_CODES = {
     'Records cannot be mirrored yet',
     'The newest records of a partition are of a kind that this version of the mirror cannot copy exactly (transactions, or a format from before 0.11). It would copy up to the first such record and stop there.',
   ),
+  FERRY1322: page(
+    4,
+    'Nobody mirrors',
+    'The consumers of this migration have moved to the target, and its producers have not: what they write on the source reaches the target only through the mirror. No process is in the mirror group for these topics, so consumers see nothing new. Nothing is lost: a mirror goes on exactly where the last one stopped. Run `ferry mirror NAME` as a service until the topics are sealed.',
+  ),
 } as const satisfies Record<string, CodePage>

@@ -1,0 +1,75 @@
+import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
+import { partitionKey, type TopicName } from '../domain/ids.ts'
+import type { Migration } from '../domain/migration.ts'
+import type { MigrationState } from '../domain/state.ts'
+import type { Cluster } from '../kafka/cluster.ts'
+import { decodeMember } from '../mirror/group-messages.ts'
+import { mirrorGroup, PROTOCOL_TYPE } from '../mirror/membership.ts'
+import { DEFAULT_TIMINGS } from '../mirror/mirror.ts'
+import { isKnownDead, ownIdentity } from '../mirror/process-identity.ts'
+
+/** A process that is a member of the project's mirror group now. */
+export interface MirrorProcess {
+  readonly host: string
+  readonly pid: number
+  /** What it would copy if the group gave it to it. */
+  readonly topics: readonly TopicName[]
+}
+
+/**
+ * Who mirrors now, as the target's coordinator says; undefined if it cannot be asked. Progress in the state would not tell: an idle
+ * mirror has nothing to write. Joins nothing and changes nothing.
+ */
+export const mirrorProcesses = async (
+  project: string,
+  target: Pick<Cluster, 'openGroupMember'>,
+): Promise<readonly MirrorProcess[] | undefined> => {
+  try {
+    const port = await target.openGroupMember({
+      group: mirrorGroup(project),
+      protocolType: PROTOCOL_TYPE,
+      protocolName: 'share',
+      sessionTimeoutMs: DEFAULT_TIMINGS.sessionTimeoutMs,
+      rebalanceTimeoutMs: DEFAULT_TIMINGS.sessionTimeoutMs,
+    })
+    try {
+      const own = ownIdentity()
+      return (await port.describe()).flatMap(({ memberId, metadata }) => {
+        const member = decodeMember(memberId, metadata)
+        // A killed process stays a member until its session ends.
+        if (member === undefined || isKnownDead(member.process, own)) return []
+        const { host, pid } = member.process
+        return [{ host, pid, topics: [...member.view.topics.keys()].sort() }]
+      })
+    } finally {
+      await port.close()
+    }
+  } catch (error) {
+    if (error instanceof FerryError) return undefined
+    throw error
+  }
+}
+
+/** Those that would copy a topic of this migration. */
+export const mirrorsOf = (
+  processes: readonly MirrorProcess[],
+  migration: Migration,
+): readonly MirrorProcess[] =>
+  processes.filter(({ topics }) => migration.topics.some(({ name }) => topics.includes(name)))
+
+/** `needed`: consumers have moved and something is not sealed yet; without a mirror they see nothing new. */
+export const mirrorNeed = (state: MigrationState): 'none' | 'optional' | 'needed' => {
+  const sealed = new Set(state.seals.map((seal) => partitionKey(seal.topic, seal.partition)))
+  const open = state.marks.some((mark) => !sealed.has(partitionKey(mark.topic, mark.partition)))
+  if (!open || state.stage === 'retired') return 'none'
+  return state.syncs.some((sync) => sync.status === 'done') ? 'needed' : 'optional'
+}
+
+/** The loud warning of plan and apply while consumers on the target starve. */
+export const nobodyMirrors = (migration: Migration): Diagnostic =>
+  diagnostic({
+    code: 'FERRY1322',
+    severity: 'warning',
+    detail: `The consumers of ${migration.name} have moved to ${migration.to}, and no process mirrors its topics now: they see nothing new.`,
+    fix: `Start one and keep it running until the topics are sealed: ferry mirror ${migration.name}`,
+  })

@@ -1,0 +1,190 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { FerryError } from '../../src/domain/diagnostic.ts'
+import {
+  type ClusterId,
+  type PartitionKey,
+  partitionKey,
+  type SourceOffset,
+  type TargetOffset,
+  type TopicName,
+} from '../../src/domain/ids.ts'
+import type { Mark } from '../../src/domain/mark.ts'
+import type { PartitionProgress } from '../../src/domain/state.ts'
+import type { Cluster } from '../../src/kafka/cluster.ts'
+import { connectCluster } from '../../src/kafka/kafkajs-cluster.ts'
+import {
+  DEFAULT_MEMORY_BUDGET,
+  type Mirror,
+  type MirrorOptions,
+  type MirrorTimings,
+  type PartitionReport,
+  type ProgressStore,
+} from '../../src/mirror/mirror.ts'
+import type { TestCluster } from '../kafka/index.ts'
+import { waitFor } from '../kafka/wait.ts'
+
+/** Short enough to wait for in a test, long enough for two busy cores. */
+export const TIMINGS: MirrorTimings = { sessionTimeoutMs: 5_000, requestTimeoutMs: 1_500 }
+
+const nowhere = { file: '', line: 0, column: 0, pointer: '' }
+
+/** The port to a cluster by its id and addresses alone, so that a child process can be told. */
+export const connectTo = (
+  place: Pick<TestCluster, 'clusterId' | 'bootstrapServers'>,
+  name: string,
+): Promise<Cluster> =>
+  connectCluster(
+    {
+      name,
+      file: '',
+      clusterId: place.clusterId as ClusterId,
+      clusterIdAt: nowhere,
+      bootstrapServers: place.bootstrapServers,
+      bootstrapAt: nowhere,
+      tls: undefined,
+      sasl: undefined,
+    },
+    { clientId: `ferry-test-${process.pid}`, requestTimeoutMs: 5_000, retryMs: 3_000 },
+  )
+
+/** Progress in one JSON file, shared by processes: written whole, the last one wins. */
+export class FileProgress implements ProgressStore {
+  readonly #file: string
+
+  constructor(file: string) {
+    this.#file = file
+  }
+
+  #all(): PartitionProgress[] {
+    try {
+      return JSON.parse(readFileSync(this.#file, 'utf8'), (_, value) =>
+        typeof value === 'string' && /^\d+n$/.test(value) ? BigInt(value.slice(0, -1)) : value,
+      )
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+      throw error
+    }
+  }
+
+  async readProgress(): Promise<ReadonlyMap<PartitionKey, PartitionProgress>> {
+    return new Map(this.#all().map((p) => [partitionKey(p.topic, p.partition), p]))
+  }
+
+  async writeProgress(_: string, progress: readonly PartitionProgress[]): Promise<void> {
+    const all = new Map(await this.readProgress())
+    for (const p of progress) all.set(partitionKey(p.topic, p.partition), p)
+    const text = JSON.stringify([...all.values()], (_key, value) =>
+      typeof value === 'bigint' ? `${value}n` : value,
+    )
+    const draft = `${this.#file}.${process.pid}`
+    writeFileSync(draft, text)
+    renameSync(draft, this.#file)
+  }
+}
+
+/** A folder for the files of a test. */
+export const withFolder = async <T>(use: (folder: string) => Promise<T>): Promise<T> => {
+  const folder = await mkdtemp(join(tmpdir(), 'ferry-mirror-'))
+  try {
+    return await use(folder)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+export const topicName = (name: string): TopicName => name as TopicName
+
+/** Creates a topic with the protective configs that matter to a mirror. */
+export const createTopic = async (
+  cluster: Cluster,
+  topic: TopicName,
+  partitions: number,
+  configs: Readonly<Record<string, string>> = {},
+  replicationFactor = 1,
+): Promise<void> => {
+  const all = new Map(Object.entries({ 'retention.ms': '-1', ...configs }))
+  const answers = await cluster.createTopics([
+    { name: topic, partitions, replicationFactor, configs: all },
+  ])
+  const problem = answers.failed.get(topic)
+  if (problem) throw new FerryError(problem)
+}
+
+/** Marks a topic at its source's log starts, as apply would. */
+export const markTopic = async (
+  source: Cluster,
+  target: Cluster,
+  topic: TopicName,
+  options: { readonly mode: Mark['mode']; readonly fillerProducerId?: bigint },
+): Promise<Mark[]> => {
+  const [from, to] = await Promise.all([
+    source.describeTopics([topic]),
+    target.describeTopics([topic]),
+  ])
+  const described = from.ok.get(topic)!
+  const onTarget = to.ok.get(topic)!
+  if (described === 'absent' || onTarget === 'absent') throw new Error(`${topic} is absent`)
+  const partitions = described.partitions.map(({ partition }) => ({ topic, partition }))
+  const starts = await source.listOffsets(partitions, 'earliest')
+  const ends = await target.listOffsets(partitions, 'latest')
+  const { producerId, epoch } = await target.initProducerId()
+  return partitions.map(({ partition }) => {
+    const key = partitionKey(topic, partition)
+    return {
+      topic,
+      partition,
+      sourceCluster: source.id,
+      targetCluster: target.id,
+      ...(described.topicId !== undefined && { sourceTopicId: described.topicId }),
+      ...(onTarget.topicId !== undefined && { targetTopicId: onTarget.topicId }),
+      sourceStart: starts.ok.get(key)! as SourceOffset,
+      targetStart: ends.ok.get(key)! as TargetOffset,
+      mode: options.mode,
+      producerId,
+      producerEpoch: epoch,
+      fillerProducerId: options.fillerProducerId ?? -1n,
+      at: new Date().toISOString(),
+    }
+  })
+}
+
+export const mirrorOptions = (
+  source: Cluster,
+  target: Cluster,
+  progress: ProgressStore,
+  over: Partial<MirrorOptions> = {},
+): MirrorOptions => ({
+  project: 'test',
+  source,
+  target,
+  progress,
+  memoryBudget: DEFAULT_MEMORY_BUDGET,
+  throttle: undefined,
+  timings: TIMINGS,
+  log: process.env.FERRY_TEST_LOG ? (l) => process.stderr.write(`${l.level} ${l.message}\n`) : () => {},
+  ...over,
+})
+
+/** Waits until every partition is copied up to the source's end, or stopped. */
+export const untilCopied = (
+  mirror: Mirror,
+  ends: ReadonlyMap<PartitionKey, bigint>,
+  timeoutMs = 60_000,
+): Promise<readonly PartitionReport[]> => {
+  let last: readonly PartitionReport[] = []
+  return waitFor('the mirror to reach the end', { timeoutMs, everyMs: 20 }, () => {
+    last = mirror.reports()
+    const open = last.filter((r) => r.state !== 'stopped' && BigInt(r.next) < (ends.get(r.key) ?? 0n))
+    return open.length === 0 && last.length > 0 ? last : undefined
+  }).catch((error: Error) => {
+    throw new Error(`${error.message}: ${JSON.stringify(last.slice(0, 8))}`)
+  })
+}
+
+export const endsOf = async (
+  cluster: Cluster,
+  topics: readonly { readonly topic: TopicName; readonly partition: number }[],
+): Promise<ReadonlyMap<PartitionKey, bigint>> => (await cluster.listOffsets(topics, 'latest')).ok
