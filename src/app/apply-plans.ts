@@ -105,7 +105,7 @@ export const runPlan = async (
         log,
       }),
     recheck: async () => parts.checkAgain(plan, (await makePlan(session, migration, options)).plan),
-    checkInvariants: (state) => parts.checkInvariants(plan, state, clusters.source),
+    checkInvariants: (run) => parts.checkInvariants(plan.invariants, run),
     timings,
     gateTimeoutMs: options.waitMs ?? migration.gates.timeoutMs,
     until: options.until,

@@ -1,4 +1,3 @@
-import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { Migration } from '../domain/migration.ts'
 import {
   DEFAULT_MEMORY_BUDGET,
@@ -8,6 +7,7 @@ import {
   type MirrorTimings,
   type PartitionReport,
 } from '../mirror/mirror.ts'
+import type { MirrorResult } from '../views/mirror.ts'
 import type { Session } from './open-session.ts'
 import type { Services } from './services.ts'
 
@@ -22,12 +22,6 @@ export interface KeepMirroredOptions {
   readonly look: (reports: readonly PartitionReport[]) => void
   /** Ends the mirroring, cleanly. */
   readonly signal: AbortSignal
-}
-
-/** How each partition was when the mirror ended. */
-export interface MirrorResult {
-  readonly partitions: readonly PartitionReport[]
-  readonly problems: readonly Diagnostic[]
 }
 
 /**

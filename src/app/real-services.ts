@@ -45,7 +45,7 @@ export const realServices = (env: Readonly<Record<string, string | undefined>>):
     return {
       kinds: kindOf,
       checkAgain,
-      checkInvariants: (plan, state, source) => checkInvariants(plan.invariants, state, source),
+      checkInvariants,
     }
   },
   startMirror: async (options) => (await import('../mirror/start-mirror.ts')).startMirror(options),

@@ -4,14 +4,14 @@ import type { TopicName } from '../domain/ids.ts'
 import type { Migration, Project } from '../domain/migration.ts'
 import type { Plan } from '../domain/plan.ts'
 import type { MigrationState } from '../domain/state.ts'
-import type { Step } from '../domain/step.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import type { Mirror, MirrorOptions } from '../mirror/mirror.ts'
 import type { Observed } from '../planner/observed.ts'
 import type { StateStore } from '../state/state-store.ts'
-import type { Clusters, StepDescription } from '../steps/step-kind.ts'
+import type { Clusters, Run } from '../steps/step-kind.ts'
 import type { VerifyOptions, VerifyReport } from '../verify/index.ts'
 
+import type { StepWords } from '../views/step-words.ts'
 import type { MirrorProcess } from './mirror-processes.ts'
 
 /**
@@ -57,19 +57,8 @@ export interface LoadedProject {
   readonly diagnostics: readonly Diagnostic[]
 }
 
-/** What views say about steps. */
-export interface StepWords {
-  describe(step: Step): StepDescription
-  /** Titles of the facts that must hold before the step. */
-  gates(step: Step): readonly string[]
-}
-
 export interface ApplyParts {
   readonly kinds: ApplyOptions['kinds']
   checkAgain(saved: Plan, fresh: Plan): readonly Diagnostic[]
-  checkInvariants(
-    plan: Plan,
-    state: MigrationState,
-    source: Cluster,
-  ): Promise<readonly Diagnostic[]>
+  checkInvariants(invariants: Plan['invariants'], run: Run): Promise<readonly Diagnostic[]>
 }

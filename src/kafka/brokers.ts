@@ -119,9 +119,14 @@ export class Brokers {
     throw connectFailure(this.#spec, failures, 'broker')
   }
 
+  /** Asks which brokers there are now: one may have come back elsewhere. */
+  async refresh(): Promise<void> {
+    await this.metadata({ topics: [], withAuthorized: false })
+  }
+
   /** Every broker, one connection each. */
   async all(): Promise<readonly BrokerConnection[]> {
-    await this.metadata({ topics: [], withAuthorized: false })
+    await this.refresh()
     return Promise.all([...this.#addresses.keys()].map((nodeId) => this.node(nodeId)))
   }
 

@@ -148,7 +148,10 @@ export class Session {
     ) => Promise<void>,
   ): Promise<Answers<K, V>> {
     return this.settle(groups, asked, async (pending, round) => {
-      if (round > 0) for (const group of pending) this.#coordinators.delete(group)
+      if (round > 0) {
+        for (const group of pending) this.#coordinators.delete(group)
+        await this.brokers.refresh()
+      }
       const outcomes: Outcomes<K, V> = new Map()
       const found = await this.coordinators(pending)
       const perBroker = new Map<number, K[]>()
@@ -226,7 +229,7 @@ export class Session {
       this.#coordinators.set(group, coordinator.nodeId)
       hasNewBroker ||= !this.brokers.addresses.has(coordinator.nodeId)
     }
-    if (hasNewBroker) await this.brokers.metadata({ topics: [], withAuthorized: false })
+    if (hasNewBroker) await this.brokers.refresh()
     return found
   }
 
@@ -241,7 +244,7 @@ export class Session {
    */
   async controller(asked: Asked): Promise<BrokerConnection> {
     try {
-      await this.brokers.metadata({ topics: [], withAuthorized: false })
+      await this.brokers.refresh()
       return await this.brokers.any(this.brokers.controllerId)
     } catch (error) {
       throw this.faults.ofError(error, asked, 'retriable')

@@ -130,6 +130,7 @@ export class Topics {
       },
     }
     const [answer] = await this.#session.ask(asked, async () => {
+      await this.#session.brokers.refresh()
       const broker = await this.#session.brokers.node(nodeId)
       const request = { type: CONFIG_RESOURCE.broker, names: [String(nodeId)] }
       return this.#session.call(broker, describeConfigs, request)

@@ -12,16 +12,12 @@ export const backoffMs = (attempt: number, random: () => number = Math.random): 
 /** Something that waiters are woken by. A wake without a waiter is kept for the next one. */
 export class Wake {
   #woken = false
-  #waiters: (() => void)[] = []
+  readonly #waiters = new Set<() => void>()
 
   wake(): void {
-    if (this.#waiters.length === 0) {
-      this.#woken = true
-      return
-    }
-    const waiters = this.#waiters
-    this.#waiters = []
-    for (const waiter of waiters) waiter()
+    if (this.#waiters.size === 0) this.#woken = true
+    // A copy: each takes itself out.
+    for (const waiter of [...this.#waiters]) waiter()
   }
 
   /** Resolves at the next wake, or after `timeoutMs`. */
@@ -31,15 +27,13 @@ export class Wake {
       return Promise.resolve()
     }
     return new Promise((resolve) => {
-      const late = timeoutMs === undefined ? undefined : setTimeout(done, timeoutMs)
-      const waiters = this.#waiters
-      function done(): void {
+      const done = () => {
         clearTimeout(late)
-        const at = waiters.indexOf(done)
-        if (at >= 0) waiters.splice(at, 1)
+        this.#waiters.delete(done)
         resolve()
       }
-      waiters.push(done)
+      const late = timeoutMs === undefined ? undefined : setTimeout(done, timeoutMs)
+      this.#waiters.add(done)
     })
   }
 }

@@ -71,9 +71,8 @@ const broken = (codec: Codec, detail: string): MalformedBatch =>
 
 /** Runs a library's decoder: what it throws on bad bytes becomes ours. */
 const guarded = (codec: Codec, maxBytes: number, decode: () => Buffer): Buffer => {
-  let bytes: Buffer
   try {
-    bytes = decode()
+    return decode()
   } catch (cause) {
     if (cause instanceof MalformedBatch) throw cause
     if (cause instanceof Error && 'code' in cause && cause.code === 'ERR_BUFFER_TOO_LARGE') {
@@ -81,8 +80,6 @@ const guarded = (codec: Codec, maxBytes: number, decode: () => Buffer): Buffer =
     }
     throw new MalformedBatch('bad-compression', codec, { cause })
   }
-  if (bytes.length > maxBytes) throw tooLarge(maxBytes)
-  return bytes
 }
 
 /** Frames one after the other, each with its own bound: refuses before anything is allocated for the output. */

@@ -9,7 +9,9 @@ import {
 import type { Mark } from '../domain/mark.ts'
 import type { MarkIntent } from '../domain/state.ts'
 import type { MarkTopic } from '../domain/step.ts'
+import type { MirrorLog } from '../mirror/mirror.ts'
 import { primeTopic } from '../mirror/prime.ts'
+import { withPartitions } from '../mirror/with-partitions.ts'
 import { chooseMode, PRIME_RATE } from '../planner/choose-mode.ts'
 import { counted, humanSeconds } from './_words.ts'
 import { offsetsOf } from './partitions-now.ts'
@@ -128,28 +130,42 @@ const primed = async (
   intent: MarkIntent,
   run: Run,
 ): Promise<ReadonlyMap<PartitionKey, Start>> => {
-  let starts = await offsetsOf(run.clusters.source, partitions, 'earliest')
-  for (;;) {
-    await primeTopic({
-      project: run.project.name,
-      target: run.clusters.target,
-      topic: step.topic,
-      partitions: partitions.map(({ topic, partition }) => ({
-        partition,
-        upTo: starts.get(partitionKey(topic, partition))!,
-      })),
-      filler: { producerId: intent.fillerProducerId, epoch: intent.fillerProducerEpoch },
-      timings: run.timings,
-      report: run.report,
-      signal: run.signal,
-    })
-    const again = await offsetsOf(run.clusters.source, partitions, 'earliest')
-    const moved = [...again].some(([key, start]) => start !== starts.get(key))
-    if (!moved) break
-    starts = again
-  }
+  const { target, source } = run.clusters
+  const { timings, signal, report } = run
+  const member = { project: run.project.name, target, timings, log: logTo(report), signal, report }
+  const starts = await withPartitions(
+    member,
+    new Map([[step.topic, step.partitions]]),
+    async (held) => {
+      let upTo = await offsetsOf(source, partitions, 'earliest')
+      for (;;) {
+        await primeTopic({
+          target,
+          topic: step.topic,
+          partitions: partitions.map(({ topic, partition }) => ({
+            partition,
+            upTo: upTo.get(partitionKey(topic, partition))!,
+          })),
+          filler: { producerId: intent.fillerProducerId, epoch: intent.fillerProducerEpoch },
+          lock: held,
+          timings,
+          report,
+          signal,
+        })
+        const again = await offsetsOf(source, partitions, 'earliest')
+        if ([...again].every(([key, start]) => start === upTo.get(key))) return upTo
+        upTo = again
+      }
+    },
+  )
   return new Map([...starts].map(([key, start]) => [key, { source: start, target: start }]))
 }
+
+const logTo =
+  (report: Run['report']): MirrorLog =>
+  ({ level, message }) => {
+    if (level === 'warn' || level === 'error') report(message)
+  }
 
 const emptyStarts = async (
   step: MarkTopic,

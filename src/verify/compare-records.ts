@@ -51,6 +51,9 @@ export const compareRange = async (range: RangeToCompare): Promise<RangeResult> 
   let compared = 0
   let gone = ranksBetween(index, start, from)
   const found = (finding?: Finding): RangeResult => ({ compared, gone, finding })
+  // An index that knows every gap counts exactly. Identical offsets do without, and a cleaner takes records that were counted.
+  const isCounted = index.mark.mode === 'dense' && !source.compacted && !target.compacted
+  const total = ranksBetween(index, start, exact(index.mirroredTo))
   for (;;) {
     if (from >= index.mirroredTo) return found()
     const expected = targetOf(index, from)!
@@ -65,8 +68,10 @@ export const compareRange = async (range: RangeToCompare): Promise<RangeResult> 
     compared += end.compared
     gone += end.gone
     switch (end.kind) {
-      case 'done':
-        return found()
+      case 'done': {
+        const count = total - compared - gone
+        return isCounted && count !== 0 ? found({ kind: 'uncounted', count }) : found()
+      }
       case 'finding':
         return found(end.finding)
       case 'unequal':

@@ -9,6 +9,7 @@ import type { KeptRecord } from './decoded-batch.ts'
  * - `missing`: this and the `count - 1` next source records are not on the target.
  * - `extra`: this and the `count - 1` next target records are not on the source.
  * - `swapped`: this record and the next stand in the other order.
+ * - `uncounted`: the index counts this many records more than both sides hold.
  * - `target-gone`: the target's log starts at `to`, but must still have everything from `target` on.
  * - `unreadable`: one side could not be read on.
  */
@@ -33,6 +34,7 @@ export type Finding =
       readonly writer: bigint
     }
   | { readonly kind: 'swapped'; readonly source: number; readonly target: number }
+  | { readonly kind: 'uncounted'; readonly count: number }
   | { readonly kind: 'target-gone'; readonly target: number; readonly to: number }
   | { readonly kind: 'unreadable'; readonly side: 'source' | 'target'; readonly detail: string }
 
@@ -193,6 +195,12 @@ export const findingDiagnostic = (finding: Finding, names: Names): Diagnostic =>
       return diagnostic({
         code: 'FERRY1804',
         detail: `${name}: the record at offset ${finding.source} on ${source} and the next one stand in the other order on ${target}, from offset ${finding.target} on.`,
+        fix: RESYNC,
+      })
+    case 'uncounted':
+      return diagnostic({
+        code: 'FERRY1802',
+        detail: `${name}: the offset index counts ${finding.count} more mirrored ${finding.count === 1 ? 'record' : 'records'} than ${source} and ${target} hold; what both hold is equal.`,
         fix: RESYNC,
       })
     case 'target-gone':

@@ -224,11 +224,12 @@ export class LogReader {
     if (answer.lastStableOffset < stream.range.to) {
       const end = answer.lastStableOffset
       this.#postpone(reading, `the log ends at ${end}, below ${stream.range.to}`)
-    } else if (allEmpty && ++reading.emptyAnswers >= EMPTY_ANSWERS) {
+    } else if (!allEmpty || reading.maxBytes < MOST_PARTITION_BYTES) {
+      // Another partition took the room of the answer, or the batch is larger than the limit: no emptiness is believed before that is out.
+      const most = allEmpty ? MOST_PARTITION_BYTES : reading.maxBytes * 2
+      reading.maxBytes = Math.max(wanted, Math.min(most, MOST_PARTITION_BYTES))
+    } else if (++reading.emptyAnswers >= EMPTY_ANSWERS) {
       stream.finish({ kind: 'end' })
-    } else {
-      // Another partition took the room of the answer, or the batch is larger than the limit.
-      reading.maxBytes = Math.max(wanted, Math.min(reading.maxBytes * 2, MOST_PARTITION_BYTES))
     }
   }
 

@@ -1,9 +1,15 @@
-import type { MirrorResult } from '../app/keep-mirrored.ts'
+import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { PartitionReport } from '../mirror/mirror.ts'
 import { sortedOnce } from './diagnostics.ts'
 import { OUTPUT_FORMAT_VERSION, renderJson } from './json.ts'
 import { table } from './table.ts'
 import { bytes, count, thousands } from './text.ts'
+
+/** How each partition was when the mirror ended. */
+export interface MirrorResult {
+  readonly partitions: readonly PartitionReport[]
+  readonly problems: readonly Diagnostic[]
+}
 
 /**
  * The live line of a mirror: `12 of 12 partitions, lag 1,024, 80 MiB/s`. Remembers the look before, for the rate; the rate is over at

@@ -1,16 +1,10 @@
 import type { Plan } from '../domain/plan.ts'
 import type { Step } from '../domain/step.ts'
 import type { StepDescription } from '../steps/step-kind.ts'
+import type { StepWords } from './step-words.ts'
 import type { Style } from './style.ts'
 import { colourOf } from './symbols.ts'
 import { count, hanging, MAX_COLUMNS, moment, printable, wrap } from './text.ts'
-
-/** What a plan view must know of the kinds of steps. */
-export interface StepWords {
-  describe(step: Step): StepDescription
-  /** Titles of the facts that must hold before the step. */
-  gates(step: Step): readonly string[]
-}
 
 interface Row extends StepDescription {
   readonly step: Step
@@ -99,11 +93,25 @@ const toRow = (step: Step, words: StepWords): Row => {
 }
 
 const measure = (rows: readonly Row[]): Widths => {
-  const widest = (texts: readonly string[]): number => Math.max(...texts.map((text) => text.length))
-  const noun = widest(rows.map((row) => row.noun))
-  const name = Math.min(widest(rows.map((row) => row.name)), WIDEST_NAME)
-  const undo = Math.min(widest(rows.map((row) => `${UNDO}${row.undo}`)), WIDEST_UNDO)
+  const noun = widest(
+    rows.map((row) => row.noun),
+    MAX_COLUMNS,
+  )
+  const name = widest(
+    rows.map((row) => row.name),
+    WIDEST_NAME,
+  )
+  const undo = widest(
+    rows.map((row) => `${UNDO}${row.undo}`),
+    WIDEST_UNDO,
+  )
   return { noun, name, undo, says: MAX_COLUMNS - noun - name - undo - '  + '.length - 3 * 2 }
+}
+
+/** Of those that keep the limit: one long name must not take the room of all sentences. */
+const widest = (texts: readonly string[], limit: number): number => {
+  const fitting = texts.map((text) => text.length).filter((length) => length <= limit)
+  return fitting.length === 0 ? limit : Math.max(...fitting)
 }
 
 const renderRow = (row: Row, widths: Widths, style: Style): readonly string[] => {

@@ -1,7 +1,11 @@
-import type { GroupSide, MigrationStatus, TopicStatus } from '../app/status.ts'
-import { STATUS_FORMAT_VERSION } from '../app/status.ts'
 import { sortedOnce } from './diagnostics.ts'
 import { renderJson } from './json.ts'
+import {
+  type GroupSide,
+  type MigrationStatus,
+  STATUS_FORMAT_VERSION,
+  type TopicStatus,
+} from './status-report.ts'
 import type { Style } from './style.ts'
 import { table } from './table.ts'
 import { count, duration, hanging, listed, MAX_COLUMNS, moment, thousands } from './text.ts'

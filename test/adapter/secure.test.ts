@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type AclBinding, aclKey } from '../../src/domain/access.ts'
 import type { ClusterId, GroupId, TopicName } from '../../src/domain/ids.ts'
+import type { ScramMechanism } from '../../src/domain/migration.ts'
 import { Secret } from '../../src/domain/secret.ts'
 import type { Cluster } from '../../src/kafka/cluster.ts'
 import { startKafka, type TestCluster } from '../kafka/index.ts'
@@ -80,7 +81,7 @@ describe('a secure 4.x cluster', { timeout: 60_000 }, () => {
       const name = `user-${mechanism}`
       await cluster.setUser({ name, mechanism, password: new Secret('pässword') })
       expect((await cluster.describeUsers([name, 'nobody'])).ok).toEqual(
-        new Map<string, ReadonlySet<string>>([
+        new Map<string, ReadonlySet<ScramMechanism>>([
           [name, new Set([mechanism])],
           ['nobody', new Set()],
         ]),
@@ -101,7 +102,7 @@ describe('a secure 4.x cluster', { timeout: 60_000 }, () => {
     await cluster.setQuota('bob', { consumerByteRate: null })
     const none = { producerByteRate: undefined, consumerByteRate: undefined }
     expect(await cluster.describeQuotas(['bob', 'eve'])).toEqual(
-      new Map([
+      new Map<string, { producerByteRate: number | undefined; consumerByteRate: undefined }>([
         ['bob', { producerByteRate: 1_000_000, consumerByteRate: undefined }],
         ['eve', none],
       ]),

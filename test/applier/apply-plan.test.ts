@@ -7,7 +7,7 @@ import { Secret } from '../../src/domain/secret.ts'
 import { FileStore } from '../../src/state/file-store.ts'
 import { fullState, holder } from '../state/samples.ts'
 import {
-  after,
+  answering,
   closed,
   codes,
   done,
@@ -83,7 +83,7 @@ describe('a plan that runs through', () => {
 
   test('writes each stage when its last step is done', async () => {
     const seen: unknown[] = []
-    const look = { apply: async () => after(seen.push((await state())?.stage), done) }
+    const look = { apply: async () => answering(seen.push((await state())?.stage), done) }
     const steps = { a: look, b: look, c: { ...look, stage: 'consumers-moved' as const } }
     await fakeApply(store, steps, {}, { to: 'producers-moved' }).run()
     // No step leads to mirrored: it is reached with prepared.
@@ -94,7 +94,7 @@ describe('a plan that runs through', () => {
   test('that goes back writes the earlier stages', async () => {
     await store.writeDecisions({ ...fullState(1), clusters: null, stage: 'producers-moved' }, 0)
     const seen: unknown[] = []
-    const look = { apply: async () => after(seen.push((await state())?.stage), done) }
+    const look = { apply: async () => answering(seen.push((await state())?.stage), done) }
     const steps = {
       a: { ...look, stage: 'consumers-moved' as const },
       b: { ...look, stage: 'mirrored' as const },
@@ -107,7 +107,7 @@ describe('a plan that runs through', () => {
   test('that adds a topic to a later stage leaves the stage where it is until the end', async () => {
     await store.writeDecisions({ ...fullState(1), clusters: null, stage: 'consumers-moved' }, 0)
     const seen: unknown[] = []
-    const look = { apply: async () => after(seen.push((await state())?.stage), done) }
+    const look = { apply: async () => answering(seen.push((await state())?.stage), done) }
     const steps = { a: look, b: { ...look, stage: 'producers-moved' as const } }
     await fakeApply(store, steps, {}, { from: 'consumers-moved', to: 'producers-moved' }).run()
     expect(seen).toEqual(['consumers-moved', 'consumers-moved'])
@@ -414,7 +414,7 @@ describe('failures', () => {
       },
     })
     const uses = {
-      apply: async (run: { mirror(): Promise<unknown> }) => after(await run.mirror(), done),
+      apply: async (run: { mirror(): Promise<unknown> }) => answering(await run.mirror(), done),
     }
     const apply = fakeApply(store, { a: uses }, { startMirror })
     expect((await apply.run()).status).toBe('done')
@@ -437,7 +437,7 @@ describe('failures', () => {
 describe('the mirror', () => {
   const mark = fullState(1).marks[0]!
   const uses = {
-    apply: async (run: { mirror(): Promise<unknown> }) => after(await run.mirror(), done),
+    apply: async (run: { mirror(): Promise<unknown> }) => answering(await run.mirror(), done),
   }
 
   test('is started once, when first asked for, and stopped at the end, also after a failure', async () => {

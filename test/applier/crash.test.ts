@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -34,7 +34,6 @@ test('whenever apply is killed, applying again ends in the same decisions, with 
   timeout: 120_000,
 }, async () => {
   const whole = join(directory, 'whole')
-  const { mkdir } = await import('node:fs/promises')
   await mkdir(whole)
   let boundaries = 0
   await crashingApply(whole, () => boundaries++).run()

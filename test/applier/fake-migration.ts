@@ -28,7 +28,7 @@ export interface FakeStep {
 }
 
 /** The answer, once the first argument has happened. */
-export const after = <T>(_happened: unknown, answer: T): T => answer
+export const answering = <T>(_happened: unknown, answer: T): T => answer
 
 export const done: Outcome = { done: true, facts: {} }
 export const closed = (because = 'not yet', worthWaiting = true): GateReading => ({

@@ -6,7 +6,7 @@ import { FerryError } from '../../src/domain/diagnostic.ts'
 import { FileStore } from '../../src/state/file-store.ts'
 import type { Gate } from '../../src/steps/step-kind.ts'
 import {
-  after,
+  answering,
   closed,
   codes,
   done,
@@ -161,14 +161,14 @@ describe('the first interrupt', () => {
 
   test('after the last step changes nothing: the plan is done', async () => {
     const apply = fakeApply(store, {
-      a: { apply: async () => after(apply.stopping.abort(), done) },
+      a: { apply: async () => answering(apply.stopping.abort(), done) },
     })
     expect((await apply.run()).status).toBe('done')
   })
 
   test('ends a wait at a gate at once, without an intent', async () => {
     const apply = fakeApply(store, {
-      a: { gates: [gate('x', async () => after(apply.stopping.abort(), closed()))] },
+      a: { gates: [gate('x', async () => answering(apply.stopping.abort(), closed()))] },
     })
     expect([(await apply.run()).status, await journalWords(store)]).toEqual([
       'interrupted',
@@ -179,7 +179,7 @@ describe('the first interrupt', () => {
 
   test('that comes while the last gate is read starts no step', async () => {
     const apply = fakeApply(store, {
-      a: { gates: [gate('x', async () => after(apply.stopping.abort(), holds))] },
+      a: { gates: [gate('x', async () => answering(apply.stopping.abort(), holds))] },
     })
     expect((await apply.run()).status).toBe('interrupted')
     expect(apply.log).not.toContain('apply a')
@@ -205,7 +205,7 @@ describe('the first interrupt', () => {
     const apply = fakeApply(store, {
       a: {
         apply: async () =>
-          after(apply.stopping.abort(), { done: false, problem: problem('FERRY1701') }),
+          answering(apply.stopping.abort(), { done: false, problem: problem('FERRY1701') }),
       },
     })
     expect((await apply.run()).status).toBe('failed')

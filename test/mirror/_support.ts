@@ -23,7 +23,8 @@ import {
   type PartitionReport,
   type ProgressStore,
 } from '../../src/mirror/mirror.ts'
-import type { TestCluster } from '../kafka/index.ts'
+import { type StartOptions, startKafka, type TestCluster } from '../kafka/index.ts'
+import type { OracleRecord } from '../kafka/oracle-lines.ts'
 import { waitFor } from '../kafka/wait.ts'
 
 /** Short enough to wait for in a test, long enough for two busy cores. */
@@ -111,6 +112,11 @@ export const createTopic = async (
   ])
   const problem = answers.failed.get(topic)
   if (problem) throw new FerryError(problem)
+  await waitFor(`${topic} to be known`, { timeoutMs: 30_000 }, async () => {
+    const described = (await cluster.describeTopics([topic])).ok.get(topic)
+    if (described === undefined || described === 'absent') return undefined
+    return described.partitions.every(({ leader }) => leader >= 0) ? true : undefined
+  })
 }
 
 /** Marks a topic at its source's log starts, as apply would. */
@@ -188,3 +194,43 @@ export const endsOf = async (
   cluster: Cluster,
   topics: readonly { readonly topic: TopicName; readonly partition: number }[],
 ): Promise<ReadonlyMap<PartitionKey, bigint>> => (await cluster.listOffsets(topics, 'latest')).ok
+
+/** A source and a target, and Ferry's ports to both. */
+export interface Pair {
+  readonly source: TestCluster
+  readonly target: TestCluster
+  readonly from: Cluster
+  readonly to: Cluster
+  stop(): Promise<void>
+}
+
+export const startPair = async (
+  options: { readonly source?: Partial<StartOptions>; readonly target?: Partial<StartOptions> } = {},
+): Promise<Pair> => {
+  const [source, target] = await Promise.all([
+    startKafka({ version: '4.x', ...options.source }),
+    startKafka({ version: '4.x', ...options.target }),
+  ])
+  const [from, to] = await Promise.all([connectTo(source, 'old'), connectTo(target, 'new')])
+  return {
+    source,
+    target,
+    from,
+    to,
+    stop: async () => {
+      await Promise.allSettled([from.close(), to.close()])
+      await Promise.all([source.stop(), target.stop()])
+    },
+  }
+}
+
+/** What the oracle says of a partition, but for its place: equal if the copies are. */
+export const contentOf = (records: readonly OracleRecord[]) =>
+  records.map(({ partition, timestamp, timestampType, keyHash, valueHash, headersHash }) => ({
+    partition,
+    timestamp,
+    timestampType,
+    keyHash,
+    valueHash,
+    headersHash,
+  }))

@@ -168,10 +168,12 @@ describe('Merger', () => {
       encodeBatch({ records: [{ ...record, timestamp }] }),
     )
     expect(far.map((batch) => merger.add(batch, 0))).toStrictEqual(['added', 'alone'])
-    // The timestamp is next to the merged base, but its own delta, -(2^52) - 1, does not survive as a double.
-    const baseTimestamp = 2 ** 51
-    const near = [{ ...record, timestamp: -(2 ** 51) - 1 }]
-    expect(merger.add(encodeBatch({ records: near, baseTimestamp }), 0)).toBe('alone')
+    // A delta of -(2^52) - 1: its zigzag rounds to that of +2^52, which ends exactly at the merged base.
+    const distant = [{ ...record, timestamp: -3 * 2 ** 51 - 1 }]
+    merger.start(Buffer.alloc(1000))
+    expect(merger.add(far[1]!, 0)).toBe('added')
+    const batch = encodeBatch({ records: distant, baseTimestamp: -(2 ** 51) })
+    expect(merger.add(batch, 0)).toBe('alone')
   })
 
   it('refuses malformed records and keeps what it has', () => {

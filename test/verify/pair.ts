@@ -17,6 +17,7 @@ import { encodeBatch, type NewRecord } from '../../src/records/write-batch.ts'
 import { type VerifyMode, type VerifyReport, verifyMigration } from '../../src/verify/index.ts'
 import { connect } from '../adapter/connect.ts'
 import { type KafkaVersion, startKafka, type TestCluster } from '../kafka/index.ts'
+import { waitFor } from '../kafka/wait.ts'
 
 /** Two running clusters, seen through the port. */
 export interface Pair {
@@ -121,10 +122,7 @@ export const write = async (
   options: WriteOptions = {},
 ): Promise<void> => {
   const { partition = 0, batch: size = 10, codec = 'none' } = options
-  const leaders = await cluster.leaders([topic], 0)
-  const link = await cluster.connectBroker(
-    leaders.get(`${topic}:${partition}` as PartitionKey)!.leader,
-  )
+  const link = await cluster.connectBroker(await leaderOf(cluster, topic, partition))
   try {
     for (let i = 0; i < records.length; i += size) {
       await produce(
@@ -139,17 +137,31 @@ export const write = async (
   }
 }
 
+/** A topic that was just created may not have a leader yet. */
+const leaderOf = (cluster: Cluster, topic: TopicName, partition: number): Promise<number> =>
+  waitFor(`a leader of ${topic}`, { timeoutMs: 10_000 }, async () => {
+    const leaders = await cluster.leaders([topic], 0)
+    const found = leaders.get(`${topic}:${partition}` as PartitionKey)?.leader ?? -1
+    return found >= 0 ? found : undefined
+  })
+
 export const produce = async (
   link: BrokerLink,
   topic: TopicName,
   partition: number,
   batch: Buffer,
 ): Promise<void> => {
-  const [answer] = await link.produce({
+  const request = {
     topics: [{ topic, partitions: [{ partition, batch: [batch] }] }],
     timeoutMs: 10_000,
+  }
+  await waitFor(`${topic}:${partition} to take a batch`, { timeoutMs: 10_000 }, async () => {
+    const [answer] = await link.produce(request)
+    if (answer!.errorCode === 0) return true
+    // Only errors after which nothing was appended: unknown topic, not the leader.
+    if (![3, 6].includes(answer!.errorCode)) throw new Error(`error ${answer!.errorCode}`)
+    return undefined
   })
-  if (answer!.errorCode !== 0) throw new Error(`produce answered ${answer!.errorCode}`)
 }
 
 /** Transactions, each committed or aborted, each followed by its marker. */

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import type { MirrorResult } from '../../app/keep-mirrored.ts'
+import type { MirrorResult } from '../../views/mirror.ts'
 import { isSet, names } from '../args.ts'
 import { type Context, mirrorTimings, withSession } from '../context.ts'
 import { EXIT } from '../exit-codes.ts'

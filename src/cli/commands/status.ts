@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import type { MigrationStatus } from '../../app/status.ts'
+import type { MigrationStatus } from '../../views/status-report.ts'
 import { isSet, names } from '../args.ts'
 import { type Context, planOptions, withSession } from '../context.ts'
 import { EXIT } from '../exit-codes.ts'

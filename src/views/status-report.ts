@@ -1,0 +1,73 @@
+import type { Diagnostic } from '../domain/diagnostic.ts'
+import type { Deadline } from '../domain/plan.ts'
+import type { ReachedStage, Stage } from '../domain/stage.ts'
+
+export const STATUS_FORMAT_VERSION = '1.0'
+
+/** Where a migration is and what is next, as it was seen at one moment. Plain JSON data: `status --json` prints it. */
+export interface MigrationStatus {
+  readonly name: string
+  readonly owner: string | null
+  readonly at: string
+  readonly source: string
+  readonly target: string
+  readonly stage: ReachedStage
+  /** What the plan file asks for. */
+  readonly asks: Stage
+  readonly mirror: MirrorStatus
+  readonly topics: readonly TopicStatus[]
+  readonly groups: readonly GroupStatus[]
+  readonly next: NextStep
+  readonly deadlines: readonly Deadline[]
+  readonly problems: readonly Diagnostic[]
+}
+
+export interface MirrorStatus {
+  /** `none`: nothing to mirror now. `needed`: consumers moved and the topics are not sealed, so it must run. */
+  readonly need: 'none' | 'optional' | 'needed'
+  /** Processes that are in the mirror group for these topics now; null if the target could not be asked. */
+  readonly processes: readonly { readonly host: string; readonly pid: number }[] | null
+  /** When a mirror last had something to record; an idle one has nothing. */
+  readonly lastProgress: string | null
+}
+
+export interface TopicStatus {
+  readonly name: string
+  readonly mode: 'identical' | 'dense' | null
+  readonly state: 'absent' | 'not-marked' | 'mirrored' | 'sealed' | 'stopped'
+  readonly partitions: readonly PartitionStatus[]
+}
+
+export interface PartitionStatus {
+  readonly partition: number
+  /** The mark; null before it was made. */
+  readonly sourceStart: number | null
+  readonly targetStart: number | null
+  /** Source offset up to which records were mirrored, as the mirror last said. */
+  readonly mirroredTo: number | null
+  readonly sourceEnd: number | null
+  /** Offsets between the two; null where either is unknown. */
+  readonly lag: number | null
+  readonly sealed: boolean
+  readonly stopped: boolean
+}
+
+export interface GroupStatus {
+  readonly id: string
+  readonly source: GroupSide
+  readonly target: GroupSide
+  /** When its positions were written on the target; null if they were not. */
+  readonly syncedAt: string | null
+}
+export interface GroupSide {
+  readonly state: string
+  readonly members: number
+}
+
+export type NextStep =
+  | { readonly kind: 'blocked' }
+  /** The next step of a plan made now, and what it waits for. */
+  | { readonly kind: 'apply'; readonly step: string; readonly waitsFor: readonly string[] }
+  /** All is as asked; the plan file could ask for more. */
+  | { readonly kind: 'edit'; readonly stage: Stage }
+  | { readonly kind: 'finished' }

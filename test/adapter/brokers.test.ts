@@ -1,0 +1,96 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type GroupId, partitionKey, type TopicName } from '../../src/domain/ids.ts'
+import { type Cluster, LinkLost } from '../../src/kafka/cluster.ts'
+import { type KafkaVersion, startKafka, type TestCluster } from '../kafka/index.ts'
+import { connect } from './connect.ts'
+
+const START_MS = 180_000
+const name = 'spread' as TopicName
+const groups = Array.from({ length: 30 }, (_, i) => `group-${i}` as GroupId)
+const partitions = Array.from({ length: 30 }, (_, partition) => ({ topic: name, partition }))
+
+describe('a cluster of three brokers', { timeout: 60_000 }, () => {
+  let brokers: TestCluster
+  let cluster: Cluster
+
+  beforeAll(async () => {
+    brokers = await startKafka({ version: '4.x', brokers: 3 })
+    cluster = await connect(brokers)
+    const created = await cluster.createTopics([
+      { name, partitions: partitions.length, replicationFactor: 3, configs: new Map() },
+    ])
+    expect([...created.failed.values()]).toEqual([])
+  }, START_MS)
+  afterAll(async () => {
+    await cluster?.close()
+    await brokers?.stop()
+  }, START_MS)
+
+  test('asks leaders and coordinators, wherever they are', async () => {
+    const offsets = await cluster.listOffsets(partitions, 'latest')
+    expect([offsets.ok.size, offsets.failed.size]).toEqual([30, 0])
+    const leaders = await cluster.leaders([name], 0)
+    expect(new Set([...leaders.values()].map(({ leader }) => leader)).size).toBe(3)
+    const key = partitionKey(name, 3)
+    for (const group of groups) {
+      const commits = new Map([[key, { offset: 0n, metadata: '' }]])
+      expect((await cluster.commitOffsets(group, commits)).failed.size).toBe(0)
+    }
+    const described = await cluster.describeGroups(groups)
+    expect([...described.ok.values()].map(({ state }) => state)).toEqual(groups.map(() => 'empty'))
+    expect((await cluster.fetchCommits(groups)).ok.size).toBe(groups.length)
+    expect((await cluster.listGroups()).length).toBe(groups.length)
+  })
+
+  test('follows leaders when a broker dies, and finds it again', async () => {
+    const victim = brokers.brokers[2]
+    if (victim === undefined) throw new Error('no third broker')
+    const link = await cluster.connectBroker(victim.id)
+    const open = link.fetch({
+      topics: [{ topic: name, partitions: [{ partition: 0, fetchOffset: 0, maxBytes: 1_000 }] }],
+      maxWaitMs: 10_000,
+      minBytes: 1,
+      maxBytes: 1_000,
+      isolation: 'read-committed',
+    })
+    const outcome = open.then(
+      () => 'answered',
+      (error: unknown) => error,
+    )
+    await victim.kill()
+    expect(['answered', 'LinkLost']).toContain(
+      await outcome.then((value) => (value instanceof LinkLost ? 'LinkLost' : value)),
+    )
+    expect(link.connected).toBe(false)
+    const offsets = await cluster.listOffsets(partitions, 'latest')
+    expect([offsets.ok.size, [...offsets.failed.values()]]).toEqual([30, []])
+    const commits = await cluster.fetchCommits(groups)
+    expect([commits.ok.size, [...commits.failed.values()]]).toEqual([30, []])
+    await victim.start()
+    const again = await cluster.connectBroker(victim.id)
+    expect(again.connected).toBe(true)
+    expect((await cluster.listOffsets(partitions, 'earliest')).failed.size).toBe(0)
+  })
+})
+
+describe.each<KafkaVersion>(['0.10.2', '1.1', '2.8'])('SCRAM on Kafka %s', (version) => {
+  let broker: TestCluster
+
+  beforeAll(async () => {
+    broker = await startKafka({ version, secure: true })
+  }, START_MS)
+  afterAll(async () => {
+    await broker?.stop()
+  }, START_MS)
+
+  test('logs in, also on a link', async () => {
+    const cluster = await connect(broker)
+    expect((await cluster.describeCluster()).id).toBe(broker.clusterId)
+    const link = await cluster.connectBroker(broker.brokers[0]?.id ?? -1)
+    expect(link.connected).toBe(true)
+    const acls = await cluster.describeAcls()
+    expect(version === '0.10.2' ? acls === 'no-authorizer' : Array.isArray(acls)).toBe(true)
+    await cluster.close()
+    expect(link.connected).toBe(false)
+  })
+})

@@ -1,0 +1,200 @@
+import { deepStrictEqual, match } from 'node:assert'
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, it } from 'vitest'
+import { run } from '../../src/cli/run.ts'
+import { diagnostic } from '../../src/domain/diagnostic.ts'
+import { type FakeServices, fakeServices } from './fake-services.ts'
+import { streamsForTesting, type TestStreamsOptions } from './streams-for-testing.ts'
+
+const ferry = async (
+  argv: readonly string[],
+  services: FakeServices,
+  options: TestStreamsOptions = {},
+) => {
+  const streams = streamsForTesting({ cwd: join(services.project.file, '..'), ...options })
+  const code = await run(argv, streams, services)
+  return { code, out: streams.out(), err: streams.err(), asked: streams.asked }
+}
+
+/** Without the step that cannot be undone. */
+const undoable = () => fakeServices({ plan: { to: 'consumers-moved', steps: SIX } })
+const SIX = (await import('../views/a-plan.ts')).aPlan().steps.slice(0, 6)
+const gate = diagnostic({ code: 'FERRY1501', detail: 'orders-api has members.', fix: 'Stop it.' })
+
+describe('ferry apply NAME', () => {
+  it('asks, and takes only yes', async () => {
+    const services = undoable()
+    const yes = await ferry(['apply', 'orders'], services, { tty: true, answers: ['yes'] })
+    deepStrictEqual([yes.code, services.applied.length], [0, 1])
+    match(yes.out, /Applied.*: 6 steps done\. orders is at stage consumers-moved\.\n$/)
+    for (const answers of [['y'], [''], []]) {
+      const no = await ferry(['apply', 'orders'], services, { tty: true, answers })
+      deepStrictEqual([no.code, services.applied.length], [1, 1])
+      match(no.err, /FERRY1107/)
+    }
+  })
+
+  it('does not ask without a terminal or with --input=false, and refuses', async () => {
+    for (const [argv, tty] of [
+      [['apply', 'orders'], false],
+      [['apply', 'orders', '--input=false'], true],
+    ] as const) {
+      const services = undoable()
+      const { code, asked } = await ferry(argv, services, { tty })
+      deepStrictEqual([code, asked, services.applied.length], [64, [], 0])
+    }
+  })
+
+  it('wants the name typed for a step that cannot be undone, also with --auto-approve', async () => {
+    const services = fakeServices({})
+    const yes = await ferry(['apply', 'orders', '--auto-approve'], services, {
+      tty: true,
+      answers: ['yes'],
+    })
+    deepStrictEqual([yes.code, services.applied.length], [1, 0])
+    await ferry(['apply', 'orders'], services, { tty: true, answers: ['orders'] })
+    deepStrictEqual(
+      services.applied.map((each) => each.confirmed),
+      [true],
+    )
+  })
+
+  it('leaves an unconfirmed one-way step to the applier where nobody can be asked', async () => {
+    const services = fakeServices({})
+    await ferry(['apply', 'orders', '--auto-approve'], services)
+    await ferry(['apply', 'orders', '--auto-approve', '--confirm', 'orders'], services)
+    deepStrictEqual(
+      services.applied.map((each) => each.confirmed),
+      [false, true],
+    )
+  })
+
+  it('hands over --wait, --until as a shorter plan, and the gate timeout of the file', async () => {
+    const services = fakeServices({ plan: { steps: SIX } })
+    await ferry(['apply', 'orders', '--auto-approve', '--wait', '0s'], services)
+    await ferry(['apply', 'orders', '--auto-approve', '--until', 'mirrored'], services)
+    deepStrictEqual(
+      services.applied.map((each) => [each.gateTimeoutMs, each.plan.to, each.holder.operation]),
+      [
+        [0, 'producers-moved', 'apply'],
+        [900_000, 'mirrored', 'apply'],
+      ],
+    )
+  })
+
+  for (const [name, result, expected] of [
+    ['a gate', { status: 'waiting', problems: [gate] }, 7],
+    ['a failed step', { status: 'failed', begun: true, problems: [gate] }, 8],
+    [
+      'a refusal before the first step',
+      {
+        status: 'failed',
+        begun: false,
+        problems: [diagnostic({ code: 'FERRY1406', detail: '', fix: '' })],
+      },
+      6,
+    ],
+    ['an interrupt', { status: 'interrupted' }, 130],
+  ] as const) {
+    it(`ends with ${expected} for ${name}`, async () => {
+      const services = fakeServices({ result, plan: { steps: SIX } })
+      deepStrictEqual((await ferry(['apply', 'orders', '--auto-approve'], services)).code, expected)
+    })
+  }
+
+  it('does nothing for a plan with errors, and ends as plan does', async () => {
+    const wrong = diagnostic({ code: 'FERRY1304', detail: '', fix: '' })
+    const services = fakeServices({ plan: { problems: [wrong] } })
+    const { code } = await ferry(['apply', 'orders', '--auto-approve'], services)
+    deepStrictEqual([code, services.applied.length], [4, 0])
+  })
+
+  it('has nothing to ask for where nothing changes', async () => {
+    const services = fakeServices({ plan: { steps: [], from: 'mirrored', to: 'mirrored' } })
+    const { code, out } = await ferry(['apply', 'orders'], services)
+    deepStrictEqual(
+      [code, out],
+      [0, 'No changes. orders is at stage mirrored, as the plan file asks.\n'],
+    )
+  })
+
+  it('gives results as JSON and nothing else on stdout', async () => {
+    const services = fakeServices({
+      result: { status: 'waiting', problems: [gate] },
+      plan: { steps: SIX },
+    })
+    const { out } = await ferry(['apply', 'orders', '--auto-approve', '--json'], services)
+    const [only] = JSON.parse(out).migrations
+    deepStrictEqual(
+      [only.name, only.status, only.steps.length, only.problems.length],
+      ['orders', 'waiting', 6, 1],
+    )
+  })
+})
+
+describe('ferry apply FILE', () => {
+  const planned = async (): Promise<{ services: FakeServices; file: string }> => {
+    const services = undoable()
+    await ferry(['plan', 'orders', '-o', 'orders.plan'], services)
+    return { services, file: join(services.project.file, '..', 'orders.plan') }
+  }
+
+  it('runs just that plan, without asking', async () => {
+    const { services, file } = await planned()
+    deepStrictEqual((await ferry(['apply', 'orders.plan'], services)).code, 0)
+    deepStrictEqual(services.applied[0]?.plan, JSON.parse(readFileSync(file, 'utf8')))
+  })
+
+  it('refuses it when a file that it was made from has changed', async () => {
+    const { services } = await planned()
+    appendFileSync(join(services.project.file, '..', 'orders.yaml'), '\n# changed\n')
+    const { code, err } = await ferry(['apply', 'orders.plan'], services)
+    deepStrictEqual([code, services.applied.length], [5, 0])
+    match(err, /FERRY1401 Plan is stale\n.*orders\.yaml/)
+  })
+
+  it('does not mind when another migration changed', async () => {
+    const { services } = await planned()
+    appendFileSync(join(services.project.file, '..', 'billing.yaml'), '\n# changed\n')
+    deepStrictEqual((await ferry(['apply', 'orders.plan'], services)).code, 0)
+  })
+
+  for (const [name, damage, code, expected] of [
+    ['empty', () => '', 1, /FERRY1109.*\n.*it is empty/],
+    ['cut off', (text: string) => text.slice(0, 200), 1, /FERRY1109/],
+    [
+      'of another format',
+      (text: string) => text.replace('"formatVersion": "1.0"', '"formatVersion": "2.0"'),
+      5,
+      /FERRY1110/,
+    ],
+    [
+      'with a key more',
+      (text: string) => text.replace('{', '{ "extra": 1,'),
+      1,
+      /FERRY1109.*\n.*additional properties/,
+    ],
+    [
+      'with a step of another kind',
+      (text: string) => text.replaceAll('"create-topic"', '"drop-topic"'),
+      1,
+      /FERRY1109/,
+    ],
+    ['something else', () => '[]', 1, /FERRY1109/],
+  ] as const) {
+    it(`refuses a file that is ${name}`, async () => {
+      const { services, file } = await planned()
+      writeFileSync(file, damage(readFileSync(file, 'utf8')))
+      const result = await ferry(['apply', 'orders.plan'], services)
+      deepStrictEqual([result.code, services.applied.length], [code, 0])
+      match(result.err, expected)
+    })
+  }
+
+  it('says that a file does not exist', async () => {
+    const { code, err } = await ferry(['apply', 'nix.plan'], undoable())
+    deepStrictEqual(code, 1)
+    match(err, /FERRY1001/)
+  })
+})

@@ -1,0 +1,32 @@
+import { deepStrictEqual, match, ok } from 'node:assert'
+import { describe, it } from 'vitest'
+import { explain } from '../../src/cli/commands/explain.ts'
+import { CODES } from '../../src/domain/diagnostic-codes.ts'
+import { renderCodePage } from '../../src/views/explain.ts'
+import { PLAIN } from '../../src/views/style.ts'
+
+describe('explain', () => {
+  for (const code of Object.keys(CODES)) {
+    it(code, () => {
+      match(code, /^FERRY1[0-9]{3}$/)
+      const page = explain(code)
+      ok(page.title.split(' ').length <= 6, `title of ${code} is too long: ${page.title}`)
+      ok(page.explanation.length > 40, `${code} explains nothing`)
+      ok(!/\s$|\.$/.test(page.title), `title of ${code} ends badly`)
+      match(page.explanation, /[.`]$/)
+    })
+  }
+
+  it('renders a page', () => {
+    deepStrictEqual(
+      renderCodePage({ code: 'FERRY1111', ...CODES.FERRY1111 }, PLAIN, 80),
+      `FERRY1111 Cannot write file
+
+The plan was made, but its file could not be written. Nothing on the clusters
+was changed.
+
+Exit code 1.
+`,
+    )
+  })
+})

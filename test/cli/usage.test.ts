@@ -1,0 +1,72 @@
+import { deepStrictEqual, match } from 'node:assert'
+import { describe, it } from 'vitest'
+import { run } from '../../src/cli/run.ts'
+import { fakeServices } from './fake-services.ts'
+import { streamsForTesting } from './streams-for-testing.ts'
+
+const ferry = async (argv: readonly string[]) => {
+  const streams = streamsForTesting()
+  const code = await run(argv, streams, fakeServices({}))
+  return { code, out: streams.out(), err: streams.err() }
+}
+
+describe('what nobody can carry out is a usage error, and stdout stays empty', () => {
+  for (const [argv, expected] of [
+    [[], /^error FERRY1101 Wrong use\n {2}No verb was given\./],
+    [
+      ['pan'],
+      /^error FERRY1102 Unknown verb\n {2}Ferry has no verb "pan"\.\n {2}fix: Did you mean plan\?/,
+    ],
+    [['rollback', 'orders'], /FERRY1102/],
+    [['completion'], /FERRY1102/],
+    [
+      ['plan', '--jsno'],
+      /FERRY1103 Unknown flag\n {2}Unknown option '--jsno'\.\n {2}fix: Did you mean --json\?/,
+    ],
+    [['plan', '-o'], /FERRY1101/],
+    [
+      ['plan', '-o', 'x.plan'],
+      /FERRY1101 Wrong use\n {2}-o takes the plan of one migration; none was named\./,
+    ],
+    [['plan', 'orders', 'billing', '-o', 'x.plan'], /2 were named/],
+    [
+      ['plan', 'ordres'],
+      /FERRY1104 Unknown migration\n.*\n {2}fix: Did you mean orders\? The migrations are: billing, orders\./,
+    ],
+    [['verify', '--full', '--sample', '3'], /exclude each other/],
+    [['verify', '--sample', '0'], /FERRY1105/],
+    [['verify', 'orders', 'billing'], /FERRY1101/],
+    [['apply', '--wait', '15x'], /FERRY1105 Wrong value\n {2}--wait cannot be "15x"/],
+    [['apply', '--until', 'moved'], /prepared, mirrored, consumers-moved/],
+    [['apply', 'a.plan', 'orders'], /a plan file is applied alone/],
+    [['apply', 'orders'], /FERRY1106 Approval needed/],
+    [['--log-level', 'loud', 'plan'], /FERRY1105/],
+    [['explain', 'FERRY1999'], /FERRY1108 Unknown code/],
+    [['explain'], /FERRY1101/],
+    [['schema', 'migratoin'], /FERRY1112.*\n.*\n {2}fix: Did you mean migration\?/],
+  ] as const) {
+    it(`ferry ${argv.join(' ')}`, async () => {
+      const { code, out, err } = await ferry(argv)
+      match(err, expected)
+      deepStrictEqual({ code, errors: err.split('error ').length - 1 }, { code: 64, errors: 1 })
+      // apply shows the plan before it finds that it cannot ask.
+      if (argv[0] !== 'apply') deepStrictEqual(out, '')
+    })
+  }
+})
+
+describe('global flags', () => {
+  for (const argv of [
+    ['--quiet', 'explain', '1401'],
+    ['explain', '1401', '--quiet'],
+    ['explain', 'ferry1401', '--no-color', '--input=false'],
+  ]) {
+    it(`ferry ${argv.join(' ')}`, async () => {
+      const { code, out } = await ferry(argv)
+      deepStrictEqual(
+        { code, first: out.split('\n')[0] },
+        { code: 0, first: 'FERRY1401 Plan is stale' },
+      )
+    })
+  }
+})

@@ -1,0 +1,86 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import type { Mark } from '../../src/domain/mark.ts'
+import type { PartitionReport } from '../../src/mirror/mirror.ts'
+import { waitFor } from '../kafka/wait.ts'
+import type { Pair } from './_support.ts'
+
+/** A mirror in a process of its own. */
+export class MirrorChild {
+  readonly #child: ChildProcess
+  #reports: readonly PartitionReport[] = []
+  #errors = ''
+
+  private constructor(child: ChildProcess) {
+    this.#child = child
+    createInterface({ input: child.stdout! }).on('line', (line) => {
+      this.#reports = (JSON.parse(line) as { reports: PartitionReport[] }).reports
+    })
+    child.stderr!.on('data', (data: Buffer) => {
+      this.#errors += data.toString()
+      if (process.env.FERRY_TEST_LOG) process.stderr.write(`[${child.pid}] ${data}`)
+    })
+  }
+
+  static start(
+    pair: Pair,
+    folder: string,
+    marks: readonly Mark[],
+    options: { readonly throttle?: number; readonly sessionMs?: number } = {},
+  ): MirrorChild {
+    const { source, target } = pair
+    const place = ({ clusterId, bootstrapServers }: typeof source) => ({ clusterId, bootstrapServers })
+    const file = `${folder}/task-${Math.random()}.json`
+    const task = {
+      source: place(source),
+      target: place(target),
+      progress: `${folder}/progress`,
+      marks,
+      ...options,
+    }
+    writeFileSync(file, JSON.stringify(task, (_, v) => (typeof v === 'bigint' ? `${v}` : v)))
+    const script = fileURLToPath(new URL('mirror-child.ts', import.meta.url))
+    const child = spawn(process.execPath, ['--import', 'tsx', script, file], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, FERRY_TEST_LOG: '1' },
+    })
+    return new MirrorChild(child)
+  }
+
+  get log(): string {
+    return this.#errors
+  }
+
+  get reports(): readonly PartitionReport[] {
+    return this.#reports
+  }
+
+  get mirroring(): number {
+    return this.#reports.filter((r) => r.state === 'mirroring').length
+  }
+
+  get records(): number {
+    return this.#reports.reduce((sum, r) => sum + r.records, 0)
+  }
+
+  async until(what: string, holds: (child: this) => boolean, timeoutMs = 60_000): Promise<void> {
+    await waitFor(what, { timeoutMs, everyMs: 10 }, () => holds(this) || undefined).catch(
+      (error: Error) => {
+        throw new Error(`${error.message}\n${JSON.stringify(this.#reports)}\n${this.#errors}`)
+      },
+    )
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal)
+  }
+
+  async end(signal: NodeJS.Signals): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
+    this.#child.kill(signal)
+    await once(this.#child, 'exit')
+  }
+}

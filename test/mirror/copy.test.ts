@@ -1,0 +1,111 @@
+import { deepStrictEqual, ok, strictEqual } from 'node:assert/strict'
+import { afterAll, beforeAll, describe, it } from 'vitest'
+import { primeTopic } from '../../src/mirror/prime.ts'
+import { startMirror } from '../../src/mirror/start-mirror.ts'
+import { withPartitions } from '../../src/mirror/with-partitions.ts'
+import { oracle, type RecordToWrite } from '../kafka/oracle.ts'
+import {
+  contentOf,
+  createTopic,
+  endsOf,
+  FileProgress,
+  markTopic,
+  mirrorOptions,
+  type Pair,
+  startPair,
+  TIMINGS,
+  topicName,
+  untilCopied,
+  withFolder,
+} from './_support.ts'
+
+const DAY = 24 * 60 * 60 * 1000
+
+/** Null and empty, repeated headers, old and missing timestamps. */
+const awkward = (partition: number): RecordToWrite[] => [
+  { partition, key: null, value: 'no key', timestamp: 1 },
+  { partition, key: 'tombstone', value: null, timestamp: Date.now() - 90 * DAY },
+  { partition, key: '', value: '', headers: [['h', null], ['h', ''], ['h', 'x']] },
+  { partition, key: 'k', value: 'v'.repeat(40_000), timestamp: Date.now() + 60_000 },
+]
+
+describe('a mirror', () => {
+  let pair: Pair
+  beforeAll(async () => {
+    pair = await startPair()
+  })
+  afterAll(() => pair?.stop())
+
+  for (const mode of ['dense', 'identical'] as const) {
+    it(`copies every record exactly once, in order, unchanged (${mode})`, async () => {
+      const { source, target, from, to } = pair
+      const topic = topicName(`copy-${mode}`)
+      const partitions = [0, 1, 2].map((partition) => ({ topic, partition }))
+      await createTopic(from, topic, 3)
+      await createTopic(to, topic, 3)
+      for (const compression of ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const) {
+        await oracle.produce(source, topic, { count: 3_000, partitions: [0, 1], compression, batchSize: 4_000 })
+        await oracle.write(source, topic, [...awkward(0), ...awkward(1)], { compression })
+      }
+      await oracle.produce(source, topic, { count: 500, batchSize: 0, timestamp: Date.now() - 3 * DAY })
+      const key = `${topic}:0` as never
+      // Whole batches only: the start of the source's log must be one of a batch.
+      const batches = await oracle.write(source, topic, awkward(2))
+      ok(batches.length > 0)
+      if (mode === 'identical') {
+        await oracle.produce(source, topic, { count: 250_000, size: 10, partitions: [2] })
+        const end = (await endsOf(from, partitions)).get(`${topic}:2` as never)!
+        await from.deleteRecords(new Map([[`${topic}:2` as never, end]]))
+        await oracle.produce(source, topic, { count: 1_000, partitions: [2], compression: 'lz4' })
+      }
+      const filler = await to.initProducerId()
+      if (mode === 'identical') {
+        const starts = (await from.listOffsets(partitions, 'earliest')).ok
+        strictEqual(starts.get(key), 0n)
+        const options = { project: 'test', target: to, timings: TIMINGS, log: () => {}, signal: new AbortController().signal }
+        await withPartitions(options, new Map([[topic, 3]]), (lock) =>
+          primeTopic({
+            ...options,
+            topic,
+            partitions: partitions.map(({ partition }) => ({
+              partition,
+              upTo: starts.get(`${topic}:${partition}` as never)!,
+            })),
+            filler,
+            lock,
+          }),
+        )
+      }
+      const marks = await markTopic(from, to, topic, { mode, fillerProducerId: filler.producerId })
+      if (mode === 'identical') ok(marks.every((m) => (m.sourceStart as bigint) === m.targetStart))
+      await withFolder(async (folder) => {
+        const store = new FileProgress(`${folder}/progress`)
+        const mirror = startMirror(mirrorOptions(from, to, store))
+        mirror.follow([{ migration: 'm', marks, seals: [] }])
+        // Some while it runs.
+        await untilCopied(mirror, await endsOf(from, partitions))
+        await oracle.write(source, topic, [...awkward(0), ...awkward(1), ...awkward(2)])
+        const ends = await endsOf(from, partitions)
+        const reports = await untilCopied(mirror, ends)
+        deepStrictEqual(reports.map((r) => r.state), ['mirroring', 'mirroring', 'mirroring'])
+        ok(mirror.counters.batchesMerged > 0)
+        ok(mirror.counters.batchesPassedThrough > 0)
+        await mirror.stop()
+        const progress = await store.readProgress()
+        for (const [k, end] of ends) strictEqual(progress.get(k)!.mirroredTo, end)
+        // A new one goes on from there, and has nothing to do.
+        const again = startMirror(mirrorOptions(from, to, store))
+        again.follow([{ migration: 'm', marks, seals: [] }])
+        await untilCopied(again, ends)
+        strictEqual(again.reports().reduce((sum, r) => sum + r.records, 0), 0)
+        await again.stop()
+      })
+      const [before, after] = await Promise.all([oracle.read(source, topic), oracle.read(target, topic)])
+      if (mode === 'identical') deepStrictEqual(after, before)
+      else {
+        deepStrictEqual(contentOf(after), contentOf(before))
+        deepStrictEqual(after.map((r) => r.offset), before.map((r) => r.offset - marks[r.partition]!.sourceStart))
+      }
+    })
+  }
+})

@@ -1,0 +1,319 @@
+import { deepStrictEqual, match, strictEqual } from 'node:assert/strict'
+import { afterAll, beforeAll, describe, it } from 'vitest'
+import type { GroupId, PartitionKey, SourceOffset, TopicName } from '../../src/domain/ids.ts'
+import type { Seal } from '../../src/domain/mark.ts'
+import type { OffsetIndex } from '../../src/domain/offset-index.ts'
+import type { GroupSync } from '../../src/domain/state.ts'
+import type { SyncedPosition } from '../../src/domain/step.ts'
+import type { NewRecord } from '../../src/records/write-batch.ts'
+import { type PositionProof, proveEach, provePositions } from '../../src/verify/index.ts'
+import {
+  createTopic,
+  deleteUpTo,
+  gap,
+  indexOf,
+  markOf,
+  type Pair,
+  recordsFrom,
+  startPair,
+  transact,
+  verify,
+  write,
+} from './pair.ts'
+
+let pair: Pair
+let topics = 0
+
+beforeAll(async () => {
+  pair = await startPair()
+}, 180_000)
+afterAll(() => pair?.stop())
+
+/** Source offsets 0 to 99, mirrored from 10 on to target offsets 3 to 92. */
+const mirrored = async (
+  target: readonly NewRecord[] = recordsFrom(10, 90),
+): Promise<OffsetIndex> => {
+  const topic = await createTopic(pair, `positions-${++topics}`)
+  await write(pair.clusters.source, topic, recordsFrom(0, 100), { batch: 8 })
+  await write(pair.clusters.target, topic, [...recordsFrom(900, 3), ...target], { batch: 30 })
+  return indexOf(markOf(topic, 10, 3), 100)
+}
+
+const prove = async (
+  index: OffsetIndex,
+  positions: readonly (readonly [source: number, target?: number])[],
+  compacted = false,
+): Promise<readonly PositionProof[]> =>
+  proveEach({
+    clusters: pair.clusters,
+    positions: positions.map(([source, target]) => ({
+      index,
+      source: BigInt(source) as SourceOffset,
+      ...(target !== undefined && { target: BigInt(target) }),
+    })),
+    ...(compacted && { compacted: new Set([index.mark.topic]) }),
+    patienceMs: 10_000,
+    signal: new AbortController().signal,
+  })
+
+const proofs = async (...args: Parameters<typeof prove>): Promise<readonly string[]> =>
+  (await prove(...args)).map((each) =>
+    'proof' in each ? each.proof : `${each.problem.code} ${each.problem.detail}`,
+  )
+
+describe('proveEach', () => {
+  it('proves every position of a good copy', async () => {
+    const index = await mirrored()
+    const positions = Array.from({ length: 90 }, (_, i) => [i + 10, i + 3] as const)
+    deepStrictEqual(await proofs(index, positions), Array(90).fill('record'))
+    deepStrictEqual(await proofs(index, [[100], [4], [10]]), ['boundary', 'record', 'record'])
+  })
+
+  it('answers by partition for one group', async () => {
+    const index = await mirrored()
+    const found = await provePositions({
+      clusters: pair.clusters,
+      positions: [{ index, source: 50n as SourceOffset }],
+      signal: new AbortController().signal,
+    })
+    deepStrictEqual([...found], [[`${index.mark.topic}:0`, { proof: 'record' }]])
+  })
+
+  it('says empty where nothing was mirrored', async () => {
+    const index = await mirrored([])
+    deepStrictEqual(await proofs({ ...index, mirroredTo: index.mark.sourceStart }, [[10], [5]]), [
+      'empty',
+      'empty',
+    ])
+  })
+
+  it('counts where the source is gone, and compares what is left', async () => {
+    const index = await mirrored()
+    await deleteUpTo(pair.clusters.source, index.mark.topic, 40)
+    deepStrictEqual(await proofs(index, [[20], [39], [40], [41]]), [
+      'count',
+      'count',
+      'record',
+      'record',
+    ])
+    await deleteUpTo(pair.clusters.source, index.mark.topic, 100)
+    deepStrictEqual(await proofs(index, [[50], [100]]), ['count', 'count'])
+  })
+
+  it('proves the method: mark (1001, 0), source now 3001 on, committed 3200 is 2199', async () => {
+    const topic = await createTopic(pair, 'method')
+    const options = { batch: 100 }
+    await write(pair.clusters.source, topic, recordsFrom(0, 3301), options)
+    await write(pair.clusters.target, topic, recordsFrom(1001, 2300), options)
+    await deleteUpTo(pair.clusters.source, topic, 3001)
+    await deleteUpTo(pair.clusters.target, topic, 1000)
+    const index = indexOf(markOf(topic, 1001, 0), 3301)
+    deepStrictEqual(await proofs(index, [[3200, 2199]]), ['record'])
+  })
+
+  it('refuses another position than the index gives', async () => {
+    const index = await mirrored()
+    const [one, ahead] = await proofs(index, [
+      [50, 44],
+      [101, 94],
+    ])
+    match(
+      one!,
+      /^FERRY1812 .*offset 50 on old is to be offset 44 on new, but the offset index puts it at target offset 43/,
+    )
+    match(ahead!, /^FERRY1812 .*but the mirror is 1 offsets behind it/)
+  })
+
+  it('refuses where the next or the previous record is another one', async () => {
+    const copy = recordsFrom(10, 90)
+    const index = await mirrored(
+      copy.map((record, i) => (i === 40 ? { ...record, timestamp: 1 } : record)),
+    )
+    const [before, next, previous, after] = await proofs(index, [[49], [50], [51], [52]])
+    deepStrictEqual([before, after], ['record', 'record'])
+    match(
+      next!,
+      /^FERRY1812 .*the next record, offset 50 on the source and 43 on the target, is not the same: timestamp/,
+    )
+    match(
+      previous!,
+      /^FERRY1812 .*the previous record, offset 50 on the source and 43 on the target/,
+    )
+  })
+
+  it('refuses after a shift', async () => {
+    const index = await mirrored(recordsFrom(10, 90).toSpliced(20, 1))
+    const [good, bad] = await proofs(index, [[25], [60]])
+    strictEqual(good, 'record')
+    match(bad!, /^FERRY1812 /)
+  })
+
+  it('refuses an end where the last record is another one', async () => {
+    const index = await mirrored(recordsFrom(10, 90).with(89, recordsFrom(777, 1)[0]!))
+    match((await proofs(index, [[100]]))[0]!, /^FERRY1812 .*the previous record, offset 99/)
+  })
+
+  it('refuses where the target no longer has the next record', async () => {
+    const index = await mirrored()
+    await deleteUpTo(pair.clusters.target, index.mark.topic, 50)
+    const [gone, there] = await proofs(index, [[30], [57]])
+    match(gone!, /^FERRY1812 .*the target's log starts at 50/)
+    strictEqual(there, 'record')
+  })
+
+  it('looks back over any number of markers, whether the index knows them or not', async () => {
+    const topic = await createTopic(pair, 'markers')
+    const transactions = [true, false, false, true, false].map((commit, i) => ({
+      records: recordsFrom(i * 40, 40),
+      commit,
+    }))
+    await transact(pair.brokers.source, topic, transactions)
+    await transact(pair.brokers.target, topic, transactions)
+    const mark = markOf(topic, 0, 0, { mode: 'identical' })
+    const gaps = [gap(40, 123), gap(163, 205)]
+    for (const index of [indexOf(mark, 205, gaps), indexOf(mark, 205)]) {
+      const offsets = [0, 20, 39, 40, 41, 90, 122, 123, 150, 163, 180, 204, 205]
+      deepStrictEqual(
+        await proofs(
+          index,
+          offsets.map((offset) => [offset]),
+        ),
+        offsets.map((offset) => (offset < 163 ? 'record' : 'boundary')),
+      )
+    }
+  })
+
+  it('goes on over what a cleaner removed on the source, if it may have', async () => {
+    const topic = await createTopic(pair, 'cleaned')
+    // A source whose cleaner removed offset 20 since it was mirrored: an aborted record there looks the same.
+    await transact(pair.brokers.source, topic, [
+      { records: recordsFrom(0, 20), commit: true },
+      { records: recordsFrom(21, 20), commit: true },
+    ])
+    const noNulls = (records: readonly NewRecord[]) =>
+      records.map((r) => ({
+        ...r,
+        headers: r.headers!.map((h) => ({ key: h.key, value: h.value ?? Buffer.alloc(0) })),
+      }))
+    await write(pair.clusters.target, topic, noNulls(recordsFrom(0, 41)))
+    const index = indexOf(markOf(topic, 0, 0), 41)
+    match(
+      (await proofs(index, [[20]]))[0]!,
+      /^FERRY1812 .*must be at target offset 21; the next on the target is the record at 20/,
+    )
+    deepStrictEqual(await proofs(index, [[20], [22]], true), ['record', 'record'])
+  })
+})
+
+describe('groups in verify', () => {
+  const GROUP = 'readers' as GroupId
+  const synced = (source: number, target: number): SyncedPosition => ({
+    source: BigInt(source) as SourceOffset,
+    target: BigInt(target),
+    previous: null,
+    metadata: '',
+    proof: 'record',
+  })
+  const syncOf = (topic: TopicName, position: SyncedPosition): GroupSync => ({
+    group: GROUP,
+    status: 'done',
+    at: '2026-01-01T00:00:00.000Z',
+    positions: new Map([[`${topic}:0` as PartitionKey, position]]),
+  })
+  const commit = async (side: 'source' | 'target', topic: TopicName, offset: number) => {
+    const key = `${topic}:0` as PartitionKey
+    const offsets = new Map([[key, { offset: BigInt(offset), metadata: '' }]])
+    const answer = await pair.clusters[side].commitOffsets(GROUP, offsets)
+    strictEqual(answer.failed.size, 0)
+  }
+  const run = async (
+    index: OffsetIndex,
+    state: { syncs?: readonly GroupSync[]; seals?: readonly Seal[] } = {},
+  ) => {
+    const { report, problems, lines } = await verify(pair, [index.mark], {
+      mode: { kind: 'sample', records: 2 },
+      groups: [GROUP],
+      state,
+    })
+    const [position] = report.groups[0]!.partitions
+    return { position, problems, lines, ok: report.ok }
+  }
+
+  it('before the sync: expects what a sync would write, and proves it', async () => {
+    const index = await mirrored()
+    strictEqual((await run(index)).position, undefined)
+    await commit('source', index.mark.topic, 60)
+    const { position, ok } = await run(index)
+    deepStrictEqual(position, {
+      topic: index.mark.topic,
+      partition: 0,
+      source: 60,
+      target: null,
+      expected: 53,
+      ok: true,
+      proof: 'record',
+    })
+    strictEqual(ok, true)
+  })
+
+  it('after the sync: the same position, one that moved on, one that went back', async () => {
+    const index = await mirrored()
+    const { topic } = index.mark
+    await commit('source', topic, 60)
+    await commit('target', topic, 53)
+    const state = { syncs: [syncOf(topic, synced(60, 53))] }
+    const same = await run(index, state)
+    deepStrictEqual(
+      [same.position!.ok, same.position!.target, same.position!.proof],
+      [true, 53, 'record'],
+    )
+    await commit('target', topic, 70)
+    const movedOn = await run(index, state)
+    deepStrictEqual(
+      [movedOn.ok, movedOn.position!.expected, movedOn.position!.target],
+      [true, 53, 70],
+    )
+    match(movedOn.lines.join('\n'), /readers has moved on by 17 offsets on new/)
+    await commit('target', topic, 40)
+    const back = await run(index, state)
+    match(back.problems[0]!, /^FERRY1810 readers is at 40 in .* on new, but Ferry put it at 53/)
+    deepStrictEqual([back.ok, back.position!.ok], [false, false])
+  })
+
+  it('after the sync: gone, or still moving on the source', async () => {
+    const index = await mirrored()
+    const { topic } = index.mark
+    const state = { syncs: [syncOf(topic, synced(60, 53))] }
+    match((await run(index, state)).problems[0]!, /^FERRY1810 readers has no position/)
+    await commit('target', topic, 53)
+    await commit('source', topic, 65)
+    const moving = await run(index, state)
+    match(moving.problems[0]!, /^FERRY1811 readers is at 65 of .* on old, but was synced at 60/)
+  })
+
+  it('after the sync: a wrong position is refuted by the records', async () => {
+    const index = await mirrored()
+    const { topic } = index.mark
+    await commit('target', topic, 54)
+    const { problems } = await run(index, { syncs: [syncOf(topic, synced(60, 54))] })
+    match(problems[0]!, /^FERRY1812 .*puts it at target offset 53/)
+  })
+
+  it('after the sync: moved on, with retention behind it', async () => {
+    const index = await mirrored()
+    const { topic } = index.mark
+    await commit('target', topic, 90)
+    await deleteUpTo(pair.clusters.target, topic, 80)
+    const seal: Seal = {
+      topic,
+      partition: 0,
+      sourceEnd: index.mirroredTo,
+      targetEnd: 93n as Seal['targetEnd'],
+      at: index.mark.at,
+    }
+    const state = { syncs: [syncOf(topic, synced(60, 53))], seals: [seal] }
+    const { ok, position, problems } = await run(index, state)
+    deepStrictEqual(problems, [])
+    deepStrictEqual([ok, position!.proof], [true, 'count'])
+  })
+})
