@@ -135,7 +135,7 @@ const move = async (old: TestCluster, fresh: TestCluster, directory: string): Pr
   setStage('producers-moved')
   await ferry.run(['plan', 'orders', '-o', 'orders.plan.json'])
   asked = false
-  await ferry.run(['apply', 'orders.plan.json'], (line) => {
+  await ferry.run(['apply', 'orders.plan.json', '--confirm', 'orders'], (line) => {
     if (asked || !line.includes('stands still on the source')) return
     asked = true
     say('apply waits: the team stops the producers')
@@ -145,12 +145,15 @@ const move = async (old: TestCluster, fresh: TestCluster, directory: string): Pr
   const newProducers = new OrderProducers(userConfig(fresh, 'orders-shop'), tally, 'new')
   say('the producers start on the new cluster')
   await newProducers.start()
-  await until('the new producers have written', () => tally.producedCount('orders.events') > 0)
-  await new Promise((resolve) => setTimeout(resolve, 3000))
+  const before = tally.producedCount('orders.events')
+  await until(
+    'the new producers have written',
+    () => tally.producedCount('orders.events') > before + 1000,
+  )
 
   await ferry.run(['verify', 'orders', '--full'])
   setStage('retired')
-  await ferry.run(['apply', 'orders', '--auto-approve'])
+  await ferry.run(['apply', 'orders', '--auto-approve', '--confirm', 'orders'])
 
   say('the service stops, once everything was handled')
   await newProducers.stop()

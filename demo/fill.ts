@@ -1,14 +1,16 @@
-import { type Admin, CompressionTypes, Kafka } from 'kafkajs'
-import type { TestCluster } from '../test/kafka/index.ts'
+import { type Admin, Kafka } from 'kafkajs'
+import { oracle, type TestCluster } from '../test/kafka/index.ts'
 import type { Tally } from './tally.ts'
 
 const HOUR = 3_600_000
-const CHUNK = 4000
-const PADDING = 'x'.repeat(80)
 
-/** A record as the producers of the demo make it: the id is theirs, and comes first. */
-export const message = (id: string): string => `${id} ${PADDING}`
-export const idOf = (value: Buffer | null): string => value?.toString('utf8').split(' ', 1)[0] ?? ''
+/** A record as the producers of the demo make it: the id is theirs, and comes first; dots follow. */
+export const message = (id: string): string => id.padEnd(100, '.')
+export const idOf = (value: Buffer | null): string => value?.toString('utf8').split('.', 1)[0] ?? ''
+/** A topic in ids, which hold no dots. */
+export const short = (topic: string): string => topic.split('.').at(-1) ?? topic
+const fillPrefix = (topic: string, partition: number): string =>
+  `fill-${short(topic)}-${partition}-`
 
 /** How many records each partition gets, by their age. */
 interface Filling {
@@ -40,7 +42,7 @@ export const TOPICS: readonly {
     partitions: 3,
     // Partition 1 loses all its records to retention, partition 2 never had any.
     fill: [
-      { partition: 0, expired: 0, old: 45_000, fresh: 40_000 },
+      { partition: 0, expired: 0, old: 50_000, fresh: 45_000 },
       { partition: 1, expired: 15_000, old: 0, fresh: 0 },
     ],
   },
@@ -50,8 +52,7 @@ export const TOPICS: readonly {
 export const fillOldCluster = async (old: TestCluster, tally: Tally): Promise<void> => {
   const kafka = new Kafka(old.kafka({ clientId: 'demo-fill' }))
   const admin = kafka.admin()
-  const producer = kafka.producer({ allowAutoTopicCreation: false })
-  await Promise.all([admin.connect(), producer.connect()])
+  await admin.connect()
   try {
     await admin.createTopics({
       topics: TOPICS.map(({ topic, partitions }) => ({
@@ -64,48 +65,47 @@ export const fillOldCluster = async (old: TestCluster, tally: Tally): Promise<vo
         ],
       })),
     })
-    const ids = new Map<string, string[]>()
     const now = Date.now()
+    const counts = new Map<string, number>()
     for (const { topic, fill } of TOPICS) {
       for (const { partition, expired, old: aged, fresh } of fill) {
-        const list: string[] = []
-        ids.set(`${topic}:${partition}`, list)
-        const write = async (count: number, from: number): Promise<void> => {
-          for (let done = 0; done < count; done += CHUNK) {
-            const messages = Array.from({ length: Math.min(CHUNK, count - done) }, (_, i) => {
-              const id = `fill-${topic}-${partition}-${list.length}`
-              list.push(id)
-              return {
-                key: `k${list.length % 997}`,
-                value: message(id),
-                partition,
-                timestamp: String(from + done + i),
-              }
-            })
-            await producer.send({
-              topic,
-              messages,
-              compression:
-                topic === 'orders.payments' ? CompressionTypes.GZIP : CompressionTypes.None,
-            })
-          }
+        let firstId = 0
+        for (const [count, timestamp] of [
+          [expired, now - 5 * 24 * HOUR],
+          [aged, now - 30 * HOUR],
+          [fresh, now - HOUR],
+        ] as const) {
+          if (count === 0) continue
+          await oracle.produce(old, topic, {
+            count,
+            partitions: [partition],
+            size: 100,
+            keyPrefix: 'k',
+            valuePrefix: fillPrefix(topic, partition),
+            firstId,
+            timestamp,
+            timestampStep: 1,
+            // The one codec that kafkajs has built in.
+            compression: topic === 'orders.payments' ? 'gzip' : 'none',
+          })
+          firstId += count
         }
-        await write(expired, now - 5 * 24 * HOUR)
-        await write(aged, now - 30 * HOUR)
-        await write(fresh, now - HOUR)
+        counts.set(`${topic}:${partition}`, firstId)
       }
     }
     await expire(admin)
     for (const { topic } of TOPICS) {
       for (const { partition, low, high } of await admin.fetchTopicOffsets(topic)) {
-        const list = ids.get(`${topic}:${partition}`) ?? []
-        if (Number(high) !== list.length)
-          throw new Error(`${topic}-${partition} ends at ${high}, not ${list.length}`)
-        for (const id of list.slice(Number(low))) tally.produced(topic, id)
+        const count = counts.get(`${topic}:${partition}`) ?? 0
+        if (Number(high) !== count)
+          throw new Error(`${topic}-${partition} ends at ${high}, not ${count}`)
+        // One record per offset: what retention has left are the ids from the log start on.
+        for (let id = Number(low); id < count; id++)
+          tally.produced(topic, `${fillPrefix(topic, partition)}${id}`)
       }
     }
   } finally {
-    await Promise.all([admin.disconnect(), producer.disconnect()])
+    await admin.disconnect()
   }
 }
 

@@ -1,5 +1,5 @@
 import { Kafka, type KafkaConfig, type Producer } from 'kafkajs'
-import { idOf, message, TOPICS } from './fill.ts'
+import { idOf, message, short, TOPICS } from './fill.ts'
 import type { Tally } from './tally.ts'
 
 /** The order service as its team runs it: it knows brokers and a password, and nothing of Ferry. */
@@ -42,7 +42,7 @@ export class OrderProducers {
     let count = 0
     while (!this.#stopping) {
       for (const { topic } of TOPICS) {
-        const ids = Array.from({ length: 20 }, () => `${name}-${topic}-${count++}`)
+        const ids = Array.from({ length: 20 }, () => `${name}-${short(topic)}-${count++}`)
         await producer.send({ topic, messages: ids.map((id) => ({ key: id, value: message(id) })) })
         // Counted when acknowledged: what was sent and not acknowledged is the service's own to retry, and kafkajs does.
         for (const id of ids) this.#tally.produced(topic, id)

@@ -11,6 +11,7 @@ export const planStructureProblems = async (value: unknown): Promise<readonly st
   const validate = new Ajv({
     allErrors: true,
     strict: true,
+    strictRequired: false,
     allowUnionTypes: true,
     discriminator: true,
   }).compile(schema)

@@ -48,17 +48,16 @@ export const readGates = async (
   gates: readonly Gate[],
   run: Run,
 ): Promise<readonly ClosedGate[]> => {
-  const readings = await Promise.all(gates.map((gate) => read(gate, run)))
-  return gates.flatMap(({ title }, i) => {
-    const reading = readings[i]
-    return reading === undefined || reading.holds
-      ? []
-      : [{ title, because: reading.because, worthWaiting: reading.worthWaiting }]
-  })
+  const read = await Promise.all(
+    gates.map(async (gate) => ({ title: gate.title, reading: await readGate(gate, run) })),
+  )
+  return read.flatMap(({ title, reading }) =>
+    reading.holds ? [] : [{ title, because: reading.because, worthWaiting: reading.worthWaiting }],
+  )
 }
 
 /** A broker that does not answer for a moment must not end a wait of many minutes. */
-const read = async (gate: Gate, run: Run): Promise<GateReading> => {
+const readGate = async (gate: Gate, run: Run): Promise<GateReading> => {
   try {
     return await gate.check(run)
   } catch (error) {

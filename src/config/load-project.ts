@@ -51,8 +51,9 @@ export const loadProject = async (options: LoadOptions): Promise<LoadResult> => 
     findFiles(patterns, main.opened!, options.glob ?? globOnDisk, problems)
   const clusters: ProjectParts['clusters'][number][] = []
   let knowsAllClusters = main.opened.isWhole('/spec/clusters')
-  for (const path of await find(parsed.clusterFiles)) {
-    const { opened, problems: found } = await openFile<ClusterFile>(path, 'cluster', from)
+  const clusterFiles = await find(parsed.clusterFiles)
+  const openCluster = (path: string) => openFile<ClusterFile>(path, 'cluster', from)
+  for (const { opened, problems: found } of await mapInBatches(clusterFiles, openCluster)) {
     problems.push(...found)
     if (opened?.raw.metadata?.name === undefined) knowsAllClusters = false
     if (opened === undefined) continue
@@ -61,8 +62,9 @@ export const loadProject = async (options: LoadOptions): Promise<LoadResult> => 
     clusters.push({ spec: cluster, nameAt: checkedName(opened, problems) })
   }
   const migrations: ProjectParts['migrations'][number][] = []
-  for (const path of await find(parsed.migrationFiles)) {
-    const { opened, problems: found } = await openFile<MigrationFile>(path, 'migration', from)
+  const migrationFiles = await find(parsed.migrationFiles)
+  const openMigration = (path: string) => openFile<MigrationFile>(path, 'migration', from)
+  for (const { opened, problems: found } of await mapInBatches(migrationFiles, openMigration)) {
     problems.push(...found)
     if (opened === undefined) continue
     const { parsed: migration, problems: more } = parseMigration(opened)
@@ -82,6 +84,19 @@ export const loadProject = async (options: LoadOptions): Promise<LoadResult> => 
     diagnostics,
   }
 }
+
+/** Few at a time: waiting for each file in turn is slow on network disks, and all at once runs out of file handles. */
+const mapInBatches = async <From, To>(
+  items: readonly From[],
+  work: (item: From) => Promise<To>,
+): Promise<readonly To[]> => {
+  const done: To[] = []
+  for (let i = 0; i < items.length; i += BATCH) {
+    done.push(...(await Promise.all(items.slice(i, i + BATCH).map(work))))
+  }
+  return done
+}
+const BATCH = 32
 
 const noProject = (directory: string): Diagnostic =>
   diagnostic({

@@ -157,6 +157,11 @@ export class Brokers {
     }
   }
 
+  /** The shared connections that are open now. */
+  live(): readonly BrokerConnection[] {
+    return this.#live().map(([, connection]) => connection)
+  }
+
   #live(): [number, BrokerConnection][] {
     return [...this.#connected].filter(([, connection]) => connection.connected)
   }

@@ -2,7 +2,7 @@ import type { AclBinding } from '../domain/access.ts'
 import type { GroupId, PartitionKey, TopicName, TopicPartition } from '../domain/ids.ts'
 import type { ClusterSpec, ScramMechanism } from '../domain/migration.ts'
 import type { Secret } from '../domain/secret.ts'
-import { Acls } from './access.ts'
+import { Acls } from './acls.ts'
 import { API_TABLE } from './api-table.ts'
 import { Brokers } from './brokers.ts'
 import type {
@@ -228,7 +228,10 @@ class KafkajsCluster implements Cluster {
       what: `connect to broker ${nodeId}`,
       right: { operation: 'DESCRIBE', resourceType: 'CLUSTER', resourceName: 'kafka-cluster' },
     }
-    const connection = await this.#session.ask(asked, () => this.#session.brokers.dedicated(nodeId))
+    const connection = await this.#session.ask(asked, async () => {
+      await this.#session.brokers.refresh()
+      return this.#session.brokers.dedicated(nodeId)
+    })
     return new KafkajsLink(nodeId, connection, this.#session.brokers.options.requestTimeoutMs)
   }
 

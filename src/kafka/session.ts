@@ -26,6 +26,9 @@ interface Leader {
   readonly leaderEpoch: number
 }
 
+/** How long {@link Session.untilSeen} waits. */
+const LONGEST_UNTIL_SEEN_MS = 5_000
+
 /** Before v4 of Metadata a broker may create a topic because it was named. */
 const FIRST_HARMLESS_METADATA = 4
 
@@ -248,6 +251,21 @@ export class Session {
       return await this.brokers.any(this.brokers.controllerId)
     } catch (error) {
       throw this.faults.ofError(error, asked, 'retriable')
+    }
+  }
+
+  /**
+   * Waits until every broker shows a change that the controller has made. In KRaft each broker follows the metadata log at its own pace
+   * (measured: a user that was just set was missing from the next answer), and the next question may go to any of them. The change is
+   * made in any case, so this gives up silently.
+   */
+  async untilSeen(isSeenBy: (broker: BrokerConnection) => Promise<boolean>): Promise<void> {
+    const end = performance.now() + LONGEST_UNTIL_SEEN_MS
+    let waiting = this.brokers.live()
+    for (let round = 0; waiting.length > 0 && performance.now() < end; round++) {
+      if (round > 0) await pause(round, this.patience.signal)
+      const seen = await Promise.all(waiting.map((broker) => isSeenBy(broker).catch(() => true)))
+      waiting = waiting.filter((_, i) => !seen[i])
     }
   }
 

@@ -21,7 +21,7 @@ import { deleteTopics } from './wire/delete-topics.ts'
 import { CONFIG_RESOURCE, type DescribedConfigs, describeConfigs } from './wire/describe-configs.ts'
 import { incrementalAlterConfigs } from './wire/incremental-alter-configs.ts'
 import { listOffsets } from './wire/list-offsets.ts'
-import type { MetadataTopic } from './wire/metadata.ts'
+import { type MetadataTopic, metadata } from './wire/metadata.ts'
 
 /** How many rounds a topic that is unknown is asked for again: a broker may not have heard of a new one yet. About 2.5 s. */
 const ROUNDS_FOR_NEW_TOPICS = 6
@@ -191,14 +191,14 @@ export class Topics {
     )
   }
 
-  create(
+  async create(
     topics: readonly TopicCreation[],
     options: { readonly validateOnly?: boolean },
   ): Promise<Answers<TopicName, void>> {
     const byName = new Map(topics.map((topic) => [topic.name, topic]))
     const validateOnly = options.validateOnly ?? false
     const asked = (name: TopicName) => askedTopic('create', 'CREATE', name)
-    return this.#change([...byName.keys()], asked, async (controller, names) => {
+    const answers = await this.#change([...byName.keys()], asked, async (controller, names) => {
       const wanted = names.map((name) => byName.get(name)!)
       const timeoutMs = this.#session.brokers.options.requestTimeoutMs / 2
       return this.#session.call(controller, createTopics, {
@@ -207,11 +207,13 @@ export class Topics {
         validateOnly,
       })
     })
+    if (!validateOnly) await this.#untilSeen([...answers.ok.keys()], true)
+    return answers
   }
 
-  delete(names: readonly TopicName[]): Promise<Answers<TopicName, void>> {
+  async delete(names: readonly TopicName[]): Promise<Answers<TopicName, void>> {
     const asked = (name: TopicName) => askedTopic('delete', 'DELETE', name)
-    return this.#change(names, asked, async (controller, pending) => {
+    const answers = await this.#change(names, asked, async (controller, pending) => {
       const timeoutMs = this.#session.brokers.options.requestTimeoutMs / 2
       const codes = await this.#session.call(controller, deleteTopics, {
         names: pending,
@@ -219,16 +221,32 @@ export class Topics {
       })
       return new Map([...codes].map(([name, code]) => [name, { code, message: null }]))
     })
+    await this.#untilSeen([...answers.ok.keys()], false)
+    return answers
   }
 
-  alterConfigs(
+  async alterConfigs(
     changes: ReadonlyMap<TopicName, ReadonlyMap<string, string | null>>,
   ): Promise<Answers<TopicName, void>> {
     const asked = (name: TopicName) => askedTopic('change the configs of', 'ALTER_CONFIGS', name)
-    return this.#change([...changes.keys()], asked, (controller, names) => {
+    const answers = await this.#change([...changes.keys()], asked, (controller, names) => {
       const wanted = new Map(names.map((name) => [name, changes.get(name)!]))
       return this.#session.call(controller, incrementalAlterConfigs, wanted)
     })
+    const names = [...answers.ok.keys()]
+    await this.#session.untilSeen(async (broker) => {
+      const request = { type: CONFIG_RESOURCE.topic, names }
+      const described = await this.#session.call(broker, describeConfigs, request)
+      return described.every((topic) => {
+        const entries = entriesOf(topic)
+        const wanted = changes.get(topic.name as TopicName) ?? []
+        return [...wanted].every(([key, value]) => {
+          const entry = entries.get(key)
+          return value === null ? entry?.isOverride !== true : entry?.value === value
+        })
+      })
+    })
+    return answers
   }
 
   /** A change at the controller, with one result for each topic. What was sent is never sent again after its answer was lost. */
@@ -256,6 +274,22 @@ export class Topics {
       },
       'final',
     )
+  }
+
+  /** True for existing: all are there with a leader; false: none is. Before v4 naming a topic might create it: not looked at. */
+  async #untilSeen(names: readonly TopicName[], isThere: boolean): Promise<void> {
+    if (names.length === 0) return
+    await this.#session.untilSeen(async (broker) => {
+      if ((broker.negotiate(metadata) ?? 0) < 4) return true
+      const { topics } = await this.#session.call(broker, metadata, {
+        topics: names,
+        withAuthorized: false,
+      })
+      return topics.every(({ code, partitions }) => {
+        if (!isThere) return code === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+        return code === 0 && partitions.every(({ leader }) => leader >= 0)
+      })
+    })
   }
 
   #refused(result: CodeAndMessage, asked: Asked): Fault {

@@ -1,7 +1,6 @@
 import { pbkdf2, randomBytes } from 'node:crypto'
 import { promisify } from 'node:util'
 import type { Answers } from '../domain/answers.ts'
-import { FerryError } from '../domain/diagnostic.ts'
 import type { QuotaSpec, ScramMechanism } from '../domain/migration.ts'
 import type { Secret } from '../domain/secret.ts'
 import { ErrorCode } from './error-codes.ts'
@@ -100,6 +99,13 @@ export class Users {
       const isGone = result.code === ErrorCode.RESOURCE_NOT_FOUND && request.deletions.length > 0
       if (!isGone) this.#session.throwIfCode(result, asked)
     })
+    const wanted = request.upsertions[0]?.mechanism
+    const unwanted = request.deletions[0]?.mechanism
+    await this.#session.untilSeen(async (broker) => {
+      const { users } = await this.#session.call(broker, describeUserScramCredentials, [name])
+      const mechanisms = new Set(users.find((user) => user.name === name)?.mechanisms)
+      return wanted === undefined ? !mechanisms.has(unwanted!) : mechanisms.has(wanted)
+    })
   }
 
   async quotas(
@@ -142,8 +148,13 @@ export class Users {
       const controller = await this.#session.controller(asked)
       const request = { user, changes }
       const [result] = await this.#session.call(controller, alterClientQuotas, request)
-      if (result === undefined) throw new FerryError(this.#session.faults.leftOut(asked).diagnostic)
+      if (result === undefined) throw this.#session.faults.leftOut(asked)
       this.#session.throwIfCode(result, asked)
+    })
+    await this.#session.untilSeen(async (broker) => {
+      const { quotas } = await this.#session.call(broker, describeClientQuotas, user)
+      const values = quotas.find((entry) => entry.entity.get('user') === user)?.values
+      return [...changes].every(([key, value]) => (values?.get(key) ?? null) === value)
     })
   }
 }

@@ -29,7 +29,7 @@ export const cannotCarry = (key: PartitionKey, from: number, to: number, reason:
   const [why, fix] = REASONS[reason]
   return diagnostic({
     code: reason === 'crc-mismatch' ? 'FERRY1612' : 'FERRY1601',
-    detail: `${key}: source ${range(from, to)} ${why}. Everything before was copied; the partition stopped there.`,
+    detail: `${key}: the records at source ${range(from, to)} ${why}. Everything before was copied; the partition stopped there.`,
     fix,
   })
 }
@@ -37,7 +37,7 @@ export const cannotCarry = (key: PartitionKey, from: number, to: number, reason:
 export const lostOnSource = (key: PartitionKey, from: number, to: number): Diagnostic =>
   diagnostic({
     code: 'FERRY1602',
-    detail: `${key}: source ${range(from, to)} (${to - from} records at most) were removed from the source before they were copied.`,
+    detail: `${key}: the records at source ${range(from, to)} (${to - from} at most) were removed from the source before they were copied.`,
     fix: `Resync the topic, or accept the gap: ferry resync NAME --accept-gap ${key}:${from}-${to}.`,
   })
 
@@ -71,21 +71,21 @@ export const targetGone = (key: PartitionKey, why: string): Diagnostic =>
 export const foreignWrite = (key: PartitionKey, from: number, to: number, who: string): Diagnostic =>
   diagnostic({
     code: 'FERRY1604',
-    detail: `${key}: target ${range(from, to)} were not written by this mirror (${who}). What was copied before them is right.`,
+    detail: `${key}: the records at target ${range(from, to)} were not written by this mirror (${who}). What was copied before them is right.`,
     fix: `Find the writer and take its WRITE right. ${resync}`,
   })
 
 export const lostOnTarget = (key: PartitionKey, from: number, to: number): Diagnostic =>
   diagnostic({
     code: 'FERRY1605',
-    detail: `${key}: the target log ends at ${from}, but had acknowledged everything below ${to}: target ${range(from, to)} are lost.`,
+    detail: `${key}: the target log ends at ${from}, but had acknowledged everything below ${to}: the records at target ${range(from, to)} are lost.`,
     fix: resync,
   })
 
 export const refused = (key: PartitionKey, from: number, to: number, error: string): Diagnostic =>
   diagnostic({
     code: 'FERRY1606',
-    detail: `${key}: the target refuses source ${range(from, to)}: ${error}.`,
+    detail: `${key}: the target refuses the records at source ${range(from, to)}: ${error}.`,
     fix: 'Change what the error names (rights, max.message.bytes, message.timestamp.* of the target topic), then start the mirror again.',
   })
 

@@ -83,45 +83,72 @@ export const stoppedAmong = (
   return undefined
 }
 
+/** Since when the source log ends of a topic are what they are. */
+interface Stillness {
+  readonly ends: string
+  readonly since: number
+  readonly moved: boolean
+}
+
+/**
+ * Of each run, the stillness of all its topics: they are watched together from the first time that one is asked about, so that ten topics
+ * take as long as one.
+ */
+const WATCHES = new WeakMap<Run, Map<TopicName, Stillness>>()
+
+const watchAll = async (
+  run: Run,
+): Promise<{
+  now: ReadonlyMap<PartitionKey, PartitionNow>
+  stillness(topic: TopicName): Stillness
+}> => {
+  const topics = run.migration.topics.map((t) => t.name)
+  const now = await partitionsNow(run, topics)
+  const time = run.now().getTime()
+  const watch = WATCHES.get(run) ?? new Map<TopicName, Stillness>()
+  WATCHES.set(run, watch)
+  for (const topic of topics) {
+    const ends = [...now.values()]
+      .filter((p) => p.mark.topic === topic)
+      .map((p) => `${p.key}=${p.sourceEnd}`)
+      .join(' ')
+    const before = watch.get(topic)
+    if (before?.ends !== ends) watch.set(topic, { ends, since: time, moved: before !== undefined })
+  }
+  return { now, stillness: (topic) => watch.get(topic)! }
+}
+
 /**
  * Source log ends stand still for `quietMs`, no transaction is open, and the mirror is at the end. One gate, because only all of it
  * over the same stretch of time says that the producers are gone and nothing is left to copy.
  */
-export const sourceIsDrained = (topic: TopicName, quietMs: number): Gate => {
-  let ends = ''
-  let since = 0
-  return {
-    title: `${topic} stands still on the source for ${humanDuration(quietMs)}, and all of it is mirrored`,
-    check: async (run) => {
-      await run.mirror()
-      const now = await partitionsNow(run, [topic])
-      const stopped = stoppedAmong(now)
-      if (stopped) return stopped
-      const time = run.now().getTime()
-      const read = [...now.values()].map((p) => `${p.key}=${p.sourceEnd}`).join(' ')
-      if (read !== ends) {
-        const moved = ends !== ''
-        ends = read
-        since = time
-        if (quietMs > 0)
-          return waits(
-            moved
-              ? 'producers still write to the source: stop them'
-              : 'watching the source log ends',
-          )
+export const sourceIsDrained = (topic: TopicName, quietMs: number): Gate => ({
+  title: `${topic} stands still on the source for ${humanDuration(quietMs)}, and all of it is mirrored`,
+  check: async (run) => {
+    await run.mirror()
+    const { now, stillness } = await watchAll(run)
+    const { since, moved } = stillness(topic)
+    const partitions = [...now.values()].filter((p) => p.mark.topic === topic)
+    const stopped = stoppedAmong(new Map(partitions.map((p) => [p.key, p])))
+    if (stopped) return stopped
+    const quiet = run.now().getTime() - since
+    if (quiet === 0 && quietMs > 0) {
+      return waits(
+        moved ? 'producers still write to the source: stop them' : 'watching the source log ends',
+      )
+    }
+    for (const p of partitions) {
+      if (p.sourceStable !== p.sourceEnd) {
+        return waits(`an open transaction on ${p.key} from offset ${p.sourceStable}`)
       }
-      for (const p of now.values()) {
-        if (p.sourceStable !== p.sourceEnd) {
-          return waits(`an open transaction on ${p.key} from offset ${p.sourceStable}`)
-        }
-      }
-      const lag = [...now.values()].reduce((sum, p) => sum + lagOf(p), 0n)
-      if (lag > 0n) return waits(`${counted(lag, 'record')} still to mirror`)
-      const left = quietMs - (time - since)
-      return left > 0 ? waits(`quiet so far, ${Math.ceil(left / 1000)} s to go`) : HOLDS
-    },
-  }
-}
+    }
+    const lag = partitions.reduce((sum, p) => sum + lagOf(p), 0n)
+    if (lag > 0n) return waits(`${counted(lag, 'record')} still to mirror`)
+    return quiet < quietMs
+      ? waits(`quiet so far, ${Math.ceil((quietMs - quiet) / 1000)} s to go`)
+      : HOLDS
+  },
+})
 
 /** These topics, or all of the migration, were sealed, and nothing came after: the copy is complete. */
 export const topicsAreSealed = (only?: readonly TopicName[]): Gate => ({

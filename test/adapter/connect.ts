@@ -32,7 +32,8 @@ export const connect = (
   connectCluster(specOf(cluster, changes), {
     clientId: 'ferry-test',
     connectTimeoutMs: 4_000,
-    retryMs: 8_000,
+    // A broker that was killed is fenced after 9 s.
+    retryMs: 25_000,
   })
 
 /** The diagnostics that a promise fails with. Anything else fails the test. */

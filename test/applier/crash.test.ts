@@ -31,7 +31,7 @@ const applyAndCrash = async (place: string, at: number): Promise<string | null> 
 }
 
 test('whenever apply is killed, applying again ends in the same decisions, with each effect once', {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   const whole = join(directory, 'whole')
   await mkdir(whole)

@@ -131,7 +131,7 @@ describe('gates after a step', () => {
   })
 
   test('are only those that ask for it', async () => {
-    const answers = [holds]
+    const answers = [holds, closed()]
     const once = gate('x', async () => answers.shift()!)
     expect((await fakeApply(store, { a: { gates: [once] } }).run()).status).toBe('done')
   })

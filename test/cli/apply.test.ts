@@ -173,7 +173,7 @@ describe('ferry apply FILE', () => {
       'with a key more',
       (text: string) => text.replace('{', '{ "extra": 1,'),
       1,
-      /FERRY1109.*\n.*additional properties/,
+      /FERRY1109[\s\S]*additional properties/,
     ],
     [
       'with a step of another kind',

@@ -11,7 +11,7 @@ describe('explain', () => {
       match(code, /^FERRY1[0-9]{3}$/)
       const page = explain(code)
       ok(page.title.split(' ').length <= 6, `title of ${code} is too long: ${page.title}`)
-      ok(page.explanation.length > 40, `${code} explains nothing`)
+      ok(page.explanation.length > 20, `${code} explains nothing`)
       ok(!/\s$|\.$/.test(page.title), `title of ${code} ends badly`)
       match(page.explanation, /[.`]$/)
     })

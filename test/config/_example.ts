@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { type LoadResult, loadProject } from '../../src/config/index.ts'
 
-/** The example project of `plans/`, in memory, below `/p`. */
+/** A project like that of `plans/`, in memory, below `/p`. A copy: the tables of cases hold its lines and columns. */
 const example = (path: string): string =>
-  readFileSync(new URL(`../../plans/${path}`, import.meta.url), 'utf8')
+  readFileSync(new URL(`../fixtures/config/project/${path}`, import.meta.url), 'utf8')
 
 export const EXAMPLE: Readonly<Record<string, string>> = {
   'ferry.yaml': example('ferry.yaml'),

@@ -93,6 +93,15 @@ describe('whole files', () => {
   })
 })
 
+test.each([
+  [100, false],
+  [101, true],
+])('%i aliases of 100 nodes each are too many: %s', async (aliases, isRefused) => {
+  const text = `a: &a [${Array(99).fill('x').join(', ')}]\nb: [${Array(aliases).fill('*a').join(', ')}]\n`
+  const { diagnostics } = await load({ [ORDERS]: text })
+  expect(diagnostics.some((one) => one.code === 'FERRY1008')).toBe(isRefused)
+})
+
 function laughs(): string {
   const lists = Array.from({ length: 9 }, (_, i) =>
     i === 0

@@ -113,7 +113,7 @@ describe('mirrors in several processes', () => {
     await createTopic(pair.from, topic, 1)
     await createTopic(pair.to, topic, 1)
     const timestamp = Date.now() - 2 * DAY
-    await oracle.produce(pair.source, topic, { count: 200_000, size: 200, timestamp })
+    await oracle.produce(pair.source, topic, { count: 60_000, size: 200, timestamp })
     const marks = await markTopic(pair.from, pair.to, topic, { mode: 'dense' })
     await withFolder(async (folder) => {
       const first = MirrorChild.start(pair, folder, marks, { throttle: 500_000 })

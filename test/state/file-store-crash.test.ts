@@ -33,7 +33,7 @@ const writeAndKill = async (afterMs: number): Promise<{ serial: number; seq: num
 }
 
 test('whenever its writer is killed, the state can be read and holds all that was durable', {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   let lastSerial = 0
   for (let kill = 0; kill < KILLS; kill++) {

@@ -268,6 +268,15 @@ describe('journal', () => {
     }
   })
 
+  test('says which entry is missing', async () => {
+    for (const step of ['a', 'b', 'c']) await append(step)
+    await edit(
+      'journal.jsonl',
+      lines(([a, , c]) => [a!, c!]),
+    )
+    await expect(store.readJournal('orders')).rejects.toThrow('expected entry 2, found 3')
+  })
+
   test('hashes the canonical line of everything but the hash', async () => {
     const entry = await append('a')
     const text = `{"at":"${AT}","plan":"d","previous":"${'0'.repeat(64)}","seq":1,"what":{"kind":"intent","step":"a"}}`

@@ -205,6 +205,16 @@ describe('a bad copy is found at its exact place', () => {
     }
   }
 
+  it('the same batches, but with all timestamps moved', async () => {
+    const moved = base.map((record) => ({
+      ...record,
+      timestamp: Number(record.timestamp) + 3_600_000,
+    }))
+    const batches = { source: { batch: 20 }, target: { batch: 20 } }
+    const { problems } = await verify(pair, [await mirrored(base, moved, batches)])
+    match(problems[0]!, /^FERRY1801 .*offset 2 on old and offset 3 on new .*: timestamp \(/)
+  })
+
   it('a null key that became empty', async () => {
     const source = changed(base, AT, { key: null })
     const target = changed(base, AT, { key: Buffer.alloc(0) })
@@ -445,5 +455,30 @@ describe('transactions', () => {
     const mark = markOf(topic, 0, 0, { mode: 'identical' })
     const { problems } = await verify(pair, [mark], { gaps })
     match(problems[0]!, /^FERRY1802 .*: offset 22 on old must be on new from offset 22 on/)
+  })
+
+  it('identical: a record missing on the target, or too much there, at the very end', async () => {
+    for (const side of ['source', 'target'] as const) {
+      const topic = await createTopic(pair, `tx-identical-end-${side}`)
+      const without = transactions.with(4, { ...transactions[4]!, commit: false })
+      await transact(pair.brokers.source, topic, side === 'source' ? without : transactions)
+      await transact(pair.brokers.target, topic, side === 'target' ? without : transactions)
+      const { problems } = await verify(pair, [markOf(topic, 0, 0, { mode: 'identical' })])
+      const code = side === 'source' ? 'FERRY1803' : 'FERRY1802'
+      match(
+        problems[0]!,
+        new RegExp(`^${code} .*offset 44 on ${side === 'source' ? 'new' : 'old'}`),
+      )
+    }
+  })
+
+  it('identical: the very same batch at another offset is found', async () => {
+    const topic = await createTopic(pair, 'tx-identical-moved')
+    const good = { records: recordsFrom(0, 10), commit: true }
+    const aborted = { records: recordsFrom(10, 10), commit: false }
+    await transact(pair.brokers.source, topic, [good, aborted])
+    await transact(pair.brokers.target, topic, [aborted, good])
+    const { problems } = await verify(pair, [markOf(topic, 0, 0, { mode: 'identical' })])
+    match(problems[0]!, /^FERRY1802 .*: offset 0 on old must be on new from offset 0 on/)
   })
 })

@@ -39,22 +39,23 @@ export class Acls {
   }
 
   create(acls: readonly AclBinding[]): Promise<Answers<string, void>> {
-    return this.#change(acls, 'create', createAcls)
+    return this.#change(acls, 'create', createAcls, true)
   }
 
   delete(acls: readonly AclBinding[]): Promise<Answers<string, void>> {
-    return this.#change(acls, 'delete', deleteAcls)
+    return this.#change(acls, 'delete', deleteAcls, false)
   }
 
   /** Both are the same when done twice, so they are sent again after a lost answer. */
-  #change(
+  async #change(
     acls: readonly AclBinding[],
     verb: string,
     api: Api<readonly AclBinding[], readonly CodeAndMessage[]>,
+    isWanted: boolean,
   ): Promise<Answers<string, void>> {
     const byKey = new Map(acls.map((acl) => [aclKey(acl), acl]))
     const asked = (key: string) => askedCluster(`${verb} the ACL ${key}`, 'ALTER')
-    return this.#session.settle(byKey.keys(), asked, async (pending) => {
+    const answers = await this.#session.settle(byKey.keys(), asked, async (pending) => {
       const controller = await this.#session.controller(asked(pending[0]!))
       const wanted = pending.map((key) => byKey.get(key)!)
       const results = await this.#session.call(controller, api, wanted)
@@ -67,5 +68,13 @@ export class Acls {
       }
       return outcomes
     })
+    if (answers.ok.size > 0) {
+      await this.#session.untilSeen(async (broker) => {
+        const described = await this.#session.call(broker, describeAcls, undefined)
+        const keys = new Set(described.acls.map(aclKey))
+        return [...answers.ok.keys()].every((key) => keys.has(key) === isWanted)
+      })
+    }
+    return answers
   }
 }

@@ -1,0 +1,355 @@
+import { deepStrictEqual, match, ok, strictEqual } from 'node:assert/strict'
+import { afterAll, beforeAll, describe, it } from 'vitest'
+import { type PartitionKey, partitionKey, type TopicName } from '../../src/domain/ids.ts'
+import type { Mark } from '../../src/domain/mark.ts'
+import type { PartitionReport } from '../../src/mirror/mirror.ts'
+import { primeTopic } from '../../src/mirror/prime.ts'
+import { type RunningMirror, startMirror } from '../../src/mirror/start-mirror.ts'
+import { withPartitions } from '../../src/mirror/with-partitions.ts'
+import { oracle } from '../kafka/oracle.ts'
+import { waitFor } from '../kafka/wait.ts'
+import {
+  contentOf,
+  createTopic,
+  endsOf,
+  FileProgress,
+  markTopic,
+  mirrorOptions,
+  type Pair,
+  startPair,
+  TIMINGS,
+  topicName,
+  untilCopied,
+  withFolder,
+} from './_support.ts'
+
+const key = (topic: TopicName, partition = 0): PartitionKey => partitionKey(topic, partition)
+
+describe('a mirror stops a partition, and names the range', () => {
+  let pair: Pair
+  beforeAll(async () => {
+    pair = await startPair()
+  })
+  afterAll(() => pair?.stop())
+
+  const both = async (name: string, partitions = 1, configs = {}): Promise<TopicName> => {
+    const topic = topicName(name)
+    await createTopic(pair.from, topic, partitions, configs)
+    await createTopic(pair.to, topic, partitions)
+    return topic
+  }
+  const places = (topic: TopicName, partitions = 1) =>
+    Array.from({ length: partitions }, (_, partition) => ({ topic, partition }))
+
+  /** Runs a mirror over the marks until `until` holds for its reports, and stops it. */
+  const run = async (
+    marks: readonly Mark[],
+    folder: string,
+    use: (mirror: RunningMirror) => Promise<void>,
+    internals = {},
+  ): Promise<readonly PartitionReport[]> => {
+    const options = mirrorOptions(pair.from, pair.to, new FileProgress(`${folder}/progress`))
+    const mirror = startMirror(options, { saveEveryMs: 100, ...internals })
+    try {
+      mirror.follow([{ migration: 'm', marks, seals: [] }])
+      await use(mirror)
+      return mirror.reports()
+    } finally {
+      await mirror.stop()
+    }
+  }
+  const stopped = (mirror: RunningMirror, partition = 0) =>
+    waitFor(`partition ${partition} to stop`, { timeoutMs: 40_000 }, () =>
+      mirror.reports()[partition]!.state === 'stopped' ? mirror.reports()[partition]! : undefined,
+    ).catch((error: Error) => {
+      throw new Error(`${error.message} ${JSON.stringify(mirror.reports())}`)
+    })
+
+  it('where somebody else wrote to the target, while it runs and at the next start', async () => {
+    const topic = await both('foreign')
+    await oracle.produce(pair.source, topic, { count: 1_000 })
+    const marks = await markTopic(pair.from, pair.to, topic, { mode: 'dense' })
+    await withFolder(async (folder) => {
+      const [report] = await run(marks, folder, async (mirror) => {
+        await untilCopied(mirror, await endsOf(pair.from, places(topic)))
+        await oracle.produce(pair.target, topic, { count: 3, idempotent: false, batchSize: 0 })
+        await oracle.produce(pair.source, topic, { count: 10 })
+        await stopped(mirror)
+      })
+      strictEqual(report!.problem!.code, 'FERRY1604')
+      match(report!.problem!.detail, /foreign:0: the records at target offsets 1000 to 1002 were not written by this mirror \(a producer without an id\)/)
+      const [again] = await run(marks, folder, async (mirror) => {
+        await stopped(mirror)
+      })
+      strictEqual(again!.problem!.code, 'FERRY1604')
+      match(again!.problem!.detail, /offsets 1000 to 1002/)
+    })
+  })
+
+  it('where somebody else wrote to the target while nothing is copied', async () => {
+    const topic = await both('foreign-idle')
+    await oracle.produce(pair.source, topic, { count: 100 })
+    const marks = await markTopic(pair.from, pair.to, topic, { mode: 'dense' })
+    await withFolder(async (folder) => {
+      const [report] = await run(
+        marks,
+        folder,
+        async (mirror) => {
+          await untilCopied(mirror, await endsOf(pair.from, places(topic)))
+          await oracle.produce(pair.target, topic, { count: 1, idempotent: true })
+          await stopped(mirror)
+        },
+        { watchEveryMs: 200 },
+      )
+      match(report!.problem!.detail, /target offset 100 were not written by this mirror \(producer \d+\)/)
+    })
+  })
+
+  it('before records of a transaction; the other partitions go on', async () => {
+    const topic = await both('transaction', 2)
+    await oracle.produce(pair.source, topic, { count: 200, partitions: [0, 1] })
+    await oracle.produce(pair.source, topic, { count: 20, partitions: [0], transactionalId: 't' })
+    await oracle.produce(pair.source, topic, { count: 50, partitions: [0] })
+    const marks = await markTopic(pair.from, pair.to, topic, { mode: 'dense' })
+    await withFolder(async (folder) => {
+      const [first, second] = await run(marks, folder, async (mirror) => {
+        await stopped(mirror)
+        await oracle.produce(pair.source, topic, { count: 500, partitions: [1] })
+        await untilCopied(mirror, await endsOf(pair.from, places(topic, 2)))
+      })
+      strictEqual(first!.problem!.code, 'FERRY1601')
+      match(first!.problem!.detail, /transaction:0: the records at source offset(s|) 100.* belong to a transaction/)
+      strictEqual(second!.state, 'mirroring')
+      const copied = contentOf(await oracle.read(pair.target, topic))
+      const before = await oracle.read(pair.source, topic)
+      deepStrictEqual(copied, contentOf(before.filter((r) => r.partition === 1 || r.offset < 100n)))
+    })
+  })
+
+  it('where retention of the source was quicker', async () => {
+    const topic = await both('retention')
+    await oracle.produce(pair.source, topic, { count: 1_000 })
+    const marks = await markTopic(pair.from, pair.to, topic, { mode: 'dense' })
+    await withFolder(async (folder) => {
+      await run(marks, folder, async (mirror) => {
+        await untilCopied(mirror, await endsOf(pair.from, places(topic)))
+      })
+      await oracle.produce(pair.source, topic, { count: 1_000 })
+      await pair.from.deleteRecords(new Map([[key(topic), 1_500n]]))
+      const [report] = await run(marks, folder, async (mirror) => {
+        await stopped(mirror)
+      })
+      strictEqual(report!.problem!.code, 'FERRY1602')
+      match(report!.problem!.detail, /retention:0: the records at source offsets 1000 to 1499 /)
+      strictEqual((await endsOf(pair.to, places(topic))).get(key(topic)), 1_000n)
+    })
+  })
+
+  it('where the source topic was deleted and created again', async () => {
+    const topic = await both('recreated')
+    await oracle.produce(pair.source, topic, { count: 100 })
+    const marks = await markTopic(pair.from, pair.to, topic, { mode: 'dense' })
+    await withFolder(async (folder) => {
+      await run(marks, folder, async (mirror) => {
+        await untilCopied(mirror, await endsOf(pair.from, places(topic)))
+      })
+      await pair.from.deleteTopics([topic])
+      await waitFor('it to be gone', { timeoutMs: 20_000 }, async () =>
+        (await pair.from.describeTopics([topic])).ok.get(topic) === 'absent' ? true : undefined,
+      )
+      await createTopic(pair.from, topic, 1)
+      await oracle.produce(pair.source, topic, { count: 200, keyPrefix: 'other-' })
+      // By its id; without ids (a source before 2.8) by the content of the last record.
+      for (const known of [marks, marks.map(({ sourceTopicId: _, ...mark }) => mark)]) {
+        const [report] = await run(known, folder, async (mirror) => {
+          await stopped(mirror)
+        })
+        strictEqual(report!.problem!.code, 'FERRY1603')
+      }
+      strictEqual((await endsOf(pair.to, places(topic))).get(key(topic)), 100n)
+    })
+  })
+
+  it('where the source was cut below what was copied', async () => {
+    const topic = await both('cut')
+    await oracle.produce(pair.source, topic, { count: 100 })
+    const marks = await markTopic(pair.from, pair.to, topic, { mode: 'dense' })
+    await withFolder(async (folder) => {
+      await run(marks, folder, async (mirror) => {
+        await untilCopied(mirror, await endsOf(pair.from, places(topic)))
+      })
+      // The same as a cut: a mark that says that more was copied than the source has.
+      const shifted = marks.map(({ sourceTopicId: _, ...mark }) => ({
+        ...mark,
+        sourceStart: (mark.sourceStart + 50n) as Mark['sourceStart'],
+      }))
+      const [report] = await run(shifted, folder, async (mirror) => {
+        await stopped(mirror)
+      })
+      match(report!.problem!.detail, /cut:0: the source log ends at 100, but everything below 150 was copied/)
+    })
+  })
+
+  it('where the target lost what it had acknowledged', async () => {
+    const topic = await both('lost')
+    await oracle.produce(pair.source, topic, { count: 100 })
+    const marks = await markTopic(pair.from, pair.to, topic, { mode: 'dense' })
+    await withFolder(async (folder) => {
+      await run(marks, folder, async (mirror) => {
+        await untilCopied(mirror, await endsOf(pair.from, places(topic)))
+      })
+      await pair.to.deleteTopics([topic])
+      await waitFor('it to be gone', { timeoutMs: 20_000 }, async () =>
+        (await pair.to.describeTopics([topic])).ok.get(topic) === 'absent' ? true : undefined,
+      )
+      await createTopic(pair.to, topic, 1)
+      const [byId] = await run(marks, folder, async (mirror) => void (await stopped(mirror)))
+      strictEqual(byId!.problem!.code, 'FERRY1613')
+      const withoutId = marks.map(({ targetTopicId: _, ...mark }) => mark)
+      const [report] = await run(withoutId, folder, async (mirror) => void (await stopped(mirror)))
+      strictEqual(report!.problem!.code, 'FERRY1605')
+      match(report!.problem!.detail, /target offsets 0 to 99 are lost/)
+    })
+  })
+
+  it('where a batch is larger than the target takes, after all before it', async () => {
+    const topic = await both('large')
+    await oracle.produce(pair.source, topic, { count: 100 })
+    await oracle.write(pair.source, topic, [{ key: null, value: 'x'.repeat(200_000) }])
+    const { failed } = await pair.to.alterTopicConfigs(new Map([[topic, new Map([['max.message.bytes', '100000']])]]))
+    strictEqual(failed.size, 0)
+    const marks = await markTopic(pair.from, pair.to, topic, { mode: 'dense' })
+    await withFolder(async (folder) => {
+      const [report] = await run(marks, folder, async (mirror) => void (await stopped(mirror)))
+      match(report!.problem!.detail, /large:0: the records at source offset 100 form a batch larger than the target takes/)
+      strictEqual((await endsOf(pair.to, places(topic))).get(key(topic)), 100n)
+      // It goes on once the reason is gone.
+      await pair.to.alterTopicConfigs(new Map([[topic, new Map([['max.message.bytes', '1000000']])]]))
+      const [again] = await run(marks, folder, async (mirror) => {
+        await untilCopied(mirror, await endsOf(pair.from, places(topic)))
+      })
+      strictEqual(again!.state, 'mirroring')
+    })
+  })
+
+  it('where the target refuses the timestamps', async () => {
+    const topic = await both('timestamps')
+    await pair.to.alterTopicConfigs(new Map([[topic, new Map([['message.timestamp.before.max.ms', '3600000']])]]))
+    await oracle.produce(pair.source, topic, { count: 10, timestamp: Date.now() - 7_200_000 })
+    const marks = await markTopic(pair.from, pair.to, topic, { mode: 'dense' })
+    await withFolder(async (folder) => {
+      const [report] = await run(marks, folder, async (mirror) => void (await stopped(mirror)))
+      strictEqual(report!.problem!.code, 'FERRY1606')
+      match(report!.problem!.detail, /the target refuses the records at source offsets 0 to 9: INVALID_TIMESTAMP/)
+    })
+  })
+
+  it('never, when the target broker is killed: it goes on from what the target holds', async () => {
+    const topic = await both('broker')
+    const timestamp = Date.now() - 100_000_000
+    await oracle.produce(pair.source, topic, { count: 200_000, size: 300, timestamp })
+    const marks = await markTopic(pair.from, pair.to, topic, { mode: 'dense' })
+    await withFolder(async (folder) => {
+      const broker = pair.target.brokers[0]!
+      const options = mirrorOptions(pair.from, pair.to, new FileProgress(`${folder}/progress`), {
+        throttle: 8_000_000,
+      })
+      const mirror = startMirror(options, { saveEveryMs: 100 })
+      try {
+        mirror.follow([{ migration: 'm', marks, seals: [] }])
+        await waitFor('some records', { timeoutMs: 40_000 }, () =>
+          mirror.reports()[0]!.records > 20_000 ? true : undefined,
+        )
+        await broker.kill('SIGKILL')
+        await broker.start()
+        await untilCopied(mirror, await endsOf(pair.from, places(topic)), 90_000)
+      } finally {
+        await mirror.stop()
+      }
+    })
+    const [before, after] = await Promise.all([oracle.digest(pair.source, topic), oracle.digest(pair.target, topic)])
+    deepStrictEqual(after, before)
+  })
+})
+
+describe('identical offsets', () => {
+  let pair: Pair
+  beforeAll(async () => {
+    pair = await startPair()
+  })
+  afterAll(() => pair?.stop())
+
+  const prime = async (topic: TopicName, upTo: bigint, filler: { producerId: bigint; epoch: number }) => {
+    const options = { project: 'test', target: pair.to, timings: TIMINGS, log: () => {}, signal: new AbortController().signal }
+    await withPartitions(options, new Map([[topic, 1]]), (lock) =>
+      primeTopic({ ...options, topic, partitions: [{ partition: 0, upTo }], filler, lock }),
+    )
+  }
+
+  it('survive kill -9 of the target broker right after priming: the filler is deleted again', async () => {
+    const topic = topicName('filler')
+    await createTopic(pair.from, topic, 1)
+    await createTopic(pair.to, topic, 1)
+    await oracle.produce(pair.source, topic, { count: 120_000, size: 10 })
+    const end = (await endsOf(pair.from, [{ topic, partition: 0 }])).get(key(topic))!
+    await pair.from.deleteRecords(new Map([[key(topic), end]]))
+    await oracle.produce(pair.source, topic, { count: 100, size: 10 })
+    const filler = await pair.to.initProducerId()
+    await prime(topic, end, filler)
+    // Again: nothing to do.
+    await prime(topic, end, filler)
+    const marks = await markTopic(pair.from, pair.to, topic, { mode: 'identical', fillerProducerId: filler.producerId })
+    const broker = pair.target.brokers[0]!
+    await broker.kill('SIGKILL')
+    await broker.start()
+    const [filled] = await oracle.offsets(pair.target, topic)
+    strictEqual(filled!.start, 0n, 'this broker made the log start durable: the test shows nothing')
+    await withFolder(async (folder) => {
+      const mirror = startMirror(mirrorOptions(pair.from, pair.to, new FileProgress(`${folder}/p`)), { watchEveryMs: 200 })
+      try {
+        mirror.follow([{ migration: 'm', marks, seals: [] }])
+        await untilCopied(mirror, await endsOf(pair.from, [{ topic, partition: 0 }]))
+        const [now] = await oracle.offsets(pair.target, topic)
+        strictEqual(now!.start, end)
+        deepStrictEqual(await oracle.read(pair.target, topic), await oracle.read(pair.source, topic))
+        // And while it runs.
+        await broker.kill('SIGKILL')
+        await broker.start()
+        await waitFor('the filler to be deleted', { timeoutMs: 40_000 }, async () => {
+          const [found] = await oracle.offsets(pair.target, topic)
+          return found!.start === end ? true : undefined
+        })
+      } finally {
+        await mirror.stop()
+      }
+    })
+  })
+
+  it('are refused where something else is on the target, or it is past the start', async () => {
+    const topic = topicName('occupied')
+    await createTopic(pair.to, topic, 1)
+    await oracle.produce(pair.target, topic, { count: 7, idempotent: false })
+    const filler = await pair.to.initProducerId()
+    await prime(topic, 100n, filler).then(
+      () => ok(false),
+      (error: Error) => match(error.message, /FERRY1607 .*occupied:0: the records at target offsets 0 to 6 were not written by this priming/),
+    )
+    const past = topicName('past')
+    await createTopic(pair.to, past, 1)
+    await prime(past, 100n, filler)
+    await prime(past, 50n, filler).then(
+      () => ok(false),
+      (error: Error) => match(error.message, /FERRY1608 .*past:0 ends at 100/),
+    )
+  })
+
+  it('primes millions of offsets a second', async () => {
+    const topic = topicName('fast')
+    await createTopic(pair.to, topic, 1)
+    const start = performance.now()
+    await prime(topic, 20_000_000n, await pair.to.initProducerId())
+    const perSecond = 20_000 / (performance.now() - start)
+    process.stderr.write(`primed ${perSecond.toFixed(1)} million offsets a second, joining and leaving included\n`)
+    ok(perSecond > 0.5)
+  })
+})
