@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { cpuUsage, hrtime } from 'node:process'
 import { startMirror } from '../src/mirror/start-mirror.ts'
 import { oracle } from '../test/kafka/oracle.ts'
@@ -28,8 +30,12 @@ const runs = argument(4, 3)
 const timestamp = process.argv[7]
 const compression = (process.argv[8] ?? 'none') as 'none' | 'gzip'
 
+/** A command that gets source topic, target topic and partitions as arguments, and the ports as SRC and DST. */
+const beside = process.env.FERRY_BENCH_BESIDE
+
 const source = await startKafka({ version: '4.x', heap: '1g', jvmFlags: [] })
 const target = await startKafka({ version: '4.x', heap: '1g', jvmFlags: [] })
+console.log(`resident before: ${Math.round(process.memoryUsage.rss() / 1e6)} MB`)
 console.log(`source ${source.bootstrapServers[0]}, target ${target.bootstrapServers[0]}`)
 const from = await connectTo(source, 'source')
 const to = await connectTo(target, 'target')
@@ -48,12 +54,6 @@ await oracle.produce(source, topic, {
   ...(timestamp !== undefined && timestamp !== '-' && { timestamp: Number(timestamp) }),
 })
 const ends = await endsOf(from, partitions.map((partition) => ({ topic, partition })))
-if (process.env.FERRY_BENCH_HOLD) {
-  console.log('ready: press Ctrl-C to end')
-  setInterval(() => {}, 1 << 30)
-  await new Promise(() => {})
-}
-
 await withFolder(async (folder) => {
   for (let run = 1; run <= runs; run++) {
     if (run > 1) {
@@ -97,10 +97,26 @@ await withFolder(async (folder) => {
       }),
     )
     await mirror.stop()
+    if (beside !== undefined) await runBeside(beside)
   }
 })
 await Promise.all([from.close(), to.close()])
 await Promise.all([source.stop(), target.stop()])
+
+/** Another relay in the same minute, on the same brokers: figures of this machine vary by a third. */
+async function runBeside(command: string): Promise<void> {
+  const name = topicName(`beside-${Date.now()}`)
+  await createTopic(to, name, partitionCount)
+  const env = {
+    ...process.env,
+    SRC: String(source.brokers[0]!.port),
+    DST: String(target.brokers[0]!.port),
+  }
+  const line = `${command} ${topic} ${name} ${partitionCount}`
+  const child = spawn('sh', ['-c', line], { stdio: ['ignore', 'inherit', 'inherit'], env })
+  await once(child, 'exit')
+  await to.deleteTopics([name])
+}
 
 function round(value: number): number {
   return Math.round(value * 100) / 100

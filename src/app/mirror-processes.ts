@@ -1,8 +1,9 @@
+import { setTimeout } from 'node:timers/promises'
 import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
 import { partitionKey, type TopicName } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
 import type { MigrationState } from '../domain/state.ts'
-import type { Cluster } from '../kafka/cluster.ts'
+import type { Cluster, GroupMemberPort } from '../kafka/cluster.ts'
 import { decodeMember } from '../mirror/group-messages.ts'
 import { mirrorGroup, PROTOCOL_TYPE } from '../mirror/membership.ts'
 import { DEFAULT_TIMINGS } from '../mirror/mirror.ts'
@@ -16,9 +17,13 @@ export interface MirrorProcess {
   readonly topics: readonly TopicName[]
 }
 
+/** While the group shares its partitions anew, the coordinator does not say what its members said. */
+const REBALANCE_PATIENCE_MS = 4000
+const ASK_AGAIN_MS = 400
+
 /**
- * Who mirrors now, as the target's coordinator says; undefined if it cannot be asked. Progress in the state would not tell: an idle
- * mirror has nothing to write. Joins nothing and changes nothing.
+ * Who mirrors now, as the target's coordinator says; undefined if it cannot tell. Progress in the state would not tell: an idle mirror
+ * has nothing to write. Joins nothing and changes nothing.
  */
 export const mirrorProcesses = async (
   project: string,
@@ -33,20 +38,36 @@ export const mirrorProcesses = async (
       rebalanceTimeoutMs: DEFAULT_TIMINGS.sessionTimeoutMs,
     })
     try {
-      const own = ownIdentity()
-      return (await port.describe()).flatMap(({ memberId, metadata }) => {
-        const member = decodeMember(memberId, metadata)
-        // A killed process stays a member until its session ends.
-        if (member === undefined || isKnownDead(member.process, own)) return []
-        const { host, pid } = member.process
-        return [{ host, pid, topics: [...member.view.topics.keys()].sort() }]
-      })
+      return await askedPatiently(port)
     } finally {
       await port.close()
     }
   } catch (error) {
     if (error instanceof FerryError) return undefined
     throw error
+  }
+}
+
+const askedPatiently = async (
+  port: Pick<GroupMemberPort, 'describe'>,
+): Promise<readonly MirrorProcess[] | undefined> => {
+  const own = ownIdentity()
+  for (let waited = 0; ; waited += ASK_AGAIN_MS) {
+    const described = await port.describe()
+    const members = described.map(({ memberId, metadata }) => decodeMember(memberId, metadata))
+    const known = members.filter((member) => member !== undefined)
+    if (known.length === described.length) {
+      // A killed process stays a member until its session ends.
+      return known
+        .filter((member) => !isKnownDead(member.process, own))
+        .map(({ view, process: { host, pid } }) => ({
+          host,
+          pid,
+          topics: [...view.topics.keys()].sort(),
+        }))
+    }
+    if (waited >= REBALANCE_PATIENCE_MS) return undefined
+    await setTimeout(ASK_AGAIN_MS)
   }
 }
 

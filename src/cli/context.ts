@@ -43,6 +43,7 @@ export const createContext = (
 ): Context => {
   const cwd = flags.chdir === undefined ? streams.cwd : resolve(streams.cwd, flags.chdir)
   const progress = startProgress(streams, flags.quiet)
+  let toldBefore = false
   const coloured = styleFor(wantsColour(streams, flags, streams.isTty.stderr))
   return {
     streams,
@@ -62,7 +63,8 @@ export const createContext = (
       if (diagnostics.length === 0) return
       progress.clear()
       const view = { style: coloured, columns: streams.columns, cwd }
-      streams.stderr.write(renderDiagnostics(diagnostics, view))
+      streams.stderr.write(`${toldBefore ? '\n' : ''}${renderDiagnostics(diagnostics, view)}`)
+      toldBefore = true
     },
     log: ({ level, message }) => {
       if (LEVELS.indexOf(level) >= LEVELS.indexOf(flags.logLevel)) {

@@ -94,7 +94,7 @@ interface Stillness {
  * Of each run, the stillness of all its topics: they are watched together from the first time that one is asked about, so that ten topics
  * take as long as one.
  */
-const WATCHES = new WeakMap<Run, Map<TopicName, Stillness>>()
+const WATCHES = new WeakMap<Clusters, Map<TopicName, Stillness>>()
 
 const watchAll = async (
   run: Run,
@@ -105,8 +105,8 @@ const watchAll = async (
   const topics = run.migration.topics.map((t) => t.name)
   const now = await partitionsNow(run, topics)
   const time = run.now().getTime()
-  const watch = WATCHES.get(run) ?? new Map<TopicName, Stillness>()
-  WATCHES.set(run, watch)
+  const watch = WATCHES.get(run.clusters) ?? new Map<TopicName, Stillness>()
+  WATCHES.set(run.clusters, watch)
   for (const topic of topics) {
     const ends = [...now.values()]
       .filter((p) => p.mark.topic === topic)

@@ -12,6 +12,7 @@ const POLL_MS = 500
 /** Copies a marked topic until its lag to the source's high watermark is within what the file allows. */
 export const mirrorTopic: StepKind<MirrorTopic> = {
   kind: 'mirror-topic',
+  interruptible: true,
 
   plan: ({ desired, observed, state }, stage) => {
     if (stage !== 'mirrored') return { steps: [] }

@@ -11,6 +11,7 @@ const SAMPLE = 100
 /** Compares counts and a sample of records through the offset index before anybody relies on the copy. */
 export const verifyTopic: StepKind<VerifyTopic> = {
   kind: 'verify-topic',
+  interruptible: true,
 
   plan: ({ desired, state }, stage) =>
     stage !== 'mirrored' ||

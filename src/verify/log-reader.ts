@@ -1,14 +1,12 @@
-import type { PartitionKey, TopicName } from '../domain/ids.ts'
+import type { PartitionKey } from '../domain/ids.ts'
 import { partitionKey } from '../domain/ids.ts'
-import type { BrokerLink, Cluster, FetchedPartition, FetchRequest } from '../kafka/cluster.ts'
+import type { BrokerLink, Cluster, FetchedPartition } from '../kafka/cluster.ts'
 import { ErrorCode, errorName, isRetriable } from '../kafka/error-codes.ts'
+import { requestOf } from './fetch-request.ts'
 import { LogStream, type ReadRange } from './log-stream.ts'
 
-/** Bytes of one answer, over all partitions; brokers pass it by one batch at most. */
-const MOST_ANSWER_BYTES = 8 * 1024 * 1024
 /** What a partition may be asked for once a smaller limit brought nothing. */
 const MOST_PARTITION_BYTES = 4 * 1024 * 1024
-const MAX_WAIT_MS = 500
 const LONGEST_PAUSE_MS = 1_000
 /** So many answers without a byte, from a log that goes on further, mean that a cleaner left nothing there (`UnifiedLog.read`). */
 const EMPTY_ANSWERS = 3
@@ -290,28 +288,6 @@ export class LogReader {
 
 const messageOf = (error: unknown): string =>
   error instanceof Error ? error.message : String(error)
-
-const requestOf = (readings: readonly Reading[]): FetchRequest => {
-  const topics = new Map<
-    TopicName,
-    { partition: number; fetchOffset: number; maxBytes: number }[]
-  >()
-  let maxBytes = 0
-  for (const { stream, maxBytes: most } of readings) {
-    const { topic, partition } = stream.range
-    const partitions = topics.get(topic) ?? []
-    topics.set(topic, partitions)
-    partitions.push({ partition, fetchOffset: stream.fetchOffset, maxBytes: most })
-    maxBytes += most
-  }
-  return {
-    topics: [...topics].map(([topic, partitions]) => ({ topic, partitions })),
-    maxWaitMs: MAX_WAIT_MS,
-    minBytes: 1,
-    maxBytes: Math.min(maxBytes, MOST_ANSWER_BYTES),
-    isolation: 'read-committed',
-  }
-}
 
 /** Waits until the stream has a batch or is at its end. */
 export const nextBatchOf = async (stream: LogStream): Promise<'batch' | 'end'> => {

@@ -1,5 +1,6 @@
 import type { AppliedStep, ApplyResult, StepOutcome } from '../applier/apply-options.ts'
 import type { Plan } from '../domain/plan.ts'
+import { actedNow } from './acted-now.ts'
 import { sortedOnce } from './diagnostics.ts'
 import { OUTPUT_FORMAT_VERSION, renderJson } from './json.ts'
 import type { StepWords } from './step-words.ts'
@@ -57,9 +58,9 @@ const verdict = (plan: Plan, result: ApplyResult, again: string, style: Style): 
     case 'interrupted':
       return `${style.warning('Interrupted')}: ${counts}.${stage}${goOn}`
     case 'failed':
-      return result.begun
+      return actedNow(result)
         ? `${style.error('Failed')}: ${counts}.${stage} See to the errors.${goOn}`
-        : `${style.error('Not applied')}: nothing was changed.${stage}`
+        : `${style.error('Not applied')}: this run changed nothing.${stage}`
   }
 }
 

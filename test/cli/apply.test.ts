@@ -85,15 +85,35 @@ describe('ferry apply NAME', () => {
 
   for (const [name, result, expected] of [
     ['a gate', { status: 'waiting', problems: [gate] }, 7],
-    ['a failed step', { status: 'failed', begun: true, problems: [gate] }, 8],
+    [
+      'a failed step',
+      {
+        status: 'failed',
+        begun: true,
+        problems: [gate],
+        steps: [{ id: 'a', outcome: 'failed', earlier: false }],
+      },
+      8,
+    ],
     [
       'a refusal before the first step',
       {
         status: 'failed',
         begun: false,
         problems: [diagnostic({ code: 'FERRY1406', detail: '', fix: '' })],
+        steps: [{ id: 'a', outcome: 'notStarted', earlier: false }],
       },
       6,
+    ],
+    [
+      'a plan that already ran',
+      {
+        status: 'failed',
+        begun: true,
+        problems: [diagnostic({ code: 'FERRY1408', detail: '', fix: '' })],
+        steps: [{ id: 'a', outcome: 'done', earlier: true }],
+      },
+      5,
     ],
     ['an interrupt', { status: 'interrupted' }, 130],
   ] as const) {

@@ -161,6 +161,13 @@ describe('proveEach', () => {
     strictEqual(there, 'record')
   })
 
+  it('refuses where the next record is gone on both sides', async () => {
+    const index = await mirrored()
+    await deleteUpTo(pair.clusters.source, index.mark.topic, 60)
+    await deleteUpTo(pair.clusters.target, index.mark.topic, 50)
+    match((await proofs(index, [[30]]))[0]!, /^FERRY1812 .*the target's log starts at 50/)
+  })
+
   it('looks back over any number of markers, whether the index knows them or not', async () => {
     const topic = await createTopic(pair, 'markers')
     const transactions = [true, false, false, true, false].map((commit, i) => ({

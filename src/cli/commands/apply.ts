@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { Command } from 'commander'
 import type { PlannedMigration } from '../../app/apply-plans.ts'
 import type { Stage } from '../../domain/stage.ts'
+import { actedNow } from '../../views/acted-now.ts'
 import type { AppliedPlan } from '../../views/apply.ts'
 import type { StepWords } from '../../views/step-words.ts'
 import { durationFlag, isSet, names, stageFlag, wrongUse } from '../args.ts'
@@ -137,7 +138,10 @@ const stepTitle = (words: StepWords, step: Parameters<StepWords['describe']>[0])
   return `${noun} ${name}`
 }
 
-/** A run that changed nothing ends as its first problem says; one that was begun is partly applied. */
+/**
+ * A run that began no step ends as its first problem says, also where an earlier run of the plan had begun some: a plan that already ran
+ * is stale (5), not partly applied. What stops after that is partly applied.
+ */
 export const applyExitCode = ({ result }: AppliedPlan): ExitCode => {
   switch (result.status) {
     case 'done':
@@ -148,7 +152,7 @@ export const applyExitCode = ({ result }: AppliedPlan): ExitCode => {
       return EXIT.interrupted
     case 'failed': {
       const code = exitCodeFor(result.problems)
-      return result.begun ? EXIT.partlyApplied : code === EXIT.done ? EXIT.error : code
+      return actedNow(result) ? EXIT.partlyApplied : code === EXIT.done ? EXIT.error : code
     }
   }
 }
