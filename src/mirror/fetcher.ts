@@ -2,12 +2,17 @@ import type { TopicName } from '../domain/ids.ts'
 import type { BrokerLink, FetchedPartition, FetchPartitionRequest } from '../kafka/cluster.ts'
 import { ErrorCode, errorName, isRetriable } from '../kafka/error-codes.ts'
 import { AnswerMemory, type Budget } from './budget.ts'
-import { FETCH_BYTES, type MirroredPartition } from './partition.ts'
+import type { MirroredPartition } from './partition.ts'
 import { sourceRefuses } from './problems.ts'
 import { Wake } from './wait.ts'
 
-/** Of one answer. The broker goes over it by one batch at most. */
-const ANSWER_BYTES = 8 * 1024 * 1024
+/**
+ * Of one answer; the broker goes over it by one batch at most. Larger answers were no faster, but garbage of their size is what
+ * decides how much memory the process takes.
+ */
+const ANSWER_BYTES = 4 * 1024 * 1024
+/** Of one partition in it, at least; a larger batch comes whole if its partition is the first with records in the request. */
+const PARTITION_BYTES = 1024 * 1024
 /** How long the broker waits for records where there are none. */
 const IDLE_WAIT_MS = 250
 /** While some partitions are left out because enough of them waits to be sent: those become ready any moment. */
@@ -158,8 +163,9 @@ const isFor = (answer: FetchedPartition, p: MirroredPartition): boolean =>
 
 const topicsOf = (partitions: readonly MirroredPartition[]) => {
   const topics: { topic: TopicName; partitions: FetchPartitionRequest[] }[] = []
+  const maxBytes = Math.max(PARTITION_BYTES, Math.floor(ANSWER_BYTES / partitions.length))
   for (const p of partitions) {
-    const request = { partition: p.partition, fetchOffset: p.next, maxBytes: FETCH_BYTES }
+    const request = { partition: p.partition, fetchOffset: p.next, maxBytes }
     const last = topics.at(-1)
     // Neighbours only: the order between topics is what makes it fair.
     if (last?.topic === p.topic) last.partitions.push(request)

@@ -14,12 +14,10 @@ import type { OutgoingBatch } from './outbox.ts'
 import { cannotCarry } from './problems.ts'
 import { SegmentQueue } from './queue.ts'
 
-/** The most that waits to be sent, of one partition. */
-export const QUEUE_BYTES = 8 * 1024 * 1024
+/** More is fetched of a partition while less than this waits to be sent. */
+export const QUEUE_BYTES = 4 * 1024 * 1024
 /** Sequences are 31 bits. */
 const SEQUENCES = 2 ** 31
-/** Asked for in one Fetch. A larger batch comes whole if its partition is the first with records in the request. */
-export const FETCH_BYTES = 2 * 1024 * 1024
 
 /** A batch that is damaged on its way is fetched again; one that is damaged on disk stays so. */
 const CRC_ATTEMPTS = 3

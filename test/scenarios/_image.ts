@@ -1,0 +1,142 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import kafkajs, { type Admin } from 'kafkajs'
+import type { TestCluster } from '../kafka/index.ts'
+import { runJava } from '../kafka/java-command.ts'
+import { compileOracle } from '../kafka/oracle-jar.ts'
+import { formatProperties } from '../kafka/server-properties.ts'
+import type { World } from './_world.ts'
+
+/** Everything of a cluster that a migration could change, read with Kafka's tools and kafkajs; equal if nothing changed. */
+export interface ClusterImage {
+  readonly topics: Readonly<Record<string, TopicImage>>
+  readonly groups: Readonly<Record<string, unknown>>
+  readonly acls: readonly string[]
+  /** SCRAM credentials and quotas, as kafka-configs shows them. */
+  readonly users: readonly string[]
+}
+
+export interface TopicImage {
+  readonly partitions: number
+  readonly overrides: Readonly<Record<string, string>>
+  /** Log start and end of each partition; not of Kafka's own topics, which move by themselves. */
+  readonly offsets: readonly string[]
+}
+
+export interface WorldImage {
+  readonly source: ClusterImage
+  readonly target: ClusterImage
+}
+
+export const imageOf = async ({ source, target }: World): Promise<WorldImage> => {
+  const [old, fresh] = await Promise.all([clusterImage(source), clusterImage(target)])
+  return { source: old, target: fresh }
+}
+
+/** Runs work with an admin client of kafkajs. */
+export const withAdmin = async <T>(
+  cluster: TestCluster,
+  work: (admin: Admin) => Promise<T>,
+): Promise<T> => {
+  const admin = new kafkajs.Kafka(cluster.kafka()).admin()
+  await admin.connect()
+  try {
+    return await work(admin)
+  } finally {
+    await admin.disconnect()
+  }
+}
+
+const clusterImage = async (cluster: TestCluster): Promise<ClusterImage> => {
+  const users = usersOf(cluster)
+  const rest = await withAdmin(cluster, async (admin) => ({
+    topics: await topicsOf(admin),
+    groups: await groupsOf(admin),
+    acls: cluster.admin === undefined ? [] : await aclsOf(admin),
+  }))
+  return { ...rest, users: await users }
+}
+
+const topicsOf = async (admin: Admin): Promise<ClusterImage['topics']> => {
+  const names = (await admin.listTopics()).sort()
+  if (names.length === 0) return {}
+  const { topics } = await admin.fetchTopicMetadata({ topics: names })
+  const { resources } = await admin.describeConfigs({
+    includeSynonyms: false,
+    resources: names.map((name) => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name })),
+  })
+  const images = names.map(async (name): Promise<[string, TopicImage]> => {
+    const configs = resources.find((each) => each.resourceName === name)?.configEntries ?? []
+    const offsets = name.startsWith('__') ? [] : await admin.fetchTopicOffsets(name)
+    return [
+      name,
+      {
+        partitions: topics.find((each) => each.name === name)?.partitions.length ?? 0,
+        overrides: Object.fromEntries(
+          configs
+            .filter(({ configSource }) => configSource === kafkajs.ConfigSource.TOPIC_CONFIG)
+            .map(({ configName, configValue }) => [configName, configValue] as const)
+            .sort(),
+        ),
+        offsets: offsets.map(({ partition, low, high }) => `${partition}: ${low}-${high}`).sort(),
+      },
+    ]
+  })
+  return Object.fromEntries(await Promise.all(images))
+}
+
+const groupsOf = async (admin: Admin): Promise<ClusterImage['groups']> => {
+  const { groups } = await admin.listGroups()
+  const ids = groups.map((group) => group.groupId).sort()
+  const commits = ids.map(async (groupId) => [groupId, await admin.fetchOffsets({ groupId })])
+  return Object.fromEntries(await Promise.all(commits))
+}
+
+const aclsOf = async (admin: Admin): Promise<readonly string[]> => {
+  const { resources } = await admin.describeAcls({
+    resourceType: kafkajs.AclResourceTypes.ANY,
+    resourcePatternType: kafkajs.ResourcePatternTypes.ANY,
+    operation: kafkajs.AclOperationTypes.ANY,
+    permissionType: kafkajs.AclPermissionTypes.ANY,
+  })
+  return resources
+    .flatMap(({ resourceType, resourceName, resourcePatternType, acls }) =>
+      acls.map((acl) =>
+        [
+          acl.principal,
+          acl.permissionType,
+          acl.operation,
+          resourceType,
+          resourcePatternType,
+          resourceName,
+          acl.host,
+        ].join(' '),
+      ),
+    )
+    .sort()
+}
+
+/** kafkajs cannot ask for users. */
+const usersOf = async (cluster: TestCluster): Promise<readonly string[]> => {
+  const folder = mkdtempSync(join(tmpdir(), 'ferry-image-'))
+  const config = join(folder, 'client.properties')
+  try {
+    writeFileSync(config, formatProperties(cluster.clientProperties()))
+    const { jars } = await compileOracle(cluster.version)
+    const output = await runJava({
+      jars,
+      main: 'kafka.admin.ConfigCommand',
+      args: [
+        ...['--bootstrap-server', cluster.bootstrapServers.join(',')],
+        ...['--command-config', config, '--describe', '--entity-type', 'users'],
+      ],
+    })
+    return output
+      .split('\n')
+      .filter((line) => line.trim() !== '')
+      .sort()
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
