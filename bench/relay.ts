@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cpuUsage, hrtime } from 'node:process'
 import { startMirror } from '../src/mirror/start-mirror.ts'
-import { oracle } from '../test/kafka/oracle.ts'
 import { startKafka } from '../test/kafka/index.ts'
+import { oracle } from '../test/kafka/oracle.ts'
 import { waitFor } from '../test/kafka/wait.ts'
 import {
   connectTo,
@@ -53,7 +53,10 @@ await oracle.produce(source, topic, {
   timeoutMs: 600_000,
   ...(timestamp !== undefined && timestamp !== '-' && { timestamp: Number(timestamp) }),
 })
-const ends = await endsOf(from, partitions.map((partition) => ({ topic, partition })))
+const ends = await endsOf(
+  from,
+  partitions.map((partition) => ({ topic, partition })),
+)
 await withFolder(async (folder) => {
   for (let run = 1; run <= runs; run++) {
     if (run > 1) {

@@ -23,7 +23,9 @@ export const assign = (
   generation: number,
 ): ReadonlyMap<string, Share> => {
   const sorted = [...members].sort((a, b) => (a.memberId < b.memberId ? -1 : 1))
-  const shares = new Map(sorted.map((member) => [member.memberId, new Map<PartitionKey, boolean>()]))
+  const shares = new Map(
+    sorted.map((member) => [member.memberId, new Map<PartitionKey, boolean>()]),
+  )
   const holders = new Map<PartitionKey, string>()
   const drained = new Set<PartitionKey>()
   for (const { memberId, held } of sorted) {

@@ -74,11 +74,10 @@ export const checkTail = async (
       at = last + 1
     }
     // The log end was read before, so that something must be there.
-    if (at === before) throw new Error(`${ours.key}: the target sent nothing at ${at} of ${range.end}`)
+    if (at === before)
+      throw new Error(`${ours.key}: the target sent nothing at ${at} of ${range.end}`)
   }
-  return foreign === undefined
-    ? { checkedTo: at, maxTimestamp: latest }
-    : stop(ours.key, foreign)
+  return foreign === undefined ? { checkedTo: at, maxTimestamp: latest } : stop(ours.key, foreign)
 }
 
 const stop = (
@@ -108,5 +107,7 @@ const strangerness = (
     producerEpoch(buf, at) === ours.producerEpoch &&
     (attributes(buf, at) & ATTRIBUTES.control) === 0 &&
     lastOffset(buf, at) - base + 1 === recordCount(buf, at)
-  return fits ? undefined : 'the mirror itself, but at another place: something came before it or it came twice'
+  return fits
+    ? undefined
+    : 'the mirror itself, but at another place: something came before it or it came twice'
 }

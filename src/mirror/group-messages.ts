@@ -1,4 +1,9 @@
-import { type PartitionKey, parsePartitionKey, partitionKey, type TopicName } from '../domain/ids.ts'
+import {
+  type PartitionKey,
+  parsePartitionKey,
+  partitionKey,
+  type TopicName,
+} from '../domain/ids.ts'
 import type { MemberView, Share } from './assignment.ts'
 import type { ProcessIdentity } from './process-identity.ts'
 
@@ -21,7 +26,10 @@ interface ShareMessage {
 }
 
 /** What a member says of itself at the join. */
-export const encodeMember = (member: Omit<MemberView, 'memberId'>, process: ProcessIdentity): Buffer =>
+export const encodeMember = (
+  member: Omit<MemberView, 'memberId'>,
+  process: ProcessIdentity,
+): Buffer =>
   toJson({
     version: PROTOCOL_VERSION,
     process,
@@ -62,7 +70,8 @@ export const decodeShare = (assignment: Buffer): Share => {
   ])
 }
 
-const toJson = (message: MemberMessage | ShareMessage): Buffer => Buffer.from(JSON.stringify(message))
+const toJson = (message: MemberMessage | ShareMessage): Buffer =>
+  Buffer.from(JSON.stringify(message))
 
 const fromJson = <T>(bytes: Buffer): T | undefined => {
   try {
@@ -97,6 +106,8 @@ const fromRanges = (ranges: Ranges): PartitionKey[] =>
   Object.entries(ranges).flatMap(([topic, text]) =>
     text.split(',').flatMap((run) => {
       const [from = 0, to = from] = run.split('-').map(Number)
-      return Array.from({ length: to - from + 1 }, (_, i) => partitionKey(topic as TopicName, from + i))
+      return Array.from({ length: to - from + 1 }, (_, i) =>
+        partitionKey(topic as TopicName, from + i),
+      )
     }),
   )

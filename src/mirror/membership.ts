@@ -208,7 +208,10 @@ export class Membership {
   #lose(): void {
     if (this.#lastBeat !== undefined) {
       this.#lastBeat = undefined
-      this.#options.log({ level: 'warn', message: 'mirror lock: the session is over; stopped sending' })
+      this.#options.log({
+        level: 'warn',
+        message: 'mirror lock: the session is over; stopped sending',
+      })
       this.#options.events.lost()
     }
     this.#held = NOTHING_HELD

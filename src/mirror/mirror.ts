@@ -51,7 +51,10 @@ export interface MirrorOptions {
   /** Bytes per second; absent: unlimited. */
   readonly throttle: number | undefined
   readonly timings: MirrorTimings
-  readonly log: (line: { readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly message: string }) => void
+  readonly log: (line: {
+    readonly level: 'debug' | 'info' | 'warn' | 'error'
+    readonly message: string
+  }) => void
 }
 
 export interface MirrorTimings {

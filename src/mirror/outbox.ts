@@ -1,8 +1,8 @@
 import {
   batchBytes,
   LAYOUT,
-  MERGE_TARGET_BYTES,
   MalformedBatch,
+  MERGE_TARGET_BYTES,
   Merger,
   type ProducerStamp,
   recordCount,
@@ -134,7 +134,8 @@ const passThrough = (queue: SegmentQueue, stamp: ProducerStamp): OutgoingBatch =
 }
 
 const maxTimestampOf = (buf: Buffer, at: number): number =>
-  buf.readInt32BE(at + LAYOUT.maxTimestamp) * 2 ** 32 + buf.readUInt32BE(at + LAYOUT.maxTimestamp + 4)
+  buf.readInt32BE(at + LAYOUT.maxTimestamp) * 2 ** 32 +
+  buf.readUInt32BE(at + LAYOUT.maxTimestamp + 4)
 
 /** How large a merged batch may be, by how many may be in flight. */
 export const mergeLimit = (alone: boolean, targetMaxBytes: number): number =>

@@ -156,7 +156,10 @@ export class MirroredPartition {
   /** Whether more should be fetched. */
   get wantsMore(): boolean {
     return (
-      this.flowing && !this.fetching && this.#blockedBy === undefined && this.queue.bytes < QUEUE_BYTES
+      this.flowing &&
+      !this.fetching &&
+      this.#blockedBy === undefined &&
+      this.queue.bytes < QUEUE_BYTES
     )
   }
 

@@ -91,7 +91,8 @@ const find = async (p: Priming, reader: LogReader, options: PrimeOptions): Promi
   const tail = await checkTail(ours, read, { from: start, end }, signal)
   if (tail.problem !== undefined) {
     const detail = `${tail.problem.detail.replace('this mirror', 'this priming')} Priming needs ${p.key} empty.`
-    const fix = 'Use `offsets: dense` for this topic, or delete and create it if nothing in it is needed.'
+    const fix =
+      'Use `offsets: dense` for this topic, or delete and create it if nothing in it is needed.'
     throw new FerryError(diagnostic({ code: 'FERRY1607', detail, fix }))
   }
   p.at = Math.max(end, tail.checkedTo)
@@ -126,7 +127,9 @@ const primeGroup = async (
       if (error instanceof FerryError && !error.retriable) throw error
       if (progress.done > before) attempt = 0
       if (++attempt > MOST_ATTEMPTS) throw unfinished(left, error)
-      options.report?.(`priming ${options.topic}: ${(error as Error).message}; reading the log ends again`)
+      options.report?.(
+        `priming ${options.topic}: ${(error as Error).message}; reading the log ends again`,
+      )
       await pause(backoffMs(attempt), options.signal)
       await Promise.all(left.map((p) => find(p, reader, options)))
     }

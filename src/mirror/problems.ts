@@ -10,22 +10,66 @@ const resync = 'Run `ferry resync` for the topic once the cause is gone.'
 
 /** Why records cannot be carried, in words, and what to do. */
 const REASONS: Readonly<Record<ReEncodeReason, readonly [string, string]>> = {
-  'old-format': ['are in the message format of Kafka before 0.11', 'Use a later version of Ferry, which re-encodes them.'],
-  'unknown-magic': ['are in a format that this version does not know', 'Use a later version of Ferry.'],
-  'crc-mismatch': ['do not match their checksum', 'Repair the source replica or move the leader, then start the mirror again.'],
-  malformed: ['have a header whose counts contradict each other', 'Look at the log segment on the source; it is damaged.'],
-  control: ['are a transaction marker', 'Use a later version of Ferry, which leaves markers out; until then this topic cannot be mirrored.'],
-  transactional: ['belong to a transaction', 'Use a later version of Ferry, which re-encodes them; until then this topic cannot be mirrored.'],
-  'unknown-attributes': ['have attributes or a codec that this version does not know', 'Use a later version of Ferry.'],
-  empty: ['are the empty rest of a batch that the log cleaner left', 'Use a later version of Ferry, which keeps an index of such holes.'],
-  overlaps: ['lie in a batch that begins before the mark', 'Use a later version of Ferry, or mark again with `startFrom: earliest`.'],
-  holes: ['have offsets missing between or before them', 'Use a later version of Ferry, which keeps an index of such holes (compacted topics).'],
-  'log-append-time': ['carry the time of their append (message.timestamp.type=LogAppendTime)', 'Use a later version of Ferry, which keeps that time by re-encoding.'],
-  'delete-horizon': ['carry a delete horizon of the log cleaner', 'Use a later version of Ferry, which re-encodes them.'],
-  'too-large': ['form a batch larger than the target takes', 'Raise max.message.bytes of the target topic, then start the mirror again.'],
+  'old-format': [
+    'are in the message format of Kafka before 0.11',
+    'Use a later version of Ferry, which re-encodes them.',
+  ],
+  'unknown-magic': [
+    'are in a format that this version does not know',
+    'Use a later version of Ferry.',
+  ],
+  'crc-mismatch': [
+    'do not match their checksum',
+    'Repair the source replica or move the leader, then start the mirror again.',
+  ],
+  malformed: [
+    'have a header whose counts contradict each other',
+    'Look at the log segment on the source; it is damaged.',
+  ],
+  control: [
+    'are a transaction marker',
+    'Use a later version of Ferry, which leaves markers out; until then this topic cannot be mirrored.',
+  ],
+  transactional: [
+    'belong to a transaction',
+    'Use a later version of Ferry, which re-encodes them; until then this topic cannot be mirrored.',
+  ],
+  'unknown-attributes': [
+    'have attributes or a codec that this version does not know',
+    'Use a later version of Ferry.',
+  ],
+  empty: [
+    'are the empty rest of a batch that the log cleaner left',
+    'Use a later version of Ferry, which keeps an index of such holes.',
+  ],
+  overlaps: [
+    'lie in a batch that begins before the mark',
+    'Use a later version of Ferry, or mark again with `startFrom: earliest`.',
+  ],
+  holes: [
+    'have offsets missing between or before them',
+    'Use a later version of Ferry, which keeps an index of such holes (compacted topics).',
+  ],
+  'log-append-time': [
+    'carry the time of their append (message.timestamp.type=LogAppendTime)',
+    'Use a later version of Ferry, which keeps that time by re-encoding.',
+  ],
+  'delete-horizon': [
+    'carry a delete horizon of the log cleaner',
+    'Use a later version of Ferry, which re-encodes them.',
+  ],
+  'too-large': [
+    'form a batch larger than the target takes',
+    'Raise max.message.bytes of the target topic, then start the mirror again.',
+  ],
 }
 
-export const cannotCarry = (key: PartitionKey, from: number, to: number, reason: ReEncodeReason): Diagnostic => {
+export const cannotCarry = (
+  key: PartitionKey,
+  from: number,
+  to: number,
+  reason: ReEncodeReason,
+): Diagnostic => {
   const [why, fix] = REASONS[reason]
   return diagnostic({
     code: reason === 'crc-mismatch' ? 'FERRY1612' : 'FERRY1601',
@@ -63,12 +107,21 @@ export const contentDiffers = (key: PartitionKey, source: number, target: number
   })
 
 export const sourceAbsent = (key: PartitionKey): Diagnostic =>
-  diagnostic({ code: 'FERRY1603', detail: `${key}: the source topic does not exist any more.`, fix: resync })
+  diagnostic({
+    code: 'FERRY1603',
+    detail: `${key}: the source topic does not exist any more.`,
+    fix: resync,
+  })
 
 export const targetGone = (key: PartitionKey, why: string): Diagnostic =>
   diagnostic({ code: 'FERRY1613', detail: `${key}: ${why}`, fix: resync })
 
-export const foreignWrite = (key: PartitionKey, from: number, to: number, who: string): Diagnostic =>
+export const foreignWrite = (
+  key: PartitionKey,
+  from: number,
+  to: number,
+  who: string,
+): Diagnostic =>
   diagnostic({
     code: 'FERRY1604',
     detail: `${key}: the records at target ${range(from, to)} were not written by this mirror (${who}). What was copied before them is right.`,

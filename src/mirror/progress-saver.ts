@@ -45,7 +45,10 @@ export class ProgressSaver {
         }
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error)
-        this.#options.log({ level: 'warn', message: `progress of ${migration} was not saved: ${why}` })
+        this.#options.log({
+          level: 'warn',
+          message: `progress of ${migration} was not saved: ${why}`,
+        })
       }
     }
   }

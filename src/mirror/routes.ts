@@ -21,7 +21,10 @@ export class Routes {
   readonly #options: RoutesOptions
   readonly #fetchers = new Map<number, Promise<Fetcher>>()
   readonly #senders = new Map<string, Promise<Sender>>()
-  readonly #of = new Map<MirroredPartition, { readonly fetcher: Fetcher; readonly sender: Sender }>()
+  readonly #of = new Map<
+    MirroredPartition,
+    { readonly fetcher: Fetcher; readonly sender: Sender }
+  >()
 
   constructor(options: RoutesOptions) {
     this.#options = options
@@ -64,23 +67,33 @@ export class Routes {
   }
 
   #fetcher(nodeId: number): Promise<Fetcher> {
-    return openOnce(this.#fetchers, nodeId, (f) => f.isOpen, async () => {
-      const link = await this.#options.source.connectBroker(nodeId)
-      return new Fetcher(link, {
-        ...this.#options.fetcher,
-        received: (p) => this.#of.get(p)?.sender.offer(p),
-      })
-    })
+    return openOnce(
+      this.#fetchers,
+      nodeId,
+      (f) => f.isOpen,
+      async () => {
+        const link = await this.#options.source.connectBroker(nodeId)
+        return new Fetcher(link, {
+          ...this.#options.fetcher,
+          received: (p) => this.#of.get(p)?.sender.offer(p),
+        })
+      },
+    )
   }
 
   #sender(nodeId: number, index: number): Promise<Sender> {
-    return openOnce(this.#senders, `${nodeId}/${index}`, (s) => s.link.connected, async () => {
-      const link = await this.#options.target.connectBroker(nodeId)
-      return new Sender(link, {
-        ...this.#options.sender,
-        drained: (p) => this.#of.get(p)?.fetcher.wake(),
-      })
-    })
+    return openOnce(
+      this.#senders,
+      `${nodeId}/${index}`,
+      (s) => s.link.connected,
+      async () => {
+        const link = await this.#options.target.connectBroker(nodeId)
+        return new Sender(link, {
+          ...this.#options.sender,
+          drained: (p) => this.#of.get(p)?.fetcher.wake(),
+        })
+      },
+    )
   }
 }
 

@@ -41,8 +41,10 @@ interface Tended {
  * Starts mirroring. It joins the mirror's group on the target at the first {@link Mirror.follow}; what is followed and given to this
  * process by the group is copied, the rest is `elsewhere`.
  */
-export const startMirror = (options: MirrorOptions, internals: MirrorInternals = {}): RunningMirror =>
-  new Engine(options, internals)
+export const startMirror = (
+  options: MirrorOptions,
+  internals: MirrorInternals = {},
+): RunningMirror => new Engine(options, internals)
 
 class Engine implements RunningMirror {
   readonly counters: SendCounters = {

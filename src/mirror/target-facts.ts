@@ -9,7 +9,10 @@ const REFRESH_MS = 60_000
 
 /** Settings of the target that decide how records are sent. */
 export class TargetFacts {
-  readonly #target: Pick<Cluster, 'describeCluster' | 'describeBrokerConfigs' | 'describeTopicConfigs'>
+  readonly #target: Pick<
+    Cluster,
+    'describeCluster' | 'describeBrokerConfigs' | 'describeTopicConfigs'
+  >
   readonly #log: MirrorLog
   readonly #configs: Coalescer<TopicName, ReadonlyMap<string, ConfigEntry>>
   #freshMs = 0

@@ -59,7 +59,10 @@ export const tend = async (
       }
       wait(p, error instanceof FerryError ? error.diagnostics[0]!.detail : String(error))
     }
-    log({ level: 'warn', message: `${p.key}: ${p.waitsFor}; starting over from what the target holds` })
+    log({
+      level: 'warn',
+      message: `${p.key}: ${p.waitsFor}; starting over from what the target holds`,
+    })
     if (p.numbers.records > before) attempt = 0
     await pause(backoffMs(attempt), signal).catch(() => {})
   }

@@ -25,7 +25,10 @@ export class Watch {
     this.#options = options
   }
 
-  async look(partitions: readonly MirroredPartition[], counts: ReadonlyMap<TopicName, number>): Promise<void> {
+  async look(
+    partitions: readonly MirroredPartition[],
+    counts: ReadonlyMap<TopicName, number>,
+  ): Promise<void> {
     const flowing = partitions.filter((p) => p.flowing)
     const looks = [
       ...flowing.map((p) => this.#lookAtTarget(p)),

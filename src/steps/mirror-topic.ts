@@ -97,11 +97,14 @@ export const mirrorTopic: StepKind<MirrorTopic> = {
       says:
         step.records === '0'
           ? 'nothing to copy now'
-          : `${counted(BigInt(step.records), 'record')}, about ${humanBytes(bytes)}, about ${humanSeconds(seconds)}` +
+          : `${counted(BigInt(step.records), 'record')}, about ${humanBytes(bytes)}, ${about(seconds)}` +
             (step.throttle ? ` at ${humanBytes(step.throttle)}/s` : ''),
     }
   },
 }
+
+const about = (seconds: number): string =>
+  seconds < 1 ? humanSeconds(seconds) : `about ${humanSeconds(seconds)}`
 
 /** Bytes per second, for the estimate in a plan: well below what was measured, since brokers have other work. */
 const ASSUMED_RATE = 80 * 1024 * 1024

@@ -32,7 +32,10 @@ export class MirrorChild {
     options: { readonly throttle?: number; readonly sessionMs?: number } = {},
   ): MirrorChild {
     const { source, target } = pair
-    const place = ({ clusterId, bootstrapServers }: typeof source) => ({ clusterId, bootstrapServers })
+    const place = ({ clusterId, bootstrapServers }: typeof source) => ({
+      clusterId,
+      bootstrapServers,
+    })
     const file = `${folder}/task-${Math.random()}.json`
     const task = {
       source: place(source),
@@ -41,7 +44,10 @@ export class MirrorChild {
       marks,
       ...options,
     }
-    writeFileSync(file, JSON.stringify(task, (_, v) => (typeof v === 'bigint' ? `${v}` : v)))
+    writeFileSync(
+      file,
+      JSON.stringify(task, (_, v) => (typeof v === 'bigint' ? `${v}` : v)),
+    )
     const script = fileURLToPath(new URL('mirror-child.ts', import.meta.url))
     const child = spawn(process.execPath, ['--import', 'tsx', script, file], {
       stdio: ['ignore', 'pipe', 'pipe'],

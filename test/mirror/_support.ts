@@ -170,7 +170,9 @@ export const mirrorOptions = (
   memoryBudget: DEFAULT_MEMORY_BUDGET,
   throttle: undefined,
   timings: TIMINGS,
-  log: process.env.FERRY_TEST_LOG ? (l) => process.stderr.write(`${l.level} ${l.message}\n`) : () => {},
+  log: process.env.FERRY_TEST_LOG
+    ? (l) => process.stderr.write(`${l.level} ${l.message}\n`)
+    : () => {},
   ...over,
 })
 
@@ -183,7 +185,9 @@ export const untilCopied = (
   let last: readonly PartitionReport[] = []
   return waitFor('the mirror to reach the end', { timeoutMs, everyMs: 20 }, () => {
     last = mirror.reports()
-    const open = last.filter((r) => r.state !== 'stopped' && BigInt(r.next) < (ends.get(r.key) ?? 0n))
+    const open = last.filter(
+      (r) => r.state !== 'stopped' && BigInt(r.next) < (ends.get(r.key) ?? 0n),
+    )
     return open.length === 0 && last.length > 0 ? last : undefined
   }).catch((error: Error) => {
     throw new Error(`${error.message}: ${JSON.stringify(last.slice(0, 8))}`)
@@ -205,7 +209,10 @@ export interface Pair {
 }
 
 export const startPair = async (
-  options: { readonly source?: Partial<StartOptions>; readonly target?: Partial<StartOptions> } = {},
+  options: {
+    readonly source?: Partial<StartOptions>
+    readonly target?: Partial<StartOptions>
+  } = {},
 ): Promise<Pair> => {
   const [source, target] = await Promise.all([
     startKafka({ version: '4.x', ...options.source }),

@@ -57,7 +57,9 @@ describe('assign', () => {
       fc.property(members, fc.integer({ min: 2, max: 6 }), (all, generation) => {
         for (const share of assign(all, generation).values()) {
           for (const [k, isClean] of share) {
-            const claimed = all.some((m) => m.held.generation === generation - 1 && m.held.keys.has(k))
+            const claimed = all.some(
+              (m) => m.held.generation === generation - 1 && m.held.keys.has(k),
+            )
             strictEqual(isClean, claimed)
           }
         }
@@ -102,7 +104,10 @@ describe('messages of the group', () => {
           deepStrictEqual(decoded, { view: m, process })
         }
         for (const share of assign(all, 3).values()) {
-          deepStrictEqual(new Map([...decodeShare(encodeShare(share))].sort()), new Map([...share].sort()))
+          deepStrictEqual(
+            new Map([...decodeShare(encodeShare(share))].sort()),
+            new Map([...share].sort()),
+          )
         }
       }),
     )

@@ -25,7 +25,16 @@ const DAY = 24 * 60 * 60 * 1000
 const awkward = (partition: number): RecordToWrite[] => [
   { partition, key: null, value: 'no key', timestamp: 1 },
   { partition, key: 'tombstone', value: null, timestamp: Date.now() - 90 * DAY },
-  { partition, key: '', value: '', headers: [['h', null], ['h', ''], ['h', 'x']] },
+  {
+    partition,
+    key: '',
+    value: '',
+    headers: [
+      ['h', null],
+      ['h', ''],
+      ['h', 'x'],
+    ],
+  },
   { partition, key: 'k', value: 'v'.repeat(40_000), timestamp: Date.now() + 60_000 },
 ]
 
@@ -44,10 +53,19 @@ describe('a mirror', () => {
       await createTopic(from, topic, 3)
       await createTopic(to, topic, 3)
       for (const compression of ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const) {
-        await oracle.produce(source, topic, { count: 3_000, partitions: [0, 1], compression, batchSize: 4_000 })
+        await oracle.produce(source, topic, {
+          count: 3_000,
+          partitions: [0, 1],
+          compression,
+          batchSize: 4_000,
+        })
         await oracle.write(source, topic, [...awkward(0), ...awkward(1)], { compression })
       }
-      await oracle.produce(source, topic, { count: 500, batchSize: 0, timestamp: Date.now() - 3 * DAY })
+      await oracle.produce(source, topic, {
+        count: 500,
+        batchSize: 0,
+        timestamp: Date.now() - 3 * DAY,
+      })
       const key = `${topic}:0` as never
       // Whole batches only: the start of the source's log must be one of a batch.
       const batches = await oracle.write(source, topic, awkward(2))
@@ -62,7 +80,13 @@ describe('a mirror', () => {
       if (mode === 'identical') {
         const starts = (await from.listOffsets(partitions, 'earliest')).ok
         strictEqual(starts.get(key), 0n)
-        const options = { project: 'test', target: to, timings: TIMINGS, log: () => {}, signal: new AbortController().signal }
+        const options = {
+          project: 'test',
+          target: to,
+          timings: TIMINGS,
+          log: () => {},
+          signal: new AbortController().signal,
+        }
         await withPartitions(options, new Map([[topic, 3]]), (lock) =>
           primeTopic({
             ...options,
@@ -87,7 +111,10 @@ describe('a mirror', () => {
         await oracle.write(source, topic, [...awkward(0), ...awkward(1), ...awkward(2)])
         const ends = await endsOf(from, partitions)
         const reports = await untilCopied(mirror, ends)
-        deepStrictEqual(reports.map((r) => r.state), ['mirroring', 'mirroring', 'mirroring'])
+        deepStrictEqual(
+          reports.map((r) => r.state),
+          ['mirroring', 'mirroring', 'mirroring'],
+        )
         ok(mirror.counters.batchesMerged > 0)
         ok(mirror.counters.batchesPassedThrough > 0)
         await mirror.stop()
@@ -97,14 +124,23 @@ describe('a mirror', () => {
         const again = startMirror(mirrorOptions(from, to, store))
         again.follow([{ migration: 'm', marks, seals: [] }])
         await untilCopied(again, ends)
-        strictEqual(again.reports().reduce((sum, r) => sum + r.records, 0), 0)
+        strictEqual(
+          again.reports().reduce((sum, r) => sum + r.records, 0),
+          0,
+        )
         await again.stop()
       })
-      const [before, after] = await Promise.all([oracle.read(source, topic), oracle.read(target, topic)])
+      const [before, after] = await Promise.all([
+        oracle.read(source, topic),
+        oracle.read(target, topic),
+      ])
       if (mode === 'identical') deepStrictEqual(after, before)
       else {
         deepStrictEqual(contentOf(after), contentOf(before))
-        deepStrictEqual(after.map((r) => r.offset), before.map((r) => r.offset - marks[r.partition]!.sourceStart))
+        deepStrictEqual(
+          after.map((r) => r.offset),
+          before.map((r) => r.offset - marks[r.partition]!.sourceStart),
+        )
       }
     })
   }

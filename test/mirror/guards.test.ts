@@ -77,7 +77,10 @@ describe('a mirror stops a partition, and names the range', () => {
         await stopped(mirror)
       })
       strictEqual(report!.problem!.code, 'FERRY1604')
-      match(report!.problem!.detail, /foreign:0: the records at target offsets 1000 to 1002 were not written by this mirror \(a producer without an id\)/)
+      match(
+        report!.problem!.detail,
+        /foreign:0: the records at target offsets 1000 to 1002 were not written by this mirror \(a producer without an id\)/,
+      )
       const [again] = await run(marks, folder, async (mirror) => {
         await stopped(mirror)
       })
@@ -101,7 +104,10 @@ describe('a mirror stops a partition, and names the range', () => {
         },
         { watchEveryMs: 200 },
       )
-      match(report!.problem!.detail, /target offset 100 were not written by this mirror \(producer \d+\)/)
+      match(
+        report!.problem!.detail,
+        /target offset 100 were not written by this mirror \(producer \d+\)/,
+      )
     })
   })
 
@@ -118,7 +124,10 @@ describe('a mirror stops a partition, and names the range', () => {
         await untilCopied(mirror, await endsOf(pair.from, places(topic, 2)))
       })
       strictEqual(first!.problem!.code, 'FERRY1601')
-      match(first!.problem!.detail, /transaction:0: the records at source offset(s|) 100.* belong to a transaction/)
+      match(
+        first!.problem!.detail,
+        /transaction:0: the records at source offset(s|) 100.* belong to a transaction/,
+      )
       strictEqual(second!.state, 'mirroring')
       const copied = contentOf(await oracle.read(pair.target, topic))
       const before = await oracle.read(pair.source, topic)
@@ -186,7 +195,10 @@ describe('a mirror stops a partition, and names the range', () => {
       const [report] = await run(shifted, folder, async (mirror) => {
         await stopped(mirror)
       })
-      match(report!.problem!.detail, /cut:0: the source log ends at 100, but everything below 150 was copied/)
+      match(
+        report!.problem!.detail,
+        /cut:0: the source log ends at 100, but everything below 150 was copied/,
+      )
     })
   })
 
@@ -216,15 +228,22 @@ describe('a mirror stops a partition, and names the range', () => {
     const topic = await both('large')
     await oracle.produce(pair.source, topic, { count: 100 })
     await oracle.write(pair.source, topic, [{ key: null, value: 'x'.repeat(200_000) }])
-    const { failed } = await pair.to.alterTopicConfigs(new Map([[topic, new Map([['max.message.bytes', '100000']])]]))
+    const { failed } = await pair.to.alterTopicConfigs(
+      new Map([[topic, new Map([['max.message.bytes', '100000']])]]),
+    )
     strictEqual(failed.size, 0)
     const marks = await markTopic(pair.from, pair.to, topic, { mode: 'dense' })
     await withFolder(async (folder) => {
       const [report] = await run(marks, folder, async (mirror) => void (await stopped(mirror)))
-      match(report!.problem!.detail, /large:0: the records at source offset 100 form a batch larger than the target takes/)
+      match(
+        report!.problem!.detail,
+        /large:0: the records at source offset 100 form a batch larger than the target takes/,
+      )
       strictEqual((await endsOf(pair.to, places(topic))).get(key(topic)), 100n)
       // It goes on once the reason is gone.
-      await pair.to.alterTopicConfigs(new Map([[topic, new Map([['max.message.bytes', '1000000']])]]))
+      await pair.to.alterTopicConfigs(
+        new Map([[topic, new Map([['max.message.bytes', '1000000']])]]),
+      )
       const [again] = await run(marks, folder, async (mirror) => {
         await untilCopied(mirror, await endsOf(pair.from, places(topic)))
       })
@@ -234,13 +253,18 @@ describe('a mirror stops a partition, and names the range', () => {
 
   it('where the target refuses the timestamps', async () => {
     const topic = await both('timestamps')
-    await pair.to.alterTopicConfigs(new Map([[topic, new Map([['message.timestamp.before.max.ms', '3600000']])]]))
+    await pair.to.alterTopicConfigs(
+      new Map([[topic, new Map([['message.timestamp.before.max.ms', '3600000']])]]),
+    )
     await oracle.produce(pair.source, topic, { count: 10, timestamp: Date.now() - 7_200_000 })
     const marks = await markTopic(pair.from, pair.to, topic, { mode: 'dense' })
     await withFolder(async (folder) => {
       const [report] = await run(marks, folder, async (mirror) => void (await stopped(mirror)))
       strictEqual(report!.problem!.code, 'FERRY1606')
-      match(report!.problem!.detail, /the target refuses the records at source offsets 0 to 9: INVALID_TIMESTAMP/)
+      match(
+        report!.problem!.detail,
+        /the target refuses the records at source offsets 0 to 9: INVALID_TIMESTAMP/,
+      )
     })
   })
 
@@ -267,7 +291,10 @@ describe('a mirror stops a partition, and names the range', () => {
         await mirror.stop()
       }
     })
-    const [before, after] = await Promise.all([oracle.digest(pair.source, topic), oracle.digest(pair.target, topic)])
+    const [before, after] = await Promise.all([
+      oracle.digest(pair.source, topic),
+      oracle.digest(pair.target, topic),
+    ])
     deepStrictEqual(after, before)
   })
 })
@@ -279,8 +306,18 @@ describe('identical offsets', () => {
   })
   afterAll(() => pair?.stop())
 
-  const prime = async (topic: TopicName, upTo: bigint, filler: { producerId: bigint; epoch: number }) => {
-    const options = { project: 'test', target: pair.to, timings: TIMINGS, log: () => {}, signal: new AbortController().signal }
+  const prime = async (
+    topic: TopicName,
+    upTo: bigint,
+    filler: { producerId: bigint; epoch: number },
+  ) => {
+    const options = {
+      project: 'test',
+      target: pair.to,
+      timings: TIMINGS,
+      log: () => {},
+      signal: new AbortController().signal,
+    }
     await withPartitions(options, new Map([[topic, 1]]), (lock) =>
       primeTopic({ ...options, topic, partitions: [{ partition: 0, upTo }], filler, lock }),
     )
@@ -298,20 +335,29 @@ describe('identical offsets', () => {
     await prime(topic, end, filler)
     // Again: nothing to do.
     await prime(topic, end, filler)
-    const marks = await markTopic(pair.from, pair.to, topic, { mode: 'identical', fillerProducerId: filler.producerId })
+    const marks = await markTopic(pair.from, pair.to, topic, {
+      mode: 'identical',
+      fillerProducerId: filler.producerId,
+    })
     const broker = pair.target.brokers[0]!
     await broker.kill('SIGKILL')
     await broker.start()
     const [filled] = await oracle.offsets(pair.target, topic)
     strictEqual(filled!.start, 0n, 'this broker made the log start durable: the test shows nothing')
     await withFolder(async (folder) => {
-      const mirror = startMirror(mirrorOptions(pair.from, pair.to, new FileProgress(`${folder}/p`)), { watchEveryMs: 200 })
+      const mirror = startMirror(
+        mirrorOptions(pair.from, pair.to, new FileProgress(`${folder}/p`)),
+        { watchEveryMs: 200 },
+      )
       try {
         mirror.follow([{ migration: 'm', marks, seals: [] }])
         await untilCopied(mirror, await endsOf(pair.from, [{ topic, partition: 0 }]))
         const [now] = await oracle.offsets(pair.target, topic)
         strictEqual(now!.start, end)
-        deepStrictEqual(await oracle.read(pair.target, topic), await oracle.read(pair.source, topic))
+        deepStrictEqual(
+          await oracle.read(pair.target, topic),
+          await oracle.read(pair.source, topic),
+        )
         // And while it runs.
         await broker.kill('SIGKILL')
         await broker.start()
@@ -332,7 +378,11 @@ describe('identical offsets', () => {
     const filler = await pair.to.initProducerId()
     await prime(topic, 100n, filler).then(
       () => ok(false),
-      (error: Error) => match(error.message, /FERRY1607 .*occupied:0: the records at target offsets 0 to 6 were not written by this priming/),
+      (error: Error) =>
+        match(
+          error.message,
+          /FERRY1607 .*occupied:0: the records at target offsets 0 to 6 were not written by this priming/,
+        ),
     )
     const past = topicName('past')
     await createTopic(pair.to, past, 1)
@@ -349,7 +399,9 @@ describe('identical offsets', () => {
     const start = performance.now()
     await prime(topic, 20_000_000n, await pair.to.initProducerId())
     const perSecond = 20_000 / (performance.now() - start)
-    process.stderr.write(`primed ${perSecond.toFixed(1)} million offsets a second, joining and leaving included\n`)
+    process.stderr.write(
+      `primed ${perSecond.toFixed(1)} million offsets a second, joining and leaving included\n`,
+    )
     ok(perSecond > 0.5)
   })
 })

@@ -28,7 +28,10 @@ describe('mirrors in several processes', () => {
   afterAll(() => pair?.stop())
 
   const isCopied = async (topic: string, partitions: number): Promise<true | undefined> => {
-    const all = Array.from({ length: partitions }, (_, partition) => ({ topic: topicName(topic), partition }))
+    const all = Array.from({ length: partitions }, (_, partition) => ({
+      topic: topicName(topic),
+      partition,
+    }))
     const [before, after] = await Promise.all([endsOf(pair.from, all), endsOf(pair.to, all)])
     return [...before].every(([key, end]) => after.get(key)! >= end) ? true : undefined
   }
@@ -58,8 +61,14 @@ describe('mirrors in several processes', () => {
         const children = [0, 1].map(() => MirrorChild.start(pair, folder, marks, { throttle }))
         try {
           const [first, second] = children as [MirrorChild, MirrorChild]
-          await first.until('the first to mirror half', (c) => c.mirroring === 2 && c.records > 3_000)
-          await second.until('the second to mirror half', (c) => c.mirroring === 2 && c.records > 3_000)
+          await first.until(
+            'the first to mirror half',
+            (c) => c.mirroring === 2 && c.records > 3_000,
+          )
+          await second.until(
+            'the second to mirror half',
+            (c) => c.mirroring === 2 && c.records > 3_000,
+          )
           await first.end('SIGKILL')
           await second.until('the second to mirror all', (c) => c.mirroring === 4, 40_000)
           // And one that starts anew takes the dead one out of the group: it need not wait for a session.
@@ -120,13 +129,18 @@ describe('mirrors in several processes', () => {
       const second = MirrorChild.start(pair, folder, marks, { throttle: 500_000 })
       try {
         const both = [first, second]
-        await waitFor('one to mirror', { timeoutMs: 60_000 }, () =>
-          both.some((c) => c.records > 3_000 && c.mirroring === 1) || undefined,
+        await waitFor(
+          'one to mirror',
+          { timeoutMs: 60_000 },
+          () => both.some((c) => c.records > 3_000 && c.mirroring === 1) || undefined,
         )
         const [holder, other] = first.mirroring === 1 ? [first, second] : [second, first]
         holder.signal('SIGSTOP')
         const before = other.records
-        await other.until('the other to take over', (c) => c.mirroring === 1 && c.records > before + 3_000)
+        await other.until(
+          'the other to take over',
+          (c) => c.mirroring === 1 && c.records > before + 3_000,
+        )
         holder.signal('SIGCONT')
         await holder.until('the first to hear of it', (c) => c.log.includes('the session is over'))
         await waitFor('the copy', { timeoutMs: 90_000 }, () => isCopied(topic, 1))

@@ -1,0 +1,120 @@
+import { deepStrictEqual, ok, strictEqual } from 'node:assert/strict'
+import { describe, it } from 'vitest'
+import type { ProducerId } from './_fakes.ts'
+import { FakeLink, fakePartition, newSender, turn } from './_fakes.ts'
+
+const NOW = Date.now()
+const OLD = NOW - 48 * 3_600_000
+
+describe('Sender', () => {
+  it('has one batch in flight where the broker may have forgotten the producer', async () => {
+    for (const [timestamp, expected] of [
+      [OLD, 1],
+      [-1, 1],
+      [NOW, 4],
+    ] as const) {
+      const link = new FakeLink()
+      const { p, sender } = newSender(link)
+      fakePartition(p, { timestamp, batches: 12, bytes: 300_000, tailIsFresh: timestamp === NOW })
+      sender.add(p)
+      sender.offer(p)
+      await turn()
+      strictEqual(link.open.length, expected, `timestamp ${timestamp}`)
+    }
+  })
+
+  it('sends nothing behind an old batch, although the tail is fresh', async () => {
+    const link = new FakeLink()
+    const { p, sender } = newSender(link)
+    fakePartition(p, { timestamp: OLD, batches: 12, bytes: 300_000, tailIsFresh: true })
+    sender.add(p)
+    sender.offer(p)
+    await turn()
+    strictEqual(link.open.length, 1)
+  })
+
+  it('stops the flow at a base offset that is not the expected one', async () => {
+    const link = new FakeLink()
+    const { p, sender, ended } = newSender(link)
+    const trouble = ended(
+      fakePartition(p, { timestamp: NOW, batches: 3, bytes: 300_000, tailIsFresh: true }),
+    )
+    sender.add(p)
+    sender.offer(p)
+    await turn()
+    link.answer({ baseOffset: 5 })
+    link.answer({ baseOffset: 6 })
+    link.answer({ baseOffset: 7 })
+    const { why, uncertain, problem } = await trouble
+    deepStrictEqual([uncertain, problem], [false, undefined])
+    ok(why.includes('got offset 5 instead of 0'))
+    strictEqual(p.checkedTo, 0)
+  })
+
+  it('is in doubt after a lost answer, and waits for all that is in flight', async () => {
+    const link = new FakeLink()
+    const { p, sender, ended } = newSender(link)
+    const trouble = ended(
+      fakePartition(p, { timestamp: NOW, batches: 3, bytes: 300_000, tailIsFresh: true }),
+    )
+    sender.add(p)
+    sender.offer(p)
+    await turn()
+    let isEnded = false
+    void trouble.then(() => {
+      isEnded = true
+    })
+    strictEqual(link.open.length, 3)
+    link.answer({ errorCode: 7 })
+    await turn()
+    strictEqual(isEnded, false)
+    await link.close()
+    strictEqual((await trouble).uncertain, true)
+    strictEqual(p.uncertain, true)
+  })
+
+  it('closes the connection when an answer is late', async () => {
+    const link = new FakeLink()
+    const { p, sender, ended } = newSender(link, { requestTimeoutMs: 20 })
+    const trouble = ended(
+      fakePartition(p, { timestamp: NOW, batches: 1, bytes: 300_000, tailIsFresh: true }),
+    )
+    sender.add(p)
+    sender.offer(p)
+    strictEqual((await trouble).uncertain, true)
+    strictEqual(link.connected, false)
+  })
+
+  it('sends nothing while the lock does not allow it', async () => {
+    const link = new FakeLink()
+    let may = false
+    const { p, sender } = newSender(link, { maySend: () => may })
+    fakePartition(p, { timestamp: NOW, batches: 1, bytes: 300_000, tailIsFresh: true })
+    sender.add(p)
+    sender.offer(p)
+    await turn()
+    strictEqual(link.open.length, 0)
+    may = true
+    sender.resume()
+    await turn()
+    strictEqual(link.open.length, 1)
+  })
+
+  it('lets the sequence wrap from 2^31 - 1 to 0', async () => {
+    const link = new FakeLink()
+    const { p, sender } = newSender(link, {}, 2 ** 31 - 1)
+    fakePartition(p, { timestamp: NOW, batches: 3, bytes: 300_000, tailIsFresh: true })
+    sender.add(p)
+    sender.offer(p)
+    await turn()
+    const sequences: ProducerId[] = link.open.map(({ batch }) => ({
+      id: batch.readBigInt64BE(43),
+      sequence: batch.readInt32BE(53),
+    }))
+    deepStrictEqual(sequences, [
+      { id: 7n, sequence: 2 ** 31 - 1 },
+      { id: 7n, sequence: 0 },
+      { id: 7n, sequence: 1 },
+    ])
+  })
+})
