@@ -75,6 +75,11 @@ export interface PartitionProgress {
   /** Everything below was mirrored or is a gap, as of `checkedTo`. */
   readonly mirroredTo: SourceOffset
   readonly gaps: readonly Gap[]
+  /**
+   * True from before the first batch of a holder is sent until everything it sent was answered. A new holder that finds false, or no
+   * progress of this mark at all, knows that nothing is still on its way to the target, and need not wait for it.
+   */
+  readonly mayBeInFlight: boolean
   /** Set while the partition is stopped; the mirror does not go on by itself. */
   readonly problem: Diagnostic | null
   /** Who wrote this, and when. */

@@ -216,12 +216,13 @@ export class Brokers {
     }
   }
 
+  /** What the file pins is not shown: it may come of a reference, and a mixed-up variable name may have led to a password. */
   #compareId(id: string | null): void {
     if (id === this.#spec.clusterId) return
     throw new FerryError(
       diagnostic({
         code: 'FERRY1201',
-        detail: `The brokers of ${this.#spec.name} belong to cluster ${id ?? '(no id)'}; the file pins ${this.#spec.clusterId}.`,
+        detail: `The brokers of ${this.#spec.name} belong to cluster ${id ?? '(no id)'}; the file pins another one.`,
         fix: 'Check bootstrapServers; if the cluster is meant, write its id into the file.',
         at: this.#spec.clusterIdAt,
       }),

@@ -129,14 +129,15 @@ export class Topics {
         resourceName: 'kafka-cluster',
       },
     }
-    const [answer] = await this.#session.ask(asked, async () => {
+    const answer = await this.#session.ask(asked, async () => {
       await this.#session.brokers.refresh()
       const broker = await this.#session.brokers.node(nodeId)
       const request = { type: CONFIG_RESOURCE.broker, names: [String(nodeId)] }
-      return this.#session.call(broker, describeConfigs, request)
+      const [found] = await this.#session.call(broker, describeConfigs, request)
+      if (found !== undefined) this.#session.throwIfCode(found, asked)
+      return found
     })
     if (answer === undefined) throw new FerryError(this.#session.faults.leftOut(asked).diagnostic)
-    this.#session.throwIfCode(answer, asked)
     return entriesOf(answer)
   }
 

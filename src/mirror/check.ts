@@ -1,3 +1,4 @@
+import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { forEachRecord, lastOffset, maxTimestamp, nextBatch, recordSet } from '../records/index.ts'
 import { checkTail } from './check-tail.ts'
@@ -53,7 +54,7 @@ export class Checker {
   /** Throws {@link StopPartition} if only a person can help, anything else if trying again can. */
   async check(p: MirroredPartition, signal: AbortSignal): Promise<Position> {
     const { sourceLog, targetLog } = this.#options
-    await this.#checkTopics(p)
+    await this.#checkTopics(p, signal)
     const target = await this.#targetEnds(p)
     const from = Math.max(p.checkedTo, p.targetStart)
     if (target.end < from) {
@@ -129,27 +130,31 @@ export class Checker {
     }
   }
 
-  async #checkTopics(p: MirroredPartition): Promise<void> {
+  /** Asked twice before it stops: a broker may not have heard of a topic that was just created. */
+  async #checkTopics(p: MirroredPartition, signal: AbortSignal): Promise<void> {
+    if ((await this.#wrongTopic(p)) === undefined) return
+    await pause(this.#options.timings.requestTimeoutMs, signal)
+    const problem = await this.#wrongTopic(p)
+    if (problem !== undefined) throw new StopPartition(problem)
+  }
+
+  async #wrongTopic(p: MirroredPartition): Promise<Diagnostic | undefined> {
     const [source, target] = await Promise.all([
       this.#options.sourceLog.topic(p.topic),
       this.#options.targetLog.topic(p.topic),
     ])
-    if (source === 'absent') throw new StopPartition(sourceAbsent(p.key))
-    if (target === 'absent') {
-      throw new StopPartition(targetGone(p.key, 'the target topic does not exist.'))
-    }
+    if (source === 'absent') return sourceAbsent(p.key)
+    if (target === 'absent') return targetGone(p.key, 'the target topic does not exist.')
     const { sourceTopicId, targetTopicId } = p.mark
-    if (sourceTopicId !== undefined && source.topicId !== undefined) {
-      if (source.topicId !== sourceTopicId) {
-        throw new StopPartition(sourceRecreated(p.key, sourceTopicId, source.topicId))
-      }
+    // Brokers before 2.8 have none.
+    if (isOther(sourceTopicId, source.topicId)) {
+      return sourceRecreated(p.key, sourceTopicId!, source.topicId!)
     }
-    if (targetTopicId !== undefined && target.topicId !== undefined) {
-      if (target.topicId !== targetTopicId) {
-        const why = `the target topic has id ${target.topicId}; at the mark it was ${targetTopicId}.`
-        throw new StopPartition(targetGone(p.key, why))
-      }
+    if (isOther(targetTopicId, target.topicId)) {
+      const why = `the target topic has id ${target.topicId}; at the mark it was ${targetTopicId}.`
+      return targetGone(p.key, why)
     }
+    return undefined
   }
 
   /** A broker makes a new log start durable only once a minute: after a crash it is back at the old one, and filler is readable. */
@@ -199,6 +204,9 @@ export class Checker {
     return age < this.#options.freshMs()
   }
 }
+
+const isOther = (was: string | undefined, is: string | undefined): boolean =>
+  was !== undefined && is !== undefined && was !== is
 
 /** Timestamp, key, value and headers of the record at `offset`, as one comparable string. */
 const recordAt = (records: Buffer, offset: number): string | undefined => {

@@ -38,7 +38,7 @@ export class Coalescer<K, V> {
         for (const question of questions) {
           if (answers.ok.has(key)) question.resolve(answers.ok.get(key) as V)
           else if (problem) question.reject(new FerryError(problem, { retriable: true }))
-          else question.reject(new Error(`no answer about ${String(key)}`))
+          else question.reject(new Error('it was left out of the answer'))
         }
       }
     } catch (error) {

@@ -80,6 +80,11 @@ export class MirroredPartition {
   savedProblem: Diagnostic | undefined
   /** Lost answers since the last time that the target's log end was known for sure. */
   uncertain = false
+  /** An earlier holder's requests may be on their way: its progress tells. */
+  inherited = false
+  /** Of this holder; and what the store was last told of it. */
+  mayBeInFlight = false
+  savedInFlight = false
 
   /** Set while records are fetched and sent; changes with each start, so that late answers are told apart. */
   tenure = 0
@@ -123,6 +128,16 @@ export class MirroredPartition {
   /** The rank modulo 2^31 of what stands at `target`. */
   sequenceOf(target: number): number {
     return (target - this.targetStart) % SEQUENCES
+  }
+
+  /** Nothing that was sent by anybody so far can still arrive. */
+  get isCertain(): boolean {
+    return !this.uncertain && !this.inherited
+  }
+
+  /** What the next holder has to know. An earlier holder's doubt stays until it was waited out. */
+  get inDoubt(): boolean {
+    return this.mayBeInFlight || !this.isCertain
   }
 
   /** Resolves when the flow has ended and no answer is awaited any more. */

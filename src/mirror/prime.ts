@@ -25,6 +25,8 @@ export interface PrimeOptions {
   readonly filler: ProducerIdentity
   /** Held on all partitions; see `withPartitions`. */
   readonly lock: PartitionLock
+  /** The filler's producer id was taken just now: nothing of it can be on its way already. */
+  readonly isFirst: boolean
   readonly timings: MirrorTimings
   readonly signal: AbortSignal
   readonly report?: (line: string) => void
@@ -70,7 +72,7 @@ const find = async (p: Priming, reader: LogReader, options: PrimeOptions): Promi
   const { filler, signal, timings, lock } = options
   // Nothing may still arrive after this: the lock was asked for one write that writes nothing.
   await lock.write([p.key], async () => {})
-  if (lock.isUncertain(p.key)) {
+  if (lock.isUncertain(p.key) && !options.isFirst) {
     options.report?.(`waiting for requests that may still be on their way to ${p.key}`)
     for (let end = -1; ; ) {
       const now = (await reader.ends(p.key)).end
@@ -78,8 +80,8 @@ const find = async (p: Priming, reader: LogReader, options: PrimeOptions): Promi
       end = now
       await pause(timings.requestTimeoutMs, signal)
     }
-    lock.settled(p.key)
   }
+  lock.settled(p.key)
   const { start, end } = await reader.ends(p.key)
   const ours = {
     key: p.key,

@@ -1,3 +1,4 @@
+import type { Answers } from '../domain/answers.ts'
 import type { SourceOffset, TargetOffset } from '../domain/ids.ts'
 import { type PartitionProgress, STATE_FORMAT_VERSION } from '../domain/state.ts'
 import type { MirrorLog, ProgressStore } from './mirror.ts'
@@ -25,21 +26,40 @@ export class ProgressSaver {
     return this.#last
   }
 
+  /**
+   * Says in the store that batches of these may be on their way from now on. Must have returned before the first is sent: whoever finds no
+   * such word does not wait for stragglers. What could not be written is missing in the answer.
+   */
+  async announce(
+    partitions: readonly MirroredPartition[],
+  ): Promise<Answers<MirroredPartition, void>> {
+    for (const p of partitions) p.mayBeInFlight = true
+    await this.save(partitions)
+    const written = partitions.filter((p) => p.savedInFlight)
+    return { ok: new Map(written.map((p) => [p, undefined])), failed: new Map() }
+  }
+
   async #save(partitions: readonly MirroredPartition[]): Promise<void> {
     const changed = new Map<string, MirroredPartition[]>()
     for (const p of partitions) {
-      if (p.checkedTo < 0 && p.problem === undefined) continue
-      if (p.checkedTo === p.savedTo && p.problem === p.savedProblem) continue
+      if (p.checkedTo < 0 && p.problem === undefined && !p.mayBeInFlight) continue
+      const isSaved =
+        p.checkedTo === p.savedTo && p.problem === p.savedProblem && p.inDoubt === p.savedInFlight
+      if (isSaved) continue
       const list = changed.get(p.migration)
       if (list === undefined) changed.set(p.migration, [p])
       else list.push(p)
     }
     for (const [migration, list] of changed) {
       const progress = list.map((p) => this.#progressOf(p))
-      const saved = list.map((p) => ({ p, checkedTo: p.checkedTo, problem: p.problem }))
+      const saved = list.map((p) => {
+        const { checkedTo, problem, inDoubt } = p
+        return { p, checkedTo, problem, inDoubt }
+      })
       try {
         await this.#options.store.writeProgress(migration, progress)
-        for (const { p, checkedTo, problem } of saved) {
+        for (const { p, checkedTo, problem, inDoubt } of saved) {
+          p.savedInFlight = inDoubt
           p.savedTo = checkedTo
           p.savedProblem = problem
         }
@@ -63,9 +83,25 @@ export class ProgressSaver {
       checkedTo: BigInt(checkedTo) as TargetOffset,
       mirroredTo: BigInt(p.sourceOf(checkedTo)) as SourceOffset,
       gaps: [],
+      mayBeInFlight: p.inDoubt,
       problem: p.problem ?? null,
       holder: this.#options.holder(),
       at: new Date().toISOString(),
     }
+  }
+}
+
+/** The stored progress of many partitions, one read for each migration. */
+export const readProgressOf = async (
+  asked: readonly MirroredPartition[],
+  store: ProgressStore,
+): Promise<Answers<MirroredPartition, PartitionProgress | undefined>> => {
+  const names = [...new Set(asked.map((p) => p.migration))]
+  const stored = new Map(
+    await Promise.all(names.map(async (name) => [name, await store.readProgress(name)] as const)),
+  )
+  return {
+    ok: new Map(asked.map((p) => [p, stored.get(p.migration)?.get(p.key)])),
+    failed: new Map(),
   }
 }

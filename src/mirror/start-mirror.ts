@@ -7,11 +7,12 @@ import { Budget } from './budget.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { Checker } from './check.ts'
 import { type Clock, systemClock } from './clock.ts'
+import { Coalescer } from './coalescer.ts'
 import { LogReader } from './log-reader.ts'
 import { Membership } from './membership.ts'
 import type { Mirror, MirroredMigration, MirrorOptions, PartitionReport } from './mirror.ts'
 import { MirroredPartition } from './partition.ts'
-import { ProgressSaver } from './progress-saver.ts'
+import { ProgressSaver, readProgressOf } from './progress-saver.ts'
 import { Routes } from './routes.ts'
 import type { SendCounters } from './sender.ts'
 import { TargetFacts } from './target-facts.ts'
@@ -32,11 +33,6 @@ export interface RunningMirror extends Mirror {
   readonly counters: Readonly<SendCounters>
 }
 
-interface Tended {
-  readonly abort: AbortController
-  done: Promise<void>
-}
-
 /**
  * Starts mirroring. It joins the mirror's group on the target at the first {@link Mirror.follow}; what is followed and given to this
  * process by the group is copied, the rest is `elsewhere`.
@@ -55,6 +51,8 @@ class Engine implements RunningMirror {
   }
   readonly #options: MirrorOptions
   readonly #membership: Membership
+  readonly #progress: Coalescer<MirroredPartition, PartitionProgress | undefined>
+  readonly #announcements: Coalescer<MirroredPartition, void>
   readonly #checker: Checker
   readonly #routes: Routes
   readonly #saver: ProgressSaver
@@ -64,10 +62,13 @@ class Engine implements RunningMirror {
   readonly #targetLog: LogReader
   readonly #ended = new AbortController()
   #partitions = new Map<PartitionKey, MirroredPartition>()
-  readonly #tended = new Map<MirroredPartition, Tended>()
+  readonly #tended = new Map<MirroredPartition, AbortController>()
   #counts: ReadonlyMap<TopicName, number> = new Map()
   #subscribed = ''
-  #share: Share = new Map()
+  /** What is held now; undefined while not a member. A partition let go in doubt is no longer clean. */
+  #share: Map<PartitionKey, boolean> | undefined
+  /** The end of the last life of each partition, under whatever mark: the next one begins after it. */
+  readonly #ends = new Map<PartitionKey, Promise<void>>()
   #lockWaitsFor: string | undefined
   #timers: Promise<void>[] = []
   #stopping: Promise<void> | undefined
@@ -104,6 +105,8 @@ class Engine implements RunningMirror {
       maxBatchBytes: (p) => this.#facts.maxBatchBytes(p.topic),
       now: Date.now,
     })
+    this.#announcements = new Coalescer((asked) => this.#saver.announce(asked))
+    this.#progress = new Coalescer((asked) => readProgressOf(asked, options.progress))
     this.#watch = new Watch({
       target,
       sourceLog: this.#sourceLog,
@@ -160,7 +163,9 @@ class Engine implements RunningMirror {
         open.set(p.topic, Math.max(open.get(p.topic) ?? 0, p.partition + 1))
       }
     }
-    for (const [key, p] of this.#partitions) if (wanted.get(key) !== p) void this.#letGo(p)
+    for (const [key, p] of this.#partitions) {
+      if (wanted.get(key) !== p) void this.#letGo(p).then(() => this.#saver.save([p]))
+    }
     this.#partitions = wanted
     this.#counts = counts
     for (const p of wanted.values()) this.#place(p)
@@ -214,64 +219,65 @@ class Engine implements RunningMirror {
 
   #shared(share: Share): void {
     this.#lockWaitsFor = undefined
-    this.#share = share
+    this.#share = new Map(share)
     for (const p of this.#partitions.values()) this.#place(p)
   }
 
   /** Starts what is held and followed. */
   #place(p: MirroredPartition): void {
-    const isClean = this.#share.get(p.key)
-    if (p.state === 'stopped') return
-    if (isClean === undefined) {
-      if (!this.#tended.has(p)) p.state = this.#share.size > 0 ? 'elsewhere' : p.state
+    if (p.state === 'stopped' || this.#share === undefined) return
+    const tended = this.#tended.get(p)
+    if (tended !== undefined && !tended.signal.aborted) return
+    if (!this.#share.has(p.key)) {
+      p.state = 'elsewhere'
       return
     }
-    const before = this.#tended.get(p)
-    if (before !== undefined && !before.abort.signal.aborted) return
-    if (!isClean) p.uncertain = true
     const abort = new AbortController()
-    const done = this.#tend(p, before?.done, abort.signal)
-    this.#tended.set(p, { abort, done })
+    this.#tended.set(p, abort)
+    this.#ends.set(p.key, this.#tend(p, this.#ends.get(p.key), abort.signal))
   }
 
   async #tend(p: MirroredPartition, before: Promise<void> | undefined, signal: AbortSignal) {
     await before
     await Promise.all([codecsReady(), this.#facts.refresh()])
     if (signal.aborted) return
+    if (this.#share?.get(p.key) !== true) p.inherited = true
     await tend(
       p,
       {
         checker: this.#checker,
         routes: this.#routes,
-        readProgress: (of) => this.#readProgress(of),
+        readProgress: (of) => this.#progress.ask(of),
+        announce: (of) => this.#announcements.ask(of),
         log: this.#options.log,
       },
       signal,
     )
   }
 
-  async #readProgress(p: MirroredPartition): Promise<PartitionProgress | undefined> {
-    return (await this.#options.progress.readProgress(p.migration)).get(p.key)
-  }
-
+  /** Resolves when nothing of it is in flight; whoever has it next under this share knows whether that is certain. */
   async #letGo(p: MirroredPartition): Promise<void> {
-    const tended = this.#tended.get(p)
-    if (tended === undefined) return
-    tended.abort.abort()
-    // Not until `done`: a question to a broker that is down may take longer than the others wait, and changes nothing.
+    const share = this.#share
+    const abort = this.#tended.get(p)
+    if (abort === undefined) return
+    abort.abort()
+    // Not until its end: a question to a broker that is down may take longer than the others wait, and changes nothing.
     await p.whenQuiet()
-    void tended.done.then(() => {
-      if (this.#tended.get(p) === tended) this.#tended.delete(p)
-    })
+    p.mayBeInFlight &&= !p.isCertain
+    if (!p.isCertain && share?.has(p.key)) share.set(p.key, false)
+    if (this.#tended.get(p) === abort) this.#tended.delete(p)
   }
 
   /** Everything held is let go; what is certain of it may be handed over. */
   async #drain(): Promise<ReadonlySet<PartitionKey>> {
-    const share = this.#share
-    this.#share = new Map()
+    const share = this.#share ?? new Map<PartitionKey, boolean>()
     const tended = [...this.#tended.keys()]
     await Promise.all(tended.map((p) => this.#letGo(p)))
-    // The next holder has less to check then; not worth more of the time that the others wait.
+    this.#share = undefined
+    for (const p of tended) {
+      if (p.isCertain && share.has(p.key)) share.set(p.key, true)
+    }
+    // The next holder has less to check and to wait for then; not worth more of the time that the others wait.
     const late = new AbortController()
     const { requestTimeoutMs } = this.#options.timings
     await Promise.race([
@@ -279,24 +285,19 @@ class Engine implements RunningMirror {
       pause(requestTimeoutMs, late.signal).catch(() => {}),
     ])
     late.abort()
-    const keys = [...share].filter(([key, isClean]) => {
-      const p = this.#partitions.get(key)
-      // What was let go by `follow` in the meantime is no longer known: whoever gets it has to wait.
-      return p === undefined ? false : tended.includes(p) ? !p.uncertain : isClean
-    })
-    return new Set(keys.map(([key]) => key))
+    return new Set([...share].flatMap(([key, isClean]) => (isClean ? [key] : [])))
   }
 
   #lost(): void {
-    this.#share = new Map()
-    for (const [p, { abort }] of this.#tended) {
+    this.#share = undefined
+    for (const [p, abort] of this.#tended) {
       p.uncertain = true
       abort.abort()
     }
   }
 
   #save(): Promise<void> {
-    const held = [...this.#tended].filter(([, { abort }]) => !abort.signal.aborted)
+    const held = [...this.#tended].filter(([, abort]) => !abort.signal.aborted)
     return this.#saver.save(held.map(([p]) => p))
   }
 

@@ -11,13 +11,15 @@ export interface TendOptions {
   readonly checker: Checker
   readonly routes: Routes
   readonly readProgress: (p: MirroredPartition) => Promise<PartitionProgress | undefined>
+  /** Says in the store that batches may be on their way; must have returned before the first is sent. */
+  readonly announce: (p: MirroredPartition) => Promise<void>
   readonly log: MirrorLog
 }
 
 /**
  * The life of one partition while its lock is held, until `signal`:
  *
- * 1. what an earlier holder sent is waited out, unless it was handed over;
+ * 1. what an earlier holder sent is waited out, unless it was handed over or its progress says that everything was answered;
  * 2. the target is checked and the position computed ({@link Checker});
  * 3. records flow until something is in doubt;
  * 4. then what is in flight is waited for, and it starts over from what the target holds.
@@ -77,16 +79,25 @@ const wait = (p: MirroredPartition, why: string): void => {
 
 const useProgress = async (p: MirroredPartition, options: TendOptions): Promise<void> => {
   const progress = await options.readProgress(p)
-  // Progress of an older mark is void.
-  if (progress === undefined || progress.producerId !== p.mark.producerId) return
-  p.checkedTo = Math.max(p.checkedTo, Number(progress.checkedTo))
+  // Progress of an older mark is void; without one of this mark nobody has ever sent anything.
+  const ours = progress?.producerId === p.mark.producerId ? progress : undefined
+  if (p.inherited && ours?.mayBeInFlight) {
+    p.uncertain = true
+    p.mayBeInFlight = true
+  }
+  p.inherited = false
+  if (ours === undefined) return
+  p.savedInFlight = ours.mayBeInFlight
+  p.checkedTo = Math.max(p.checkedTo, Number(ours.checkedTo))
   // A problem of before is looked at again once; the check finds it if it is still there.
-  p.savedProblem = progress.problem ?? undefined
+  p.savedProblem = ours.problem ?? undefined
 }
 
 const flow = async (p: MirroredPartition, options: TendOptions, signal: AbortSignal) => {
   const position = await options.checker.check(p, signal)
   const route = await options.routes.connect(p)
+  signal.throwIfAborted()
+  if (!p.mayBeInFlight || !p.savedInFlight) await options.announce(p)
   signal.throwIfAborted()
   const ended = p.flow(position)
   const stop = () => p.end({ why: 'the lock is handed over', uncertain: false })

@@ -51,6 +51,11 @@ export const count: Decoder<number> = (value, pointer) => {
   return value as number
 }
 
+export const flag: Decoder<boolean> = (value, pointer) => {
+  if (typeof value !== 'boolean') throw expected('true or false', value, pointer)
+  return value
+}
+
 const DIGITS = /^(0|-?[1-9][0-9]*)$/
 
 /** A bigint (an offset, a producer id) as decimal digits in a string. */

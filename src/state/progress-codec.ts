@@ -7,6 +7,7 @@ import {
   count,
   type Decoder,
   digits,
+  flag,
   instant,
   integer,
   Malformed,
@@ -71,6 +72,7 @@ const progress = (where: string): Decoder<PartitionProgress> =>
     checkedTo: digits,
     mirroredTo: digits,
     gaps: decodeGaps,
+    mayBeInFlight: flag,
     problem: nullable(
       objectOf<Diagnostic>({
         code: code(where),

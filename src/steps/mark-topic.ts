@@ -61,10 +61,11 @@ export const markTopic: StepKind<MarkTopic> = {
       topic: step.topic,
       partition,
     }))
+    const isFirst = !run.state().markIntents.some((i) => i.topic === step.topic)
     const intent = await intentOf(step, run)
     const starts =
       step.mode === 'identical'
-        ? await primed(step, partitions, intent, run)
+        ? await primed(step, partitions, intent, isFirst, run)
         : await emptyStarts(step, partitions, run)
     const marks = await marksOf(step, intent, starts, run)
     await run.decide((state) => ({
@@ -128,6 +129,7 @@ const primed = async (
   step: MarkTopic,
   partitions: readonly TopicPartition[],
   intent: MarkIntent,
+  isFirst: boolean,
   run: Run,
 ): Promise<ReadonlyMap<PartitionKey, Start>> => {
   const { target, source } = run.clusters
@@ -148,6 +150,7 @@ const primed = async (
           })),
           filler: { producerId: intent.fillerProducerId, epoch: intent.fillerProducerEpoch },
           lock: held,
+          isFirst,
           timings,
           report,
           signal,

@@ -97,6 +97,7 @@ describe('a mirror', () => {
             })),
             filler,
             lock,
+            isFirst: false,
           }),
         )
       }

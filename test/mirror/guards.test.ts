@@ -169,11 +169,16 @@ describe('a mirror stops a partition, and names the range', () => {
       await createTopic(pair.from, topic, 1)
       await oracle.produce(pair.source, topic, { count: 200, keyPrefix: 'other-' })
       // By its id; without ids (a source before 2.8) by the content of the last record.
-      for (const known of [marks, marks.map(({ sourceTopicId: _, ...mark }) => mark)]) {
+      const withoutId = marks.map(({ sourceTopicId: _, ...mark }) => mark)
+      for (const [known, says] of [
+        [marks, /the source topic has id/],
+        [withoutId, /the record at source offset 99 is not the one that was copied/],
+      ] as const) {
         const [report] = await run(known, folder, async (mirror) => {
           await stopped(mirror)
         })
         strictEqual(report!.problem!.code, 'FERRY1603')
+        match(report!.problem!.detail, says)
       }
       strictEqual((await endsOf(pair.to, places(topic))).get(key(topic)), 100n)
     })
@@ -319,7 +324,14 @@ describe('identical offsets', () => {
       signal: new AbortController().signal,
     }
     await withPartitions(options, new Map([[topic, 1]]), (lock) =>
-      primeTopic({ ...options, topic, partitions: [{ partition: 0, upTo }], filler, lock }),
+      primeTopic({
+        ...options,
+        topic,
+        partitions: [{ partition: 0, upTo }],
+        filler,
+        lock,
+        isFirst: false,
+      }),
     )
   }
 
@@ -345,8 +357,11 @@ describe('identical offsets', () => {
     const [filled] = await oracle.offsets(pair.target, topic)
     strictEqual(filled!.start, 0n, 'this broker made the log start durable: the test shows nothing')
     await withFolder(async (folder) => {
+      const lines: string[] = []
+      const log = ({ message }: { readonly message: string }) => void lines.push(message)
+      const wentBack = () => lines.filter((line) => line.includes('log start went back')).length
       const mirror = startMirror(
-        mirrorOptions(pair.from, pair.to, new FileProgress(`${folder}/p`)),
+        mirrorOptions(pair.from, pair.to, new FileProgress(`${folder}/p`), { log }),
         { watchEveryMs: 200 },
       )
       try {
@@ -354,6 +369,8 @@ describe('identical offsets', () => {
         await untilCopied(mirror, await endsOf(pair.from, [{ topic, partition: 0 }]))
         const [now] = await oracle.offsets(pair.target, topic)
         strictEqual(now!.start, end)
+        // By the check, before the first record: the watch had nothing to do.
+        strictEqual(wentBack(), 0)
         deepStrictEqual(
           await oracle.read(pair.target, topic),
           await oracle.read(pair.source, topic),

@@ -128,11 +128,13 @@ export const usersOf = async (cluster: TestCluster): Promise<readonly string[]> 
         ...['--command-config', config, '--describe', '--entity-type', 'users'],
       ],
     })
-    return output
-      .split('\n')
-      // The JVM itself may have words to say.
-      .filter((line) => line.trim() !== '' && !line.startsWith('['))
-      .sort()
+    return (
+      output
+        .split('\n')
+        // The JVM itself may have words to say.
+        .filter((line) => line.trim() !== '' && !line.startsWith('['))
+        .sort()
+    )
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

@@ -117,6 +117,7 @@ export const sampleProgress = (
     { from: 100n as SourceOffset, to: 103n as SourceOffset },
     { from: 9_007_199_254_740_990n as SourceOffset, to: 9_007_199_254_740_991n as SourceOffset },
   ],
+  mayBeInFlight: false,
   problem: null,
   holder: { host: 'laptop', pid: 12, generation: 3 },
   at: AT,

@@ -241,6 +241,7 @@ export const progressOf = (mark: Mark, gaps: readonly Gap[]): PartitionProgress 
   checkedTo: mark.targetStart,
   mirroredTo: mark.sourceStart,
   gaps,
+  mayBeInFlight: false,
   problem: null,
   holder: { host: 'here', pid: 1, generation: 1 },
   at: mark.at,
