@@ -1,3 +1,4 @@
+import { CARRIED_TOPIC_CONFIGS, OTHER_TOPIC_CONFIGS } from '../domain/topic-config-names.ts'
 import { parseDuration } from './durations.ts'
 import { parseSize } from './sizes.ts'
 
@@ -23,41 +24,10 @@ const NEVER_SET: ReadonlyMap<string, string> = new Map([
 /** Why a topic config may not be set; undefined if it may. */
 export const whyNeverSet = (key: string): string | undefined => NEVER_SET.get(key)
 
-/** Topic configs of Kafka 2.8 to 4.x, for spelling help only: the target decides what it knows. */
+/** For spelling help only: the target decides what it knows. */
 export const KNOWN_TOPIC_CONFIGS: readonly string[] = [
-  'cleanup.policy',
-  'compression.gzip.level',
-  'compression.lz4.level',
-  'compression.type',
-  'compression.zstd.level',
-  'delete.retention.ms',
-  'file.delete.delay.ms',
-  'flush.messages',
-  'flush.ms',
-  'index.interval.bytes',
-  'local.retention.bytes',
-  'local.retention.ms',
-  'max.compaction.lag.ms',
-  'max.message.bytes',
-  'message.downconversion.enable',
-  'message.timestamp.after.max.ms',
-  'message.timestamp.before.max.ms',
-  'message.timestamp.difference.max.ms',
-  'message.timestamp.type',
-  'min.cleanable.dirty.ratio',
-  'min.compaction.lag.ms',
-  'min.insync.replicas',
-  'preallocate',
-  'remote.log.copy.disable',
-  'remote.log.delete.on.disable',
-  'remote.storage.enable',
-  'retention.bytes',
-  'retention.ms',
-  'segment.bytes',
-  'segment.index.bytes',
-  'segment.jitter.ms',
-  'segment.ms',
-  'unclean.leader.election.enable',
+  ...CARRIED_TOPIC_CONFIGS,
+  ...OTHER_TOPIC_CONFIGS,
 ]
 
 /**

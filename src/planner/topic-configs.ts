@@ -1,40 +1,11 @@
 import type { TopicSpec } from '../domain/migration.ts'
+import { CARRIED_TOPIC_CONFIGS } from '../domain/topic-config-names.ts'
 import type { ObservedSide, ObservedTopic } from './observed.ts'
 
 /** Longest time a broker takes as a window: Long.MAX_VALUE. */
 const OPEN = '9223372036854775807'
 const DAY_MS = 24n * 3600n * 1000n
 
-/**
- * Topic configs that Apache Kafka 2.8 to 4.x accept (TopicConfig.java, LogConfig.java). Others on a source topic are a vendor's, or
- * were removed since: they are left behind, and the plan says so.
- */
-const KNOWN = new Set([
-  'cleanup.policy',
-  'compression.gzip.level',
-  'compression.lz4.level',
-  'compression.type',
-  'compression.zstd.level',
-  'delete.retention.ms',
-  'file.delete.delay.ms',
-  'flush.messages',
-  'flush.ms',
-  'index.interval.bytes',
-  'max.compaction.lag.ms',
-  'max.message.bytes',
-  'message.timestamp.type',
-  'min.cleanable.dirty.ratio',
-  'min.compaction.lag.ms',
-  'min.insync.replicas',
-  'preallocate',
-  'retention.bytes',
-  'retention.ms',
-  'segment.bytes',
-  'segment.index.bytes',
-  'segment.jitter.ms',
-  'segment.ms',
-  'unclean.leader.election.enable',
-])
 /** Removed in 4.0 or later than the oldest target: only where the target has them. */
 const WINDOW_KEYS = ['message.timestamp.before.max.ms', 'message.timestamp.after.max.ms'] as const
 const OLD_WINDOW_KEY = 'message.timestamp.difference.max.ms'
@@ -105,7 +76,7 @@ export const topicConfigs = (
   const leftBehind: string[] = []
   for (const [key, entry] of source.configs ?? []) {
     if (!entry.isOverride || entry.value === null) continue
-    if (KNOWN.has(key) || windows.includes(key)) final.set(key, entry.value)
+    if (CARRIED_TOPIC_CONFIGS.has(key) || windows.includes(key)) final.set(key, entry.value)
     else leftBehind.push(key)
   }
   for (const [key, value] of spec.configs ?? []) final.set(key, value)

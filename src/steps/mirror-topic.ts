@@ -132,7 +132,8 @@ const rateMeter = (run: Run) => {
     const last = points.at(-1)!
     const seconds = (last.at - first.at) / 1000
     return {
-      perSecond: seconds > 0 ? (last.mirrored - first.mirrored) / seconds : 0,
+      // A shorter stretch says more about how the mirror starts than about when it ends.
+      perSecond: seconds >= 2 ? (last.mirrored - first.mirrored) / seconds : 0,
       moved: before === undefined || mirrored !== before.mirrored,
     }
   }

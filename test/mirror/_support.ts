@@ -2,6 +2,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type Answers, complete } from '../../src/domain/answers.ts'
 import { FerryError } from '../../src/domain/diagnostic.ts'
 import {
   type ClusterId,
@@ -115,8 +116,15 @@ export const createTopic = async (
   await waitFor(`${topic} to be known`, { timeoutMs: 30_000 }, async () => {
     const described = (await cluster.describeTopics([topic])).ok.get(topic)
     if (described === undefined || described === 'absent') return undefined
-    return described.partitions.every(({ leader }) => leader >= 0) ? true : undefined
+    const all = described.partitions.map(({ partition }) => ({ topic, partition }))
+    return (await cluster.listOffsets(all, 'latest')).failed.size === 0 ? true : undefined
   })
+}
+
+const whole = <K, V>(answers: Answers<K, V>): ReadonlyMap<K, V> => {
+  const result = complete(answers)
+  if ('problems' in result) throw new FerryError(result.problems)
+  return result.all
 }
 
 /** Marks a topic at its source's log starts, as apply would. */
@@ -134,8 +142,8 @@ export const markTopic = async (
   const onTarget = to.ok.get(topic)!
   if (described === 'absent' || onTarget === 'absent') throw new Error(`${topic} is absent`)
   const partitions = described.partitions.map(({ partition }) => ({ topic, partition }))
-  const starts = await source.listOffsets(partitions, 'earliest')
-  const ends = await target.listOffsets(partitions, 'latest')
+  const starts = whole(await source.listOffsets(partitions, 'earliest'))
+  const ends = whole(await target.listOffsets(partitions, 'latest'))
   const { producerId, epoch } = await target.initProducerId()
   return partitions.map(({ partition }) => {
     const key = partitionKey(topic, partition)
@@ -146,8 +154,8 @@ export const markTopic = async (
       targetCluster: target.id,
       ...(described.topicId !== undefined && { sourceTopicId: described.topicId }),
       ...(onTarget.topicId !== undefined && { targetTopicId: onTarget.topicId }),
-      sourceStart: starts.ok.get(key)! as SourceOffset,
-      targetStart: ends.ok.get(key)! as TargetOffset,
+      sourceStart: starts.get(key)! as SourceOffset,
+      targetStart: ends.get(key)! as TargetOffset,
       mode: options.mode,
       producerId,
       producerEpoch: epoch,
@@ -197,7 +205,7 @@ export const untilCopied = (
 export const endsOf = async (
   cluster: Cluster,
   topics: readonly { readonly topic: TopicName; readonly partition: number }[],
-): Promise<ReadonlyMap<PartitionKey, bigint>> => (await cluster.listOffsets(topics, 'latest')).ok
+): Promise<ReadonlyMap<PartitionKey, bigint>> => whole(await cluster.listOffsets(topics, 'latest'))
 
 /** A source and a target, and Ferry's ports to both. */
 export interface Pair {

@@ -1,0 +1,294 @@
+import { chmodSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Kafka } from 'kafkajs'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { fill } from './_clients.ts'
+import { errorsIn } from './_findings.ts'
+import { withAdmin } from './_image.ts'
+import { type Ended, type Project, startWorld, type World } from './_world.ts'
+
+/** No secret reaches a plan, the state, a log or an error message, however much ferry is asked to tell. */
+
+const CANARIES = {
+  /** Of a user who may do nothing, so that Ferry fails half way with it. */
+  helper: 'canary-helper-8c1f',
+  api: 'canary-api-2b7e',
+  file: 'canary-file-77d0',
+  clear: 'canary-clear-e9a4',
+  wrong: 'canary-wrong-5510',
+  key: 'Y2FuYXJ5LXRscy1rZXktNDRh',
+} as const
+
+let world: World
+const secrets = (): readonly string[] => [
+  ...Object.values(CANARIES),
+  world.target.admin?.password ?? '',
+]
+
+beforeAll(async () => {
+  world = await startWorld({ users: [{ name: 'helper', password: CANARIES.helper }] })
+  await withAdmin(world.source, async (admin) => {
+    await admin.createTopics({
+      topics: [{ topic: 'orders.events', numPartitions: 2, replicationFactor: 1 }],
+    })
+    const partitions = [{ partition: 0, offset: '5' }]
+    await admin.setOffsets({ groupId: 'orders-api', topic: 'orders.events', partitions })
+  })
+  await fill(world.source, 'orders.events', 20, [0, 1])
+}, 180_000)
+
+afterAll(() => world?.stop())
+
+const ORDERS = `apiVersion: ferry/v1
+kind: Migration
+metadata: { name: orders }
+spec:
+  from: old
+  to: new
+  stage: mirrored
+  topics:
+    - name: orders.events
+  groups:
+    - id: orders-api
+  users:
+    - { name: by-variable, mechanism: scram-sha-512, password: "\${env:API_PASSWORD}" }
+    - { name: by-file, mechanism: scram-sha-256, password: "\${file:../secrets/password}" }
+    - { name: by-hand, mechanism: scram-sha-512, password: ${CANARIES.clear} }
+  access:
+    - principal: User:by-variable
+      consume: { topics: [orders.events], groups: [orders-api] }
+`
+
+const secretProject = (name: string): Project => {
+  const project = world.project(name)
+  project.write('plans/orders.yaml', ORDERS)
+  project.write('secrets/password', CANARIES.file)
+  project.env.API_PASSWORD = CANARIES.api
+  return project
+}
+
+const DEBUG = ['--log-level', 'debug'] as const
+
+/** In the forms in which it could slip through unseen. */
+const formsOf = (secret: string): readonly string[] => [
+  secret,
+  Buffer.from(secret).toString('base64').replaceAll('=', ''),
+  Buffer.from(secret).toString('hex'),
+  [...Buffer.from(secret)].join(','),
+]
+
+const leaksIn = (text: string): readonly string[] =>
+  secrets().filter((secret) =>
+    formsOf(secret).some((form) => text.toLowerCase().includes(form.toLowerCase())),
+  )
+
+/** Everything that ferry wrote below the project. */
+const writtenIn = (project: Project): ReadonlyMap<string, string> =>
+  new Map(
+    readdirSync(project.folder, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => join(entry.parentPath, entry.name))
+      .filter((file) => !/\/(plans|clusters|secrets)\/|ferry\.yaml$/.test(file))
+      .map((file) => [file, readFileSync(file, 'latin1')]),
+  )
+
+const expectNoLeak = (project: Project, { stdout, stderr }: Ended): void => {
+  expect(leaksIn(stdout), stdout).toEqual([])
+  expect(leaksIn(stderr), stderr).toEqual([])
+  for (const [file, text] of writtenIn(project)) expect(leaksIn(text), file).toEqual([])
+}
+
+test('every verb, when all goes well', async () => {
+  const project = secretProject('secrets-kept')
+  for (const args of [
+    ['validate'],
+    ['validate', '--json'],
+    ['plan', 'orders', '-o', 'orders.plan.json'],
+    ['plan', 'orders', '--json'],
+    ['show', 'orders.plan.json'],
+    ['show', 'orders.plan.json', '--json'],
+    ['apply', 'orders.plan.json', '--json'],
+    ['status', 'orders'],
+    ['status', 'orders', '--json'],
+    ['verify', 'orders', '--full'],
+    ['verify', 'orders', '--json'],
+  ]) {
+    const ended = await project.ferry([...DEBUG, ...args])
+    expect(ended.code, `ferry ${args.join(' ')}\n${ended.stderr}`).toBe(0)
+    expectNoLeak(project, ended)
+  }
+  const mirror = project.start([...DEBUG, 'mirror', 'orders'])
+  await mirror.said('mirrors 2 of 2 partitions')
+  mirror.child.kill('SIGTERM')
+  const ended = await mirror.ended
+  expect(ended.code, ended.stderr).toBe(0)
+  expectNoLeak(project, ended)
+
+  // The state was searched, and the passwords were really used.
+  expect([...writtenIn(project).keys()].join()).toMatch(/orders\.plan\.json.*|journal\.jsonl/)
+  for (const sasl of [
+    { mechanism: 'scram-sha-512', username: 'by-variable', password: CANARIES.api },
+    { mechanism: 'scram-sha-256', username: 'by-file', password: CANARIES.file },
+    { mechanism: 'scram-sha-512', username: 'by-hand', password: CANARIES.clear },
+  ] as const) {
+    const admin = new Kafka(world.target.kafka({ sasl, retry: { retries: 0 } })).admin()
+    await admin.connect()
+    await admin.disconnect()
+  }
+
+  // With a mark to follow the mirror signs in, too.
+  for (const args of [
+    ['mirror', 'orders'],
+    ['verify', 'orders', '--json'],
+    ['status', 'orders', '--json'],
+  ]) {
+    const failed = await project.ferry([...DEBUG, ...args], { FERRY_PASSWORD: CANARIES.wrong })
+    expect(failed.code, failed.stderr).toBe(1)
+    expect(failed.stderr).toContain('FERRY1203')
+    expectNoLeak(project, failed)
+  }
+})
+
+/** Without `mirror`, which signs in only when there is a mark. */
+const VERBS = [
+  ['plan', 'orders', '-o', 'orders.plan.json'],
+  ['apply', 'orders', '--auto-approve'],
+  ['status', 'orders'],
+  ['verify', 'orders'],
+] as const
+
+/** How things fail, each with the code of the first error where that is certain. */
+const failures: readonly {
+  readonly name: string
+  readonly spoil: (project: Project) => void
+  readonly verbs?: readonly (readonly string[])[]
+  readonly codes: RegExp
+}[] = [
+  {
+    name: 'a password that the broker refuses',
+    spoil: (project) => Object.assign(project.env, { FERRY_PASSWORD: CANARIES.wrong }),
+    codes: /FERRY1203/,
+  },
+  {
+    name: 'a user without rights',
+    spoil: (project) =>
+      Object.assign(project.env, { FERRY_USER: 'helper', FERRY_PASSWORD: CANARIES.helper }),
+    verbs: VERBS.filter(([verb]) => verb !== 'verify'),
+    codes: /FERRY1207|FERRY1307/,
+  },
+  {
+    name: 'a broker that is not there',
+    spoil: (project) => project.edit('clusters/new.yaml', /\[.*\]/, '["127.0.0.1:9"]'),
+    codes: /FERRY1202/,
+  },
+  {
+    name: 'TLS where the broker has none, with a key that is none',
+    spoil: (project) => {
+      const pem = (kind: string, text: string) =>
+        `-----BEGIN ${kind}-----\n${text}\n-----END ${kind}-----\n`
+      project.write('secrets/key.pem', pem('PRIVATE KEY', CANARIES.key))
+      project.write('secrets/cert.pem', pem('CERTIFICATE', 'AAAA'))
+      chmodSync(project.path('secrets/key.pem'), 0o600)
+      const tls = `  tls: { cert: "\${file:../secrets/cert.pem}", key: "\${file:../secrets/key.pem}" }\n`
+      project.edit('clusters/new.yaml', '  sasl:', `${tls}  sasl:`)
+    },
+    codes: /FERRY120[45]/,
+  },
+  {
+    name: 'a password in the wrong place of a cluster file',
+    spoil: (project) =>
+      project.edit(
+        'clusters/new.yaml',
+        /bootstrapServers: .*/,
+        `bootstrapServers: "\${env:FERRY_PASSWORD}"`,
+      ),
+    verbs: [['validate'], ['validate', '--json'], ['mirror', 'orders'], ...VERBS],
+    codes: /FERRY1037/,
+  },
+  {
+    name: 'a password as the id of a cluster',
+    spoil: (project) =>
+      project.edit('clusters/new.yaml', /clusterId: .*/, `clusterId: "\${env:FERRY_PASSWORD}"`),
+    codes: /FERRY1201/,
+  },
+  {
+    name: 'a password where a number or a list stands',
+    spoil: (project) =>
+      project.edit(
+        'plans/orders.yaml',
+        `password: ${CANARIES.clear}`,
+        `password: [${CANARIES.clear}]`,
+      ),
+    verbs: [['validate'], ['validate', '--json'], ['mirror', 'orders'], ...VERBS],
+    codes: /FERRY1016/,
+  },
+  {
+    name: 'a password under a misspelt key',
+    spoil: (project) =>
+      project.edit(
+        'plans/orders.yaml',
+        `password: ${CANARIES.clear}`,
+        `pasword: ${CANARIES.clear}`,
+      ),
+    verbs: [['validate'], ['validate', '--json']],
+    codes: /FERRY1014/,
+  },
+  {
+    name: 'a password in a line that is no YAML',
+    spoil: (project) =>
+      project.edit(
+        'plans/orders.yaml',
+        `password: ${CANARIES.clear}`,
+        `password: "${CANARIES.clear}`,
+      ),
+    verbs: [['validate'], ['validate', '--json']],
+    codes: /FERRY1004/,
+  },
+  {
+    name: 'a password that looks like a reference',
+    spoil: (project) =>
+      project.edit(
+        'plans/orders.yaml',
+        `password: ${CANARIES.clear}`,
+        `password: "\${${CANARIES.clear}"`,
+      ),
+    verbs: [['validate'], ['validate', '--json']],
+    codes: /FERRY1024/,
+  },
+  {
+    name: 'a password written twice',
+    spoil: (project) =>
+      project.edit(
+        'plans/orders.yaml',
+        `password: ${CANARIES.clear}`,
+        `password: ${CANARIES.clear}, password: ${CANARIES.clear}`,
+      ),
+    verbs: [['validate'], ['validate', '--json']],
+    codes: /FERRY1006/,
+  },
+]
+
+test.each(failures)('$name', async ({ spoil, verbs = VERBS, codes }) => {
+  const project = secretProject('secrets-kept-too')
+  spoil(project)
+  for (const args of verbs) {
+    const ended = await project.ferry([...DEBUG, ...args])
+    // Status has done its work when it could show what is wrong.
+    if (args[0] !== 'status') expect(ended.code, ended.stderr).not.toBe(0)
+    expect(
+      errorsIn(ended.stderr)
+        .map((error) => error.code)
+        .join(),
+      ended.stderr,
+    ).toMatch(codes)
+    expectNoLeak(project, ended)
+  }
+})
+
+test('a plan file and a state with a secret in it would be found', () => {
+  expect(leaksIn(`x ${CANARIES.api} y`)).toEqual([CANARIES.api])
+  expect(leaksIn(JSON.stringify({ sasl: Buffer.from(CANARIES.key) }))).toEqual([CANARIES.key])
+  expect(leaksIn(Buffer.from(`x${CANARIES.file}`.slice(1)).toString('base64'))).toEqual([
+    CANARIES.file,
+  ])
+})
