@@ -63,7 +63,10 @@ export interface GroupSync {
   readonly positions: ReadonlyMap<PartitionKey, SyncedPosition>
 }
 
-/** What the mirror knows of one partition. Written by whoever holds the partition; lost progress costs a longer check, never exactness. */
+/**
+ * What the mirror knows of one partition. Written by whoever holds the partition. Losing it costs a longer check; but all processes that
+ * mirror a migration must share one store, since `mayBeInFlight` is what lets a new holder start at once.
+ */
 export interface PartitionProgress {
   readonly formatVersion: typeof STATE_FORMAT_VERSION
   readonly topic: TopicName

@@ -290,7 +290,7 @@ export class BrokerConnection {
     this.#lost = lost
     clearInterval(this.#timer)
     this.#kafkajs.requestQueue.destroy()
-    this.#socket.destroy()
+    cut(this.#socket)
     const open = [...this.#open, ...(this.#waitingForLogin ?? []).map((queued) => queued.request)]
     this.#open = []
     this.#waitingForLogin = undefined
@@ -298,5 +298,15 @@ export class BrokerConnection {
     const listeners = this.#onLost
     this.#onLost = []
     for (const listener of listeners) listener()
+  }
+}
+
+/** Throws away what the kernel has not sent yet: an orderly end would still deliver it, to be appended after the request counts as lost. */
+const cut = (socket: Socket): void => {
+  try {
+    socket.resetAndDestroy()
+  } catch {
+    // A TLS socket cannot be reset.
+    socket.destroy()
   }
 }

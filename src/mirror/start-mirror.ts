@@ -247,6 +247,10 @@ class Engine implements RunningMirror {
       {
         checker: this.#checker,
         routes: this.#routes,
+        isOwn: ({ host, pid }) => {
+          const own = this.#membership.identity
+          return host === own.host && pid === own.pid
+        },
         readProgress: (of) => this.#progress.ask(of),
         announce: (of) => this.#announcements.ask(of),
         log: this.#options.log,

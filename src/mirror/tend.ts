@@ -10,6 +10,8 @@ import { backoffMs, pause } from './wait.ts'
 export interface TendOptions {
   readonly checker: Checker
   readonly routes: Routes
+  /** Whether this process wrote it. */
+  readonly isOwn: (holder: PartitionProgress['holder']) => boolean
   readonly readProgress: (p: MirroredPartition) => Promise<PartitionProgress | undefined>
   /** Says in the store that batches may be on their way; must have returned before the first is sent. */
   readonly announce: (p: MirroredPartition) => Promise<void>
@@ -81,7 +83,9 @@ const useProgress = async (p: MirroredPartition, options: TendOptions): Promise<
   const progress = await options.readProgress(p)
   // Progress of an older mark is void; without one of this mark nobody has ever sent anything.
   const ours = progress?.producerId === p.mark.producerId ? progress : undefined
-  if (p.inherited && ours?.mayBeInFlight) {
+  // The lock says whether the last holder has drained; its own word weighs more.
+  const isInherited = p.inherited || (ours !== undefined && !options.isOwn(ours.holder))
+  if (isInherited && ours?.mayBeInFlight) {
     p.uncertain = true
     p.mayBeInFlight = true
   }
