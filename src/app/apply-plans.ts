@@ -15,6 +15,8 @@ import type { Session } from './open-session.ts'
 /** A plan that may run, with the migration it is for. */
 export interface PlannedMigration {
   readonly migration: Migration
+  /** What the plan was made from: with `--until` a migration that goes less far. */
+  readonly planned: Migration
   readonly plan: Plan
   readonly warnings: readonly Diagnostic[]
 }
@@ -32,7 +34,7 @@ export const planFromFile = async (session: Session, plan: Plan): Promise<Planne
       }),
     )
   }
-  return { migration, plan, warnings: [] }
+  return { migration, planned: migration, plan, warnings: [] }
 }
 
 /** Fresh plans of the session's migrations, no further than `until`. */
@@ -43,8 +45,9 @@ export const planByName = async (
 ): Promise<readonly PlannedMigration[]> => {
   const planned: PlannedMigration[] = []
   for (const migration of session.migrations) {
-    const made = await makePlan(session, noFurtherThan(migration, until), options)
-    planned.push({ migration, plan: made.plan, warnings: made.warnings })
+    const shortened = noFurtherThan(migration, until)
+    const made = await makePlan(session, shortened, options)
+    planned.push({ migration, planned: shortened, plan: made.plan, warnings: made.warnings })
   }
   return planned
 }
@@ -73,7 +76,7 @@ export interface RunOptions extends PlanOptions {
 /** Puts together what the applier needs, and lets it run. It takes the lock, looks again at what is, and only then changes anything. */
 export const runPlan = async (
   session: Session,
-  { migration, plan }: PlannedMigration,
+  { migration, planned, plan }: PlannedMigration,
   options: RunOptions,
 ): Promise<ApplyResult> => {
   const { services, now, timings, log } = options
@@ -104,7 +107,7 @@ export const runPlan = async (
         timings,
         log,
       }),
-    recheck: async () => parts.checkAgain(plan, (await makePlan(session, migration, options)).plan),
+    recheck: async () => parts.checkAgain(plan, (await makePlan(session, planned, options)).plan),
     checkInvariants: (run) => parts.checkInvariants(plan.invariants, run),
     timings,
     gateTimeoutMs: options.waitMs ?? migration.gates.timeoutMs,

@@ -1,6 +1,7 @@
+import { canonicalLine } from '../domain/canonical-json.ts'
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import type { Plan } from '../domain/plan.ts'
-import type { CreateTopic } from '../domain/step.ts'
+import type { CreateTopic, Step } from '../domain/step.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { changedParts } from './fingerprint.ts'
 
@@ -26,15 +27,50 @@ export const checkCreations = async (
   return [...answers.failed.values()]
 }
 
-/** Compares a saved plan with the one that would be made now. Names what changed; empty if the saved one may run. */
+/**
+ * Compares a saved plan with the one that would be made now. Names what changed; empty if the saved one may run. Fingerprint and inputs
+ * say why a plan is another one; the steps are compared too, because a file can be edited: what runs is what planning gives, or nothing.
+ */
 export const checkAgain = (saved: Plan, fresh: Plan): readonly Diagnostic[] => {
-  const changed = changedParts(saved.fingerprint, fresh.fingerprint)
-  const inputs = changedParts(saved.inputs, fresh.inputs)
-  return [...inputs.map((file) => `the file ${file}`), ...changed].map((what) =>
+  const inputs = changedParts(saved.inputs, fresh.inputs).map((file) => `the file ${file}`)
+  const causes = [...inputs, ...changedParts(saved.fingerprint, fresh.fingerprint)]
+  const changed = causes.length > 0 ? causes : changedContent(saved, fresh)
+  if (changed.length === 0) return fresh.problems.filter(({ severity }) => severity === 'error')
+  return changed.map((what) =>
     diagnostic({
       code: 'FERRY1401',
       detail: `Since the plan was made at ${saved.createdAt}, this changed: ${what}.`,
       fix: 'Make a new plan and have it reviewed.',
     }),
   )
+}
+
+const changedContent = (saved: Plan, fresh: Plan): readonly string[] => {
+  const byId = ({ steps }: Plan): ReadonlyMap<string, string> =>
+    new Map(steps.map((step) => [step.id, canonicalLine(settled(step))]))
+  const [savedSteps, freshSteps] = [byId(saved), byId(fresh)]
+  const ids = [...new Set([...savedSteps.keys(), ...freshSteps.keys()])]
+  const steps = ids.filter((id) => savedSteps.get(id) !== freshSteps.get(id))
+  if (steps.length > 0) return steps.map((id) => `the step ${id}`)
+  const order = ({ steps }: Plan) => canonicalLine(steps.map((step) => step.id))
+  if (order(saved) !== order(fresh)) return ['the order of the steps']
+  const rest = ({ from, to, clusters, invariants }: Plan) =>
+    canonicalLine({ from, to, clusters, invariants })
+  return rest(saved) === rest(fresh) ? [] : ['the stages, clusters or invariants']
+}
+
+/** A step without what moves while records flow and consumers commit: estimates for people, which no step acts on. */
+const settled = (step: Step): unknown => {
+  switch (step.kind) {
+    case 'mark-topic':
+      return { ...step, prime: '', because: '' }
+    case 'mirror-topic':
+      return { ...step, records: '', bytesEstimate: 0 }
+    case 'sync-group':
+      return { ...step, committed: 0, undo: { ...step.undo, says: '' } }
+    case 'reopen-topic':
+      return { ...step, late: '' }
+    default:
+      return step
+  }
 }
