@@ -44,7 +44,8 @@ const nameOf = <K extends string>(codes: Readonly<Record<K, number>>, code: numb
 
 /** The operations whose bits are set; undefined where the broker did not say (-2147483648). */
 export const operationsOfBits = (bits: number | undefined): ReadonlySet<Operation> | undefined => {
-  if (bits === undefined || bits === -2_147_483_648) return undefined
+  // 0 is answered to whoever may not even describe the resource: nothing follows from it.
+  if (bits === undefined || bits === -2_147_483_648 || bits === 0) return undefined
   const all = Object.entries(OPERATIONS) as [Operation, number][]
   return new Set(all.filter(([, bit]) => bits & (1 << bit)).map(([name]) => name))
 }
