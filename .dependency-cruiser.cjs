@@ -4,7 +4,10 @@ const only = (name, comment, path, allowed) => ({
   comment,
   severity: 'error',
   from: { path: `^src/${path}/` },
-  to: { path: '^src/', pathNot: `^src/(${[path, ...allowed].join('|')})/` },
+  to: {
+    path: '^src/',
+    pathNot: `^src/((${[path, ...allowed].join('|')})/|process-identity[.]ts$)`,
+  },
 })
 
 module.exports = {

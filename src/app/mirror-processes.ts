@@ -7,7 +7,7 @@ import type { Cluster, GroupMemberPort } from '../kafka/cluster.ts'
 import { decodeMember } from '../mirror/group-messages.ts'
 import { mirrorGroup, PROTOCOL_TYPE } from '../mirror/membership.ts'
 import { DEFAULT_TIMINGS } from '../mirror/mirror.ts'
-import { isKnownDead, ownIdentity } from '../mirror/process-identity.ts'
+import { isGone } from '../process-identity.ts'
 
 /** A process that is a member of the project's mirror group now. */
 export interface MirrorProcess {
@@ -51,7 +51,6 @@ export const mirrorProcesses = async (
 const askedPatiently = async (
   port: Pick<GroupMemberPort, 'describe'>,
 ): Promise<readonly MirrorProcess[] | undefined> => {
-  const own = ownIdentity()
   for (let waited = 0; ; waited += ASK_AGAIN_MS) {
     const described = await port.describe()
     const members = described.map(({ memberId, metadata }) => decodeMember(memberId, metadata))
@@ -59,7 +58,7 @@ const askedPatiently = async (
     if (known.length === described.length) {
       // A killed process stays a member until its session ends.
       return known
-        .filter((member) => !isKnownDead(member.process, own))
+        .filter((member) => !isGone(member.process))
         .map(({ view, process: { host, pid } }) => ({
           host,
           pid,

@@ -4,8 +4,8 @@ import {
   partitionKey,
   type TopicName,
 } from '../domain/ids.ts'
+import type { ProcessIdentity } from '../process-identity.ts'
 import type { MemberView, Share } from './assignment.ts'
-import type { ProcessIdentity } from './process-identity.ts'
 
 /** Grows when an older Ferry could no longer share partitions with this one. */
 const PROTOCOL_VERSION = 1

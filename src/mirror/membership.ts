@@ -1,10 +1,10 @@
 import type { GroupId, PartitionKey, TopicName } from '../domain/ids.ts'
 import type { Cluster, GroupMemberPort, JoinedGroup } from '../kafka/cluster.ts'
+import { identityOf, isGone, type ProcessIdentity } from '../process-identity.ts'
 import { assign, type MemberView, type Share } from './assignment.ts'
 import { type Clock, elapsed, type Instant } from './clock.ts'
 import { decodeMember, decodeShare, encodeMember, encodeShare } from './group-messages.ts'
 import type { MirrorLog, MirrorTimings } from './mirror.ts'
-import { isKnownDead, ownIdentity, type ProcessIdentity } from './process-identity.ts'
 import { backoffMs, pause, Wake } from './wait.ts'
 
 /** As Connect has `connect`: a group of this type is the lock of a project's mirror. */
@@ -62,7 +62,7 @@ export class Membership {
 
   constructor(options: MembershipOptions) {
     this.#options = options
-    this.#identity = options.identity ?? ownIdentity()
+    this.#identity = options.identity ?? identityOf(process.pid)
   }
 
   get generation(): number {
@@ -134,7 +134,8 @@ export class Membership {
     try {
       for (const member of await port.describe()) {
         const process = decodeMember(member.memberId, member.metadata)?.process
-        if (process === undefined || !isKnownDead(process, this.#identity)) continue
+        // Where nothing tells one start of a host from another, its session has to end by itself.
+        if (process === undefined || process.boot === '' || !isGone(process)) continue
         this.#options.log({
           level: 'info',
           message: `mirror lock: process ${process.pid} of this host is gone; taking it out of the group`,

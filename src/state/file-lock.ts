@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { diagnostic, FerryError } from '../domain/diagnostic.ts'
 import { STATE_FORMAT_VERSION } from '../domain/state.ts'
+import { identityOf, isGone, type ProcessIdentity } from '../process-identity.ts'
 import { count, objectOf, oneOf, optional, text } from './decode.ts'
 import {
   claimFile,
@@ -11,7 +12,6 @@ import {
   removeFile,
   syncFolder,
 } from './durable-files.ts'
-import { identityOf, isGone, type ProcessIdentity } from './process-identity.ts'
 import { damaged, decodeRecord, encodeRecord } from './records.ts'
 import type { Lock, LockHolder } from './state-store.ts'
 

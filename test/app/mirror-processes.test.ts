@@ -6,7 +6,14 @@ import type { PartitionKey, TopicName } from '../../src/domain/ids.ts'
 import type { GroupMemberPort } from '../../src/kafka/cluster.ts'
 import { encodeMember } from '../../src/mirror/group-messages.ts'
 
-const process = { host: 'box', bootId: 'other-boot', pid: 7, pidSpace: 'x' }
+const process = {
+  host: 'box',
+  boot: 'other-boot',
+  pid: 7,
+  pidNamespace: 'x',
+  machine: '',
+  started: '',
+}
 const metadata = encodeMember(
   {
     topics: new Map([['orders.events' as TopicName, 12]]),

@@ -96,7 +96,7 @@ describe('assign', () => {
 
 describe('messages of the group', () => {
   it('come back as they were', () => {
-    const process = { host: 'h', bootId: 'b', pid: 1, pidSpace: 's' }
+    const process = { host: 'h', boot: 'b', pid: 1, pidNamespace: 's', machine: '', started: '' }
     fc.assert(
       fc.property(members, (all) => {
         for (const m of all) {

@@ -3,7 +3,6 @@ import { describe, it } from 'vitest'
 import { AnswerMemory, Budget } from '../../src/mirror/budget.ts'
 import { BufferPool } from '../../src/mirror/buffer-pool.ts'
 import { elapsed } from '../../src/mirror/clock.ts'
-import { isKnownDead } from '../../src/mirror/process-identity.ts'
 import { Throttle } from '../../src/mirror/throttle.ts'
 import { Wake } from '../../src/mirror/wait.ts'
 
@@ -94,25 +93,5 @@ describe('Wake', () => {
     wake.wake()
     await Promise.all(waiting)
     deepStrictEqual(woken, [1, 2])
-  })
-})
-
-describe('isKnownDead', () => {
-  const own = { host: 'h', bootId: 'b', pid: 1, pidSpace: 's' }
-  const none = () => false
-  for (const [name, other, isAlive, expected] of [
-    ['a process of this host without a pid', { ...own, pid: 2 }, none, true],
-    ['a pid that is there', { ...own, pid: 2 }, () => true, false],
-    ['another host', { ...own, host: 'x' }, none, false],
-    ['another start of the host', { ...own, bootId: 'x' }, none, false],
-    ['another pid namespace', { ...own, pidSpace: 'x' }, none, false],
-  ] as const) {
-    it(`${expected ? 'is true' : 'is false'} for ${name}`, () => {
-      strictEqual(isKnownDead(other, own, isAlive), expected)
-    })
-  }
-
-  it('is false where nothing tells one start of a host from another', () => {
-    strictEqual(isKnownDead({ ...own, bootId: '' }, { ...own, bootId: '' }, none), false)
   })
 })
