@@ -33,8 +33,8 @@ export const TOPICS: readonly {
     fill: [0, 1, 2, 3].map((partition) => ({
       partition,
       expired: 12_000,
-      old: 32_000,
-      fresh: 62_000,
+      old: 38_000,
+      fresh: 72_000,
     })),
   },
   {

@@ -4,7 +4,10 @@ import type { Tally } from './tally.ts'
 
 /** The order service as its team runs it: it knows brokers and a password, and nothing of Ferry. */
 
-/** Two producers that write orders and payments until they are stopped. */
+/**
+ * Two producers that write orders and payments until they are stopped. On the old cluster payments go to partition 0 alone: the expired
+ * and the empty one stay so, and no group has a position there when it moves.
+ */
 export class OrderProducers {
   readonly #config: KafkaConfig
   readonly #tally: Tally
@@ -38,12 +41,18 @@ export class OrderProducers {
     await Promise.all(this.#running)
   }
 
+  #place(topic: string): { readonly partition?: number } {
+    return this.#name === 'old' && topic === 'orders.payments' ? { partition: 0 } : {}
+  }
+
   async #write(producer: Producer, name: string): Promise<void> {
     let count = 0
     while (!this.#stopping) {
       for (const { topic } of TOPICS) {
         const ids = Array.from({ length: 20 }, () => `${name}-${short(topic)}-${count++}`)
-        await producer.send({ topic, messages: ids.map((id) => ({ key: id, value: message(id) })) })
+        const place = this.#place(topic)
+        const messages = ids.map((id) => ({ key: id, value: message(id), ...place }))
+        await producer.send({ topic, messages })
         // Counted when acknowledged: what was sent and not acknowledged is the service's own to retry, and kafkajs does.
         for (const id of ids) this.#tally.produced(topic, id)
       }

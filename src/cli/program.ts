@@ -7,6 +7,7 @@ import { planCommand } from './commands/plan.ts'
 import { schemaCommand } from './commands/schema.ts'
 import { showCommand } from './commands/show.ts'
 import { statusCommand } from './commands/status.ts'
+import { unlockCommand } from './commands/unlock.ts'
 import { validateCommand } from './commands/validate.ts'
 import { verifyCommand } from './commands/verify.ts'
 import { versionCommand } from './commands/version.ts'
@@ -23,6 +24,7 @@ const VERBS = [
   mirrorCommand,
   statusCommand,
   verifyCommand,
+  unlockCommand,
   explainCommand,
   schemaCommand,
   versionCommand,

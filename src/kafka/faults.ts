@@ -185,7 +185,7 @@ export class FaultReporter {
     return diagnostic({
       code: 'FERRY1208',
       detail: `${this.#spec.name} ${theirs}. It is needed to ${asked.what}.`,
-      fix: 'See `ferry doctor` for what this version of Kafka cannot do, and the ways around it.',
+      fix: 'Ferry works with sources from Kafka 0.10.2 and targets from 2.8: upgrade this cluster, or take what needs the request out of the file.',
     })
   }
 }

@@ -6,7 +6,9 @@ import type { ReEncodeReason } from '../records/index.ts'
 export const range = (from: number | bigint, to: number | bigint): string =>
   BigInt(to) - BigInt(from) === 1n ? `offset ${from}` : `offsets ${from} to ${BigInt(to) - 1n}`
 
-const resync = 'Run `ferry resync` for the topic once the cause is gone.'
+/** Until there is a resync, its steps by hand; they are right only while nobody has moved. */
+const resync =
+  'Once the cause is gone, and only if no group has moved: delete the topics of this migration on the target, put its folder of the state aside, and plan again.'
 
 /** Why records cannot be carried, in words, and what to do. */
 const REASONS: Readonly<Record<ReEncodeReason, readonly [string, string]>> = {
@@ -82,7 +84,7 @@ export const lostOnSource = (key: PartitionKey, from: number, to: number): Diagn
   diagnostic({
     code: 'FERRY1602',
     detail: `${key}: the records at source ${range(from, to)} (${to - from} at most) were removed from the source before they were copied.`,
-    fix: `Resync the topic, or accept the gap: ferry resync NAME --accept-gap ${key}:${from}-${to}.`,
+    fix: `If the service can do without them: ${resync.charAt(0).toLowerCase()}${resync.slice(1)} Else stop here: they are nowhere any more.`,
   })
 
 export const sourceCut = (key: PartitionKey, copiedTo: number, sourceEnd: number): Diagnostic =>

@@ -1,6 +1,7 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import { parsePartitionKey, type TopicName } from '../domain/ids.ts'
 import type { GroupSpec, Migration, TopicSpec } from '../domain/migration.ts'
+import { notSupported } from '../domain/not-supported.ts'
 import { stageRank } from '../domain/stage.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
 import { chooseMode } from './choose-mode.ts'
@@ -14,22 +15,12 @@ export type OtherTopics = ReadonlyMap<TopicName, string>
 /** What stands in the way of a plan, all of it at once: errors block apply, warnings are shown. Pure. */
 export const guard = (context: PlanContext, others: OtherTopics): readonly Diagnostic[] => [
   ...context.observed.problems,
-  ...unsupported(context),
+  ...notSupported(context.desired),
   ...clusterGuards(context),
   ...context.desired.topics.flatMap((spec) => topicGuards(context, spec)),
   ...context.desired.groups.flatMap((spec) => groupGuards(context, spec, others)),
   ...accessGuards(context),
 ]
-
-const unsupported = ({ desired }: PlanContext): readonly Diagnostic[] =>
-  desired.unsupported.map(({ what, at }) =>
-    diagnostic({
-      code: 'FERRY1301',
-      detail: `This version of Ferry cannot carry out ${what}.`,
-      fix: 'Take it out of the file.',
-      at,
-    }),
-  )
 
 const clusterGuards = ({ desired, observed, state }: PlanContext): readonly Diagnostic[] => {
   const found: Diagnostic[] = []

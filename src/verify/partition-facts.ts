@@ -145,7 +145,7 @@ const late = (key: PartitionKey, seal: Seal, end: bigint, source: string): Diagn
   diagnostic({
     code: 'FERRY1807',
     detail: `${key}: ${source} was sealed at offset ${seal.sourceEnd} and now ends at ${end}: offsets ${seal.sourceEnd} to ${end - 1n} came after the seal and are not on the target.`,
-    fix: `Stop the producer that still writes to ${source}; then \`ferry salvage\` appends these records once.`,
+    fix: `Stop the producer that still writes to ${source}, and let its team send these records again to the target: Ferry no longer writes there.`,
   })
 
 /** Topics that are not the ones of the mark any more. Brokers before 2.8 have no ids to tell. */

@@ -167,13 +167,13 @@ describe('a secure 4.x cluster', { timeout: 60_000 }, () => {
     ])
   })
 
-  test('the wrong cluster is FERRY1201 and names both ids', async () => {
+  test('the wrong cluster is FERRY1201, and the pinned id, which may be a mistaken secret, is not repeated', async () => {
     const problems = await problemsOf(
       connect(broker, { clusterId: 'AAAAAAAAAAAAAAAAAAAAAA' as ClusterId }),
     )
     expect(problems).toMatchObject([{ code: 'FERRY1201', at: { line: 4 } }])
     expect(problems[0]?.detail).toContain(broker.clusterId)
-    expect(problems[0]?.detail).toContain('AAAAAAAAAAAAAAAAAAAAAA')
+    expect(problems[0]?.detail).not.toContain('AAAAAAAAAAAAAAAAAAAAAA')
   })
 
   test('a link logs in again when its session ends, and loses nothing', async () => {

@@ -1,6 +1,6 @@
 import { deepStrictEqual, ok } from 'node:assert'
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync } from 'node:fs'
+import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'vitest'
@@ -19,7 +19,7 @@ const ferry = (argv: readonly string[]) => {
   return { status, stdout, stderr }
 }
 
-describe.skipIf(!existsSync(MAIN))('the built ferry', () => {
+describe('the built ferry', () => {
   it('prints its help', () => {
     const { status, stdout, stderr } = ferry(['--help'])
     deepStrictEqual({ status, stderr }, { status: 0, stderr: '' })
@@ -88,6 +88,7 @@ Commands:
   mirror [options] [name...]         keep mirrored migrations mirrored until stopped
   status [options] [name...]         where a migration is, and what is next
   verify [options] [name]            compare records and positions on both clusters
+  unlock [options] <name>            free the lock of a process that is gone
   explain <code>                     what a diagnostic code means, and the ways on
   schema <kind>                      print the JSON schema of a kind of file
   version [options]                  print the version

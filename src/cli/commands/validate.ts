@@ -1,13 +1,20 @@
 import { Command } from 'commander'
 import type { LoadedProject } from '../../app/services.ts'
+import { notSupported } from '../../domain/not-supported.ts'
 import { isSet } from '../args.ts'
 import type { Context } from '../context.ts'
 import { exitCodeFor } from '../exit-codes.ts'
 import type { Act } from '../verb.ts'
 
-/** Reads and checks every file of the project. Asks no broker. */
-export const validate = (context: Context): Promise<LoadedProject> =>
-  context.services.loadProject({ cwd: context.cwd, projectFile: context.flags.project })
+/** Reads and checks every file of the project, and that this version can do what they ask for. Asks no broker. */
+export const validate = async (context: Context): Promise<LoadedProject> => {
+  const loaded = await context.services.loadProject({
+    cwd: context.cwd,
+    projectFile: context.flags.project,
+  })
+  const migrations = [...(loaded.project?.migrations.values() ?? [])]
+  return { ...loaded, diagnostics: [...loaded.diagnostics, ...migrations.flatMap(notSupported)] }
+}
 
 export const validateCommand = (act: Act): Command =>
   new Command('validate')

@@ -34,7 +34,7 @@ export const VERIFY_CODES = {
   FERRY1807: page(
     9,
     'Late records on source',
-    'The source has offsets beyond the seal: a producer still writes to the old cluster. Consumers on the target do not see these records. Stop the producer; `ferry salvage` appends the records.',
+    'The source has offsets beyond the seal: a producer still writes to the old cluster. Consumers on the target do not see these records. Stop the producer, and let its team send the records again.',
   ),
   FERRY1808: page(
     9,
