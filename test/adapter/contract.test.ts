@@ -29,8 +29,9 @@ describe.each(VERSIONS)('Kafka %s', { timeout: 60_000 }, (version) => {
     await broker?.stop()
   }, START_MS)
 
-  const create = (name: string, partitions = 1, configs: Record<string, string> = {}) =>
-    cluster.createTopics([
+  /** Returns once every partition has a leader that answers. */
+  const create = async (name: string, partitions = 1, configs: Record<string, string> = {}) => {
+    const created = await cluster.createTopics([
       {
         name: topic(name),
         partitions,
@@ -38,6 +39,13 @@ describe.each(VERSIONS)('Kafka %s', { timeout: 60_000 }, (version) => {
         configs: new Map(Object.entries(configs)),
       },
     ])
+    const all = Array.from({ length: partitions }, (_, partition) => ({
+      topic: topic(name),
+      partition,
+    }))
+    if (created.failed.size === 0) await cluster.listOffsets(all, 'latest')
+    return created
+  }
 
   const produce = async (name: string, values: readonly string[], partition = 0) => {
     const producer = other.producer()

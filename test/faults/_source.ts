@@ -1,0 +1,116 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { PartitionKey } from '../../src/domain/ids.ts'
+import type { BrokerLink, Cluster } from '../../src/kafka/cluster.ts'
+import { encodeBatch, encodeFiller, MAX_FILLER_RECORDS } from '../../src/records/index.ts'
+import { waitFor } from '../kafka/wait.ts'
+import { topicName } from '../mirror/_support.ts'
+import { keyOf } from './_world.ts'
+
+/**
+ * What no Java client can write: records without a time, and logs that begin in the millions. Ferry's own code makes the bytes; who judges
+ * them is the oracle.
+ */
+
+/** UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER. */
+const NOT_YET = new Set([3, 6])
+
+const withLink = async (
+  cluster: Cluster,
+  use: (write: (topic: string, partition: number, batch: Buffer) => Promise<void>) => Promise<void>,
+): Promise<void> => {
+  const { brokers } = await cluster.describeCluster()
+  const link: BrokerLink = await cluster.connectBroker(brokers[0]!.nodeId)
+  try {
+    await use(async (topic, partition, batch) => {
+      const partitions = [{ partition, batch: [batch] }]
+      const topics = [{ topic: topicName(topic), partitions }]
+      await waitFor(`${topic} to be written`, { timeoutMs: 20_000 }, async () => {
+        const [answer] = await link.produce({ topics, timeoutMs: 10_000 })
+        if (answer?.errorCode === 0) return true
+        // A topic that was just created: refused, so it can be sent again.
+        if (NOT_YET.has(answer?.errorCode ?? -1)) return undefined
+        throw new Error(`${topic}: error ${answer?.errorCode}`)
+      })
+    })
+  } finally {
+    await link.close()
+  }
+}
+
+/** Lets the logs of an empty topic begin here, as years of use and retention do. */
+export const beginAt = async (
+  cluster: Cluster,
+  topic: string,
+  starts: readonly number[],
+): Promise<void> => {
+  await withLink(cluster, async (write) => {
+    for (const [partition, start] of starts.entries()) {
+      for (let at = 0; at < start; at += MAX_FILLER_RECORDS) {
+        const count = Math.min(MAX_FILLER_RECORDS, start - at)
+        const nobody = { producerId: -1n, epoch: -1, baseSequence: -1 }
+        await write(topic, partition, encodeFiller(count, nobody))
+      }
+    }
+  })
+  const below = new Map<PartitionKey, bigint>(
+    starts.map((start, partition) => [keyOf(topic, partition), BigInt(start)]),
+  )
+  const { failed } = await cluster.deleteRecords(below)
+  if (failed.size > 0) throw new Error(`${topic}: ${JSON.stringify([...failed.values()])}`)
+}
+
+/** Records with the timestamp -1, every other batch compressed, with headers and empty and null values among them. */
+export const writeUntimed = (
+  cluster: Cluster,
+  topic: string,
+  options: { readonly partitions: number; readonly perPartition: number },
+): Promise<void> =>
+  withLink(cluster, async (write) => {
+    const BATCH = 500
+    for (let partition = 0; partition < options.partitions; partition++) {
+      for (let at = 0; at < options.perPartition; at += BATCH) {
+        const records = Array.from(
+          { length: Math.min(BATCH, options.perPartition - at) },
+          (_, i) => {
+            const id = at + i
+            return {
+              timestamp: -1,
+              key: id % 7 === 0 ? null : Buffer.from(`key-${id}`),
+              value: id % 11 === 0 ? null : Buffer.from(`untimed-${partition}-${id}`),
+              headers: id % 5 === 0 ? [{ key: Buffer.from('h'), value: Buffer.from(`${id}`) }] : [],
+            }
+          },
+        )
+        const codec = (at / BATCH) % 2 === 0 ? 'none' : 'gzip'
+        await write(topic, partition, encodeBatch({ records, codec }))
+      }
+    }
+  })
+
+/** A service that goes on writing to the source until it is stopped. */
+export class LiveWriter {
+  readonly #done: Promise<void>
+  #isStopping = false
+
+  constructor(cluster: Cluster, topic: string, partitions: number) {
+    this.#done = withLink(cluster, async (write) => {
+      for (let id = 0; !this.#isStopping; ) {
+        const timestamp = Date.now()
+        const records = Array.from({ length: 50 }, () => ({
+          timestamp,
+          key: Buffer.from(`live-${id}`),
+          value: Buffer.from(`live record ${id++}`),
+        }))
+        await write(topic, Math.floor(id / 50) % partitions, encodeBatch({ records }))
+        await pause(25)
+      }
+    })
+    // Its failure is `stop`'s to tell.
+    this.#done.catch(() => {})
+  }
+
+  stop(): Promise<void> {
+    this.#isStopping = true
+    return this.#done
+  }
+}

@@ -1,0 +1,84 @@
+import { strictEqual } from 'node:assert/strict'
+import kafkajs from 'kafkajs'
+import { afterAll, beforeAll, describe, it } from 'vitest'
+import { oracle } from '../kafka/index.ts'
+import { waitFor } from '../kafka/wait.ts'
+import { createTopic, topicName } from '../mirror/_support.ts'
+import { beginAt } from './_source.ts'
+import {
+  compareTopic,
+  DAY,
+  type FaultWorld,
+  FORGETFUL,
+  migrationFile,
+  partitionsOf,
+  planTo,
+  startFaultWorld,
+  succeeded,
+} from './_world.ts'
+
+const STARTS = [5_000, 0, 1, 20, 300, 4_000]
+
+/** The lock within one process is tested in test/mirror/processes.test.ts; here are the processes that people start. */
+describe('two `ferry mirror` and a `ferry apply` at the same time', () => {
+  let world: FaultWorld
+  beforeAll(async () => {
+    world = await startFaultWorld({ target: { config: FORGETFUL } })
+  })
+  afterAll(() => world?.stop())
+
+  /** As the coordinator tells a client that is not ferry's. */
+  const untilMembers = async (count: number): Promise<void> => {
+    const admin = new kafkajs.Kafka(world.target.kafka()).admin()
+    await admin.connect()
+    try {
+      await waitFor(`${count} members`, { timeoutMs: 60_000 }, async () => {
+        const { groups } = await admin.describeGroups(['ferry-mirror-doubled'])
+        const [group] = groups
+        return (group?.state === 'Stable' && group.members.length === count) || undefined
+      })
+    } finally {
+      await admin.disconnect()
+    }
+  }
+
+  it('one of them stopped past its session: exactly one copy', { timeout: 200_000 }, async () => {
+    const topic = 'doubled'
+    await createTopic(world.from, topicName(topic), STARTS.length)
+    await beginAt(world.from, topic, STARTS)
+    const partitions = STARTS.map((_, partition) => partition)
+    const timestamp = Date.now() - 3 * DAY
+    await oracle.produce(world.source, topic, { count: 300_000, partitions, timestamp })
+    const project = world.project(topic)
+    project.write('plans/shop.yaml', migrationFile({ topics: [{ name: topic }], throttle: '1MiB' }))
+    const apply = project.start(['apply', await planTo(project, 'mirrored')])
+    const ends = async () => {
+      const { ok } = await world.to.listOffsets(partitionsOf(topic, STARTS.length), 'latest')
+      return [...ok.values()].map(Number)
+    }
+    const grows = (what: string) => async () => {
+      const before = await ends()
+      await waitFor(what, { timeoutMs: 60_000 }, async () => {
+        const now = await ends()
+        return now.every((end, i) => end > before[i]!) || undefined
+      })
+    }
+    await waitFor('the mark', { timeoutMs: 60_000 }, async () => {
+      const now = await ends()
+      return now.every((end, i) => end > STARTS[i]!) || undefined
+    })
+    const mirrors = [project.start(['mirror', 'shop']), project.start(['mirror', 'shop'])]
+    await untilMembers(3)
+    await grows('all to be copied by three')()
+    const [slept] = mirrors
+    slept!.child.kill('SIGSTOP')
+    await untilMembers(2)
+    await grows('all to be copied by two')()
+    slept!.child.kill('SIGCONT')
+    await slept!.said('the session is over')
+    succeeded(await apply.ended)
+    for (const mirror of mirrors) mirror.child.kill('SIGTERM')
+    for (const mirror of mirrors) succeeded(await mirror.ended)
+    strictEqual(await compareTopic(world, topic), 300_000)
+  })
+})
