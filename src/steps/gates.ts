@@ -73,6 +73,24 @@ export const mirrorPassed = (group: GroupId, topics: readonly TopicName[]): Gate
   },
 })
 
+/**
+ * No consumer can read filler. A crash of a target broker brings it back, since a new log start becomes durable only once a minute; the
+ * mirror deletes it again as soon as it looks at the partition.
+ */
+export const fillerIsHidden = (topics: readonly TopicName[]): Gate => ({
+  title: 'no filler can be read on the target',
+  check: async (run) => {
+    await run.mirror()
+    for (const [key, { mark, targetStart }] of await partitionsNow(run, topics)) {
+      if (mark.mode !== 'identical' || targetStart >= mark.targetStart) continue
+      return waits(
+        `${key} begins at ${targetStart} instead of ${mark.targetStart} since a crash of its broker: the mirror deletes below that again`,
+      )
+    }
+    return HOLDS
+  },
+})
+
 /** A partition that the mirror had to stop will not go on by itself: waiting for it is no use. */
 export const stoppedAmong = (
   now: ReadonlyMap<PartitionKey, PartitionNow>,

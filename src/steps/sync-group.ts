@@ -6,7 +6,7 @@ import { translateOffset } from '../domain/translate-offset.ts'
 import type { Cluster, CommittedOffset } from '../kafka/cluster.ts'
 import { provePositions } from '../verify/index.ts'
 import { counted } from './_words.ts'
-import { groupIsEmpty, mirrorPassed } from './gates.ts'
+import { fillerIsHidden, groupIsEmpty, mirrorPassed } from './gates.ts'
 import { type PartitionNow, partitionsNow } from './partitions-now.ts'
 import type { Outcome, PlanContext, Run, StepKind } from './step-kind.ts'
 
@@ -41,6 +41,7 @@ export const syncGroup: StepKind<SyncGroup> = {
     groupIsEmpty(step.group, 'source'),
     groupIsEmpty(step.group, 'target'),
     mirrorPassed(step.group, step.topics),
+    fillerIsHidden(step.topics),
   ],
 
   /**

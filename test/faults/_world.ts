@@ -10,6 +10,9 @@ export const DAY = 24 * 60 * 60 * 1000
 /** A broker that forgets the producers of old records within a second: nothing but the lock and the log end protect then. */
 export const FORGETFUL = { 'producer.id.expiration.check.interval.ms': '1000' }
 
+/** Until the broker has forgotten the producer of old records for sure, which it does once a second; nothing says when. */
+export const FORGETS_MS = 2_000
+
 /** Two clusters with ferry between them, and the ports by which a test writes to the source and watches the target. */
 export class FaultWorld extends World {
   readonly from: Cluster

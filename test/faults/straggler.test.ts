@@ -11,6 +11,7 @@ import {
   DAY,
   type FaultWorld,
   FORGETFUL,
+  FORGETS_MS,
   killHard,
   migrationFile,
   planTo,
@@ -22,8 +23,6 @@ import {
 const REQUEST_MS = 4_000
 const START = 100_000
 const RECORDS = 4_000
-/** Until the broker has forgotten the producer of old records for sure, which it does once a second; nothing says when. */
-const FORGETS_MS = 2_000
 
 /**
  * A request that was on its way when its sender died, about records so old that the broker does not remember their producer: it would

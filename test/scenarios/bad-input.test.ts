@@ -401,17 +401,17 @@ describe('clusters', () => {
   ]
   test.each(cases)('$name', expectRefusal)
 
-  test('a user who may not see ACLs and users: every missing right at once', async () => {
+  // Which rights it has on the cluster is not told to whoever may not describe it: nothing is claimed of those.
+  test('a user who may not see ACLs and users', async () => {
     const project = ordersProject()
     const { env } = signIn('no-describe')
     const { code, stderr } = await refused(project, () => project.ferry(APPLY, env))
     expect(code, stderr).toBe(4)
     const errors = errorsIn(stderr)
-    expect(errors.map((error) => error.code).sort(), stderr).toEqual([
-      'FERRY1207',
-      'FERRY1207',
-      'FERRY1307',
-    ])
+    expect(
+      errors.map((error) => error.code),
+      stderr,
+    ).toEqual(['FERRY1207', 'FERRY1207'])
     expect(errors.map(({ detail, fix }) => `${detail} ${fix}`).join()).toMatch(
       /may not read the ACLs on new .*--operation DESCRIBE --cluster/,
     )
