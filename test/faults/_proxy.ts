@@ -1,5 +1,4 @@
 import { createServer, type Server, type Socket, connect as tcpConnect } from 'node:net'
-import { join } from 'node:path'
 import { waitFor } from '../kafka/wait.ts'
 
 /** Kafka's keys of the requests that change something. */
@@ -68,7 +67,7 @@ export class FaultProxy {
   get env(): Readonly<Record<string, string>> {
     const { port } = this.#server.address() as { port: number }
     return {
-      NODE_OPTIONS: `--import ${join(import.meta.dirname, 'reroute.mjs')}`,
+      NODE_OPTIONS: `--import ${new URL('reroute.mjs', import.meta.url).href}`,
       FERRY_TEST_REROUTE: `${this.#brokerPort}=${port}`,
     }
   }

@@ -90,6 +90,7 @@ describe('a request of a ferry that was killed', () => {
     const apply = ['apply', await planTo(project, 'mirrored')]
     const request = await killedAt(project, apply, 1)
     succeeded(await project.ferry(apply))
+    await pause(FORGETS_MS)
     await request.deliver()
     const [after] = await oracle.offsets(world.target, 'later')
     strictEqual(Number(after!.end), START + 2 * RECORDS, 'the broker refused it: nothing is shown')
