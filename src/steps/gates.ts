@@ -45,7 +45,8 @@ export const groupIsEmpty = (group: GroupId, side: keyof Clusters): Gate => ({
 export const mirrorPassed = (group: GroupId, topics: readonly TopicName[]): Gate => ({
   title: `the mirror has passed every position of ${group}`,
   check: async (run) => {
-    await run.mirror()
+    const objection = await mirrorObjects(run, topics)
+    if (objection) return objection
     const [now, commits] = await Promise.all([
       partitionsNow(run, topics),
       run.clusters.source.fetchCommits([group]),
@@ -90,6 +91,24 @@ export const fillerIsHidden = (topics: readonly TopicName[]): Gate => ({
     return HOLDS
   },
 })
+
+/**
+ * What the embedded mirror has stopped, or has not looked at yet: a log end says nothing before the mirror has seen that all below it is
+ * its own. Undefined: nothing stands in the way. What another process holds, its progress tells.
+ */
+export const mirrorObjects = async (
+  run: Run,
+  topics: readonly TopicName[],
+): Promise<GateReading | undefined> => {
+  const reports = (await run.mirror()).reports().filter((r) => topics.includes(r.topic))
+  const stopped = reports.find((r) => r.state === 'stopped')
+  if (stopped) return never(`the mirror stopped ${stopped.key}: ${stopped.problem?.detail ?? ''}`)
+  const open = reports.find((r) => r.state === 'waiting' || r.state === 'checking')
+  if (!open) return undefined
+  return waits(
+    `the mirror has yet to check ${open.key}${open.waitsFor ? ` (${open.waitsFor})` : ''}`,
+  )
+}
 
 /** A partition that the mirror had to stop will not go on by itself: waiting for it is no use. */
 export const stoppedAmong = (
@@ -143,12 +162,13 @@ const watchAll = async (
 export const sourceIsDrained = (topic: TopicName, quietMs: number): Gate => ({
   title: `${topic} stands still on the source for ${humanDuration(quietMs)}, and all of it is mirrored`,
   check: async (run) => {
-    await run.mirror()
+    const objection = await mirrorObjects(run, [topic])
     const { now, stillness } = await watchAll(run)
     const { since, moved } = stillness(topic)
     const partitions = [...now.values()].filter((p) => p.mark.topic === topic)
     const stopped = stoppedAmong(new Map(partitions.map((p) => [p.key, p])))
     if (stopped) return stopped
+    if (objection) return objection
     const quiet = run.now().getTime() - since
     if (quiet === 0 && quietMs > 0) {
       return waits(

@@ -3,6 +3,7 @@ import { diagnostic } from '../domain/diagnostic.ts'
 import { stageRank } from '../domain/stage.ts'
 import type { MirrorTopic } from '../domain/step.ts'
 import { counted, humanBytes, humanSeconds } from './_words.ts'
+import { mirrorObjects } from './gates.ts'
 import { lagOf, type PartitionNow, partitionsNow } from './partitions-now.ts'
 import type { Run, StepKind } from './step-kind.ts'
 
@@ -58,7 +59,9 @@ export const mirrorTopic: StepKind<MirrorTopic> = {
       const stopped = [...now.values()].find((p) => p.problem)
       if (stopped?.problem) return { done: false, problem: stopped.problem }
       const lag = total(now)
-      if (lag <= BigInt(step.lagAllowed)) return { done: true, facts: { lag: Number(lag) } }
+      const objection = await mirrorObjects(run, [step.topic])
+      if (lag <= BigInt(step.lagAllowed) && !objection)
+        return { done: true, facts: { lag: Number(lag) } }
       const { perSecond, moved } = meter(now)
       const time = run.now().getTime()
       if (moved) lastMove = time
