@@ -73,5 +73,5 @@ export interface ProgressStore {
   writeProgress(migration: string, progress: readonly PartitionProgress[]): Promise<void>
 }
 
-/** Reached only with `signal`: what a caller was waiting for is in the error's cause. */
+/** Where the mirror tells what it does. */
 export type MirrorLog = MirrorOptions['log']
