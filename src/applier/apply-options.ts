@@ -1,4 +1,5 @@
 import type { Diagnostic } from '../domain/diagnostic.ts'
+import type { Live } from '../domain/live.ts'
 import type { Migration, Project } from '../domain/migration.ts'
 import type { Plan } from '../domain/plan.ts'
 import type { ReachedStage, Stage } from '../domain/stage.ts'
@@ -51,7 +52,8 @@ export type Pause = (ms: number, signal: AbortSignal) => Promise<void>
 /** What apply says while it runs. */
 export interface ApplyEvents {
   started(step: Step, index: number, of: number): void
-  live(line: string): void
+  /** What the step is at; often the same again. */
+  live(live: Live): void
   finished(step: Step, applied: AppliedStep): void
   warned(problem: Diagnostic | string): void
 }

@@ -37,7 +37,10 @@ export const waitForGates = async (
     if (closed.length === 0 || closed.some((gate) => !gate.worthWaiting)) return { closed, waited }
     const leftMs = deadline - run.now().getTime()
     if (leftMs <= 0) return { closed, waited }
-    run.report(liveLine(closed))
+    run.report({
+      kind: 'waiting',
+      gates: closed.map(({ title, because }) => ({ title, because })),
+    })
     await pause(Math.min(pauseMs, leftMs), run.signal)
     pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)
   }
@@ -66,6 +69,3 @@ const readGate = async (gate: Gate, run: Run): Promise<GateReading> => {
     return { holds: false, because: `it cannot be read: ${because}`, worthWaiting: true }
   }
 }
-
-const liveLine = (closed: readonly ClosedGate[]): string =>
-  `waits for: ${closed.map((gate) => `${gate.title} — ${gate.because}`).join('; ')}`

@@ -1,18 +1,20 @@
 import type { Ora } from 'ora'
+import { clip, printable } from '../views/text.ts'
 import type { Streams } from './streams.ts'
 
-/** What is going on, on stderr: a live line on a terminal, now and then a line elsewhere. */
+/** What is going on, on stderr: live lines on a terminal, now and then some lines elsewhere. */
 export interface Progress {
-  /** What is being done or waited for now; replaces what was reported before. */
-  report(line: string): void
+  /** What is being done or waited for now, and what there is to say below it; replaces what was reported before. */
+  report(line: string, details?: readonly string[]): void
   /** A line that stays. */
   note(line: string): void
-  /** Takes the live line away, before anything else is printed. */
+  /** Takes the live lines away, before anything else is printed. */
   clear(): void
 }
 
-/** Elsewhere than on a terminal a log should not grow by a line per record. */
+/** Elsewhere than on a terminal a log should not grow by a line per record, and by blocks of lines even slower. */
 const LINE_EVERY_MS = 3000
+const BLOCK_EVERY_MS = 9000
 
 export const QUIET: Progress = { report: () => {}, note: () => {}, clear: () => {} }
 
@@ -22,12 +24,18 @@ export const startProgress = (streams: Streams, quiet: boolean): Progress => {
 }
 
 const lines = (streams: Streams): Progress => {
-  let pending: string | undefined
+  let pending: readonly string[] | undefined
   let shown: string | undefined
   let timer: NodeJS.Timeout | undefined
+  let sinceBlock = BLOCK_EVERY_MS
   const print = (): void => {
-    if (pending !== undefined && pending !== shown) streams.stderr.write(`${pending}\n`)
-    shown = pending
+    if (pending === undefined) return
+    sinceBlock += LINE_EVERY_MS
+    const withBlock = pending.length > 1 && sinceBlock >= BLOCK_EVERY_MS
+    if (withBlock) sinceBlock = 0
+    const text = pending.slice(0, withBlock ? undefined : 1).join('\n')
+    if (text !== shown) streams.stderr.write(`${text}\n`)
+    shown = text
   }
   const clear = (): void => {
     clearInterval(timer)
@@ -35,11 +43,11 @@ const lines = (streams: Streams): Progress => {
     pending = undefined
   }
   return {
-    report: (line) => {
-      pending = line
+    report: (line, details = []) => {
+      pending = [line, ...details].map(printable)
       timer ??= setInterval(print, LINE_EVERY_MS).unref()
     },
-    note: (line) => streams.stderr.write(`${line}\n`),
+    note: (line) => streams.stderr.write(`${printable(line)}\n`),
     clear,
   }
 }
@@ -54,8 +62,9 @@ const spinner = (streams: Streams, terminal: NodeJS.WriteStream): Progress => {
     if (!ora.isSpinning) ora.start()
   }
   return {
-    report: (line) => {
-      text = line.replaceAll('\n', ' ')
+    report: (line, details = []) => {
+      const below = details.map((detail) => clip(detail, streams.columns - 1))
+      text = [line.replaceAll('\n', ' '), ...below].map(printable).join('\n')
       if (ora === undefined && !loading) {
         loading = true
         // Imported when first needed: `ferry --help` must not pay for it.
@@ -69,7 +78,7 @@ const spinner = (streams: Streams, terminal: NodeJS.WriteStream): Progress => {
     },
     note: (line) => {
       ora?.stop()
-      streams.stderr.write(`${line}\n`)
+      streams.stderr.write(`${printable(line)}\n`)
       show()
     },
     clear: () => {

@@ -1,11 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { type CopyLook, copyMeter } from '../domain/copy-progress.ts'
 import { diagnostic } from '../domain/diagnostic.ts'
+import { rankOf } from '../domain/offset-index.ts'
 import { stageRank } from '../domain/stage.ts'
 import type { MirrorTopic } from '../domain/step.ts'
+import { copyLooks } from '../mirror/copy-looks.ts'
 import { counted, humanBytes, humanSeconds } from './_words.ts'
 import { mirrorObjects } from './gates.ts'
 import { lagOf, type PartitionNow, partitionsNow } from './partitions-now.ts'
-import type { Run, StepKind } from './step-kind.ts'
+import type { StepKind } from './step-kind.ts'
 
 /** How often the brokers are asked how far the copy is. */
 const POLL_MS = 500
@@ -51,9 +54,10 @@ export const mirrorTopic: StepKind<MirrorTopic> = {
   gates: () => [],
 
   apply: async (step, run) => {
-    await run.mirror()
-    const meter = rateMeter(run)
+    const mirror = await run.mirror()
+    const meter = copyMeter()
     let lastMove = run.now().getTime()
+    let copied = -1
     for (;;) {
       const now = await partitionsNow(run, [step.topic])
       const stopped = [...now.values()].find((p) => p.problem)
@@ -62,30 +66,23 @@ export const mirrorTopic: StepKind<MirrorTopic> = {
       const objection = await mirrorObjects(run, [step.topic])
       if (lag <= BigInt(step.lagAllowed) && !objection)
         return { done: true, facts: { lag: Number(lag) } }
-      const { perSecond, moved } = meter(now)
+      const reports = mirror.reports()
+      const looks = looksOf(step.topic, now, copyLooks(reports))
       const time = run.now().getTime()
-      if (moved) lastMove = time
-      const waiting = (await run.mirror())
-        .reports()
-        .find((r) => r.topic === step.topic && r.waitsFor)
+      if (looks[0].records !== copied) lastMove = time
+      copied = looks[0].records
+      const waitsFor = reports.find((r) => r.topic === step.topic && r.waitsFor)?.waitsFor ?? null
       if (time - lastMove > run.gateTimeoutMs) {
         return {
           done: false,
           problem: diagnostic({
             code: 'FERRY1502',
-            detail: `Nothing of ${step.topic} was copied for ${humanSeconds((time - lastMove) / 1000)}; ${counted(lag, 'record')} to go.${waiting?.waitsFor ? ` The mirror waits for ${waiting.waitsFor}.` : ''}`,
+            detail: `Nothing of ${step.topic} was copied for ${humanSeconds((time - lastMove) / 1000)}; ${counted(lag, 'record')} to go.${waitsFor ? ` The mirror waits for ${waitsFor}.` : ''}`,
             fix: 'Look at the log for what the mirror waits for, then run apply again: it goes on where it stopped.',
           }),
         }
       }
-      const eta = perSecond > 0 ? `, ${humanSeconds(Number(lag) / perSecond)} to go` : ''
-      run.report(
-        `mirrors ${step.topic}: ${counted(lag, 'record')} left` +
-          (perSecond > 0
-            ? `, ${Math.round(perSecond).toLocaleString('en-US')} records/s${eta}`
-            : '') +
-          (waiting?.waitsFor ? ` (waits for ${waiting.waitsFor})` : ''),
-      )
+      run.report({ kind: 'copying', topics: meter(looks, run.now()), waitsFor })
       await delay(POLL_MS, undefined, { signal: run.signal })
     }
   },
@@ -118,26 +115,17 @@ const total = (now: ReadonlyMap<string, PartitionNow>): bigint =>
     return lag > 0n ? sum + lag : sum
   }, 0n)
 
-/** Records per second over the last stretch of ten seconds or so. */
-const rateMeter = (run: Run) => {
-  const points: { readonly at: number; readonly mirrored: number }[] = []
-  return (
-    now: ReadonlyMap<string, PartitionNow>,
-  ): { readonly perSecond: number; readonly moved: boolean } => {
-    const mirrored = [...now.values()].reduce(
-      (sum, p) => sum + Number(p.index.mirroredTo - p.mark.sourceStart),
-      0,
-    )
-    const before = points.at(-1)
-    points.push({ at: run.now().getTime(), mirrored })
-    if (points.length > 20) points.shift()
-    const first = points[0]!
-    const last = points.at(-1)!
-    const seconds = (last.at - first.at) / 1000
-    return {
-      // A shorter stretch says more about how the mirror starts than about when it ends.
-      perSecond: seconds >= 2 ? (last.mirrored - first.mirrored) / seconds : 0,
-      moved: before === undefined || mirrored !== before.mirrored,
-    }
-  }
+/** The step's own topic first, as the brokers tell it whoever copies; the others as the mirror of this process knows them. */
+const looksOf = (
+  topic: MirrorTopic['topic'],
+  now: ReadonlyMap<string, PartitionNow>,
+  ofMirror: readonly CopyLook[],
+): readonly [CopyLook, ...CopyLook[]] => {
+  const records = [...now.values()].reduce(
+    (sum, p) => sum + Number(rankOf(p.index, p.index.mirroredTo)),
+    0,
+  )
+  const bytes = ofMirror.find((look) => look.topic === topic)?.bytes ?? null
+  const others = ofMirror.filter((look) => look.topic !== topic)
+  return [{ topic, records, bytes, left: Number(total(now)) }, ...others]
 }

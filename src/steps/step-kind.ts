@@ -1,4 +1,5 @@
 import type { Diagnostic } from '../domain/diagnostic.ts'
+import type { Live } from '../domain/live.ts'
 import type { Migration, Project } from '../domain/migration.ts'
 import type { Stage } from '../domain/stage.ts'
 import type { MigrationState } from '../domain/state.ts'
@@ -36,8 +37,8 @@ export interface Run {
   readonly timings: MirrorTimings
   /** How long gates are waited for, in milliseconds; 0 checks once. */
   readonly gateTimeoutMs: number
-  /** The live line: what is being done or waited for. */
-  report(line: string): void
+  /** What is being done or waited for now; replaces what was reported before. */
+  report(live: Live): void
   now(): Date
   readonly signal: AbortSignal
 }

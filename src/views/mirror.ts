@@ -1,7 +1,10 @@
+import type { CopyProgress } from '../domain/copy-progress.ts'
 import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { PartitionReport } from '../mirror/mirror.ts'
+import { renderRates, renderTopicLines, sumOfProgress } from './copy-progress.ts'
 import { sortedOnce } from './diagnostics.ts'
 import { OUTPUT_FORMAT_VERSION, renderJson } from './json.ts'
+import type { LiveLines } from './live.ts'
 import { table } from './table.ts'
 import { bytes, count, thousands } from './text.ts'
 
@@ -11,40 +14,26 @@ export interface MirrorResult {
   readonly problems: readonly Diagnostic[]
 }
 
-/**
- * The live line of a mirror: `12 of 12 partitions, lag 1,024, 80 MiB/s`. Remembers the look before, for the rate; the rate is over at
- * least a few seconds, so that it does not jump.
- */
-export const mirrorLine = (): ((reports: readonly PartitionReport[], now: Date) => string) => {
-  let before: { readonly at: number; readonly bytes: number } | undefined
-  let rate = 0
-  return (reports, now) => {
-    const copied = sum(reports, (each) => each.bytes)
-    const elapsed = before === undefined ? 0 : now.getTime() - before.at
-    if (before === undefined || elapsed >= 3000) {
-      // Partitions that were let go take their counts with them: no rate is below nothing.
-      if (before !== undefined) rate = Math.max(0, ((copied - before.bytes) * 1000) / elapsed)
-      before = { at: now.getTime(), bytes: copied }
-    }
-    return describe(reports, rate)
-  }
-}
-
-const describe = (reports: readonly PartitionReport[], rate: number): string => {
-  if (reports.length === 0) return 'nothing to mirror yet: waits for marks'
+/** `mirrors 12 of 12 partitions, lag 1,024, 80 MiB/s`, and a line for each topic where there are several. */
+export const renderMirrorLive = (
+  reports: readonly PartitionReport[],
+  topics: readonly CopyProgress[],
+): LiveLines => {
+  if (reports.length === 0) return { line: 'nothing to mirror yet: waits for marks', details: [] }
   const inState = (state: PartitionReport['state']): readonly PartitionReport[] =>
     reports.filter((each) => each.state === state)
   const mirroring = inState('mirroring')
   const others = (['checking', 'waiting', 'elsewhere', 'stopped'] as const)
     .map((state) => [state, inState(state).length] as const)
     .filter(([, n]) => n > 0)
-    .map(([state, n]) => `${n} ${state}`)
-  return [
-    `mirrors ${mirroring.length} of ${count(reports.length, 'partition')}`,
+    .map(([state, n]) => `${thousands(n)} ${state}`)
+  const line = [
+    `mirrors ${thousands(mirroring.length)} of ${count(reports.length, 'partition')}`,
     `lag ${thousands(sum(mirroring, (each) => each.lag))}`,
-    `${bytes(rate)}/s`,
+    ...renderRates(sumOfProgress(topics)),
     ...others,
   ].join(', ')
+  return { line, details: renderTopicLines(topics) }
 }
 
 /** What was copied, and the partitions that did not end well. */

@@ -13,6 +13,10 @@ export const printable = (text: string): string =>
     char === '\t' ? ' ' : `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 
+/** Cut where it is longer, with a sign that it was. */
+export const clip = (text: string, width: number): string =>
+  text.length <= width ? text : `${text.slice(0, Math.max(width - 1, 0))}…`
+
 /** Breaks at spaces; a word longer than the width gets a line of its own and is never cut. Never empty. */
 export const wrap = (text: string, width: number): readonly string[] => {
   const lines: string[] = []

@@ -16,6 +16,7 @@ import type {
   Run,
   StepKind,
 } from '../../src/steps/step-kind.ts'
+import { renderLive } from '../../src/views/live.ts'
 import { AT, holder, LINEAGE } from '../state/samples.ts'
 
 /** What a fake step does; steps are told apart by id. */
@@ -163,7 +164,7 @@ export const fakeApply = (
       started: (step) => {
         current = step
       },
-      live: (line) => void log.push(line),
+      live: (live) => void log.push(renderLive(live).line),
       finished: (step, { outcome }) => void log.push(`${step.id} ${outcome}`),
       warned: (what) => void log.push(typeof what === 'string' ? what : `warned ${what.code}`),
     },

@@ -95,6 +95,7 @@ const withPlans = async <T>(
   const { DEFAULT_TIMINGS } = await import('../../mirror/mirror.ts')
   const { readPlanFile } = await import('../../app/plan-file.ts')
   const { OUTCOME_WORDS, renderLiveStep } = await import('../../views/apply.ts')
+  const { renderLive } = await import('../../views/live.ts')
   const words = await context.services.stepWords()
   const { what } = args
   const file = what.kind === 'file' ? await readPlanFile(what.file) : undefined
@@ -120,7 +121,10 @@ const withPlans = async <T>(
             title = renderLiveStep(index, of, stepTitle(words, step))
             context.progress.report(title)
           },
-          live: (line) => context.progress.report(title === '' ? line : `${title}: ${line}`),
+          live: (live) => {
+            const { line, details } = renderLive(live)
+            context.progress.report(title === '' ? line : `${title}: ${line}`, details)
+          },
           finished: (_, { outcome }) =>
             context.progress.note(`${title}: ${OUTCOME_WORDS[outcome]}`),
           warned: (each) =>

@@ -10,8 +10,10 @@ export const mirror = (context: Context, wanted: readonly string[]): Promise<Mir
   withSession(context, wanted, async (session) => {
     const { keepMirrored } = await import('../../app/keep-mirrored.ts')
     const { DEFAULT_TIMINGS } = await import('../../mirror/mirror.ts')
-    const { mirrorLine } = await import('../../views/mirror.ts')
-    const line = mirrorLine()
+    const { copyMeter } = await import('../../domain/copy-progress.ts')
+    const { copyLooks } = await import('../../mirror/copy-looks.ts')
+    const { renderMirrorLive } = await import('../../views/mirror.ts')
+    const meter = copyMeter()
     const told = new Set<string>()
     return keepMirrored(session, {
       services: context.services,
@@ -23,7 +25,9 @@ export const mirror = (context: Context, wanted: readonly string[]): Promise<Mir
           told.add(`${key} ${problem.code}`)
           context.tell([problem])
         }
-        context.progress.report(line(reports, context.streams.now()))
+        const topics = meter(copyLooks(reports), context.streams.now())
+        const { line, details } = renderMirrorLive(reports, topics)
+        context.progress.report(line, details)
       },
       signal: context.stopping,
     })

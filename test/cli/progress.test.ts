@@ -1,0 +1,48 @@
+import { deepStrictEqual } from 'node:assert'
+import { afterEach, beforeEach, describe, it, vi } from 'vitest'
+import { startProgress } from '../../src/cli/progress.ts'
+import { streamsForTesting } from './streams-for-testing.ts'
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+describe('progress elsewhere than on a terminal', () => {
+  it('is a line every few seconds, if it changed', () => {
+    const streams = streamsForTesting()
+    const progress = startProgress(streams, false)
+    for (let n = 1; n <= 10; n++) progress.report(`${n} of 10`)
+    deepStrictEqual(streams.err(), '')
+    vi.advanceTimersByTime(3000)
+    deepStrictEqual(streams.err(), '10 of 10\n')
+    vi.advanceTimersByTime(60_000)
+    deepStrictEqual(streams.err(), '10 of 10\n')
+  })
+
+  it('has the lines below it every third time', () => {
+    const streams = streamsForTesting()
+    const progress = startProgress(streams, false)
+    for (let n = 1; n <= 5; n++) {
+      progress.report(`head ${n}`, [`a ${n}`, `b ${n}`])
+      vi.advanceTimersByTime(3000)
+    }
+    deepStrictEqual(streams.err(), 'head 1\na 1\nb 1\nhead 2\nhead 3\nhead 4\na 4\nb 4\nhead 5\n')
+  })
+
+  it('shows what could move the cursor', () => {
+    const streams = streamsForTesting()
+    const progress = startProgress(streams, false)
+    progress.report('waits for \u001b[2Jclient')
+    vi.advanceTimersByTime(3000)
+    progress.note('\u0007done')
+    deepStrictEqual(streams.err(), 'waits for \\u001b[2Jclient\n\\u0007done\n')
+  })
+
+  it('is nothing with --quiet', () => {
+    const streams = streamsForTesting()
+    const progress = startProgress(streams, true)
+    progress.report('x', ['y'])
+    progress.note('z')
+    vi.advanceTimersByTime(60_000)
+    deepStrictEqual(streams.err(), '')
+  })
+})
