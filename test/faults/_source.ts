@@ -1,10 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { PartitionKey } from '../../src/domain/ids.ts'
+import type { PartitionKey, TopicPartition } from '../../src/domain/ids.ts'
 import type { BrokerLink, Cluster } from '../../src/kafka/cluster.ts'
 import { encodeBatch, encodeFiller, MAX_FILLER_RECORDS } from '../../src/records/index.ts'
 import { waitFor } from '../kafka/wait.ts'
 import { topicName } from '../mirror/_support.ts'
-import { keyOf } from './_world.ts'
+import { keyOf, partitionsOf } from './_world.ts'
 
 /**
  * What no Java client can write: records without a time, and logs that begin in the millions. Ferry's own code makes the bytes; who judges
@@ -14,10 +14,9 @@ import { keyOf } from './_world.ts'
 /** UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER. */
 const NOT_YET = new Set([3, 6])
 
-const withLink = async (
-  cluster: Cluster,
-  use: (write: (topic: string, partition: number, batch: Buffer) => Promise<void>) => Promise<void>,
-): Promise<void> => {
+type Write = (topic: string, partition: number, batch: Buffer) => Promise<void>
+
+const withLink = async (cluster: Cluster, use: (write: Write) => Promise<void>): Promise<void> => {
   const { brokers } = await cluster.describeCluster()
   const link: BrokerLink = await cluster.connectBroker(brokers[0]!.nodeId)
   try {
@@ -114,3 +113,89 @@ export class LiveWriter {
     return this.#done
   }
 }
+
+export interface BacklogOptions {
+  readonly source: Cluster
+  readonly target: Cluster
+  readonly topic: string
+  readonly partitions: number
+  /** How far behind each partition is kept, at least. */
+  readonly records: number
+  readonly timestamp: number
+}
+
+/**
+ * Gives every partition something to copy until it is stopped, however fast the copy is: who waits for a partition to grow never waits
+ * for one that is finished. For topics with identical offsets.
+ */
+export class Backlog {
+  readonly #options: BacklogOptions
+  readonly #done: Promise<void>
+  #isStopping = false
+  #written = 0
+
+  private constructor(options: BacklogOptions, isFilled: () => void) {
+    this.#options = options
+    this.#done = withLink(options.source, async (write) => {
+      // There may be no target topic yet.
+      await this.#fill(write, await this.#ends(options.source))
+      isFilled()
+      while (!this.#isStopping) {
+        await this.#fill(write, await this.#ends(options.target))
+        await pause(50)
+      }
+    })
+    // Its failure is `stop`'s to tell.
+    this.#done.catch(() => {})
+  }
+
+  /** Resolves once there is something to copy. */
+  static async start(options: BacklogOptions): Promise<Backlog> {
+    let isFilled = () => {}
+    const filled = new Promise<void>((resolve) => {
+      isFilled = resolve
+    })
+    const backlog = new Backlog(options, isFilled)
+    await Promise.race([filled, backlog.#done])
+    return backlog
+  }
+
+  /** Answers how many records it has written. */
+  async stop(): Promise<number> {
+    this.#isStopping = true
+    await this.#done
+    return this.#written
+  }
+
+  async #fill(write: Write, copied: ReadonlyMap<PartitionKey, bigint>): Promise<void> {
+    const { source, topic, records } = this.#options
+    const ends = await this.#ends(source)
+    for (const { partition } of this.#partitions()) {
+      const key = keyOf(topic, partition)
+      const behind = Number(ends.get(key)! - (copied.get(key) ?? 0n))
+      for (let more = records - behind; more > 0; more -= BACKLOG_BATCH) {
+        await write(topic, partition, this.#batch())
+      }
+    }
+  }
+
+  async #ends(cluster: Cluster): Promise<ReadonlyMap<PartitionKey, bigint>> {
+    return (await cluster.listOffsets(this.#partitions(), 'latest')).ok
+  }
+
+  #partitions(): TopicPartition[] {
+    return partitionsOf(this.#options.topic, this.#options.partitions)
+  }
+
+  #batch(): Buffer {
+    const { timestamp } = this.#options
+    const records = Array.from({ length: BACKLOG_BATCH }, () => ({
+      timestamp,
+      key: Buffer.from(`key-${this.#written}`),
+      value: Buffer.from(`value-${this.#written++}`.padEnd(100, '.')),
+    }))
+    return encodeBatch({ records })
+  }
+}
+
+const BACKLOG_BATCH = 500

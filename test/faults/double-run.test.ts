@@ -2,10 +2,9 @@ import { strictEqual } from 'node:assert/strict'
 import { setTimeout as pause } from 'node:timers/promises'
 import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, it } from 'vitest'
-import { oracle } from '../kafka/index.ts'
 import { waitFor } from '../kafka/wait.ts'
 import { createTopic, topicName } from '../mirror/_support.ts'
-import { beginAt } from './_source.ts'
+import { Backlog, beginAt } from './_source.ts'
 import {
   compareTopic,
   DAY,
@@ -48,34 +47,35 @@ describe('two `ferry mirror` and a `ferry apply` at the same time', () => {
     const topic = 'doubled'
     await createTopic(world.from, topicName(topic), STARTS.length)
     await beginAt(world.from, topic, STARTS)
-    const partitions = STARTS.map((_, partition) => partition)
-    const timestamp = Date.now() - 3 * DAY
-    await oracle.produce(world.source, topic, { count: 300_000, partitions, timestamp })
     const project = world.project(topic)
     project.write('plans/shop.yaml', migrationFile({ topics: [{ name: topic }], throttle: '1MiB' }))
+    const backlog = await Backlog.start({
+      source: world.from,
+      target: world.to,
+      topic,
+      partitions: STARTS.length,
+      records: 10_000,
+      timestamp: Date.now() - 3 * DAY,
+    })
     const apply = project.start(['apply', await planTo(project, 'mirrored')])
     const ends = async () => {
       const { ok } = await world.to.listOffsets(partitionsOf(topic, STARTS.length), 'latest')
       return [...ok.values()].map(Number)
     }
-    const grows = (what: string) => async () => {
-      const before = await ends()
-      await waitFor(what, { timeoutMs: 60_000 }, async () => {
+    const growAbove = (what: string, before: readonly number[]) =>
+      waitFor(what, { timeoutMs: 60_000 }, async () => {
         const now = await ends()
         return now.every((end, i) => end > before[i]!) || undefined
       })
-    }
-    await waitFor('the mark', { timeoutMs: 60_000 }, async () => {
-      const now = await ends()
-      return now.every((end, i) => end > STARTS[i]!) || undefined
-    })
+    await growAbove('the copy to begin', STARTS)
     const mirrors = [project.start(['mirror', 'shop']), project.start(['mirror', 'shop'])]
     await untilMembers(3)
-    await grows('all to be copied by three')()
+    await growAbove('all to be copied by three', await ends())
     const [slept] = mirrors
     slept!.child.kill('SIGSTOP')
     await untilMembers(2)
-    await grows('all to be copied by two')()
+    await growAbove('all to be copied by two', await ends())
+    const written = await backlog.stop()
     // While the others copy the broker would refuse what it sends by its sequence; later only the lock keeps it from sending.
     succeeded(await apply.ended)
     await pause(FORGETS_MS)
@@ -83,6 +83,6 @@ describe('two `ferry mirror` and a `ferry apply` at the same time', () => {
     await slept!.said('the session is over')
     for (const mirror of mirrors) mirror.child.kill('SIGTERM')
     for (const mirror of mirrors) succeeded(await mirror.ended)
-    strictEqual(await compareTopic(world, topic), 300_000)
+    strictEqual(await compareTopic(world, topic), written)
   })
 })
