@@ -1,10 +1,16 @@
+import type { GapList } from './gap-list.ts'
 import type { Rank, SourceOffset, TargetOffset } from './ids.ts'
 import type { Mark, Seal } from './mark.ts'
 
-/** A run of source offsets that hold no mirrored record: markers, aborted or compacted records. `from` is inclusive, `to` exclusive. */
-export interface Gap {
-  readonly from: SourceOffset
-  readonly to: SourceOffset
+export { type Gap, GapList } from './gap-list.ts'
+
+/**
+ * Where identical offsets ended: a control marker too many stands on the target, which nothing can take back. From `source` on records
+ * follow each other without holes, as dense ones do, beginning at `target`.
+ */
+export interface Divergence {
+  readonly source: SourceOffset
+  readonly target: TargetOffset
 }
 
 /**
@@ -13,68 +19,65 @@ export interface Gap {
  */
 export interface OffsetIndex {
   readonly mark: Mark
-  /**
-   * Ascending, disjoint, not touching, all within [mark.sourceStart, mirroredTo). A list that was asked about once must not be
-   * changed in place: its sums are kept.
-   */
-  readonly gaps: readonly Gap[]
+  /** All at or above the mark. They may reach above `mirroredTo`: gaps are known before what follows them is copied. */
+  readonly gaps: GapList
   /** The next source offset that the mirror will copy: everything below it is mirrored or a gap. */
   readonly mirroredTo: SourceOffset
+  readonly diverged?: Divergence | null
 }
 
-/** For each gap how many offsets are in the gaps before it, and in all of them at the end. Kept per list: a lookup is a binary search. */
-const sumsByGaps = new WeakMap<readonly Gap[], readonly bigint[]>()
+/** The parts of an index that do not move with the mirror. */
+export type OffsetMap = Omit<OffsetIndex, 'mirroredTo'>
 
-const sumsOf = (gaps: readonly Gap[]): readonly bigint[] => {
-  const known = sumsByGaps.get(gaps)
-  if (known !== undefined) return known
-  const sums = [0n]
-  let sum = 0n
-  for (const gap of gaps) {
-    sum += gap.to - gap.from
-    sums.push(sum)
-  }
-  sumsByGaps.set(gaps, sums)
-  return sums
-}
-
-/** How many gaps at the front of the list the test holds for: it must hold for a first part of the list and for nothing after. */
-const countWhile = (gaps: readonly Gap[], holds: (gap: Gap, place: number) => boolean): number => {
-  let low = 0
-  let high = gaps.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (holds(gaps[middle]!, middle)) low = middle + 1
-    else high = middle
-  }
-  return low
-}
-
-/** How many offsets below `offset` (and at or above the mark) are in gaps. */
-const missingBelow = ({ gaps }: OffsetIndex, offset: bigint): bigint => {
-  const before = countWhile(gaps, (gap) => gap.to <= offset)
-  const next = gaps[before]
-  const sum = sumsOf(gaps)[before]!
-  return next !== undefined && next.from < offset ? sum + offset - next.from : sum
-}
-
-/** The gap that holds this source offset. */
-export const gapAt = ({ gaps }: OffsetIndex, offset: SourceOffset): Gap | undefined => {
-  const gap = gaps[countWhile(gaps, ({ to }) => to <= offset)]
-  return gap !== undefined && gap.from <= offset ? gap : undefined
+/** Where records without holes begin on the target, and their source offset there; undefined where offsets are identical. */
+const denseFrom = (
+  { mark, diverged }: OffsetMap,
+  source: bigint,
+): { readonly source: bigint; readonly target: bigint } | undefined => {
+  if (mark.mode === 'dense') return { source: mark.sourceStart, target: mark.targetStart }
+  return diverged != null && source >= diverged.source ? diverged : undefined
 }
 
 /** How many records with a source offset below `offset` were mirrored: the rank of the first record at or after it. */
-export const rankOf = (index: OffsetIndex, offset: SourceOffset): Rank => {
-  const from = offset < index.mark.sourceStart ? index.mark.sourceStart : offset
-  return (from - index.mark.sourceStart - missingBelow(index, from)) as Rank
+export const rankOf = ({ mark, gaps }: OffsetMap, offset: SourceOffset): Rank => {
+  const from = offset < mark.sourceStart ? mark.sourceStart : offset
+  return (from - mark.sourceStart - BigInt(gaps.missingBelow(Number(from)))) as Rank
+}
+
+/** The gap that holds this source offset, as far as it is mirrored. */
+export const gapAt = (
+  { gaps, mirroredTo }: OffsetIndex,
+  offset: SourceOffset,
+): { readonly from: SourceOffset; readonly to: SourceOffset } | undefined => {
+  if (offset < 0n || offset >= mirroredTo) return undefined
+  const gap = gaps.at(Number(offset))
+  if (gap === undefined) return undefined
+  const to = BigInt(gap.to)
+  return {
+    from: BigInt(gap.from) as SourceOffset,
+    to: (to < mirroredTo ? to : mirroredTo) as SourceOffset,
+  }
+}
+
+/**
+ * The target offset of the first mirrored record at or after a source offset from the mark on; where none is there yet, the offset that
+ * the next one will have, which for identical offsets lies behind the hole.
+ */
+export const targetAt = (index: OffsetIndex, offset: SourceOffset): TargetOffset => {
+  const start = denseFrom(index, offset)
+  if (start === undefined) {
+    const found = (gapAt(index, offset)?.to ?? offset) as bigint
+    const { diverged } = index
+    // A hole that reaches to the divergence ends where the first record behind it stands.
+    return (diverged != null && found >= diverged.source ? diverged.target : found) as TargetOffset
+  }
+  const ranks = rankOf(index, offset) - rankOf(index, start.source as SourceOffset)
+  return (start.target + ranks) as TargetOffset
 }
 
 /** The target's log end if it holds exactly what was mirrored. */
 export const expectedTargetEnd = (index: OffsetIndex): TargetOffset =>
-  (index.mark.mode === 'identical'
-    ? (index.mirroredTo as bigint)
-    : index.mark.targetStart + rankOf(index, index.mirroredTo)) as TargetOffset
+  targetAt(index, index.mirroredTo)
 
 /** The source offset of the last mirrored record below `offset`; undefined where there is none. */
 export const lastMirroredBelow = (
@@ -91,35 +94,28 @@ export const lastMirroredBelow = (
 /**
  * How far the source was mirrored if the target's log ends at `targetEnd` and holds nothing but what was mirrored: the inverse of
  * {@link expectedTargetEnd}. Where a known gap begins there, its end, because nothing in a gap is left to copy. It also maps any
- * other target offset back: to the source offset of the record there. `gaps` may reach further than the target does (a target
- * that lost its end). Throws RangeError for an end below the mark: then records of the target are gone and nothing follows from it.
+ * other target offset back: to the source offset of the record there. Throws RangeError for an end below the mark: then records of
+ * the target are gone and nothing follows from it.
  */
-export const mirroredToFromTargetEnd = (
-  mark: Mark,
-  gaps: readonly Gap[],
-  targetEnd: TargetOffset,
-): SourceOffset => {
-  const rank = targetEnd - mark.targetStart
-  if (rank < 0n) throw new RangeError(`target end ${targetEnd} is below the mark`)
-  if (mark.mode === 'identical') return targetEnd as bigint as SourceOffset
-  const sums = sumsOf(gaps)
-  // The rank at which gap i begins grows with i, as gaps do not touch.
-  const passed = countWhile(gaps, (gap, i) => gap.from - mark.sourceStart - sums[i]! <= rank)
-  return (mark.sourceStart + rank + sums[passed]!) as SourceOffset
+export const mirroredToFromTargetEnd = (map: OffsetMap, targetEnd: TargetOffset): SourceOffset => {
+  const { mark, gaps, diverged } = map
+  if (targetEnd < mark.targetStart) {
+    throw new RangeError(`target end ${targetEnd} is below the mark`)
+  }
+  const isDense = mark.mode === 'dense'
+  if (!isDense && diverged == null) return targetEnd as bigint as SourceOffset
+  if (!isDense && targetEnd < diverged!.target) {
+    // What stands between them is the markers too many.
+    const identical = targetEnd as bigint
+    return (identical < diverged!.source ? identical : diverged!.source) as SourceOffset
+  }
+  const first = isDense ? 0n : rankOf(map, diverged!.source)
+  const rank = first + targetEnd - (isDense ? mark.targetStart : diverged!.target)
+  return BigInt(gaps.offsetOfRank(Number(mark.sourceStart), Number(rank))) as SourceOffset
 }
 
 /** The index of a partition: of a sealed one up to its seal, else up to what the target's log end says. Throws RangeError as above. */
-export const indexFromEnds = (
-  mark: Mark,
-  gaps: readonly Gap[],
-  end: TargetOffset | Seal,
-): OffsetIndex => {
-  const mirroredTo =
-    typeof end === 'object' ? end.sourceEnd : mirroredToFromTargetEnd(mark, gaps, end)
-  const last = gaps.at(-1)
-  if (last === undefined || last.to <= mirroredTo) return { mark, gaps, mirroredTo }
-  const kept = gaps
-    .filter((gap) => gap.from < mirroredTo)
-    .map((gap) => (gap.to <= mirroredTo ? gap : { from: gap.from, to: mirroredTo }))
-  return { mark, gaps: kept, mirroredTo }
-}
+export const indexFromEnds = (map: OffsetMap, end: TargetOffset | Seal): OffsetIndex => ({
+  ...map,
+  mirroredTo: typeof end === 'object' ? end.sourceEnd : mirroredToFromTargetEnd(map, end),
+})

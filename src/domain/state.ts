@@ -10,7 +10,7 @@ import type {
 } from './ids.ts'
 import type { Mark, Seal } from './mark.ts'
 import type { ScramMechanism } from './migration.ts'
-import type { Gap } from './offset-index.ts'
+import { type Divergence, GapList, type OffsetMap } from './offset-index.ts'
 import type { ReachedStage } from './stage.ts'
 import type { SyncedPosition } from './step.ts'
 
@@ -77,7 +77,10 @@ export interface PartitionProgress {
   readonly checkedTo: TargetOffset
   /** Everything below was mirrored or is a gap, as of `checkedTo`. */
   readonly mirroredTo: SourceOffset
-  readonly gaps: readonly Gap[]
+  /** Kept apart, see {@link GapChunk}: read with the rest, not written with it. */
+  readonly gaps: GapList
+  /** Where identical offsets ended. */
+  readonly diverged: Divergence | null
   /**
    * True from before the first batch of a holder is sent until everything it sent was answered. A new holder that finds false, or no
    * progress of this mark at all, knows that nothing is still on its way to the target, and need not wait for it.
@@ -88,6 +91,31 @@ export interface PartitionProgress {
   /** Who wrote this, and when. */
   readonly holder: { readonly host: string; readonly pid: number; readonly generation: number }
   readonly at: string
+}
+
+/** What maps the offsets of a marked partition, by its progress; progress of an older mark is void. */
+export const offsetMapOf = (mark: Mark, progress: PartitionProgress | undefined): OffsetMap => {
+  const ours = progress?.producerId === mark.producerId ? progress : undefined
+  return { mark, gaps: ours?.gaps ?? new GapList(), diverged: ours?.diverged ?? null }
+}
+
+/**
+ * What a holder learned of a partition's gaps, added to what is stored. It replaces everything at and above `from`, since a holder that
+ * starts over reads the source again from there. No record behind a gap is sent before the gap is stored: whatever the target holds,
+ * its place follows from the stored gaps, also when the source's cleaner has removed records since.
+ */
+export interface GapChunk {
+  readonly topic: TopicName
+  readonly partition: number
+  /** Of the mark: chunks of an older mark are void. */
+  readonly producerId: bigint
+  /** Random, of one holding of the partition. A chunk of another one than the last `isWhole` began with comes late, and is void. */
+  readonly tenure: string
+  /** Holds all gaps from the mark on, and replaces whatever is stored. The first of a tenure, and now and then to keep the rest short. */
+  readonly isWhole: boolean
+  readonly from: SourceOffset
+  /** `GapList.bytesFrom(from)`. */
+  readonly gaps: Uint8Array
 }
 
 /** One line of the journal. Each carries the hash of the one before: a line that was changed or lost is found. */

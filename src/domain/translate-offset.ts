@@ -1,5 +1,5 @@
 import type { SourceOffset, TargetOffset } from './ids.ts'
-import { expectedTargetEnd, gapAt, type OffsetIndex, rankOf } from './offset-index.ts'
+import { type OffsetIndex, targetAt } from './offset-index.ts'
 
 /**
  * What a source position is on the target.
@@ -22,10 +22,5 @@ export const translateOffset = (index: OffsetIndex, offset: SourceOffset): Trans
   if (offset < mark.sourceStart) {
     return { kind: 'below-mark', target: mark.targetStart, lost: mark.sourceStart - offset }
   }
-  if (offset === mirroredTo) return { kind: 'at', target: expectedTargetEnd(index) }
-  if (mark.mode === 'dense') {
-    return { kind: 'at', target: (mark.targetStart + rankOf(index, offset)) as TargetOffset }
-  }
-  const found = gapAt(index, offset)?.to ?? offset
-  return { kind: 'at', target: found as bigint as TargetOffset }
+  return { kind: 'at', target: targetAt(index, offset) }
 }

@@ -1,7 +1,7 @@
 import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { PartitionKey, TopicName } from '../domain/ids.ts'
 import type { Mark, Seal } from '../domain/mark.ts'
-import type { PartitionProgress } from '../domain/state.ts'
+import type { GapChunk, PartitionProgress } from '../domain/state.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 
 /** The copying of marked partitions, seen from outside. `start-mirror.ts` makes one; the applier and `ferry mirror` use it. */
@@ -71,6 +71,7 @@ export const DEFAULT_MEMORY_BUDGET = 64 * 1024 * 1024
 export interface ProgressStore {
   readProgress(migration: string): Promise<ReadonlyMap<PartitionKey, PartitionProgress>>
   writeProgress(migration: string, progress: readonly PartitionProgress[]): Promise<void>
+  appendGaps(migration: string, chunks: readonly GapChunk[]): Promise<void>
 }
 
 /** Where the mirror tells what it does. */

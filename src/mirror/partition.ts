@@ -1,6 +1,7 @@
 import type { Diagnostic } from '../domain/diagnostic.ts'
 import { type PartitionKey, partitionKey, type TopicName } from '../domain/ids.ts'
 import type { Mark } from '../domain/mark.ts'
+import { type Divergence, GapList } from '../domain/offset-index.ts'
 import {
   classify,
   lastOffset,
@@ -85,6 +86,10 @@ export class MirroredPartition {
   /** Of this holder; and what the store was last told of it. */
   mayBeInFlight = false
   savedInFlight = false
+
+  /** Of the source, as far as it was read. */
+  readonly gaps = new GapList()
+  diverged: Divergence | null = null
 
   /** Set while records are fetched and sent; changes with each start, so that late answers are told apart. */
   tenure = 0

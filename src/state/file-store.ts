@@ -1,6 +1,6 @@
 import { join, relative } from 'node:path'
 import { type PartitionKey, partitionKey } from '../domain/ids.ts'
-import type { JournalEntry, MigrationState, PartitionProgress } from '../domain/state.ts'
+import type { GapChunk, JournalEntry, MigrationState, PartitionProgress } from '../domain/state.ts'
 import {
   makeFolder,
   namesIn,
@@ -10,6 +10,7 @@ import {
   syncFolder,
 } from './durable-files.ts'
 import { readDecisionFiles, writeDecisionFiles } from './file-decisions.ts'
+import { appendGapFiles, readGapFile } from './file-gaps.ts'
 import { type FileJournal, openFileJournal } from './file-journal.ts'
 import { breakLock, type FileLock, readHolder, takeLock } from './file-lock.ts'
 import type { NewEntry } from './journal-chain.ts'
@@ -26,7 +27,7 @@ const WRITERS = 16
  * ```
  * orders/decisions.json          decisions.<serial>.json: the last twenty
  * orders/journal.jsonl           an entry a line
- * orders/progress/<topic>-<n>.json
+ * orders/progress/<topic>-<n>.json, and <topic>-<n>.gaps.jsonl
  * orders/lock/<n>.json           the highest number says who holds the lock
  * ```
  */
@@ -78,6 +79,7 @@ export class FileStore implements StateStore {
       if (fileNameOf(progress) !== name) {
         throw damaged(file, `holds the progress of ${progress.topic}:${progress.partition}`)
       }
+      await readGapFile(folder, progress)
       found.set(partitionKey(progress.topic, progress.partition), progress)
     }
     return found
@@ -95,6 +97,10 @@ export class FileStore implements StateStore {
     }
     await Promise.all(Array.from({ length: WRITERS }, writer))
     await syncFolder(folder)
+  }
+
+  async appendGaps(migration: string, chunks: readonly GapChunk[]): Promise<void> {
+    await appendGapFiles(this.#folder(migration, 'progress'), chunks)
   }
 
   async lock(migration: string, holder: LockHolder): Promise<Lock> {

@@ -1,5 +1,5 @@
 import type { PartitionKey } from '../domain/ids.ts'
-import type { JournalEntry, MigrationState, PartitionProgress } from '../domain/state.ts'
+import type { GapChunk, JournalEntry, MigrationState, PartitionProgress } from '../domain/state.ts'
 
 /** Who holds or asks for a lock; printed to whoever finds it taken. */
 export interface LockHolder {
@@ -40,7 +40,10 @@ export interface StateStore {
   ): Promise<JournalEntry>
 
   readProgress(migration: string): Promise<ReadonlyMap<PartitionKey, PartitionProgress>>
+  /** All but the gaps, which only {@link appendGaps} writes. */
   writeProgress(migration: string, progress: readonly PartitionProgress[]): Promise<void>
+  /** Adds to what is known of gaps, in this order. Durable when it returns; a partition may be read before its progress is written. */
+  appendGaps(migration: string, chunks: readonly GapChunk[]): Promise<void>
 
   /** Throws FERRY1406 with the holder's name if somebody has it. */
   lock(migration: string, holder: LockHolder): Promise<Lock>

@@ -8,6 +8,7 @@ import {
 } from '../domain/ids.ts'
 import type { Mark, Seal } from '../domain/mark.ts'
 import { indexFromEnds, type OffsetIndex } from '../domain/offset-index.ts'
+import { offsetMapOf } from '../domain/state.ts'
 import type { Cluster, OffsetAt } from '../kafka/cluster.ts'
 import type { Run } from './step-kind.ts'
 
@@ -65,7 +66,6 @@ export const partitionsNow = async (
     const seal = state.seals.find((s) => s.topic === mark.topic && s.partition === mark.partition)
     const stored = progress.get(key)
     const ours = stored?.producerId === mark.producerId ? stored : undefined
-    const gaps = ours?.gaps ?? []
     const end = targetEnd.get(key)!
     if (end < mark.targetStart) throw new FerryError(lostRecords(key, end, mark))
     now.set(key, {
@@ -77,7 +77,7 @@ export const partitionsNow = async (
       sourceStable: sourceStable.get(key)!,
       targetStart: targetStart.get(key)!,
       targetEnd: end,
-      index: indexFromEnds(mark, gaps, seal ?? (end as TargetOffset)),
+      index: indexFromEnds(offsetMapOf(mark, ours), seal ?? (end as TargetOffset)),
       problem: ours?.problem ?? null,
     })
   }

@@ -144,4 +144,4 @@ export const ranksBetween = (index: OffsetIndex, from: number, to: number): numb
 
 /** The source offset of the record at a target offset. */
 export const sourceOf = (index: OffsetIndex, target: number): number =>
-  exact(mirroredToFromTargetEnd(index.mark, index.gaps, BigInt(target) as TargetOffset))
+  exact(mirroredToFromTargetEnd(index, BigInt(target) as TargetOffset))

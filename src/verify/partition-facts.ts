@@ -7,7 +7,7 @@ import {
 } from '../domain/ids.ts'
 import type { Mark, Seal } from '../domain/mark.ts'
 import { indexFromEnds, type OffsetIndex } from '../domain/offset-index.ts'
-import type { MigrationState, PartitionProgress } from '../domain/state.ts'
+import { type MigrationState, offsetMapOf, type PartitionProgress } from '../domain/state.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 
 /** What the brokers say of one marked partition, and what is wrong before a record is compared. */
@@ -100,7 +100,7 @@ const factsOf = ({ mark, seal, progress, offsets, problems, names }: Facts): Par
     const what = seal === undefined ? 'the mark' : 'the sealed end'
     return { ...facts, problems: [lostEnd(key, targetEnd, what, lowest, names.target)] }
   }
-  const index = indexFromEnds(mark, progress?.gaps ?? [], seal ?? (targetEnd as TargetOffset))
+  const index = indexFromEnds(offsetMapOf(mark, progress), seal ?? (targetEnd as TargetOffset))
   const found: Diagnostic[] = []
   if (progress?.problem) found.push(progress.problem)
   if (seal === undefined && index.mirroredTo > sourceStable) {

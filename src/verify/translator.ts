@@ -1,5 +1,5 @@
 import type { SourceOffset, TargetOffset } from '../domain/ids.ts'
-import { gapAt, type OffsetIndex, rankOf } from '../domain/offset-index.ts'
+import { gapAt, type OffsetIndex, targetAt } from '../domain/offset-index.ts'
 import { translateOffset } from '../domain/translate-offset.ts'
 
 /**
@@ -32,29 +32,14 @@ export class Translator {
     const at = BigInt(source) as SourceOffset
     if (at < index.mark.sourceStart || at >= index.mirroredTo) return -1
     if (gapAt(index, at) !== undefined) return -1
-    const { from, to } = runAround(index, at)
-    const target =
-      index.mark.mode === 'identical' ? BigInt(source) : index.mark.targetStart + rankOf(index, at)
-    this.#from = Number(from)
-    this.#to = Number(to)
-    this.#shift = Number(target) - source
+    const run = index.gaps.runAround(source)
+    // Where offsets stop to be identical the shift changes, too.
+    const ends = index.diverged == null ? -1 : Number(index.diverged.source)
+    const start = Number(index.mark.sourceStart)
+    this.#from = Math.max(run.from, start, ends <= source ? ends : start)
+    this.#to = Math.min(run.to, Number(index.mirroredTo), ends > source ? ends : run.to)
+    this.#shift = Number(targetAt(index, at)) - source
     return source + this.#shift
-  }
-}
-
-/** The run of mirrored records around one that is in no gap. */
-const runAround = (index: OffsetIndex, at: SourceOffset): { from: bigint; to: bigint } => {
-  const { gaps } = index
-  let low = 0
-  let high = gaps.length
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (gaps[middle]!.to <= at) low = middle + 1
-    else high = middle
-  }
-  return {
-    from: gaps[low - 1]?.to ?? index.mark.sourceStart,
-    to: gaps[low]?.from ?? index.mirroredTo,
   }
 }
 
@@ -66,11 +51,16 @@ export const targetOf = (index: OffsetIndex, source: number): number | undefined
 
 /** A target offset that stands for the same position: where identical offsets have a hole, all of it is one position. */
 export const samePosition = (index: OffsetIndex, one: number, other: number): boolean =>
-  one === other ||
-  (index.mark.mode === 'identical' && pastHole(index, one) === pastHole(index, other))
+  one === other || pastHole(index, one) === pastHole(index, other)
 
-const pastHole = (index: OffsetIndex, target: number): bigint =>
-  gapAt(index, BigInt(target) as SourceOffset)?.to ?? (BigInt(target) as SourceOffset)
+/** The record at a target offset, or where a hole is there, the first behind it. */
+const pastHole = (index: OffsetIndex, target: number): bigint => {
+  const { mark, diverged } = index
+  if (mark.mode === 'dense' || (diverged != null && target >= diverged.target)) {
+    return BigInt(target)
+  }
+  return targetAt(index, BigInt(target) as SourceOffset)
+}
 
 /** For `listOffsets` answers and marks. Throws RangeError rather than round. */
 export const exact = (offset: bigint | SourceOffset | TargetOffset): number => {

@@ -5,12 +5,14 @@ import type { SourceOffset, TargetOffset } from '../../src/domain/ids.ts'
 import type { Seal } from '../../src/domain/mark.ts'
 import {
   expectedTargetEnd,
+  GapList,
   gapAt,
   indexFromEnds,
   lastMirroredBelow,
   mirroredToFromTargetEnd,
   rankOf,
 } from '../../src/domain/offset-index.ts'
+import { translateOffset } from '../../src/domain/translate-offset.ts'
 import { markAt, partitionOf, partitions } from './offset-model.ts'
 
 /** Every source offset from a little below the mark to a little past the end. */
@@ -34,10 +36,8 @@ describe('rankOf', () => {
   })
 
   it('stays quick with a million gaps', () => {
-    const gaps = Array.from({ length: 1_000_000 }, (_, i) => ({
-      from: BigInt(2 * i) as SourceOffset,
-      to: BigInt(2 * i + 1) as SourceOffset,
-    }))
+    const gaps = new GapList()
+    for (let i = 0; i < 1_000_000; i++) gaps.append(2 * i, 2 * i + 1)
     const index = { mark: markAt('dense', 0n), gaps, mirroredTo: 2_000_000n as SourceOffset }
     rankOf(index, 1n as SourceOffset)
     const started = performance.now()
@@ -73,7 +73,7 @@ describe('mirroredToFromTargetEnd', () => {
         // The mirror stops somewhere; the gaps that it knows then end there.
         const { index } = partitionOf(mark, holds.slice(0, cut % (holds.length + 1)))
         const end = expectedTargetEnd(index)
-        const found = mirroredToFromTargetEnd(mark, index.gaps, end)
+        const found = mirroredToFromTargetEnd(index, end)
         strictEqual(found, index.mirroredTo)
       }),
     )
@@ -82,12 +82,14 @@ describe('mirroredToFromTargetEnd', () => {
   it('skips a known gap that begins at the end, and agrees with the list for every end', () => {
     fc.assert(
       fc.property(partitions, ({ index, records }) => {
-        const { mark, gaps } = index
-        if (mark.mode === 'identical') return
+        const { mark, diverged } = index
         for (let n = 0; n <= records.length; n++) {
-          const end = (mark.targetStart + BigInt(n)) as TargetOffset
+          const end = records[n]?.target ?? expectedTargetEnd(index)
+          const isDense = mark.mode === 'dense' || (diverged != null && end >= diverged.target)
           const expected = records[n]?.source ?? index.mirroredTo
-          strictEqual(mirroredToFromTargetEnd(mark, gaps, end), expected)
+          if (isDense || n < records.length) {
+            strictEqual(mirroredToFromTargetEnd(index, end as TargetOffset), expected)
+          }
         }
       }),
     )
@@ -95,25 +97,36 @@ describe('mirroredToFromTargetEnd', () => {
 
   it('refuses an end below the mark', () => {
     throws(
-      () => mirroredToFromTargetEnd(markAt('dense', 5n, 10n), [], 9n as TargetOffset),
+      () =>
+        mirroredToFromTargetEnd(
+          { mark: markAt('dense', 5n, 10n), gaps: new GapList() },
+          9n as TargetOffset,
+        ),
       RangeError,
     )
   })
 })
 
 describe('indexFromEnds', () => {
-  it('cuts off gaps that the target does not reach', () => {
+  it('answers as one that knows no gap above the end does', () => {
     fc.assert(
       fc.property(partitions, fc.nat(), ({ index, records, holds }, pick) => {
-        const { mark } = index
+        const { mark, diverged } = index
+        if (diverged != null) return
         const end =
           mark.mode === 'identical'
             ? mark.targetStart + BigInt(pick % (holds.length + 1))
             : mark.targetStart + BigInt(pick % (records.length + 1))
-        const found = indexFromEnds(mark, index.gaps, end as TargetOffset)
+        const found = indexFromEnds(index, end as TargetOffset)
         const length = Number(found.mirroredTo - mark.sourceStart)
-        deepStrictEqual(found, partitionOf(mark, holds.slice(0, length)).index)
+        const known = partitionOf(mark, holds.slice(0, length)).index
         strictEqual(expectedTargetEnd(found), end)
+        for (const offset of offsetsAround(mark.sourceStart, found.mirroredTo)) {
+          deepStrictEqual(gapAt(found, offset), gapAt(known, offset))
+          if (offset <= found.mirroredTo) {
+            deepStrictEqual(translateOffset(found, offset), translateOffset(known, offset))
+          }
+        }
       }),
     )
   })
@@ -127,6 +140,6 @@ describe('indexFromEnds', () => {
       targetEnd: 300n as TargetOffset,
       at: mark.at,
     }
-    strictEqual(indexFromEnds(mark, [], seal).mirroredTo, 1301n)
+    strictEqual(indexFromEnds({ mark, gaps: new GapList() }, seal).mirroredTo, 1301n)
   })
 })

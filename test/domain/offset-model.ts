@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import type { ClusterId, SourceOffset, TargetOffset, TopicName } from '../../src/domain/ids.ts'
 import type { Mark } from '../../src/domain/mark.ts'
-import type { Gap, OffsetIndex } from '../../src/domain/offset-index.ts'
+import { type Divergence, GapList, type OffsetIndex } from '../../src/domain/offset-index.ts'
 
 /** A mark of `orders:0`. */
 export const markAt = (
@@ -30,33 +30,55 @@ export interface Partition {
   readonly records: readonly { readonly source: bigint; readonly target: bigint }[]
 }
 
-export const partitionOf = (mark: Mark, holds: readonly boolean[]): Partition => {
-  const gaps: Gap[] = []
+/**
+ * `overshoot`: padding went wrong at the first record from this place on (identical only): so many markers too many stand before it.
+ */
+export const partitionOf = (
+  mark: Mark,
+  holds: readonly boolean[],
+  overshoot?: { readonly place: number; readonly by: bigint },
+): Partition => {
+  const gaps = new GapList()
   const records: { source: bigint; target: bigint }[] = []
+  let diverged: Divergence | null = null
   for (const [i, held] of holds.entries()) {
     const source = mark.sourceStart + BigInt(i)
-    if (held) {
-      const target = mark.mode === 'identical' ? source : mark.targetStart + BigInt(records.length)
-      records.push({ source, target })
+    if (!held) {
+      gaps.append(Number(source), Number(source) + 1)
       continue
     }
-    const last = gaps.at(-1)
-    const to = (source + 1n) as SourceOffset
-    if (last?.to === source) gaps[gaps.length - 1] = { from: last.from, to }
-    else gaps.push({ from: source as SourceOffset, to })
+    if (overshoot !== undefined && diverged === null && i >= overshoot.place) {
+      const target = (source + overshoot.by) as TargetOffset
+      diverged = { source: source as SourceOffset, target }
+    }
+    const last = records.at(-1)
+    const target =
+      mark.mode === 'dense'
+        ? mark.targetStart + BigInt(records.length)
+        : diverged === null
+          ? source
+          : diverged.source === source
+            ? diverged.target
+            : last!.target + 1n
+    records.push({ source, target })
   }
   const mirroredTo = (mark.sourceStart + BigInt(holds.length)) as SourceOffset
-  return { index: { mark, gaps, mirroredTo }, holds, records }
+  return { index: { mark, gaps, mirroredTo, diverged }, holds, records }
 }
 
-/** Partitions with random gaps, of both modes. */
+/** Partitions with random gaps, of both modes, some diverged. */
 export const partitions: fc.Arbitrary<Partition> = fc
   .record({
     mode: fc.constantFrom('identical' as const, 'dense' as const),
     sourceStart: fc.bigInt(0n, 50n),
     targetStart: fc.bigInt(0n, 50n),
     holds: fc.array(fc.boolean(), { maxLength: 60 }),
+    overshoot: fc.option(fc.record({ place: fc.nat(60), by: fc.bigInt(1n, 5n) }), {
+      nil: undefined,
+    }),
   })
-  .map(({ mode, sourceStart, targetStart, holds }) =>
-    partitionOf(markAt(mode, sourceStart, mode === 'identical' ? sourceStart : targetStart), holds),
+  .map(({ mode, sourceStart, targetStart, holds, overshoot }) =>
+    mode === 'identical'
+      ? partitionOf(markAt(mode, sourceStart), holds, overshoot)
+      : partitionOf(markAt(mode, sourceStart, targetStart), holds),
   )

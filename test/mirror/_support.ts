@@ -1,4 +1,3 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,7 +12,7 @@ import {
   type TopicName,
 } from '../../src/domain/ids.ts'
 import type { Mark } from '../../src/domain/mark.ts'
-import type { PartitionProgress } from '../../src/domain/state.ts'
+import type { GapChunk, PartitionProgress } from '../../src/domain/state.ts'
 import type { Cluster } from '../../src/kafka/cluster.ts'
 import { connectCluster } from '../../src/kafka/kafkajs-cluster.ts'
 import {
@@ -24,6 +23,7 @@ import {
   type PartitionReport,
   type ProgressStore,
 } from '../../src/mirror/mirror.ts'
+import { FileStore } from '../../src/state/file-store.ts'
 import { type StartOptions, startKafka, type TestCluster } from '../kafka/index.ts'
 import type { OracleRecord } from '../kafka/oracle-lines.ts'
 import { waitFor } from '../kafka/wait.ts'
@@ -52,38 +52,24 @@ export const connectTo = (
     { clientId: `ferry-test-${process.pid}`, requestTimeoutMs: 5_000, retryMs: 3_000 },
   )
 
-/** Progress in one JSON file, shared by processes: written whole, the last one wins. */
+/** Progress as the file store keeps it, of one migration; shared by processes. */
 export class FileProgress implements ProgressStore {
-  readonly #file: string
+  readonly #store: FileStore
 
-  constructor(file: string) {
-    this.#file = file
+  constructor(folder: string) {
+    this.#store = new FileStore(folder)
   }
 
-  #all(): PartitionProgress[] {
-    try {
-      return JSON.parse(readFileSync(this.#file, 'utf8'), (_, value) =>
-        typeof value === 'string' && /^\d+n$/.test(value) ? BigInt(value.slice(0, -1)) : value,
-      )
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
-      throw error
-    }
+  readProgress(migration = 'm'): Promise<ReadonlyMap<PartitionKey, PartitionProgress>> {
+    return this.#store.readProgress(migration)
   }
 
-  async readProgress(): Promise<ReadonlyMap<PartitionKey, PartitionProgress>> {
-    return new Map(this.#all().map((p) => [partitionKey(p.topic, p.partition), p]))
+  writeProgress(migration: string, progress: readonly PartitionProgress[]): Promise<void> {
+    return this.#store.writeProgress(migration, progress)
   }
 
-  async writeProgress(_: string, progress: readonly PartitionProgress[]): Promise<void> {
-    const all = new Map(await this.readProgress())
-    for (const p of progress) all.set(partitionKey(p.topic, p.partition), p)
-    const text = JSON.stringify([...all.values()], (_key, value) =>
-      typeof value === 'bigint' ? `${value}n` : value,
-    )
-    const draft = `${this.#file}.${process.pid}`
-    writeFileSync(draft, text)
-    renameSync(draft, this.#file)
+  appendGaps(migration: string, chunks: readonly GapChunk[]): Promise<void> {
+    return this.#store.appendGaps(migration, chunks)
   }
 }
 

@@ -1,13 +1,31 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { TopicName } from '../../src/domain/ids.ts'
+import { GapList } from '../../src/domain/offset-index.ts'
+import type { GapChunk, PartitionProgress } from '../../src/domain/state.ts'
 import type { StateStore } from '../../src/state/state-store.ts'
-import { AT, codesOf, fullState, holder, sampleProgress } from './samples.ts'
+import { AT, codesOf, fullState, holder, sampleChunk, sampleProgress } from './samples.ts'
 
 /** A place for state that several stores can be opened on, as several processes would. */
 export interface StorePlace {
   open(): Promise<StateStore>
   remove(): Promise<void>
 }
+
+const gapsOf = (progress: PartitionProgress | undefined) =>
+  [...(progress?.gaps ?? [])].map(({ from, to }) => [Number(from), Number(to)])
+
+/** What a holder adds to the chunk that its tenure began with. */
+const added = (
+  topic: string,
+  partition: number,
+  from: number,
+  ...gaps: readonly (readonly [number, number])[]
+): GapChunk =>
+  sampleChunk(topic, partition, {
+    isWhole: false,
+    from: BigInt(from) as never,
+    gaps: GapList.of(gaps.map(([start, end]) => ({ from: start, to: end }))).bytesFrom(from),
+  })
 
 const PLAN = 'd'.repeat(64)
 const intent = (step: string) => ({ at: AT, plan: PLAN, what: { kind: 'intent', step } as const })
@@ -127,7 +145,7 @@ export const describeStateStore = (name: string, makePlace: () => Promise<StoreP
 
       test('comes back as it was written; a later one replaces it', async () => {
         const stopped = sampleProgress('orders.events', 1, {
-          gaps: [],
+          diverged: { source: 7n as never, target: 9n as never },
           problem: {
             code: 'FERRY1601',
             severity: 'error',
@@ -139,7 +157,7 @@ export const describeStateStore = (name: string, makePlace: () => Promise<StoreP
         })
         const long = sampleProgress('x'.repeat(249), 12_345)
         await store.writeProgress('orders', [
-          sampleProgress('orders.events', 0, { gaps: [] }),
+          sampleProgress('orders.events', 0, { checkedTo: 1n as never }),
           stopped,
         ])
         await store.writeProgress('orders', [sampleProgress('orders.events', 0), long])
@@ -149,6 +167,42 @@ export const describeStateStore = (name: string, makePlace: () => Promise<StoreP
           [`${'x'.repeat(249)}:12345`, long],
         ])
         expect(await (await place.open()).readProgress('orders')).toEqual(expected)
+      })
+
+      test('has the gaps that were appended, also in another process', async () => {
+        await store.writeProgress('orders', [sampleProgress('a', 0), sampleProgress('a', 1)])
+        await store.appendGaps('orders', [
+          sampleChunk('a', 0),
+          sampleChunk('a', 1, { gaps: GapList.of([{ from: 5n, to: 6n }]).bytesFrom(0) }),
+        ])
+        // Everything from 101 on is replaced, by what touches what stays.
+        await store.appendGaps('orders', [added('a', 0, 101, [101, 200], [300, 301])])
+        await store.appendGaps('orders', [added('a', 0, 400, [450, 451])])
+        const stored = await (await place.open()).readProgress('orders')
+        expect(gapsOf(stored.get('a:0' as never))).toEqual([
+          [0, 1],
+          [100, 200],
+          [300, 301],
+          [450, 451],
+        ])
+        expect(gapsOf(stored.get('a:1' as never))).toEqual([[5, 6]])
+        await store.writeProgress('orders', [sampleProgress('a', 1)])
+        expect(gapsOf((await store.readProgress('orders')).get('a:1' as never))).toEqual([[5, 6]])
+      })
+
+      test('has no gaps of an older mark, nor those of a holder whose time was over', async () => {
+        await store.writeProgress('orders', [sampleProgress('a', 0)])
+        await store.appendGaps('orders', [sampleChunk('a', 0)])
+        const second = { ...added('a', 0, 0, [7, 8]), tenure: 'second', isWhole: true }
+        await store.appendGaps('orders', [second])
+        await store.appendGaps('orders', [added('a', 0, 1, [20, 30])])
+        await store.appendGaps('orders', [{ ...added('a', 0, 9, [10, 11]), tenure: 'second' }])
+        expect(gapsOf((await store.readProgress('orders')).get('a:0' as never))).toEqual([
+          [7, 8],
+          [10, 11],
+        ])
+        await store.writeProgress('orders', [sampleProgress('a', 0, { producerId: 5n })])
+        expect(gapsOf((await store.readProgress('orders')).get('a:0' as never))).toEqual([])
       })
 
       test('of topics whose names look alike is kept apart', async () => {

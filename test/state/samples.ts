@@ -6,7 +6,13 @@ import type {
   TargetOffset,
   TopicName,
 } from '../../src/domain/ids.ts'
-import { emptyState, type MigrationState, type PartitionProgress } from '../../src/domain/state.ts'
+import { GapList } from '../../src/domain/offset-index.ts'
+import {
+  emptyState,
+  type GapChunk,
+  type MigrationState,
+  type PartitionProgress,
+} from '../../src/domain/state.ts'
 import type { LockHolder } from '../../src/state/state-store.ts'
 
 export const AT = '2025-11-04T18:20:00.000Z'
@@ -112,15 +118,32 @@ export const sampleProgress = (
   producerId: 4000n,
   checkedTo: 1200n as TargetOffset,
   mirroredTo: 9_007_199_254_740_993n as SourceOffset,
-  gaps: [
-    { from: 0n as SourceOffset, to: 1n as SourceOffset },
-    { from: 100n as SourceOffset, to: 103n as SourceOffset },
-    { from: 9_007_199_254_740_990n as SourceOffset, to: 9_007_199_254_740_991n as SourceOffset },
-  ],
+  gaps: new GapList(),
+  diverged: null,
   mayBeInFlight: false,
   problem: null,
   holder: { host: 'laptop', pid: 12, generation: 3 },
   at: AT,
+  ...over,
+})
+
+/** A chunk that begins a tenure, with gaps from the first offset to the last one that a number holds. */
+export const sampleChunk = (
+  topic: string,
+  partition: number,
+  over: Partial<GapChunk> = {},
+): GapChunk => ({
+  topic: topic as TopicName,
+  partition,
+  producerId: 4000n,
+  tenure: 'first',
+  isWhole: true,
+  from: 0n as SourceOffset,
+  gaps: GapList.of([
+    { from: 0n, to: 1n },
+    { from: 100n, to: 103n },
+    { from: 9_007_199_254_740_990n, to: 9_007_199_254_740_991n },
+  ]).bytesFrom(0),
   ...over,
 })
 

@@ -9,7 +9,7 @@ import type {
 } from '../../src/domain/ids.ts'
 import type { Mark } from '../../src/domain/mark.ts'
 import type { Migration } from '../../src/domain/migration.ts'
-import type { Gap, OffsetIndex } from '../../src/domain/offset-index.ts'
+import { type Gap, GapList, type OffsetIndex } from '../../src/domain/offset-index.ts'
 import { emptyState, type MigrationState, type PartitionProgress } from '../../src/domain/state.ts'
 import type { BrokerLink, Cluster } from '../../src/kafka/cluster.ts'
 import type { Codec } from '../../src/records/batch.ts'
@@ -229,7 +229,7 @@ export const indexOf = (
   gaps: readonly Gap[] = [],
 ): OffsetIndex => ({
   mark,
-  gaps,
+  gaps: GapList.of(gaps),
   mirroredTo: BigInt(mirroredTo) as SourceOffset,
 })
 
@@ -240,7 +240,8 @@ export const progressOf = (mark: Mark, gaps: readonly Gap[]): PartitionProgress 
   producerId: mark.producerId,
   checkedTo: mark.targetStart,
   mirroredTo: mark.sourceStart,
-  gaps,
+  gaps: GapList.of(gaps),
+  diverged: null,
   mayBeInFlight: false,
   problem: null,
   holder: { host: 'here', pid: 1, generation: 1 },
