@@ -68,6 +68,8 @@ export interface GroupSpec {
   readonly uncommitted: 'absent' | 'start' | 'end'
   /** True if the file says it; a source before 2.1 wants it said, because a commit may have expired there. */
   readonly uncommittedSaid: boolean
+  /** Not of the file: given on the command line. Sync may take the group back behind where it is on the target, or past a seal. */
+  readonly allowRewind?: boolean
 }
 
 export const SCRAM_MECHANISMS = ['scram-sha-256', 'scram-sha-512'] as const

@@ -86,6 +86,8 @@ export interface SyncGroup extends StepBase<'sync-group'> {
   readonly topics: readonly TopicName[]
   /** Partitions of these topics without a commit, and what becomes of them. */
   readonly uncommitted: 'absent' | 'start' | 'end'
+  /** The group may be taken back behind a position that it has: it reads those records again. Asked for by name. */
+  readonly allowRewind: boolean
   /** Positions the group has now, and the partitions it could have. */
   readonly committed: number
   readonly partitions: number
@@ -123,6 +125,8 @@ export type StepKindName = Step['kind']
 /** How one group position came to be, for the state, verify and the receipt. */
 export interface SyncedPosition {
   readonly source: SourceOffset
+  /** Where the group itself was on the source, if it was taken back from there to `source`. */
+  readonly rewoundFrom?: SourceOffset
   readonly target: bigint
   /** What the group had committed on the target before; null: nothing. */
   readonly previous: { readonly offset: bigint; readonly metadata: string } | null

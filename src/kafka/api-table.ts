@@ -11,6 +11,7 @@ import { deleteTopics } from './wire/delete-topics.ts'
 import { describeAcls } from './wire/describe-acls.ts'
 import { describeConfigs } from './wire/describe-configs.ts'
 import { describeGroups } from './wire/describe-groups.ts'
+import { describeProducers } from './wire/describe-producers.ts'
 import { fetch } from './wire/fetch.ts'
 import { heartbeat } from './wire/heartbeat.ts'
 import { incrementalAlterConfigs } from './wire/incremental-alter-configs.ts'
@@ -19,6 +20,7 @@ import { joinGroup } from './wire/join-group.ts'
 import { leaveGroup } from './wire/leave-group.ts'
 import { listGroups } from './wire/list-groups.ts'
 import { listOffsets } from './wire/list-offsets.ts'
+import { listTransactions } from './wire/list-transactions.ts'
 import { metadata } from './wire/metadata.ts'
 import { offsetCommit } from './wire/offset-commit.ts'
 import { produce } from './wire/produce.ts'
@@ -60,8 +62,9 @@ export const API_TABLE: Readonly<Record<ApiName, ApiRange>> = {
   DescribeUserScramCredentials: describeUserScramCredentials,
   AlterUserScramCredentials: alterUserScramCredentials,
   ConsumerGroupDescribe: consumerGroupDescribe,
+  DescribeProducers: describeProducers,
+  ListTransactions: listTransactions,
   // No request of these is sent yet; what brokers have of them is still a fact that may be asked.
   OffsetForLeaderEpoch: { key: 23, versions: [0, NEVER_FLEXIBLE] },
   WriteTxnMarkers: { key: 27, versions: [0, NEVER_FLEXIBLE] },
-  DescribeProducers: { key: 61, versions: [0, NEVER_FLEXIBLE] },
 }

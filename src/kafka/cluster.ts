@@ -89,6 +89,16 @@ export interface CommittedOffset {
   readonly leaderEpoch: number
 }
 
+export interface CommitsOptions {
+  /**
+   * Only these partitions. A first commit that is still in an open transaction (FERRY1214) is found only where it is asked for: without
+   * this a broker answers with what was committed before, and says nothing of partitions that had no commit.
+   */
+  readonly of?: readonly TopicPartition[]
+  /** Positions in an open transaction are a failure at once; else they are asked for again for a while. */
+  readonly once?: boolean
+}
+
 export interface TopicCreation {
   readonly name: TopicName
   readonly partitions: number
@@ -97,8 +107,28 @@ export interface TopicCreation {
   readonly configs: ReadonlyMap<string, string>
 }
 
-/** `earliest` is the log start, `latest` the high watermark, `stable` the last stable offset. */
-export type OffsetAt = 'earliest' | 'latest' | 'stable'
+/**
+ * `earliest` is the log start, `latest` the high watermark, `stable` the last stable offset. A time: the first record that is not older,
+ * -1 where there is none.
+ */
+export type OffsetAt = 'earliest' | 'latest' | 'stable' | Date
+
+/** A producer that the leader of a partition remembers. */
+export interface ActiveProducer {
+  readonly producerId: bigint
+  readonly epoch: number
+  /** Of its last batch, milliseconds since 1970; -1: none. */
+  readonly lastTimestamp: number
+  /** First offset of the transaction that it has open in this partition; null: none. */
+  readonly transactionStart: bigint | null
+}
+
+export interface ListedTransaction {
+  readonly transactionalId: string
+  readonly producerId: bigint
+  /** In Kafka's words: `Ongoing`, `PrepareCommit`, `CompleteAbort` ... */
+  readonly state: string
+}
 
 export interface ProducerIdentity {
   readonly producerId: bigint
@@ -149,12 +179,20 @@ export interface Cluster {
   /** Every commit of a group, also on topics outside the migration. RequireStable where the broker has it (2.5). */
   fetchCommits(
     ids: readonly GroupId[],
+    options?: CommitsOptions,
   ): Promise<Answers<GroupId, ReadonlyMap<PartitionKey, CommittedOffset>>>
   /** One request, generation -1: accepted only while the group has no members. Leader epoch -1, always. */
   commitOffsets(
     id: GroupId,
     offsets: ReadonlyMap<PartitionKey, { readonly offset: bigint; readonly metadata: string }>,
   ): Promise<Answers<PartitionKey, void>>
+
+  /** The producers that each partition's leader remembers; brokers before 2.8 cannot tell (see {@link supports}). */
+  describeProducers(
+    partitions: readonly TopicPartition[],
+  ): Promise<Answers<PartitionKey, readonly ActiveProducer[]>>
+  /** All transactional ids that the user may see; brokers before 3.0 cannot tell. */
+  listTransactions(): Promise<readonly ListedTransaction[]>
 
   /** `no-authorizer`: the cluster has none (SECURITY_DISABLED), or is too old for the API. */
   describeAcls(): Promise<readonly AclBinding[] | 'no-authorizer'>
@@ -226,6 +264,7 @@ export type ApiName =
   | 'DescribeUserScramCredentials'
   | 'AlterUserScramCredentials'
   | 'DescribeProducers'
+  | 'ListTransactions'
   | 'ConsumerGroupDescribe'
 
 // ── the mirror's hot path ────────────────────────────────────────────────────────────────────────────────────────────

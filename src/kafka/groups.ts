@@ -5,8 +5,9 @@ import {
   parsePartitionKey,
   partitionKey,
   type TopicName,
+  type TopicPartition,
 } from '../domain/ids.ts'
-import type { CommittedOffset, GroupDescription } from './cluster.ts'
+import type { CommitsOptions, CommittedOffset, GroupDescription } from './cluster.ts'
 import { ErrorCode } from './error-codes.ts'
 import type { Asked, Fault } from './faults.ts'
 import type { Session } from './session.ts'
@@ -42,6 +43,18 @@ const askedGroup = (verb: string, operation: 'DESCRIBE' | 'READ', group: string)
   what: `${verb} group ${group}`,
   right: { operation, resourceType: 'GROUP', resourceName: group },
 })
+
+export const partitionsByTopic = (
+  partitions: readonly TopicPartition[],
+): ReadonlyMap<string, readonly number[]> => {
+  const topics = new Map<string, number[]>()
+  for (const { topic, partition } of partitions) {
+    const list = topics.get(topic)
+    if (list) list.push(partition)
+    else topics.set(topic, [partition])
+  }
+  return topics
+}
 
 /** Consumer groups and their commits: that part of the cluster port. */
 export class Groups {
@@ -137,21 +150,26 @@ export class Groups {
 
   commits(
     ids: readonly GroupId[],
+    { once = false, of }: CommitsOptions = {},
   ): Promise<Answers<GroupId, ReadonlyMap<PartitionKey, CommittedOffset>>> {
     const asked = (id: GroupId) => askedGroup('read the commits of', 'DESCRIBE', id)
+    const topics = of === undefined ? null : partitionsByTopic(of)
     return this.#session.settlePerCoordinator(ids, asked, async (broker, mine, outcomes) => {
       const note = (answer: FetchedCommits) => {
         const id = answer.group as GroupId
-        outcomes.set(id, this.#commitsOf(answer, asked(id)))
+        outcomes.set(id, this.#commitsOf(answer, asked(id), once))
       }
       if (broker.negotiate(offsetFetchBatched) !== undefined) {
-        for (const answer of await this.#session.call(broker, offsetFetchBatched, mine)) {
+        for (const answer of await this.#session.call(broker, offsetFetchBatched, {
+          groups: mine,
+          topics,
+        })) {
           note(answer)
         }
         return
       }
       const asking = mine.map(async (group) => {
-        note({ group, ...(await this.#session.call(broker, offsetFetch, group)) })
+        note({ group, ...(await this.#session.call(broker, offsetFetch, { group, topics })) })
       })
       await Promise.all(asking)
     })
@@ -160,11 +178,19 @@ export class Groups {
   #commitsOf(
     answer: FetchedCommits,
     asked: Asked,
+    once: boolean,
   ): { readonly value: ReadonlyMap<PartitionKey, CommittedOffset> } | Fault {
     // A coordinator of the new kind says so for a group that it does not know: it has no commits.
     if (answer.code === ErrorCode.GROUP_ID_NOT_FOUND) return { value: new Map() }
     const code = answer.code || answer.commits.find((commit) => commit.code !== 0)?.code || 0
-    if (code !== 0) return this.#session.faults.ofCode(code, asked)
+    if (code !== 0) {
+      const isUnstable = code === ErrorCode.UNSTABLE_OFFSET_COMMIT
+      return this.#session.faults.ofCode(
+        code,
+        asked,
+        once && isUnstable ? { retriable: false } : {},
+      )
+    }
     return {
       value: new Map(
         answer.commits

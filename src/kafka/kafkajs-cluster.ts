@@ -10,6 +10,7 @@ import type {
   BrokerLink,
   Cluster,
   ClusterDescription,
+  CommitsOptions,
   GroupMemberOptions,
   GroupMemberPort,
   OffsetAt,
@@ -23,6 +24,7 @@ import type { KafkaLogger } from './kafkajs.ts'
 import { KafkajsLink } from './link.ts'
 import { Session } from './session.ts'
 import { Topics } from './topics.ts'
+import { Transactions } from './transactions.ts'
 import { Users } from './users.ts'
 import { operationsOfBits } from './wire/acls.ts'
 import { initProducerId } from './wire/init-producer-id.ts'
@@ -75,6 +77,7 @@ class KafkajsCluster implements Cluster {
   readonly #session: Session
   readonly #topics: Topics
   readonly #groups: Groups
+  readonly #transactions: Transactions
   readonly #acls: Acls
   readonly #users: Users
 
@@ -84,6 +87,7 @@ class KafkajsCluster implements Cluster {
     this.#session = session
     this.#topics = new Topics(session)
     this.#groups = new Groups(session)
+    this.#transactions = new Transactions(session)
     this.#acls = new Acls(session)
     this.#users = new Users(session)
   }
@@ -153,12 +157,20 @@ class KafkajsCluster implements Cluster {
     return this.#groups.describe(ids)
   }
 
-  fetchCommits(ids: readonly GroupId[]) {
-    return this.#groups.commits(ids)
+  fetchCommits(ids: readonly GroupId[], options: CommitsOptions = {}) {
+    return this.#groups.commits(ids, options)
   }
 
   commitOffsets(id: GroupId, offsets: Parameters<Cluster['commitOffsets']>[1]) {
     return this.#groups.commit(id, offsets)
+  }
+
+  describeProducers(partitions: readonly TopicPartition[]) {
+    return this.#transactions.producers(partitions)
+  }
+
+  listTransactions() {
+    return this.#transactions.list()
   }
 
   describeAcls() {

@@ -148,13 +148,13 @@ export class Topics {
     const keys = partitions.map(({ topic, partition }) => partitionKey(topic, partition))
     const asked = (key: PartitionKey) => ({
       ...askedTopic('read the offsets of', 'DESCRIBE', parsePartitionKey(key).topic),
-      what: `read the ${at} offset of ${key}`,
+      what: `read the ${at instanceof Date ? `first offset since ${at.toISOString()}` : `${at} offset`} of ${key}`,
     })
     return this.#session.settlePerLeader(keys, asked, async (broker, mine, outcomes, round) => {
       const topics = byTopic(mine, ({ partition }) => partition)
       const answers = await this.#session.call(broker, listOffsets, {
         readCommitted: at === 'stable',
-        timestamp: at === 'earliest' ? -2n : -1n,
+        timestamp: at instanceof Date ? BigInt(at.getTime()) : at === 'earliest' ? -2n : -1n,
         topics,
       })
       for (const { topic, partition, code, offset } of answers) {

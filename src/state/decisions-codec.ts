@@ -1,5 +1,5 @@
 import { type AclBinding, OPERATIONS, PATTERN_TYPES, RESOURCE_TYPES } from '../domain/access.ts'
-import type { ClusterId, PartitionKey, TopicName } from '../domain/ids.ts'
+import type { ClusterId, PartitionKey, SourceOffset, TopicName } from '../domain/ids.ts'
 import type { Mark, Seal } from '../domain/mark.ts'
 import { SCRAM_MECHANISMS } from '../domain/migration.ts'
 import { STAGES } from '../domain/stage.ts'
@@ -60,6 +60,7 @@ const seal = objectOf<Seal>({
 
 const position = objectOf<SyncedPosition>({
   source: digits,
+  rewoundFrom: optional(digits<SourceOffset>),
   target: digits,
   previous: nullable(objectOf({ offset: digits<bigint>, metadata: text<string> })),
   metadata: text,

@@ -2,7 +2,7 @@ import type { TopicSpec } from '../domain/migration.ts'
 import type { Stage } from '../domain/stage.ts'
 import type { ConfigureTopic } from '../domain/step.ts'
 import { configChanges, overrides, topicConfigs } from '../planner/topic-configs.ts'
-import { topicsAreSealed } from './gates.ts'
+import { topicsAreSealed } from './gates/index.ts'
 import type { PlanContext, StepKind } from './step-kind.ts'
 
 /**

@@ -4,7 +4,7 @@ import type { AccessSpec } from '../domain/migration.ts'
 import type { Stage } from '../domain/stage.ts'
 import type { GrantAccess } from '../domain/step.ts'
 import { counted } from './_words.ts'
-import { groupsAreSynced, topicsAreSealed } from './gates.ts'
+import { groupsAreSynced, topicsAreSealed } from './gates/index.ts'
 import type { Gate, StepKind } from './step-kind.ts'
 
 type When = GrantAccess['when']

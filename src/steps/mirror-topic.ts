@@ -6,7 +6,7 @@ import { stageRank } from '../domain/stage.ts'
 import type { MirrorTopic } from '../domain/step.ts'
 import { copyLooks } from '../mirror/copy-looks.ts'
 import { counted, humanBytes, humanSeconds } from './_words.ts'
-import { mirrorObjects } from './gates.ts'
+import { mirrorObjects } from './gates/index.ts'
 import { lagOf, type PartitionNow, partitionsNow } from './partitions-now.ts'
 import type { StepKind } from './step-kind.ts'
 

@@ -23,7 +23,13 @@ export interface PartitionNow {
   readonly sourceStable: bigint
   readonly targetStart: bigint
   readonly targetEnd: bigint
+  /** Up to the target's log end: how far the copy is, if all of that end is the mirror's own. */
   readonly index: OffsetIndex
+  /**
+   * Up to where the mirror has said that it checked the target, with every gap below: what positions may be translated by. Follows
+   * `index` within seconds; after the seal it is the sealed end.
+   */
+  readonly proven: OffsetIndex
   /** Why the mirror stopped there, if it did. */
   readonly problem: Diagnostic | null
 }
@@ -51,15 +57,17 @@ export const partitionsNow = async (
   const state = run.state()
   const marks = state.marks.filter((mark) => wanted.has(mark.topic))
   const { source, target } = run.clusters
-  const [sourceStart, sourceEnd, sourceStable, targetStart, targetEnd, progress] =
-    await Promise.all([
-      offsetsOf(source, marks, 'earliest'),
-      offsetsOf(source, marks, 'latest'),
-      offsetsOf(source, marks, 'stable'),
-      offsetsOf(target, marks, 'earliest'),
-      offsetsOf(target, marks, 'latest'),
-      run.store.readProgress(run.migration.name),
-    ])
+  // In this order while the mirror runs: what it said is on the target, and what is on the target was on the source.
+  const progress = await run.store.readProgress(run.migration.name)
+  const [targetStart, targetEnd] = await Promise.all([
+    offsetsOf(target, marks, 'earliest'),
+    offsetsOf(target, marks, 'latest'),
+  ])
+  const [sourceStart, sourceEnd, sourceStable] = await Promise.all([
+    offsetsOf(source, marks, 'earliest'),
+    offsetsOf(source, marks, 'latest'),
+    offsetsOf(source, marks, 'stable'),
+  ])
   const now = new Map<PartitionKey, PartitionNow>()
   for (const mark of marks) {
     const key = partitionKey(mark.topic, mark.partition)
@@ -68,6 +76,8 @@ export const partitionsNow = async (
     const ours = stored?.producerId === mark.producerId ? stored : undefined
     const end = targetEnd.get(key)!
     if (end < mark.targetStart) throw new FerryError(lostRecords(key, end, mark))
+    const map = offsetMapOf(mark, ours)
+    const index = indexFromEnds(map, seal ?? (end as TargetOffset))
     now.set(key, {
       key,
       mark,
@@ -77,7 +87,8 @@ export const partitionsNow = async (
       sourceStable: sourceStable.get(key)!,
       targetStart: targetStart.get(key)!,
       targetEnd: end,
-      index: indexFromEnds(offsetMapOf(mark, ours), seal ?? (end as TargetOffset)),
+      index,
+      proven: seal ? index : { ...map, mirroredTo: ours?.mirroredTo ?? mark.sourceStart },
       problem: ours?.problem ?? null,
     })
   }

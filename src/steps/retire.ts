@@ -1,6 +1,6 @@
 import type { Retire } from '../domain/step.ts'
 import { counted } from './_words.ts'
-import { groupHasMoved, topicsAreSealed } from './gates.ts'
+import { groupHasMoved, topicsAreSealed } from './gates/index.ts'
 import type { StepKind } from './step-kind.ts'
 
 /** Ends a migration: nothing is mirrored or watched any more. Deletes nothing anywhere. */

@@ -1,14 +1,13 @@
 import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
-import type { GroupId, PartitionKey, SourceOffset } from '../domain/ids.ts'
-import { expectedTargetEnd } from '../domain/offset-index.ts'
+import type { GroupId, PartitionKey } from '../domain/ids.ts'
 import type { SyncedPosition, SyncGroup } from '../domain/step.ts'
-import { translateOffset } from '../domain/translate-offset.ts'
-import type { Cluster, CommittedOffset } from '../kafka/cluster.ts'
+import type { Cluster } from '../kafka/cluster.ts'
 import { provePositions } from '../verify/index.ts'
 import { counted } from './_words.ts'
-import { fillerIsHidden, groupIsEmpty, mirrorPassed } from './gates.ts'
-import { type PartitionNow, partitionsNow } from './partitions-now.ts'
+import { commitsAreStable, fillerIsHidden, groupIsEmpty, mirrorPassed } from './gates/index.ts'
+import { partitionsNow } from './partitions-now.ts'
 import type { Outcome, PlanContext, Run, StepKind } from './step-kind.ts'
+import { type Commits, earlierPrevious, refusal, wantedPositions } from './sync-positions.ts'
 
 /** Writes a group's positions on the target, all of them in one request, and proves each by comparing the records around it. */
 export const syncGroup: StepKind<SyncGroup> = {
@@ -30,6 +29,7 @@ export const syncGroup: StepKind<SyncGroup> = {
           group: spec.id,
           topics: desired.topics.map((t) => t.name),
           uncommitted: spec.uncommitted,
+          allowRewind: spec.allowRewind ?? false,
           committed: now.committed,
           partitions: now.partitions,
         }
@@ -40,7 +40,8 @@ export const syncGroup: StepKind<SyncGroup> = {
   gates: (step) => [
     groupIsEmpty(step.group, 'source'),
     groupIsEmpty(step.group, 'target'),
-    mirrorPassed(step.group, step.topics),
+    commitsAreStable(step.group, step.topics),
+    mirrorPassed(step.group, step.topics, step.allowRewind),
     fillerIsHidden(step.topics),
   ],
 
@@ -56,7 +57,7 @@ export const syncGroup: StepKind<SyncGroup> = {
     const now = await partitionsNow(run, step.topics)
     const previous = await commitsOf(run.clusters.target, step.group)
 
-    const wanted = translateAll(step, committed, now)
+    const wanted = wantedPositions(step, committed, now)
     if ('problem' in wanted) return { done: false, problem: wanted.problem }
     const refused = refusal(step, wanted.positions, now, previous, run)
     if (refused) return { done: false, problem: refused }
@@ -64,8 +65,8 @@ export const syncGroup: StepKind<SyncGroup> = {
     const proofs = await provePositions({
       clusters: run.clusters,
       positions: [...wanted.positions].map(([key, p]) => ({
-        index: now.get(key)!.index,
-        source: p.source as SourceOffset,
+        index: now.get(key)!.proven,
+        source: p.source,
       })),
       signal: run.signal,
     })
@@ -77,7 +78,8 @@ export const syncGroup: StepKind<SyncGroup> = {
       }
       const before = earlierPrevious(run, step, key) ?? previous.get(key)
       positions.set(key, {
-        source: p.source as SourceOffset,
+        source: p.source,
+        ...(p.rewoundFrom !== undefined && { rewoundFrom: p.rewoundFrom }),
         target: p.target,
         previous: before ? { offset: before.offset, metadata: before.metadata } : null,
         metadata: p.metadata,
@@ -93,6 +95,7 @@ export const syncGroup: StepKind<SyncGroup> = {
     name: `group ${step.group}`,
     says:
       `${counted(step.committed, 'position')}, 0 skipped, 0 re-read` +
+      (step.allowRewind ? '; may be taken back: re-reads what is past them' : '') +
       (step.committed < step.partitions
         ? `; ${counted(step.partitions - step.committed, 'partition')} without a commit: ${UNCOMMITTED[step.uncommitted]}`
         : ''),
@@ -121,121 +124,18 @@ const committedNow = (
   return { committed: committed.length, partitions }
 }
 
-const commitsOf = async (
-  cluster: Cluster,
-  group: GroupId,
-): Promise<ReadonlyMap<PartitionKey, CommittedOffset>> => {
+const commitsOf = async (cluster: Cluster, group: GroupId): Promise<Commits> => {
   const answers = await cluster.fetchCommits([group])
   const commits = answers.ok.get(group)
   if (!commits) throw new FerryError([...answers.failed.values()])
   return commits
 }
 
-interface Wanted {
-  readonly source: bigint
-  readonly target: bigint
-  readonly metadata: string
-}
-
-const translateAll = (
-  step: SyncGroup,
-  committed: ReadonlyMap<PartitionKey, CommittedOffset>,
-  now: ReadonlyMap<PartitionKey, PartitionNow>,
-):
-  | {
-      readonly positions: ReadonlyMap<PartitionKey, Wanted>
-      readonly lost: Readonly<Record<string, string>>
-    }
-  | { readonly problem: Diagnostic } => {
-  const positions = new Map<PartitionKey, Wanted>()
-  const lost: Record<string, string> = {}
-  for (const [key, { index }] of now) {
-    const commit = committed.get(key)
-    if (!commit) {
-      if (step.uncommitted === 'start') {
-        positions.set(key, {
-          source: index.mark.sourceStart,
-          target: index.mark.targetStart,
-          metadata: '',
-        })
-      } else if (step.uncommitted === 'end') {
-        positions.set(key, {
-          source: index.mirroredTo,
-          target: expectedTargetEnd(index),
-          metadata: '',
-        })
-      }
-      continue
-    }
-    const translation = translateOffset(index, commit.offset as SourceOffset)
-    if (translation.kind === 'ahead') {
-      return {
-        problem: diagnostic({
-          code: 'FERRY1703',
-          detail: `${step.group} is at ${commit.offset} of ${key}, ${translation.missing} past what is mirrored.`,
-          fix: 'Run apply again: it waits until the mirror has passed every position.',
-        }),
-      }
-    }
-    if (translation.kind === 'below-mark') lost[key] = String(translation.lost)
-    positions.set(key, {
-      source: commit.offset,
-      target: translation.target,
-      metadata: commit.metadata,
-    })
-  }
-  return { positions, lost }
-}
-
-const refusal = (
-  step: SyncGroup,
-  wanted: ReadonlyMap<PartitionKey, Wanted>,
-  now: ReadonlyMap<PartitionKey, PartitionNow>,
-  previous: ReadonlyMap<PartitionKey, CommittedOffset>,
-  run: Run,
-): Diagnostic | undefined => {
-  for (const [key, { target }] of wanted) {
-    const partition = now.get(key)!
-    if (target < partition.targetStart || target > partition.targetEnd) {
-      return diagnostic({
-        code: 'FERRY1702',
-        detail: `${step.group} would be at ${target} of ${key} on ${run.clusters.target.name}, whose log holds ${partition.targetStart} to ${partition.targetEnd}.`,
-        fix: 'Look at retention.ms and retention.bytes of the target topic; the topic has to be mirrored again.',
-      })
-    }
-    const there = previous.get(key)
-    if (there && there.offset > target && !isOurs(run, step, key, there)) {
-      return diagnostic({
-        code: 'FERRY1705',
-        detail: `${step.group} is at ${there.offset} of ${key} on ${run.clusters.target.name} already, past ${target}.`,
-        fix: `Find out who committed there. If nobody needs it, delete the group's offsets on ${run.clusters.target.name} and run apply again.`,
-      })
-    }
-  }
-  return undefined
-}
-
-/** What an attempt that did not come to its end has written is not somebody's progress. */
-const isOurs = (run: Run, step: SyncGroup, key: PartitionKey, there: CommittedOffset): boolean =>
-  run
-    .state()
-    .syncs.some((s) => s.group === step.group && s.positions.get(key)?.target === there.offset)
-
-/** What was there before the first attempt: after it, our own commit is there. */
-const earlierPrevious = (
-  run: Run,
-  step: SyncGroup,
-  key: PartitionKey,
-): SyncedPosition['previous'] | undefined => {
-  const sync = run.state().syncs.find((s) => s.group === step.group)
-  return sync?.positions.get(key)?.previous ?? undefined
-}
-
 const write = async (
   step: SyncGroup,
   run: Run,
   positions: ReadonlyMap<PartitionKey, SyncedPosition>,
-  committed: ReadonlyMap<PartitionKey, CommittedOffset>,
+  committed: Commits,
   lost: Readonly<Record<string, string>>,
 ): Promise<Outcome> => {
   const { source, target } = run.clusters

@@ -168,11 +168,12 @@ const afterSync = (
       }),
     )
   }
-  if (source !== undefined && source > synced.source) {
+  const left = synced.rewoundFrom ?? synced.source
+  if (source !== undefined && source > left) {
     problems.push(
       diagnostic({
         code: 'FERRY1811',
-        detail: `${group} is at ${source} of ${facts.key} on ${clusters.source.name}, but was synced at ${synced.source} (${at}): a consumer read ${source - synced.source} offsets there since.`,
+        detail: `${group} is at ${source} of ${facts.key} on ${clusters.source.name}, but was synced at ${left} (${at}): a consumer read ${source - left} offsets there since.`,
         fix: `Stop the consumers of ${group} on ${clusters.source.name}, then roll the group back and sync it again.`,
       }),
     )

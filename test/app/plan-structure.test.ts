@@ -91,6 +91,7 @@ const STEPS: { readonly [K in StepKindName]: Extract<Step, { kind: K }> } = {
     group,
     topics: [topic],
     uncommitted: 'absent',
+    allowRewind: false,
     committed: 2,
     partitions: 3,
   },

@@ -118,6 +118,7 @@ const STEPS: readonly Step[] = [
     group,
     topics: [topic],
     uncommitted: 'absent',
+    allowRewind: false,
     committed: 12,
     partitions: 12,
   },

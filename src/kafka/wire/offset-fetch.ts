@@ -1,5 +1,9 @@
 import type { Api } from './api.ts'
 import type { Decoder } from './decoder.ts'
+import type { Encoder } from './encoder.ts'
+
+/** Which partitions of which topics; null: all that the group has committed. */
+export type AskedCommits = ReadonlyMap<string, readonly number[]> | null
 
 export interface FetchedCommit {
   readonly topic: string
@@ -14,6 +18,14 @@ export interface FetchedCommits {
   readonly code: number
   readonly commits: readonly FetchedCommit[]
 }
+
+const encodeTopics = (to: Encoder, topics: AskedCommits): Encoder =>
+  to.array(topics, ([topic, partitions]) =>
+    to
+      .string(topic)
+      .array(partitions, (partition) => to.int32(partition))
+      .tags(),
+  )
 
 const decodeTopics = (from: Decoder, version: number): FetchedCommit[] =>
   from
@@ -37,19 +49,22 @@ const decodeTopics = (from: Decoder, version: number): FetchedCommit[] =>
     .flat()
 
 /**
- * OffsetFetch (key 9) of one group, all its topics, v2 (0.10.2: null topics are all) to v7 (2.5: require_stable).
+ * OffsetFetch (key 9) of one group, v2 (0.10.2: null topics are all) to v7 (2.5: require_stable).
  *
  *     request  => group_id STRING, topics NULLABLE [name STRING, partitions [INT32]], v7: require_stable BOOLEAN
  *     response => v3: throttle_time_ms INT32, TOPICS, error_code INT16
  *     TOPICS   => [name STRING, [partition INT32, offset INT64, v5: leader_epoch INT32, metadata NULLABLE_STRING, error_code INT16]]
  */
-export const offsetFetch: Api<string, Omit<FetchedCommits, 'group'>> = {
+export const offsetFetch: Api<
+  { readonly group: string; readonly topics: AskedCommits },
+  Omit<FetchedCommits, 'group'>
+> = {
   name: 'OffsetFetch',
   key: 9,
   versions: [2, 7],
   flexibleFrom: 6,
-  encode: (to, group, version) => {
-    to.string(group).array(null, () => undefined)
+  encode: (to, { group, topics }, version) => {
+    encodeTopics(to.string(group), topics)
     if (version >= 7) to.boolean(true)
     to.tags()
   },
@@ -68,18 +83,16 @@ export const offsetFetch: Api<string, Omit<FetchedCommits, 'group'>> = {
  *     request  => [group_id STRING, topics NULLABLE [name STRING, partitions [INT32]]], require_stable BOOLEAN
  *     response => throttle_time_ms INT32, [group_id STRING, TOPICS, error_code INT16]
  */
-export const offsetFetchBatched: Api<readonly string[], readonly FetchedCommits[]> = {
+export const offsetFetchBatched: Api<
+  { readonly groups: readonly string[]; readonly topics: AskedCommits },
+  readonly FetchedCommits[]
+> = {
   name: 'OffsetFetch',
   key: 9,
   versions: [8, 8],
   flexibleFrom: 6,
-  encode: (to, groups) => {
-    to.array(groups, (group) =>
-      to
-        .string(group)
-        .array(null, () => undefined)
-        .tags(),
-    )
+  encode: (to, { groups, topics }) => {
+    to.array(groups, (group) => encodeTopics(to.string(group), topics).tags())
       .boolean(true)
       .tags()
   },

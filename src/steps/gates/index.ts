@@ -1,0 +1,10 @@
+/** The facts that steps wait for. Each is read from the brokers when it is asked and says in words what is missing. */
+export {
+  commitsAreStable,
+  groupHasMoved,
+  groupIsEmpty,
+  groupsAreSynced,
+  positionsPartition,
+} from './groups.ts'
+export { fillerIsHidden, mirrorObjects, mirrorPassed } from './mirror.ts'
+export { countsDiffer, sourceIsDrained, topicsAreSealed } from './source.ts'

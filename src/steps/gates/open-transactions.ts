@@ -1,0 +1,111 @@
+import { FerryError } from '../../domain/diagnostic.ts'
+import { type PartitionKey, parsePartitionKey } from '../../domain/ids.ts'
+import type { ActiveProducer, Cluster } from '../../kafka/cluster.ts'
+import type { PartitionNow } from '../partitions-now.ts'
+import type { GateReading } from '../step-kind.ts'
+import { never, waits } from './reading.ts'
+
+interface OpenTransaction {
+  readonly key: PartitionKey
+  readonly producer: ActiveProducer
+  readonly start: bigint
+}
+
+/** States in which a coordinator will end a transaction: by its producer, its timeout, or because it is about to. */
+const WILL_END = new Set(['Ongoing', 'PrepareCommit', 'PrepareAbort', 'PrepareEpochFence'])
+
+/**
+ * Whose transactions hold back the last stable offset of these partitions, and whether anybody will end them. One that its coordinator
+ * does not know as open is hanging (KAFKA-10888 and the like): no timeout ends it, so it is named and not waited for.
+ */
+export const openTransactions = async (
+  source: Cluster,
+  partitions: readonly Pick<PartitionNow, 'key' | 'sourceStable'>[],
+): Promise<GateReading> => {
+  const first = partitions[0]!
+  if (source.supports('DescribeProducers') === undefined) {
+    return waits(
+      `a transaction is open on ${first.key} from offset ${first.sourceStable}; Kafka before 2.8 does not tell whose, nor whether it hangs`,
+    )
+  }
+  const keys = partitions.map(({ key }) => key)
+  const open = await openOn(source, keys)
+  const hanging = await hangingAmong(source, open)
+  const [worst] = hanging
+  if (worst) {
+    const { topic, partition } = parsePartitionKey(worst.key)
+    return never(
+      `${described(worst)} hangs: no coordinator knows it as open, so that nobody will end it. Make sure that its service is stopped, then: ` +
+        `kafka-transactions.sh abort --topic ${topic} --partition ${partition} --start-offset ${worst.start}`,
+    )
+  }
+  const [one] = open
+  return waits(
+    one
+      ? `${described(one)} is open; it ends with its producer, or its timeout`
+      : `a transaction on ${first.key} is ending`,
+  )
+}
+
+const described = ({ key, producer, start }: OpenTransaction): string =>
+  `the transaction of producer id ${producer.producerId} (epoch ${producer.epoch}) on ${key} from offset ${start}`
+
+const openOn = async (
+  source: Cluster,
+  keys: readonly PartitionKey[],
+): Promise<readonly OpenTransaction[]> => {
+  const answers = await source.describeProducers(keys.map(parsePartitionKey))
+  if (answers.failed.size > 0) throw new FerryError([...answers.failed.values()])
+  return [...answers.ok].flatMap(([key, producers]) =>
+    producers.flatMap((producer) =>
+      producer.transactionStart === null
+        ? []
+        : [{ key, producer, start: producer.transactionStart }],
+    ),
+  )
+}
+
+const hangingAmong = async (
+  source: Cluster,
+  open: readonly OpenTransaction[],
+): Promise<readonly OpenTransaction[]> => {
+  if (open.length === 0) return []
+  const suspects =
+    source.supports('ListTransactions') === undefined
+      ? await outlasting(source, open)
+      : await unknownToCoordinators(source, open)
+  if (suspects.length === 0) return []
+  // A transaction may have ended between the two questions: only one that is still open hangs.
+  const still = await openOn(source, [...new Set(suspects.map(({ key }) => key))])
+  return suspects.filter((suspect) => still.some((each) => isSame(suspect, each)))
+}
+
+const isSame = (one: OpenTransaction, other: OpenTransaction): boolean =>
+  one.key === other.key &&
+  one.start === other.start &&
+  one.producer.producerId === other.producer.producerId
+
+const unknownToCoordinators = async (
+  source: Cluster,
+  open: readonly OpenTransaction[],
+): Promise<readonly OpenTransaction[]> => {
+  const listed = await source.listTransactions()
+  const known = new Set(
+    listed.filter(({ state }) => WILL_END.has(state)).map(({ producerId }) => producerId),
+  )
+  return open.filter(({ producer }) => !known.has(producer.producerId))
+}
+
+/** Kafka 2.8 lists no transactions. One that is older than the longest that a coordinator allows (15 min by default) it has given up. */
+const outlasting = async (
+  source: Cluster,
+  open: readonly OpenTransaction[],
+): Promise<readonly OpenTransaction[]> => {
+  const { brokers } = await source.describeCluster()
+  const configs = await source.describeBrokerConfigs(brokers[0]!.nodeId)
+  const longest = Number(configs.get('transaction.max.timeout.ms')?.value ?? 900_000)
+  const oldest = Date.now() - 2 * longest
+  return open.filter(
+    ({ producer: { lastTimestamp } }) => lastTimestamp >= 0 && lastTimestamp < oldest,
+  )
+}

@@ -1,0 +1,35 @@
+import type { Answers } from '../../domain/answers.ts'
+import { FerryError } from '../../domain/diagnostic.ts'
+import type { GroupMember } from '../../kafka/cluster.ts'
+import type { GateReading } from '../step-kind.ts'
+
+export const HOLDS: GateReading = { holds: true }
+/** It will hold once somebody has done what `because` says, or by itself. */
+export const waits = (because: string): GateReading => ({
+  holds: false,
+  because,
+  worthWaiting: true,
+})
+/** Waiting alone changes nothing. */
+export const never = (because: string): GateReading => ({
+  holds: false,
+  because,
+  worthWaiting: false,
+})
+
+/** The one answer that was asked for. */
+export const only = <K, V>(answers: Answers<K, V>, key: K): V => {
+  const answer = answers.ok.get(key)
+  if (answer === undefined) throw new FerryError([...answers.failed.values()])
+  return answer
+}
+
+/** `orders-1 on /10.0.0.7`, as the broker knows them. A static member stays after its process is gone, until its session ends. */
+export const named = (members: readonly GroupMember[]): string =>
+  members
+    .map(({ clientId, host, instanceId }) =>
+      instanceId === undefined
+        ? `${clientId} on ${host}`
+        : `${clientId} on ${host} (static member ${instanceId}: stopped, it stays until its session ends)`,
+    )
+    .join(', ')

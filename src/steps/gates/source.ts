@@ -1,0 +1,124 @@
+import type { PartitionKey, TopicName } from '../../domain/ids.ts'
+import { expectedTargetEnd } from '../../domain/offset-index.ts'
+import { counted, humanDuration } from '../_words.ts'
+import { lagOf, type PartitionNow, partitionsNow } from '../partitions-now.ts'
+import type { Clusters, Gate, GateReading, Run } from '../step-kind.ts'
+import { mirrorObjects, stoppedAmong } from './mirror.ts'
+import { openTransactions } from './open-transactions.ts'
+import { HOLDS, never, waits } from './reading.ts'
+
+/** Facts about the producers of a migration, as far as the logs of the source tell. */
+
+/** Since when the source log ends of a topic are what they are. */
+interface Stillness {
+  readonly ends: string
+  readonly since: number
+  readonly moved: boolean
+}
+
+/**
+ * Of each run, the stillness of all its topics: they are watched together from the first time that one is asked about, so that ten topics
+ * take as long as one.
+ */
+const WATCHES = new WeakMap<Clusters, Map<TopicName, Stillness>>()
+
+const watchAll = async (
+  run: Run,
+): Promise<{
+  now: ReadonlyMap<PartitionKey, PartitionNow>
+  stillness(topic: TopicName): Stillness
+}> => {
+  const topics = run.migration.topics.map((t) => t.name)
+  const now = await partitionsNow(run, topics)
+  const time = run.now().getTime()
+  const watch = WATCHES.get(run.clusters) ?? new Map<TopicName, Stillness>()
+  WATCHES.set(run.clusters, watch)
+  for (const topic of topics) {
+    const ends = [...now.values()]
+      .filter((p) => p.mark.topic === topic)
+      .map((p) => `${p.key}=${p.sourceEnd}`)
+      .join(' ')
+    const before = watch.get(topic)
+    if (before?.ends !== ends) watch.set(topic, { ends, since: time, moved: before !== undefined })
+  }
+  return { now, stillness: (topic) => watch.get(topic)! }
+}
+
+/**
+ * Source log ends stand still for `quietMs`, no transaction is open, the mirror is at the end, and both sides hold the same count. One
+ * gate, because only all of it over the same stretch of time says that the producers are gone and nothing is left to copy.
+ */
+export const sourceIsDrained = (topic: TopicName, quietMs: number): Gate => ({
+  title: `${topic} stands still on the source for ${humanDuration(quietMs)}, and all of it is mirrored`,
+  check: async (run) => {
+    const objection = await mirrorObjects(run, [topic])
+    const { now, stillness } = await watchAll(run)
+    const { since, moved } = stillness(topic)
+    const partitions = [...now.values()].filter((p) => p.mark.topic === topic)
+    const stopped = stoppedAmong(new Map(partitions.map((p) => [p.key, p])))
+    if (stopped) return stopped
+    if (objection) return objection
+    const quiet = run.now().getTime() - since
+    if (quiet === 0 && quietMs > 0) {
+      return waits(
+        moved ? 'producers still write to the source: stop them' : 'watching the source log ends',
+      )
+    }
+    const open = partitions.filter((p) => p.sourceStable < p.sourceEnd)
+    if (open.length > 0) return openTransactions(run.clusters.source, open)
+    const lag = partitions.reduce((sum, p) => (lagOf(p) > 0n ? sum + lagOf(p) : sum), 0n)
+    if (lag > 0n) return waits(`${counted(lag, 'record')} still to mirror`)
+    const unequal = countsDiffer(partitions)
+    if (unequal) return unequal
+    return quiet < quietMs
+      ? waits(`quiet so far, ${Math.ceil((quietMs - quiet) / 1000)} s to go`)
+      : HOLDS
+  },
+})
+
+/**
+ * Every record of the source since the mark is on the target, and nothing else: the target's log ends where what the mirror has written
+ * and checked ends. Undefined: it is so.
+ */
+export const countsDiffer = (partitions: readonly PartitionNow[]): GateReading | undefined => {
+  for (const { key, proven, sourceEnd, targetEnd } of partitions) {
+    if (proven.mirroredTo !== sourceEnd) {
+      return waits(`the mirror has checked ${key} up to ${proven.mirroredTo} of ${sourceEnd}`)
+    }
+    const expected = expectedTargetEnd(proven)
+    if (targetEnd > expected) {
+      return never(
+        `${key} ends at ${targetEnd} on the target, ${counted(targetEnd - expected, 'offset')} past the end of the copy: somebody else writes there`,
+      )
+    }
+    if (targetEnd < expected) {
+      return never(
+        `${key} ends at ${targetEnd} on the target, below the end of the copy ${expected}`,
+      )
+    }
+  }
+  return undefined
+}
+
+/** These topics, or all of the migration, were sealed, and nothing came after: the copy is complete. */
+export const topicsAreSealed = (only?: readonly TopicName[]): Gate => ({
+  title: `nothing came after the seal of ${only ? only.join(', ') : 'any topic'}`,
+  check: async (run) => {
+    const topics = only ?? run.migration.topics.map((t) => t.name)
+    const now = await partitionsNow(run, topics)
+    for (const topic of topics) {
+      const partitions = [...now.values()].filter((p) => p.mark.topic === topic)
+      if (partitions.length === 0 || partitions.some((p) => !p.seal))
+        return never(`${topic} is not sealed`)
+    }
+    for (const { key, seal, sourceEnd } of now.values()) {
+      if (seal && sourceEnd !== seal.sourceEnd) {
+        return never(
+          `${key} has grown on the source from ${seal.sourceEnd} to ${sourceEnd} since the seal: ` +
+            'stop its producers; the next plan opens the seal again and copies the rest',
+        )
+      }
+    }
+    return HOLDS
+  },
+})

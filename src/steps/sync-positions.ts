@@ -1,0 +1,140 @@
+import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
+import { type PartitionKey, parsePartitionKey, type SourceOffset } from '../domain/ids.ts'
+import { expectedTargetEnd } from '../domain/offset-index.ts'
+import type { SyncedPosition, SyncGroup } from '../domain/step.ts'
+import { translateOffset } from '../domain/translate-offset.ts'
+import type { CommittedOffset } from '../kafka/cluster.ts'
+import { counted } from './_words.ts'
+import type { PartitionNow } from './partitions-now.ts'
+import type { Run } from './step-kind.ts'
+
+export type Commits = ReadonlyMap<PartitionKey, CommittedOffset>
+
+/** What is to be written for one partition. */
+export interface WantedPosition {
+  /** The source position that the target one stands for. */
+  readonly source: SourceOffset
+  /** Where the group itself was on the source, if it is taken back from there. */
+  readonly rewoundFrom?: SourceOffset
+  readonly target: bigint
+  readonly metadata: string
+}
+
+export interface WantedPositions {
+  readonly positions: ReadonlyMap<PartitionKey, WantedPosition>
+  /** Records below the mark that the group had not read, by partition. */
+  readonly lost: Readonly<Record<string, string>>
+}
+
+/**
+ * T of every position, by what the mirror has proved to be on the target. A problem where one of them has no exact counterpart: positions
+ * outside the migration, past what is mirrored, or past the seal.
+ */
+export const wantedPositions = (
+  step: SyncGroup,
+  committed: Commits,
+  now: ReadonlyMap<PartitionKey, PartitionNow>,
+): WantedPositions | { readonly problem: Diagnostic } => {
+  const foreign = [...committed.keys()].find(
+    (key) => !step.topics.includes(parsePartitionKey(key).topic),
+  )
+  if (foreign !== undefined) return { problem: commitsElsewhere(step, foreign) }
+  const positions = new Map<PartitionKey, WantedPosition>()
+  const lost: Record<string, string> = {}
+  for (const [key, partition] of now) {
+    const commit = committed.get(key)
+    if (!commit) {
+      const chosen = withoutCommit(step, partition)
+      if (chosen) positions.set(key, chosen)
+      continue
+    }
+    const source = commit.offset as SourceOffset
+    const { metadata } = commit
+    const translation = translateOffset(partition.proven, source)
+    if (translation.kind !== 'ahead') {
+      if (translation.kind === 'below-mark') lost[key] = String(translation.lost)
+      positions.set(key, { source, target: translation.target, metadata })
+    } else if (partition.seal && step.allowRewind && source <= partition.sourceEnd) {
+      const { sourceEnd, targetEnd } = partition.seal
+      positions.set(key, { source: sourceEnd, rewoundFrom: source, target: targetEnd, metadata })
+    } else return { problem: ahead(step, key, source, translation.missing) }
+  }
+  return { positions, lost }
+}
+
+const withoutCommit = (step: SyncGroup, { proven }: PartitionNow): WantedPosition | undefined => {
+  const { mark, mirroredTo } = proven
+  switch (step.uncommitted) {
+    case 'absent':
+      return undefined
+    case 'start':
+      return { source: mark.sourceStart, target: mark.targetStart, metadata: '' }
+    case 'end':
+      return { source: mirroredTo, target: expectedTargetEnd(proven), metadata: '' }
+  }
+}
+
+const commitsElsewhere = (step: SyncGroup, key: PartitionKey): Diagnostic =>
+  diagnostic({
+    code: 'FERRY1308',
+    detail: `${step.group} has committed on ${key} since the plan was made, which is in no topic of this migration.`,
+    fix: 'Add the topic to the migration, or delete that commit if it is old; then make a new plan.',
+  })
+
+const ahead = (step: SyncGroup, key: PartitionKey, offset: bigint, missing: bigint): Diagnostic =>
+  diagnostic({
+    code: 'FERRY1703',
+    detail: `${step.group} is at ${offset} of ${key}, ${missing} past what is mirrored.`,
+    fix: 'Run apply again: it waits until the mirror has passed every position.',
+  })
+
+/** Why these positions must not be written; undefined: nothing stands against them. */
+export const refusal = (
+  step: SyncGroup,
+  wanted: ReadonlyMap<PartitionKey, WantedPosition>,
+  now: ReadonlyMap<PartitionKey, PartitionNow>,
+  previous: Commits,
+  run: Pick<Run, 'clusters' | 'state'>,
+): Diagnostic | undefined => {
+  const { target } = run.clusters
+  for (const [key, position] of wanted) {
+    const { targetStart, targetEnd } = now.get(key)!
+    if (position.target < targetStart || position.target > targetEnd) {
+      return diagnostic({
+        code: 'FERRY1702',
+        detail: `${step.group} would be at ${position.target} of ${key} on ${target.name}, whose log holds ${targetStart} to ${targetEnd}.`,
+        fix: 'Look at retention.ms and retention.bytes of the target topic; the topic has to be mirrored again.',
+      })
+    }
+    const there = previous.get(key)
+    if (step.allowRewind || !there || there.offset <= position.target) continue
+    if (isOurs(run, step, key, there)) continue
+    return diagnostic({
+      code: 'FERRY1705',
+      detail: `${step.group} is at ${there.offset} of ${key} on ${target.name} already, ${counted(there.offset - position.target, 'offset')} past ${position.target}.`,
+      fix: `Find out who committed there. If these records may be read again: --allow-rewind ${step.group}.`,
+    })
+  }
+  return undefined
+}
+
+/** What an attempt that did not come to its end has written is not somebody's progress. */
+const isOurs = (
+  run: Pick<Run, 'state'>,
+  step: SyncGroup,
+  key: PartitionKey,
+  there: CommittedOffset,
+): boolean =>
+  run
+    .state()
+    .syncs.some((s) => s.group === step.group && s.positions.get(key)?.target === there.offset)
+
+/** What was there before the first attempt: after it, our own commit is there. */
+export const earlierPrevious = (
+  run: Pick<Run, 'state'>,
+  step: SyncGroup,
+  key: PartitionKey,
+): SyncedPosition['previous'] | undefined => {
+  const sync = run.state().syncs.find((s) => s.group === step.group)
+  return sync?.positions.get(key)?.previous ?? undefined
+}

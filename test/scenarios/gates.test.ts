@@ -1,0 +1,216 @@
+import kafkajs from 'kafkajs'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { GroupId, TopicName } from '../../src/domain/ids.ts'
+import type { Cluster } from '../../src/kafka/cluster.ts'
+import { ATTRIBUTES, encodeBatch } from '../../src/records/index.ts'
+import {
+  commitsAreStable,
+  groupHasMoved,
+  groupIsEmpty,
+  positionsPartition,
+  sourceIsDrained,
+} from '../../src/steps/gates/index.ts'
+import type { Gate, GateReading } from '../../src/steps/step-kind.ts'
+import { connect } from '../adapter/connect.ts'
+import { joinNewProtocol } from '../adapter/new-protocol.ts'
+import { oracle, startKafka, type TestCluster } from '../kafka/index.ts'
+import { waitFor } from '../kafka/wait.ts'
+import { startConsumer } from './_clients.ts'
+import { hangTransaction, joinShareGroup, joinStatic } from './_raw.ts'
+import { runOn } from './_run.ts'
+
+/** What gates say about real groups and transactions: one broker is both source and target, since each gate asks about one of them. */
+
+let kafka: TestCluster
+let cluster: Cluster
+
+beforeAll(async () => {
+  kafka = await startKafka({
+    version: '4.x',
+    config: {
+      'transaction.partition.verification.enable': 'false',
+      'group.consumer.min.session.timeout.ms': '1000',
+      'group.consumer.session.timeout.ms': '1500',
+      'group.consumer.min.heartbeat.interval.ms': '500',
+      'group.consumer.heartbeat.interval.ms': '500',
+    },
+  })
+  cluster = await connect(kafka)
+  const admin = new kafkajs.Kafka(kafka.kafka()).admin()
+  await admin.connect()
+  await admin.createTopics({
+    topics: ['read', 'open', 'hangs', 'results'].map((topic) => ({
+      topic,
+      numPartitions: 1,
+      replicationFactor: 1,
+    })),
+  })
+  await admin.disconnect()
+})
+afterAll(async () => {
+  await cluster?.close()
+  await kafka?.stop()
+})
+
+const read = (gate: Gate, topics: readonly string[] = []): Promise<GateReading> =>
+  gate.check(runOn({ source: cluster, target: cluster }, topics))
+
+const untilItHolds = (gate: Gate): Promise<true> =>
+  waitFor(gate.title, { timeoutMs: 15_000 }, async () =>
+    (await read(gate)).holds ? true : undefined,
+  )
+
+const empty = (id: string, side: 'source' | 'target' = 'source'): Gate =>
+  groupIsEmpty(id as GroupId, side)
+
+describe('a group is empty', () => {
+  test('when the cluster does not know it', async () => {
+    expect(await read(empty('nobody'))).toEqual({ holds: true })
+  })
+
+  test('once the consumers are gone; until then they are named, with their hosts, on either side', async () => {
+    const consumer = await startConsumer(kafka, 'classic', 'read', { clientId: 'orders-7' })
+    for (const side of ['source', 'target'] as const) {
+      expect(await read(empty('classic', side))).toMatchObject({
+        worthWaiting: true,
+        because: expect.stringMatching(/stop its consumers on kafka-4\.x: orders-7 on \/127\.0/),
+      })
+    }
+    expect(await read(groupHasMoved('classic' as GroupId))).toMatchObject({
+      because: expect.stringContaining('orders-7 on /127.0.0.1 still on'),
+    })
+    await consumer.stop()
+    await untilItHolds(empty('classic'))
+  })
+
+  test('of the new protocol (KIP-848) too', async () => {
+    const connection = await joinNewProtocol(kafka, 'new-group', 'read')
+    expect(await read(empty('new-group'))).toMatchObject({
+      worthWaiting: true,
+      because: expect.stringContaining('new-client on /127.0.0.1'),
+    })
+    connection.close()
+    await untilItHolds(empty('new-group'))
+  })
+
+  test('only when the session of a static member has ended, which is said', async () => {
+    const connection = await joinStatic(kafka, 'pos-service', 'static', 'till-3', 6_000)
+    connection.close()
+    expect(await read(empty('static'))).toMatchObject({
+      worthWaiting: true,
+      because: expect.stringMatching(/pos-service on .* \(static member till-3: stopped, it stays/),
+    })
+    await untilItHolds(empty('static'))
+  })
+
+  test('never, if it is a share group: that is refused with the reason', async () => {
+    const connection = await joinShareGroup(kafka, 'shared', 'read')
+    expect(await read(empty('shared'))).toMatchObject({
+      worthWaiting: false,
+      because: expect.stringContaining('share group'),
+    })
+    connection.close()
+  })
+
+  test('never, if its members are not consumers', async () => {
+    const member = await cluster.openGroupMember({
+      group: 'workers' as GroupId,
+      protocolType: 'connect',
+      protocolName: 'default',
+      sessionTimeoutMs: 6_000,
+      rebalanceTimeoutMs: 6_000,
+    })
+    await member.join(Buffer.alloc(0), AbortSignal.timeout(10_000))
+    expect(await read(empty('workers'))).toMatchObject({
+      worthWaiting: false,
+      because: expect.stringContaining('protocol connect'),
+    })
+    await member.leave()
+    await member.close()
+  })
+})
+
+describe('a transaction', () => {
+  const transactional = async (id: string): Promise<kafkajs.Producer> => {
+    const producer = new kafkajs.Kafka(kafka.kafka()).producer({
+      transactionalId: id,
+      maxInFlightRequests: 1,
+      idempotent: true,
+    })
+    await producer.connect()
+    return producer
+  }
+
+  test('that holds positions of a group is waited for, and the log of positions tells the same to old brokers', async () => {
+    const id = 'read-process-write' as GroupId
+    const gate = commitsAreStable(id, ['read' as TopicName])
+    // What a broker of 2.4 would be asked: the same log, by its offsets.
+    const old: Cluster = Object.assign(Object.create(cluster), {
+      supports: (api: string) => (api === 'OffsetFetch' ? 6 : cluster.supports(api as never)),
+      describeTopics: (names: readonly TopicName[]) => cluster.describeTopics(names),
+      listOffsets: (...asked: Parameters<Cluster['listOffsets']>) => cluster.listOffsets(...asked),
+      fetchCommits: () => Promise.reject(new Error('not asked')),
+    })
+    const byLog = () => gate.check(runOn({ source: old, target: cluster }, []))
+    const producer = await transactional('processor')
+    const transaction = await producer.transaction()
+    await transaction.send({ topic: 'results', messages: [{ value: 'r' }] })
+    await transaction.sendOffsets({
+      consumerGroupId: id,
+      topics: [{ topic: 'read', partitions: [{ partition: 0, offset: '5' }] }],
+    })
+    expect(await read(gate)).toMatchObject({
+      worthWaiting: true,
+      because: expect.stringContaining('a transaction with positions of it is open'),
+    })
+    expect(await byLog()).toMatchObject({
+      because: expect.stringContaining(`__consumer_offsets:${positionsPartition(id, 5)}`),
+    })
+    await transaction.commit()
+    await untilItHolds(gate)
+    await waitFor('the log', { timeoutMs: 5_000 }, async () =>
+      (await byLog()).holds ? true : undefined,
+    )
+    await producer.disconnect()
+    expect(await oracle.groupOffsets(kafka, id)).toMatchObject([{ offset: 5n }])
+  })
+
+  test('that is open is waited for, with the producer id and its first offset', async () => {
+    const producer = await transactional('shop')
+    const transaction = await producer.transaction()
+    await transaction.send({ topic: 'open', messages: [{ value: 'o' }] })
+    const gate = sourceIsDrained('open' as TopicName, 0)
+    const answers = await cluster.describeProducers([{ topic: 'open' as TopicName, partition: 0 }])
+    const [open] = [...answers.ok.values()].flat()
+    expect(open).toMatchObject({ transactionStart: 0n })
+    expect(await read(gate, ['open'])).toMatchObject({
+      worthWaiting: true,
+      because: expect.stringContaining(
+        `producer id ${open?.producerId} (epoch ${open?.epoch}) on open:0 from offset 0 is open`,
+      ),
+    })
+    await transaction.abort()
+    await waitFor('the abort', { timeoutMs: 5_000 }, async () =>
+      (await read(gate, ['open'])).holds ? true : undefined,
+    )
+    await producer.disconnect()
+  })
+
+  test('that hangs is named and not waited for', async () => {
+    const { producerId } = await hangTransaction(kafka, 'hangs', 'lost', (transaction) =>
+      encodeBatch({
+        records: [{ timestamp: Date.now(), key: null, value: Buffer.from('h') }],
+        ...transaction,
+        baseSequence: 0,
+        attributes: ATTRIBUTES.transactional,
+      }),
+    )
+    expect(await read(sourceIsDrained('hangs' as TopicName, 0), ['hangs'])).toMatchObject({
+      worthWaiting: false,
+      because: expect.stringMatching(
+        new RegExp(`producer id ${producerId} .* on hangs:0 from offset 0 hangs.*--start-offset 0`),
+      ),
+    })
+    expect(await oracle.offsets(kafka, 'hangs')).toMatchObject([{ end: 1n, stable: 0n }])
+  })
+})
