@@ -323,12 +323,16 @@ export interface ProducedPartition {
   readonly logStartOffset: number
 }
 
+/** A buffer of at least `bytes` for an answer of that size. Asked once, when the size is known, and not at all if all of it is there then. */
+export type AnswerSpace = (bytes: number) => Buffer
+
 export interface BrokerLink {
   readonly nodeId: number
   readonly connected: boolean
   /** Acks all. Rejects with {@link LinkLost} when the answer is lost: whether it was appended is then unknown. */
   produce(request: ProduceRequest): Promise<readonly ProducedPartition[]>
-  fetch(request: FetchRequest): Promise<readonly FetchedPartition[]>
+  /** The records are views into the answer, which is read into what `space` gives. */
+  fetch(request: FetchRequest, space?: AnswerSpace): Promise<readonly FetchedPartition[]>
   close(): Promise<void>
 }
 

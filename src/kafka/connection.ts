@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { LinkLost } from './cluster.ts'
+import { type AnswerSpace, LinkLost } from './cluster.ts'
 import { FrameReader } from './frame-reader.ts'
 import type { DirectReader, KafkajsConnection, SwitchedConnection } from './kafkajs.ts'
 import type { Api } from './wire/api.ts'
@@ -16,6 +16,7 @@ interface OpenRequest {
   readonly deadline: number
   readonly resolve: (payload: Buffer) => void
   readonly reject: (error: Error) => void
+  readonly space: AnswerSpace
 }
 
 interface QueuedRequest {
@@ -131,13 +132,14 @@ export class BrokerConnection {
 
   /**
    * Sends a request whose body is in pieces, none of which is copied; answers the response with its correlation id in front.
-   * The pieces must not change before the answer.
+   * The pieces must not change before the answer, which is read into what `space` gives.
    */
   send(
     api: { readonly name: string; readonly key: number },
     version: number,
     pieces: readonly Buffer[],
     timeoutMs: number,
+    space: AnswerSpace = Buffer.allocUnsafeSlow,
   ): Promise<Buffer> {
     if (this.#lost !== undefined) return Promise.reject(this.#lost)
     const correlationId = this.#correlationId
@@ -149,6 +151,7 @@ export class BrokerConnection {
         deadline: Date.now() + timeoutMs,
         resolve,
         reject,
+        space,
       }
       const framed = [this.#header(api.key, version, correlationId, pieces), ...pieces]
       if (this.#usesSasl && this.#authenticated && !this.#kafkajs.isAuthenticated()) {
@@ -194,7 +197,11 @@ export class BrokerConnection {
   }
 
   #takeOver(): void {
-    const reader = new FrameReader((frame) => this.#answer(frame))
+    const reader = new FrameReader(
+      (frame) => this.#answer(frame),
+      // Answers come in the order of the requests; one that nobody asked for ends the connection.
+      (bytes) => this.#open[0]?.space(bytes) ?? Buffer.allocUnsafeSlow(bytes),
+    )
     const read = (work: () => void) => {
       try {
         work()

@@ -1,3 +1,5 @@
+import type { AnswerSpace } from './cluster.ts'
+
 /** The largest answer that is believed: Kafka's own limit of a fetch is an int32. */
 const MAX_FRAME = 0x7fff_ffff
 
@@ -11,14 +13,16 @@ const SCRATCH_BYTES = 65_536
  */
 export class FrameReader {
   readonly #deliver: (frame: Buffer) => void
+  readonly #space: AnswerSpace
   readonly #sizeBytes = Buffer.alloc(4)
   readonly #scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
   #sizeFilled = 0
   #frame: Buffer | undefined
   #filled = 0
 
-  constructor(deliver: (frame: Buffer) => void) {
+  constructor(deliver: (frame: Buffer) => void, space: AnswerSpace = Buffer.allocUnsafeSlow) {
     this.#deliver = deliver
+    this.#space = space
   }
 
   /** Where the next bytes may be read to. */
@@ -57,7 +61,7 @@ export class FrameReader {
         this.#deliver(chunk.subarray(at, at + size))
         at += size
       } else {
-        this.#frame = Buffer.allocUnsafeSlow(size)
+        this.#frame = this.#space(size).subarray(0, size)
         this.#filled = 0
       }
     }

@@ -1,4 +1,5 @@
 import {
+  type AnswerSpace,
   type BrokerLink,
   type FetchedPartition,
   type FetchRequest,
@@ -39,13 +40,13 @@ export class KafkajsLink implements BrokerLink {
     return this.#read(() => decodeProduced(new Decoder(payload, false, 4), version))
   }
 
-  async fetch(request: FetchRequest): Promise<readonly FetchedPartition[]> {
+  async fetch(request: FetchRequest, space?: AnswerSpace): Promise<readonly FetchedPartition[]> {
     const version = this.#connection.negotiate(fetch)
     if (version === undefined) throw this.#unsupported(fetch)
     const to = new Encoder(false)
     fetch.encode(to, request, version)
     const timeoutMs = request.maxWaitMs + this.#requestTimeoutMs
-    const payload = await this.#connection.send(fetch, version, [to.finish()], timeoutMs)
+    const payload = await this.#connection.send(fetch, version, [to.finish()], timeoutMs, space)
     const answer = this.#read(() => fetch.decode(new Decoder(payload, false, 4), version))
     if (answer.code !== 0) throw this.#lost(`Fetch answered ${errorName(answer.code)}`)
     return answer.partitions

@@ -1,3 +1,4 @@
+import type { BufferPool } from './buffer-pool.ts'
 import { Wake } from './wait.ts'
 
 /** How many bytes of records are held in memory over all partitions. */
@@ -39,23 +40,57 @@ export class Budget {
   }
 }
 
-/** One Fetch answer: its memory is free when the last batch of it is acknowledged or dropped, because batches are views into it. */
+/**
+ * The memory of one Fetch answer. Its share of the budget is reserved before the request, since the answer comes in any case; a buffer for
+ * it is taken when its size is known. Both are free when the last batch of it was sent or dropped, because batches are views into it.
+ */
 export class AnswerMemory {
   readonly #budget: Budget
-  readonly #bytes: number
+  readonly #buffers: BufferPool
+  #bytes: number
+  #frame: Buffer | undefined
   #users = 1
+  #isReusable = true
 
-  constructor(budget: Budget, bytes: number) {
+  constructor(budget: Budget, buffers: BufferPool, reserved: number) {
     this.#budget = budget
-    this.#bytes = bytes
+    this.#buffers = buffers
+    this.#bytes = reserved
+  }
+
+  /** Where the answer is read to. An answer that comes in one piece does not ask. */
+  readonly space = (bytes: number): Buffer => {
+    this.#frame = this.#buffers.need(bytes)
+    this.#settle(this.#frame.length)
+    return this.#frame
+  }
+
+  /** The answer is here, with so many bytes of records. */
+  arrived(bytes: number): void {
+    if (this.#frame === undefined) this.#settle(bytes)
   }
 
   use(): void {
     this.#users++
   }
 
+  /** Not to be used again: a socket may still read from it, or into it. */
+  spoil(): void {
+    this.#isReusable = false
+  }
+
   release(): void {
     this.#users--
-    if (this.#users === 0) this.#budget.give(this.#bytes)
+    if (this.#users > 0) return
+    if (this.#frame !== undefined) {
+      if (this.#isReusable) this.#buffers.give(this.#frame)
+      else this.#buffers.forget(this.#frame)
+    }
+    this.#budget.give(this.#bytes)
+  }
+
+  #settle(actual: number): void {
+    this.#budget.adjust(this.#bytes, actual)
+    this.#bytes = actual
   }
 }

@@ -2,6 +2,7 @@ import type { TopicName } from '../domain/ids.ts'
 import type { BrokerLink, FetchedPartition, FetchPartitionRequest } from '../kafka/cluster.ts'
 import { ErrorCode, errorName, isRetriable } from '../kafka/error-codes.ts'
 import { AnswerMemory, type Budget } from './budget.ts'
+import type { BufferPool } from './buffer-pool.ts'
 import type { MirroredPartition } from './partition.ts'
 import { sourceRefuses } from './problems.ts'
 import { Wake } from './wait.ts'
@@ -10,7 +11,7 @@ import { Wake } from './wait.ts'
  * Of one answer; the broker goes over it by one batch at most. Larger answers were no faster, but garbage of their size is what
  * decides how much memory the process takes.
  */
-const ANSWER_BYTES = 4 * 1024 * 1024
+const ANSWER_BYTES = 4 * 1024 * 1024 - 128 * 1024
 /** Of one partition in it, at least; a larger batch comes whole if its partition is the first with records in the request. */
 const PARTITION_BYTES = 1024 * 1024
 /** How long the broker waits for records where there are none. */
@@ -20,6 +21,7 @@ const BUSY_WAIT_MS = 5
 
 export interface FetcherOptions {
   readonly budget: Budget
+  readonly buffers: BufferPool
   /** The partition has something to send. */
   readonly received: (p: MirroredPartition) => void
 }
@@ -103,20 +105,17 @@ export class Fetcher {
   async #fetch(wanting: readonly MirroredPartition[], bytes: number): Promise<void> {
     const tenures = wanting.map((p) => p.tenure)
     for (const p of wanting) p.fetching = true
-    let actual = 0
-    const memories: AnswerMemory[] = []
+    const memory = new AnswerMemory(this.#options.budget, this.#options.buffers, bytes)
     try {
-      const answers = await this.link.fetch({
+      const request = {
         topics: topicsOf(wanting),
         maxWaitMs: wanting.length === this.#partitions.length ? IDLE_WAIT_MS : BUSY_WAIT_MS,
         minBytes: 1,
         maxBytes: bytes,
         isolation: 'read-committed',
-      })
-      for (const answer of answers) actual += answer.records.length
-      this.#options.budget.adjust(bytes, actual)
-      const memory = new AnswerMemory(this.#options.budget, actual)
-      memories.push(memory)
+      } as const
+      const answers = await this.link.fetch(request, memory.space)
+      memory.arrived(answers.reduce((sum, { records }) => sum + records.length, 0))
       for (const p of wanting) p.fetching = false
       const inOrder = answers.length === wanting.length
       for (let i = 0; i < wanting.length; i++) {
@@ -127,11 +126,11 @@ export class Fetcher {
         this.#take(p, answer, memory)
       }
     } catch (error) {
-      if (memories.length === 0) this.#options.budget.give(bytes)
+      memory.spoil()
       throw error
     } finally {
       for (const p of wanting) p.fetching = false
-      for (const memory of memories) memory.release()
+      memory.release()
     }
   }
 

@@ -23,14 +23,12 @@ export interface OutgoingBatch {
   readonly maxTimestamp: number
   /** To be given back to the pool once answered. */
   readonly pooled: Buffer | undefined
-  /** To be released once answered. */
-  readonly memory: readonly AnswerMemory[]
+  /** What the batch is a view into: to be released once answered. */
+  readonly memory: AnswerMemory | undefined
   readonly merged: boolean
   /** Source batches in it. */
   readonly sourceBatches: number
 }
-
-const NO_MEMORY: readonly AnswerMemory[] = []
 
 /**
  * Makes the next batch of a partition: merges neighbouring uncompressed ones up to `limit` bytes into a pooled buffer, or passes one through
@@ -70,14 +68,13 @@ export class Outbox {
     if (pooled === undefined) return undefined
     const merger = this.#merger
     merger.start(pooled, Math.min(limit, pooled.length))
-    const memory: AnswerMemory[] = []
     // The first is only taken once the second fits, so that a batch by itself still passes through.
     if (!this.#add(first.buf, first.at) || !this.#addSecond(queue, second)) {
       this.#pool.give(pooled)
       return undefined
     }
     for (let added = 2; added > 0; ) {
-      for (; added > 0; added--) take(queue, memory)
+      for (; added > 0; added--) skip(queue)
       const segment = queue.peek()
       if (segment !== undefined && this.#add(segment.buf, segment.at)) added = 1
     }
@@ -87,7 +84,7 @@ export class Outbox {
       records: merger.records,
       maxTimestamp: maxTimestampOf(batch, 0),
       pooled,
-      memory,
+      memory: undefined,
       merged: true,
       sourceBatches: merger.batches,
     }
@@ -111,23 +108,23 @@ export class Outbox {
   }
 }
 
-const take = (queue: SegmentQueue, memory: AnswerMemory[]): void => {
-  const segment = queue.peek()!
-  const done = queue.advance(batchBytes(segment.buf, segment.at))
-  if (done !== undefined) memory.push(done)
+const skip = (queue: SegmentQueue): void => {
+  const { buf, at } = queue.peek()!
+  queue.advance(batchBytes(buf, at))
 }
 
 const passThrough = (queue: SegmentQueue, stamp: ProducerStamp): OutgoingBatch => {
-  const { buf, at } = queue.peek()!
+  const { buf, at, memory } = queue.peek()!
   const length = batchBytes(buf, at)
   stampHeader(buf, at, stamp)
-  const done = queue.advance(length)
+  memory.use()
+  queue.advance(length)
   return {
     batch: buf.subarray(at, at + length),
     records: recordCount(buf, at),
     maxTimestamp: maxTimestampOf(buf, at),
     pooled: undefined,
-    memory: done === undefined ? NO_MEMORY : [done],
+    memory,
     merged: false,
     sourceBatches: 1,
   }

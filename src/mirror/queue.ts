@@ -29,18 +29,18 @@ export class SegmentQueue {
     return this.#segments[this.#head + later]
   }
 
-  /** The first `length` bytes of the next segment were taken. Answers the memory that whoever sends them has to release, if it was the last. */
-  advance(length: number): AnswerMemory | undefined {
+  /** The first `length` bytes of the next segment were copied, or whoever sends them uses the memory by itself. */
+  advance(length: number): void {
     const segment = this.#segments[this.#head]!
     segment.at += length
     this.#bytes -= length
-    if (segment.at < segment.end) return undefined
+    if (segment.at < segment.end) return
+    segment.memory.release()
     this.#head++
     if (this.#head === this.#segments.length) {
       this.#segments = []
       this.#head = 0
     }
-    return segment.memory
   }
 
   /** Drops everything. */

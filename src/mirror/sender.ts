@@ -250,7 +250,8 @@ export class Sender {
       if (isAnswered) this.#options.pool.give(batch.pooled)
       else this.#options.pool.forget(batch.pooled)
     }
-    for (const memory of batch.memory) memory.release()
+    if (!isAnswered) batch.memory?.spoil()
+    batch.memory?.release()
     p.answered(batch)
   }
 }

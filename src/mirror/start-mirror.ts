@@ -21,6 +21,9 @@ import { Throttle } from './throttle.ts'
 import { pause } from './wait.ts'
 import { Watch } from './watch.ts'
 
+/** Of the memory budget, for Fetch answers; the rest is for merged batches on their way. */
+const ANSWERS_SHARE = 0.75
+
 /** What only tests change. */
 export interface MirrorInternals {
   readonly clock?: Clock
@@ -113,16 +116,20 @@ class Engine implements RunningMirror {
       targetLog: this.#targetLog,
       log,
     })
+    const forAnswers = options.memoryBudget * ANSWERS_SHARE
     this.#routes = new Routes({
       source,
       target,
       sourceLog: this.#sourceLog,
       targetLog: this.#targetLog,
-      fetcher: { budget: new Budget(options.memoryBudget) },
+      fetcher: {
+        budget: new Budget(forAnswers),
+        buffers: new BufferPool(forAnswers),
+      },
       sender: {
         maySend: () => this.#membership.maySend(),
         throttle: new Throttle(options.throttle, performance.now()),
-        pool: new BufferPool(options.memoryBudget / 2),
+        pool: new BufferPool(options.memoryBudget - forAnswers),
         requestTimeoutMs: timings.requestTimeoutMs,
         freshMs,
         counters: this.counters,

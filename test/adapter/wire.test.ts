@@ -78,7 +78,10 @@ test('frames are the same however the stream is cut', () => {
     expect(read).toHaveLength(frames.length)
 
     const direct: Buffer[] = []
-    const reading = new FrameReader((frame) => direct.push(frame))
+    const reading = new FrameReader(
+      (frame) => direct.push(frame),
+      (bytes) => Buffer.alloc(bytes + 13, 255),
+    )
     for (let at = 0; at < stream.length; ) {
       const copied = stream.copy(reading.space(), 0, at, at + chunk)
       reading.filled(copied)

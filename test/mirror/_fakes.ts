@@ -80,7 +80,7 @@ export const newSender = (link: BrokerLink, over: Partial<SenderOptions> = {}, r
   return { sender, p, ended: (flow: { readonly ended: Promise<Trouble> }) => flow.ended }
 }
 
-/** Fills the partition's queue with batches of one record. */
+/** Fills the partition's queue with batches of one record, as one Fetch answer would. */
 export const fakePartition = (
   p: MirroredPartition,
   options: {
@@ -89,7 +89,7 @@ export const fakePartition = (
     readonly bytes: number
     readonly tailIsFresh: boolean
   },
-): { readonly ended: Promise<Trouble> } => {
+) => {
   const ended = p.flow({
     targetEnd: 0,
     sourceNext: 0,
@@ -102,8 +102,14 @@ export const fakePartition = (
     encodeBatch({ records: [record], baseOffset: i }),
   )
   const budget = new Budget(1 << 30)
-  p.receive(Buffer.concat(batches), new AnswerMemory(budget, 0))
-  return { ended }
+  const buffers = new BufferPool(1 << 30)
+  const memory = new AnswerMemory(budget, buffers, 0)
+  const records = Buffer.concat(batches)
+  const frame = memory.space(records.length)
+  records.copy(frame)
+  p.receive(frame.subarray(0, records.length), memory)
+  memory.release()
+  return { ended, budget, buffers, frame }
 }
 
 /** Lets everything run that is ready. */

@@ -25,17 +25,47 @@ describe('Budget', () => {
     budget.give(10)
     await freed
   })
+})
 
-  it('gives the memory of an answer back with its last user', () => {
-    const budget = new Budget(100)
-    budget.tryTake(80)
-    budget.adjust(80, 50)
-    const memory = new AnswerMemory(budget, 50)
+describe('AnswerMemory', () => {
+  const KB = 1024
+
+  it('counts what was reserved, then the buffer, and gives both back with the last user', () => {
+    const budget = new Budget(100 * KB)
+    const buffers = new BufferPool(100 * KB)
+    budget.tryTake(80 * KB)
+    const memory = new AnswerMemory(budget, buffers, 80 * KB)
+    const frame = memory.space(30_000)
+    memory.arrived(29_000)
+    deepStrictEqual([frame.length, budget.free], [32 * KB, 68 * KB])
     memory.use()
     memory.release()
-    strictEqual(budget.free, 50)
+    strictEqual(budget.free, 68 * KB)
+    memory.release()
+    strictEqual(budget.free, 100 * KB)
+    strictEqual(buffers.need(30_000), frame)
+  })
+
+  it('counts the records of an answer that came in one piece', () => {
+    const budget = new Budget(100)
+    budget.tryTake(80)
+    const memory = new AnswerMemory(budget, new BufferPool(0), 80)
+    memory.arrived(7)
+    strictEqual(budget.free, 93)
     memory.release()
     strictEqual(budget.free, 100)
+  })
+
+  it('is not used again where a socket may still use it', () => {
+    const budget = new Budget(100 * KB)
+    const buffers = new BufferPool(100 * KB)
+    budget.tryTake(80 * KB)
+    const memory = new AnswerMemory(budget, buffers, 80 * KB)
+    const frame = memory.space(30_000)
+    memory.spoil()
+    memory.release()
+    deepStrictEqual([budget.free, buffers.bytes], [100 * KB, 0])
+    ok(buffers.need(30_000) !== frame)
   })
 })
 
@@ -49,6 +79,23 @@ describe('BufferPool', () => {
     strictEqual(pool.take(100_000), first)
     pool.forget(first)
     ok(pool.take(100_000) !== first)
+  })
+
+  it('keeps no buffer of one size beside those of another beyond its bound', () => {
+    const pool = new BufferPool(128 * 1024)
+    pool.give(pool.take(128 * 1024)!)
+    strictEqual(pool.bytes, 128 * 1024)
+    for (let i = 0; i < 8; i++) ok(pool.take(16 * 1024))
+    strictEqual(pool.bytes, 128 * 1024)
+    strictEqual(pool.take(1), undefined)
+  })
+
+  it('has room for what arrives beyond its bound, and keeps none of it', () => {
+    const pool = new BufferPool(64 * 1024)
+    const large = pool.need(1_000_000)
+    strictEqual(pool.take(1), undefined)
+    pool.give(large)
+    strictEqual(pool.bytes, 0)
   })
 })
 

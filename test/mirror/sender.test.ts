@@ -73,6 +73,28 @@ describe('Sender', () => {
     strictEqual(p.uncertain, true)
   })
 
+  it('never uses memory again that a lost request may still be read from', async () => {
+    for (const isLost of [true, false]) {
+      const link = new FakeLink()
+      const { p, sender } = newSender(link)
+      const { budget, buffers, frame } = fakePartition(p, {
+        timestamp: NOW,
+        batches: 3,
+        bytes: 300_000,
+        tailIsFresh: true,
+      })
+      sender.add(p)
+      sender.offer(p)
+      await turn()
+      strictEqual(budget.free < budget.total, true)
+      if (isLost) await link.close()
+      else for (let i = 0; i < 3; i++) link.answer({ baseOffset: i })
+      await turn()
+      strictEqual(budget.free, budget.total)
+      strictEqual(buffers.need(frame.length) === frame, !isLost)
+    }
+  })
+
   it('closes the connection when an answer is late', async () => {
     const link = new FakeLink()
     const { p, sender, ended } = newSender(link, { requestTimeoutMs: 20 })
