@@ -23,6 +23,7 @@ import { listOffsets } from './wire/list-offsets.ts'
 import { listTransactions } from './wire/list-transactions.ts'
 import { metadata } from './wire/metadata.ts'
 import { offsetCommit } from './wire/offset-commit.ts'
+import { offsetForLeaderEpoch } from './wire/offset-for-leader-epoch.ts'
 import { produce } from './wire/produce.ts'
 import {
   alterUserScramCredentials,
@@ -64,7 +65,7 @@ export const API_TABLE: Readonly<Record<ApiName, ApiRange>> = {
   ConsumerGroupDescribe: consumerGroupDescribe,
   DescribeProducers: describeProducers,
   ListTransactions: listTransactions,
+  OffsetForLeaderEpoch: offsetForLeaderEpoch,
   // No request of these is sent yet; what brokers have of them is still a fact that may be asked.
-  OffsetForLeaderEpoch: { key: 23, versions: [0, NEVER_FLEXIBLE] },
   WriteTxnMarkers: { key: 27, versions: [0, NEVER_FLEXIBLE] },
 }

@@ -130,6 +130,14 @@ export interface ListedTransaction {
   readonly state: string
 }
 
+/** How far the log of a leader goes that wrote under an epoch. */
+export interface EpochEnd {
+  /** The largest epoch up to the asked one that the log knows; -1: none, or a broker before 2.0, which does not say. */
+  readonly leaderEpoch: number
+  /** Where it ended. For the leader's own epoch its log end, the part too that is not replicated yet. -1: not known. */
+  readonly endOffset: bigint
+}
+
 export interface ProducerIdentity {
   readonly producerId: bigint
   readonly epoch: number
@@ -160,6 +168,14 @@ export interface Cluster {
     partitions: readonly TopicPartition[],
     at: OffsetAt,
   ): Promise<Answers<PartitionKey, bigint>>
+
+  /**
+   * OffsetForLeaderEpoch: where each leader epoch ended in the log as it is now. `current`: the epoch of the leader now, which is asked; a
+   * leader of before, or one that is not in office any more, fails. Needs 0.11; before 2.3 CLUSTER_ACTION.
+   */
+  epochEnds(
+    epochs: ReadonlyMap<PartitionKey, number | 'current'>,
+  ): Promise<Answers<PartitionKey, EpochEnd>>
 
   createTopics(
     topics: readonly TopicCreation[],

@@ -17,6 +17,7 @@ import type {
   ProducerIdentity,
   TopicCreation,
 } from './cluster.ts'
+import { epochEnds } from './epoch-ends.ts'
 import { type Asked, FaultReporter } from './faults.ts'
 import { KafkajsGroupMember } from './group-member.ts'
 import { Groups } from './groups.ts'
@@ -131,6 +132,10 @@ class KafkajsCluster implements Cluster {
 
   listOffsets(partitions: readonly TopicPartition[], at: OffsetAt) {
     return this.#topics.offsets(partitions, at)
+  }
+
+  epochEnds(epochs: Parameters<Cluster['epochEnds']>[0]) {
+    return epochEnds(this.#session, epochs)
   }
 
   createTopics(topics: readonly TopicCreation[], options = {}) {

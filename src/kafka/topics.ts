@@ -26,7 +26,7 @@ import { type MetadataTopic, metadata } from './wire/metadata.ts'
 /** How many rounds a topic that is unknown is asked for again: a broker may not have heard of a new one yet. About 2.5 s. */
 const ROUNDS_FOR_NEW_TOPICS = 6
 
-const askedTopic = (
+export const askedTopic = (
   verb: string,
   operation: Asked['right']['operation'],
   topic: string,
@@ -316,7 +316,7 @@ export class Topics {
 const entriesOf = (answer: DescribedConfigs): ReadonlyMap<string, ConfigEntry> =>
   new Map(answer.entries.map(({ name, value, isOverride }) => [name, { value, isOverride }]))
 
-const byTopic = <T>(
+export const byTopic = <T>(
   keys: readonly PartitionKey[],
   each: (partition: { readonly key: PartitionKey; readonly partition: number }) => T,
 ): Map<string, T[]> => {

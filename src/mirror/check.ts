@@ -2,8 +2,9 @@ import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { forEachRecord, lastOffset, maxTimestamp, nextBatch, recordSet } from '../records/index.ts'
 import { checkTail } from './check-tail.ts'
+import { firstDifference } from './first-difference.ts'
 import { type LogEnds, type LogReader, raiseLogStart } from './log-reader.ts'
-import type { MirrorTimings } from './mirror.ts'
+import type { MirrorLog, MirrorTimings } from './mirror.ts'
 import type { MirroredPartition, Position } from './partition.ts'
 import {
   contentDiffers,
@@ -15,19 +16,15 @@ import {
   sourceRecreated,
   targetGone,
 } from './problems.ts'
+import { untilSettled } from './settled.ts'
 import { pause } from './wait.ts'
-
-/**
- * Where a partition has several replicas, `ListOffsets` answers the high watermark, and a batch whose answer was lost may stand above it
- * for as long as a follower that does not fetch counts as in sync: `replica.lag.time.max.ms` (30 s) and half of it until the leader looks.
- */
-const REPLICA_LAG_MS = 45_000
 
 export interface CheckOptions {
   readonly target: Cluster
   readonly sourceLog: LogReader
   readonly targetLog: LogReader
   readonly timings: MirrorTimings
+  readonly log: MirrorLog
   /** How old a record may be for the broker to be sure to remember its producer. 0: never sure. */
   freshMs(): number
   maxBatchBytes(p: MirroredPartition): Promise<number>
@@ -39,7 +36,7 @@ export interface CheckOptions {
  *
  * 1. the topics are those of the mark;
  * 2. identical: filler that a crash of the broker brought back is deleted again;
- * 3. the target holds everything that it had acknowledged;
+ * 3. the target holds everything that it had acknowledged, or what it lost is copied again;
  * 4. every batch above the last check is ours, at its place;
  * 5. the source still holds what comes next, and has not become shorter;
  * 6. the last record of the target is that of the source at its place.
@@ -55,14 +52,10 @@ export class Checker {
   async check(p: MirroredPartition, signal: AbortSignal): Promise<Position> {
     const { sourceLog, targetLog } = this.#options
     await this.#checkTopics(p, signal)
-    const target = await this.#targetEnds(p)
+    const acknowledged = Math.max(p.checkedTo, p.targetStart)
+    if ((await targetLog.end(p.key)) < acknowledged) await this.#forgetLost(p, acknowledged, signal)
     const from = Math.max(p.checkedTo, p.targetStart)
-    if (target.end < from) {
-      await this.#standStill(p.key, this.#options.timings.requestTimeoutMs, signal)
-      const { end } = await targetLog.ends(p.key)
-      if (end < from) throw new StopPartition(lostOnTarget(p.key, end, from))
-      throw new Error('the target log end is catching up after a change of leader')
-    }
+    const target = await this.#targetEnds(p)
     const tail = await checkTail(
       {
         key: p.key,
@@ -88,7 +81,11 @@ export class Checker {
     }
     const lastIsFresh = await this.#compareLast(p, targetEnd, target.start, source)
     if (source.start > sourceNext) {
-      throw new StopPartition(lostOnSource(p.key, sourceNext, source.start))
+      throw new StopPartition(
+        targetEnd < acknowledged
+          ? lostOnTarget(p.key, targetEnd, acknowledged, { from: sourceNext, to: source.start })
+          : lostOnSource(p.key, sourceNext, source.start),
+      )
     }
     return {
       targetEnd,
@@ -101,33 +98,33 @@ export class Checker {
 
   /**
    * Waits until no request of before can be appended any more: the leader answers, and its log end stood still for a request timeout.
-   * A request is answered, or its connection is reset, by then.
+   * A request is answered, or its connection is reset, by then. What was appended can be read then, too.
    */
   async settle(p: MirroredPartition, signal: AbortSignal): Promise<void> {
-    const { requestTimeoutMs } = this.#options.timings
-    const topic = await this.#options.targetLog.topic(p.topic)
-    const replicas = topic === 'absent' ? 1 : (topic.partitions[p.partition]?.replicas.length ?? 1)
-    const { start, end } = await this.#options.targetLog.ends(p.key)
-    // The broker itself refuses a second copy of what it remembers.
-    const hidden = replicas > 1 && !(await this.#lastIsFresh(p, start, end))
-    await this.#standStill(
-      p.key,
-      hidden ? Math.max(requestTimeoutMs, REPLICA_LAG_MS) : requestTimeoutMs,
-      signal,
-    )
+    const { targetLog, timings } = this.#options
+    await untilSettled(targetLog, p.key, timings.requestTimeoutMs, signal)
     // Whoever lost the lock in the meantime is in doubt again.
     signal.throwIfAborted()
     p.uncertain = false
   }
 
-  async #standStill(key: MirroredPartition['key'], ms: number, signal: AbortSignal): Promise<void> {
-    const { targetLog } = this.#options
-    for (let end = await targetLog.end(key); ; ) {
-      await pause(ms, signal)
-      const now = await targetLog.end(key)
-      if (now === end) return
-      end = now
-    }
+  /**
+   * The target ends below what it had acknowledged. Who leads now may only not know yet how far it may let others read; if it does and
+   * ends there, an unclean election lost the rest: what survives is checked again from its last batch on, and compared with the source.
+   */
+  async #forgetLost(
+    p: MirroredPartition,
+    acknowledged: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { targetLog, timings, log } = this.#options
+    const end = await untilSettled(targetLog, p.key, timings.requestTimeoutMs, signal)
+    if (end >= acknowledged) return
+    // Without the filler below the mark there is nothing to go on from.
+    if (end < p.targetStart) throw new StopPartition(lostOnTarget(p.key, end, acknowledged))
+    p.checkedTo = Math.max(p.targetStart, end - 1)
+    const { code, detail } = lostOnTarget(p.key, end, acknowledged)
+    log({ level: 'warn', message: `${code} ${detail} They are copied again.` })
   }
 
   /** Asked twice before it stops: a broker may not have heard of a topic that was just created. */
@@ -161,9 +158,7 @@ export class Checker {
   async #targetEnds(p: MirroredPartition): Promise<LogEnds> {
     const { target, targetLog } = this.#options
     const ends = await targetLog.ends(p.key)
-    if (ends.end < p.targetStart) {
-      throw new StopPartition(lostOnTarget(p.key, ends.end, Math.max(p.targetStart, p.checkedTo)))
-    }
+    if (ends.end < p.targetStart) throw new Error(`the target log ends at ${ends.end} again`)
     if (p.mark.mode !== 'identical' || ends.start >= p.targetStart) return ends
     return raiseLogStart(target, targetLog, p.key, p.targetStart)
   }
@@ -177,24 +172,26 @@ export class Checker {
   ): Promise<boolean> {
     if (targetEnd <= Math.max(p.targetStart, targetStart)) return false
     const { sourceLog, targetLog } = this.#options
-    const at = p.sourceOf(targetEnd) - 1
-    const mine = await targetLog.read(p.key, targetEnd - 1, 1)
-    if (at >= source.start) {
-      const theirs = await sourceLog.read(p.key, at, 1)
-      const onTarget = recordAt(mine, targetEnd - 1)
+    const compare = async (target: number): Promise<boolean> => {
+      const at = p.sourceOf(target)
+      // Nothing to compare with any more.
+      if (at < source.start) return true
+      const [mine, theirs] = await Promise.all([
+        targetLog.read(p.key, target, 1),
+        sourceLog.read(p.key, at, 1),
+      ])
+      const onTarget = recordAt(mine, target)
       const onSource = recordAt(theirs, at)
+      if (onTarget === undefined) throw new Error(`nothing was read at ${target}`)
       // Undefined: the source's retention was quicker.
-      if (onTarget === undefined) throw new Error(`nothing was read at ${targetEnd - 1}`)
-      if (onSource !== undefined && onSource !== onTarget) {
-        throw new StopPartition(contentDiffers(p.key, at, targetEnd - 1))
-      }
+      return onSource === undefined || onSource === onTarget
     }
-    return this.#isFresh(mine)
-  }
-
-  async #lastIsFresh(p: MirroredPartition, start: number, end: number): Promise<boolean> {
-    if (end <= Math.max(start, p.targetStart)) return false
-    return this.#isFresh(await this.#options.targetLog.read(p.key, end - 1, 1))
+    if (!(await compare(targetEnd - 1))) {
+      const both = { from: Math.max(p.targetStart, targetStart), to: targetEnd }
+      const first = await firstDifference(both, compare)
+      throw new StopPartition(contentDiffers(p.key, p.sourceOf(first), first, targetEnd))
+    }
+    return this.#isFresh(await targetLog.read(p.key, targetEnd - 1, 1))
   }
 
   #isFresh(records: Buffer): boolean {

@@ -138,9 +138,9 @@ export class Fetcher {
     const { errorCode: code, records } = answer
     if (code !== 0) {
       // The check that follows finds out what is behind it, and names the range.
-      const again = isRetriable(code) || code === ErrorCode.OFFSET_OUT_OF_RANGE
       const why = `the source answered ${errorName(code)}`
-      if (again) p.end({ why, uncertain: false })
+      if (code === ErrorCode.OFFSET_OUT_OF_RANGE) p.endOnceSent({ why, uncertain: false })
+      else if (isRetriable(code)) p.end({ why, uncertain: false })
       else p.end({ why, uncertain: false, problem: sourceRefuses(p.key, errorName(code)) })
       return
     }

@@ -1,7 +1,7 @@
 import { complete } from '../domain/answers.ts'
 import { FerryError } from '../domain/diagnostic.ts'
 import { type PartitionKey, parsePartitionKey, type TopicName } from '../domain/ids.ts'
-import type { Cluster, OffsetAt, TopicDescription } from '../kafka/cluster.ts'
+import type { Cluster, EpochEnd, OffsetAt, TopicDescription } from '../kafka/cluster.ts'
 import { errorName } from '../kafka/error-codes.ts'
 import { Coalescer } from './coalescer.ts'
 import { Links } from './links.ts'
@@ -25,7 +25,16 @@ export interface LeaderOf {
   readonly leaderEpoch: number
 }
 
-type ReadCluster = Pick<Cluster, 'listOffsets' | 'describeTopics' | 'leaders' | 'connectBroker'>
+/** What a leader has appended, also what is not replicated yet. */
+export interface LeaderLogEnd {
+  readonly leaderEpoch: number
+  readonly end: number
+}
+
+type ReadCluster = Pick<
+  Cluster,
+  'listOffsets' | 'epochEnds' | 'describeTopics' | 'leaders' | 'connectBroker'
+>
 
 /**
  * Reads logs of one cluster besides the hot path: positions, leaders, single batches. Questions about many partitions that come together
@@ -36,6 +45,7 @@ export class LogReader {
   readonly #links: Links
   readonly #starts: Coalescer<PartitionKey, bigint>
   readonly #ends: Coalescer<PartitionKey, bigint>
+  readonly #logEnds: Coalescer<PartitionKey, EpochEnd>
   readonly #topics: Coalescer<TopicName, TopicDescription | 'absent'>
   readonly #leaders: Coalescer<PartitionKey, LeaderOf>
 
@@ -44,6 +54,9 @@ export class LogReader {
     this.#links = new Links(cluster)
     this.#starts = this.#offsets('earliest')
     this.#ends = this.#offsets('latest')
+    this.#logEnds = new Coalescer((keys) =>
+      cluster.epochEnds(new Map(keys.map((key) => [key, 'current']))),
+    )
     this.#topics = new Coalescer((names) => cluster.describeTopics(names))
     this.#leaders = new Coalescer((keys) => this.#askLeaders(keys))
   }
@@ -60,6 +73,13 @@ export class LogReader {
 
   async end(key: PartitionKey): Promise<number> {
     return toNumber(await this.#ends.ask(key))
+  }
+
+  /** Needs leaders of 2.3 or later. */
+  async logEnd(key: PartitionKey): Promise<LeaderLogEnd> {
+    const { leaderEpoch, endOffset } = await this.#logEnds.ask(key)
+    if (endOffset < 0n) throw new Error(`the leader of ${key} does not say where its log ends`)
+    return { leaderEpoch, end: toNumber(endOffset) }
   }
 
   topic(name: TopicName): Promise<TopicDescription | 'absent'> {

@@ -108,8 +108,8 @@ export class MirroredPartition {
   lastAckedIsFresh = false
   mayPipeline = true
   #crcFailures = 0
-  /** Nothing behind this can be carried; sent to the end first. */
-  #blockedBy: Diagnostic | undefined
+  /** Nothing more can be fetched; what was is sent first. */
+  #blockedBy: Trouble | undefined
   #ended: ((trouble: Trouble) => void) | undefined
   #trouble: Trouble | undefined
   #quiet: (() => void)[] = []
@@ -171,6 +171,12 @@ export class MirroredPartition {
     if (trouble.uncertain) this.uncertain = true
     this.#trouble ??= trouble
     this.#settleIfQuiet()
+  }
+
+  /** Like {@link end}, once what was fetched is sent: the source may not hold it any more. */
+  endOnceSent(trouble: Trouble): void {
+    this.#blockedBy ??= trouble
+    this.#stopIfBlocked()
   }
 
   /** Whether more should be fetched. */
@@ -275,7 +281,7 @@ export class MirroredPartition {
   #stopIfBlocked(): void {
     if (this.#blockedBy === undefined || !this.flowing) return
     if (this.queue.bytes > 0 || this.inFlight.length > 0) return
-    this.end({ why: this.#blockedBy.detail, uncertain: false, problem: this.#blockedBy })
+    this.end(this.#blockedBy)
   }
 
   #blockAt(buf: Buffer, at: number, reason: ReEncodeReason, expected: number): void {
@@ -289,6 +295,7 @@ export class MirroredPartition {
   }
 
   #block(reason: ReEncodeReason, from: number, to: number): void {
-    this.#blockedBy = cannotCarry(this.key, from, to, reason)
+    const problem = cannotCarry(this.key, from, to, reason)
+    this.#blockedBy = { why: problem.detail, uncertain: false, problem }
   }
 }

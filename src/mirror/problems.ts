@@ -101,10 +101,16 @@ export const sourceRecreated = (key: PartitionKey, was: string, is: string): Dia
     fix: resync,
   })
 
-export const contentDiffers = (key: PartitionKey, source: number, target: number): Diagnostic =>
+/** From the source offset `source` on, which is the target's `from`; `to`, exclusive, is how far was copied. */
+export const contentDiffers = (
+  key: PartitionKey,
+  source: number,
+  from: number,
+  to: number,
+): Diagnostic =>
   diagnostic({
     code: 'FERRY1603',
-    detail: `${key}: the record at source offset ${source} is not the one that was copied from there to target offset ${target}. The source was truncated (an unclean election) and written again, or recreated.`,
+    detail: `${key}: from source offset ${source} on the source holds other records than those that were copied from there to target ${range(from, to)}. It was truncated (an unclean election) and written again, or recreated.`,
     fix: resync,
   })
 
@@ -130,10 +136,16 @@ export const foreignWrite = (
     fix: `Find the writer and take its WRITE right. ${resync}`,
   })
 
-export const lostOnTarget = (key: PartitionKey, from: number, to: number): Diagnostic =>
+/** `gone`: source offsets that would have to be copied again, and cannot. */
+export const lostOnTarget = (
+  key: PartitionKey,
+  from: number,
+  to: number,
+  gone?: { readonly from: number; readonly to: number },
+): Diagnostic =>
   diagnostic({
     code: 'FERRY1605',
-    detail: `${key}: the target log ends at ${from}, but had acknowledged everything below ${to}: the records at target ${range(from, to)} are lost.`,
+    detail: `${key}: the target log ends at ${from}, but had acknowledged everything below ${to}: the records at target ${range(from, to)} are lost.${gone === undefined ? '' : ` The source does not hold ${range(gone.from, gone.to)} any more, so they cannot be copied again.`}`,
     fix: resync,
   })
 

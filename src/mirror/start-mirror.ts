@@ -104,6 +104,7 @@ class Engine implements RunningMirror {
       sourceLog: this.#sourceLog,
       targetLog: this.#targetLog,
       timings,
+      log,
       freshMs,
       maxBatchBytes: (p) => this.#facts.maxBatchBytes(p.topic),
       now: Date.now,

@@ -1,7 +1,12 @@
 import { deepStrictEqual, match, ok, strictEqual } from 'node:assert/strict'
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { type PartitionKey, partitionKey, type TopicName } from '../../src/domain/ids.ts'
 import type { Mark } from '../../src/domain/mark.ts'
+import type { Cluster } from '../../src/kafka/cluster.ts'
 import type { PartitionReport } from '../../src/mirror/mirror.ts'
 import { primeTopic } from '../../src/mirror/prime.ts'
 import { type RunningMirror, startMirror } from '../../src/mirror/start-mirror.ts'
@@ -25,12 +30,25 @@ import {
 
 const key = (topic: TopicName, partition = 0): PartitionKey => partitionKey(topic, partition)
 
+const recreate = async (cluster: Cluster, topic: TopicName): Promise<void> => {
+  await cluster.deleteTopics([topic])
+  await waitFor('it to be gone', { timeoutMs: 20_000 }, async () =>
+    (await cluster.describeTopics([topic])).ok.get(topic) === 'absent' ? true : undefined,
+  )
+  await createTopic(cluster, topic, 1)
+}
+
 describe('a mirror stops a partition, and names the range', () => {
   let pair: Pair
+  let sourceData: string
   beforeAll(async () => {
-    pair = await startPair()
+    sourceData = await mkdtemp(join(tmpdir(), 'ferry-guards-'))
+    pair = await startPair({ source: { config: { 'log.dirs': sourceData } } })
   })
-  afterAll(() => pair?.stop())
+  afterAll(async () => {
+    await pair?.stop()
+    await rm(sourceData, { recursive: true, force: true })
+  })
 
   const both = async (name: string, partitions = 1, configs = {}): Promise<TopicName> => {
     const topic = topicName(name)
@@ -47,8 +65,9 @@ describe('a mirror stops a partition, and names the range', () => {
     folder: string,
     use: (mirror: RunningMirror) => Promise<void>,
     internals = {},
+    over: { readonly throttle?: number } = {},
   ): Promise<readonly PartitionReport[]> => {
-    const options = mirrorOptions(pair.from, pair.to, new FileProgress(`${folder}/progress`))
+    const options = mirrorOptions(pair.from, pair.to, new FileProgress(`${folder}/progress`), over)
     const mirror = startMirror(options, { saveEveryMs: 100, ...internals })
     try {
       mirror.follow([{ migration: 'm', marks, seals: [] }])
@@ -86,6 +105,26 @@ describe('a mirror stops a partition, and names the range', () => {
       })
       strictEqual(again!.problem!.code, 'FERRY1604')
       match(again!.problem!.detail, /offsets 1000 to 1002/)
+    })
+  })
+
+  it('where somebody else wrote to the target while no mirror ran', async () => {
+    const topic = await both('foreign-down')
+    await oracle.produce(pair.source, topic, { count: 100 })
+    const marks = await markTopic(pair.from, pair.to, topic, { mode: 'dense' })
+    await withFolder(async (folder) => {
+      await run(marks, folder, async (mirror) => {
+        await untilCopied(mirror, await endsOf(pair.from, places(topic)))
+      })
+      await oracle.produce(pair.target, topic, { count: 5, idempotent: true })
+      await oracle.produce(pair.source, topic, { count: 50 })
+      const [report] = await run(marks, folder, async (mirror) => void (await stopped(mirror)))
+      strictEqual(report!.problem!.code, 'FERRY1604')
+      match(
+        report!.problem!.detail,
+        /target offsets 100 to 104 were not written by this mirror \(producer \d+\)/,
+      )
+      strictEqual((await endsOf(pair.to, places(topic))).get(key(topic)), 105n)
     })
   })
 
@@ -154,6 +193,98 @@ describe('a mirror stops a partition, and names the range', () => {
     })
   })
 
+  it('where DeleteRecords overtakes it, after what it had fetched; the others go on', async () => {
+    const topic = await both('overtaken', 2)
+    const partitions = [0, 1]
+    // More than it holds in memory, so that something is left to be deleted.
+    await oracle.produce(pair.source, topic, { count: 24_000, size: 2_000, partitions })
+    const marks = await markTopic(pair.from, pair.to, topic, { mode: 'dense' })
+    await withFolder(async (folder) => {
+      const [first, second] = await run(
+        marks,
+        folder,
+        async (mirror) => {
+          await waitFor('some records', { timeoutMs: 20_000 }, () =>
+            mirror.reports().every((report) => report.records > 100) ? true : undefined,
+          )
+          await pair.from.deleteRecords(new Map([[key(topic), 11_990n]]))
+          await stopped(mirror)
+          await oracle.produce(pair.source, topic, { count: 10, partitions: [1] })
+          await untilCopied(mirror, await endsOf(pair.from, places(topic, 2)))
+        },
+        {},
+        { throttle: 4_000_000 },
+      )
+      const copied = Number((await endsOf(pair.to, places(topic))).get(key(topic)))
+      strictEqual(first!.problem!.code, 'FERRY1602')
+      match(
+        first!.problem!.detail,
+        new RegExp(
+          `overtaken:0: the records at source offsets ${copied} to 11989 \\(${11_990 - copied} `,
+        ),
+      )
+      strictEqual(second!.state, 'mirroring')
+      // What it had in memory when it was overtaken is copied: no more is lost than must be.
+      ok(copied > 1_500, `${copied}`)
+    })
+  })
+
+  it('where batches of the source are damaged on its disk; the others go on', async () => {
+    const topic = await both('damaged', 3)
+    const partitions = [0, 1, 2]
+    await oracle.produce(pair.source, topic, { count: 600, partitions, batchSize: 2_000 })
+    const damage = (partition: number, byte: 'magic' | 'last'): number => {
+      const file = join(sourceData, `${topic}-${partition}`, '00000000000000000000.log')
+      const log = readFileSync(file)
+      let at = 0
+      while (log.readBigInt64BE(at) < 50n) at += 12 + log.readInt32BE(at + 8)
+      const place = byte === 'magic' ? at + 16 : at + 11 + log.readInt32BE(at + 8)
+      const disk = openSync(file, 'r+')
+      writeSync(disk, Buffer.from([log[place]! ^ 0x40]), 0, 1, place)
+      closeSync(disk)
+      return Number(log.readBigInt64BE(at))
+    }
+    const [crc, magic] = [damage(0, 'last'), damage(1, 'magic')]
+    const marks = await markTopic(pair.from, pair.to, topic, { mode: 'dense' })
+    await withFolder(async (folder) => {
+      const [first, second, third] = await run(marks, folder, async (mirror) => {
+        await stopped(mirror, 0)
+        await stopped(mirror, 1)
+        await oracle.produce(pair.source, topic, { count: 10, partitions: [2] })
+        await untilCopied(mirror, await endsOf(pair.from, places(topic, 3)))
+      })
+      strictEqual(first!.problem!.code, 'FERRY1612')
+      match(
+        first!.problem!.detail,
+        new RegExp(`damaged:0: the records at source offset ${crc} do not match their checksum`),
+      )
+      strictEqual(second!.problem!.code, 'FERRY1601')
+      match(
+        second!.problem!.detail,
+        new RegExp(`damaged:1: the records at source offset ${magic} are in a format that this`),
+      )
+      strictEqual(third!.state, 'mirroring')
+      const ends = await endsOf(pair.to, places(topic, 3))
+      deepStrictEqual([...ends.values()].map(Number), [crc, magic, 210])
+    })
+  })
+
+  it('where the source topic was deleted and created again while it ran', async () => {
+    const topic = await both('recreated-live')
+    await oracle.produce(pair.source, topic, { count: 100 })
+    const marks = await markTopic(pair.from, pair.to, topic, { mode: 'dense' })
+    await withFolder(async (folder) => {
+      const [report] = await run(marks, folder, async (mirror) => {
+        await untilCopied(mirror, await endsOf(pair.from, places(topic)))
+        await recreate(pair.from, topic)
+        await oracle.produce(pair.source, topic, { count: 200, keyPrefix: 'other-' })
+        await stopped(mirror)
+      })
+      strictEqual(report!.problem!.code, 'FERRY1603')
+      strictEqual((await endsOf(pair.to, places(topic))).get(key(topic)), 100n)
+    })
+  })
+
   it('where the source topic was deleted and created again', async () => {
     const topic = await both('recreated')
     await oracle.produce(pair.source, topic, { count: 100 })
@@ -162,18 +293,21 @@ describe('a mirror stops a partition, and names the range', () => {
       await run(marks, folder, async (mirror) => {
         await untilCopied(mirror, await endsOf(pair.from, places(topic)))
       })
-      await pair.from.deleteTopics([topic])
-      await waitFor('it to be gone', { timeoutMs: 20_000 }, async () =>
-        (await pair.from.describeTopics([topic])).ok.get(topic) === 'absent' ? true : undefined,
-      )
-      await createTopic(pair.from, topic, 1)
-      await oracle.produce(pair.source, topic, { count: 200, keyPrefix: 'other-' })
-      // By its id; without ids (a source before 2.8) by the content of the last record.
+      await recreate(pair.from, topic)
+      // By its id; without ids (a source before 2.8) by its log end, or by the content once that is high enough.
       const withoutId = marks.map(({ sourceTopicId: _, ...mark }) => mark)
-      for (const [known, says] of [
-        [marks, /the source topic has id/],
-        [withoutId, /the record at source offset 99 is not the one that was copied/],
+      for (const [known, more, says] of [
+        [marks, 60, /the source topic has id/],
+        [withoutId, 0, /the source log ends at 60, but everything below 100 was copied from it/],
+        [
+          withoutId,
+          140,
+          /from source offset 0 on .* other records than .* copied from there to target offsets 0 to 99\./,
+        ],
       ] as const) {
+        if (more > 0) {
+          await oracle.produce(pair.source, topic, { count: more, keyPrefix: 'other-' })
+        }
         const [report] = await run(known, folder, async (mirror) => {
           await stopped(mirror)
         })
@@ -184,30 +318,7 @@ describe('a mirror stops a partition, and names the range', () => {
     })
   })
 
-  it('where the source was cut below what was copied', async () => {
-    const topic = await both('cut')
-    await oracle.produce(pair.source, topic, { count: 100 })
-    const marks = await markTopic(pair.from, pair.to, topic, { mode: 'dense' })
-    await withFolder(async (folder) => {
-      await run(marks, folder, async (mirror) => {
-        await untilCopied(mirror, await endsOf(pair.from, places(topic)))
-      })
-      // The same as a cut: a mark that says that more was copied than the source has.
-      const shifted = marks.map(({ sourceTopicId: _, ...mark }) => ({
-        ...mark,
-        sourceStart: (mark.sourceStart + 50n) as Mark['sourceStart'],
-      }))
-      const [report] = await run(shifted, folder, async (mirror) => {
-        await stopped(mirror)
-      })
-      match(
-        report!.problem!.detail,
-        /cut:0: the source log ends at 100, but everything below 150 was copied/,
-      )
-    })
-  })
-
-  it('where the target lost what it had acknowledged', async () => {
+  it('where the target topic was deleted', async () => {
     const topic = await both('lost')
     await oracle.produce(pair.source, topic, { count: 100 })
     const marks = await markTopic(pair.from, pair.to, topic, { mode: 'dense' })
@@ -215,17 +326,9 @@ describe('a mirror stops a partition, and names the range', () => {
       await run(marks, folder, async (mirror) => {
         await untilCopied(mirror, await endsOf(pair.from, places(topic)))
       })
-      await pair.to.deleteTopics([topic])
-      await waitFor('it to be gone', { timeoutMs: 20_000 }, async () =>
-        (await pair.to.describeTopics([topic])).ok.get(topic) === 'absent' ? true : undefined,
-      )
-      await createTopic(pair.to, topic, 1)
+      await recreate(pair.to, topic)
       const [byId] = await run(marks, folder, async (mirror) => void (await stopped(mirror)))
       strictEqual(byId!.problem!.code, 'FERRY1613')
-      const withoutId = marks.map(({ targetTopicId: _, ...mark }) => mark)
-      const [report] = await run(withoutId, folder, async (mirror) => void (await stopped(mirror)))
-      strictEqual(report!.problem!.code, 'FERRY1605')
-      match(report!.problem!.detail, /target offsets 0 to 99 are lost/)
     })
   })
 

@@ -24,7 +24,7 @@ export const MIRROR_CODES = {
   FERRY1605: page(
     9,
     'Records lost on target',
-    'The target log ends below what the target had already acknowledged: an unclean election or a lost disk. The partition stops and names the range. Resync the topic.',
+    'The target log ends below what the target had already acknowledged: an unclean election or a lost disk. The mirror compares what survives with the source and copies the rest again; where the source does not hold it any more, the partition stops and names the range. Resync the topic.',
   ),
   FERRY1606: page(
     9,
