@@ -25,9 +25,12 @@ module.exports = {
       comment: 'Only src/app makes clusters; everybody else knows the port.',
       severity: 'error',
       from: {
-        path: '^src/(domain|records|mirror|verify|planner|steps|applier|state|config|views|cli)/',
+        path: '^src/(domain|records|mirror|verify|planner|steps|applier|state|config|survey|doctor|views|cli)/',
       },
-      to: { path: '^src/kafka/', pathNot: '^src/kafka/(cluster|error-codes)[.]ts$' },
+      to: {
+        path: '^src/kafka/',
+        pathNot: '^src/kafka/(cluster|error-codes|inquiry|api-name)[.]ts$',
+      },
     },
     {
       name: 'domain-is-pure',
@@ -72,6 +75,18 @@ module.exports = {
       'state',
       'planner',
     ]),
+    only('survey-only-looks', 'What hangs together on a live cluster, by its port.', 'survey', [
+      'domain',
+      'kafka',
+    ]),
+    only('doctor-only-looks', 'It judges what others read, and changes nothing.', 'doctor', [
+      'domain',
+      'records',
+      'kafka',
+      'planner',
+      'steps',
+      'survey',
+    ]),
     only('views-lay-out', 'No decisions there.', 'views', [
       'domain',
       'steps',
@@ -79,6 +94,8 @@ module.exports = {
       'verify',
       'mirror',
       'app',
+      'survey',
+      'doctor',
     ]),
   ],
   options: {

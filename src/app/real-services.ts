@@ -2,6 +2,11 @@ import { hostname } from 'node:os'
 import type { ClusterSpec } from '../domain/migration.ts'
 import type { Services } from './services.ts'
 
+/** An address that takes longer to answer is as good as none. */
+const PROBE_MS = 5000
+
+const clientId = (): string => `ferry-${hostname()}-${process.pid}`
+
 /** The parts that Ferry is really made of, each imported when it is first used. */
 export const realServices = (env: Readonly<Record<string, string | undefined>>): Services => ({
   loadProject: async ({ cwd, projectFile }) => {
@@ -20,7 +25,14 @@ export const realServices = (env: Readonly<Record<string, string | undefined>>):
     const { connectCluster } = await import('../kafka/kafkajs-cluster.ts')
     // The parsers made sure that every cluster a migration names exists.
     const spec = project.clusters.get(name) as ClusterSpec
-    return connectCluster(spec, { clientId: `ferry-${hostname()}-${process.pid}`, signal })
+    return connectCluster(spec, { clientId: clientId(), signal })
+  },
+  probeCluster: async (project, name) => {
+    const { probeCluster } = await import('../kafka/probe.ts')
+    return probeCluster(project.clusters.get(name) as ClusterSpec, {
+      clientId: clientId(),
+      connectTimeoutMs: PROBE_MS,
+    })
   },
   observe: async (...args) => (await import('../planner/index.ts')).observe(...args),
   planMigration: async (parts) => (await import('../planner/index.ts')).planMigration(parts),

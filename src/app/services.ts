@@ -5,6 +5,7 @@ import type { Migration, Project } from '../domain/migration.ts'
 import type { Plan } from '../domain/plan.ts'
 import type { MigrationState } from '../domain/state.ts'
 import type { Cluster } from '../kafka/cluster.ts'
+import type { Probe } from '../kafka/inquiry.ts'
 import type { Mirror, MirrorOptions } from '../mirror/mirror.ts'
 import type { Observed } from '../planner/observed.ts'
 import type { StateStore } from '../state/state-store.ts'
@@ -25,6 +26,8 @@ export interface Services {
   }): Promise<LoadedProject>
   openStore(project: Project): Promise<StateStore>
   connectCluster(project: Project, name: string, signal: AbortSignal): Promise<Cluster>
+  /** Tries every address of a cluster; never throws for what an address does. */
+  probeCluster(project: Project, name: string): Promise<Probe>
   observe(
     clusters: Clusters,
     migration: Migration,

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { toolVersion } from '../app/tool-version.ts'
 import { applyCommand } from './commands/apply.ts'
+import { doctorCommand } from './commands/doctor.ts'
 import { explainCommand } from './commands/explain.ts'
 import { mirrorCommand } from './commands/mirror.ts'
 import { planCommand } from './commands/plan.ts'
@@ -18,6 +19,7 @@ import type { Act } from './verb.ts'
 /** In the order of the help: as a migration goes, then what helps along the way. */
 const VERBS = [
   validateCommand,
+  doctorCommand,
   planCommand,
   showCommand,
   applyCommand,

@@ -1,4 +1,10 @@
-import type { AclBinding, Operation, PatternType, ResourceType } from '../domain/access.ts'
+import {
+  type AclBinding,
+  covers,
+  type Operation,
+  type PatternType,
+  type ResourceType,
+} from '../domain/access.ts'
 import { type Diagnostic, diagnostic, type Place } from '../domain/diagnostic.ts'
 import type { AccessSpec } from '../domain/migration.ts'
 import type { Problems } from './problems.ts'
@@ -63,15 +69,6 @@ const SUPPORTED: Readonly<Record<ResourceType, readonly Operation[]>> = {
   DELEGATION_TOKEN: ['DESCRIBE'],
   USER: ['CREATE_TOKENS', 'DESCRIBE_TOKENS'],
 }
-
-/** True if a pattern covers a name. */
-export const covers = (
-  pattern: Pick<AclBinding, 'patternType' | 'resourceName'>,
-  name: string,
-): boolean =>
-  pattern.patternType === 'PREFIXED'
-    ? name.startsWith(pattern.resourceName)
-    : pattern.resourceName === '*' || pattern.resourceName === name
 
 /** One `access` entry as the ACLs that it stands for. */
 export const parseAccess = (

@@ -52,3 +52,12 @@ export const aclKey = (acl: AclBinding): string =>
     acl.operation,
     acl.permission,
   ].join('|')
+
+/** True if a pattern covers a name. */
+export const covers = (
+  pattern: Pick<AclBinding, 'patternType' | 'resourceName'>,
+  name: string,
+): boolean =>
+  pattern.patternType === 'PREFIXED'
+    ? name.startsWith(pattern.resourceName)
+    : pattern.resourceName === '*' || pattern.resourceName === name

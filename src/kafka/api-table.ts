@@ -11,7 +11,9 @@ import { deleteTopics } from './wire/delete-topics.ts'
 import { describeAcls } from './wire/describe-acls.ts'
 import { describeConfigs } from './wire/describe-configs.ts'
 import { describeGroups } from './wire/describe-groups.ts'
+import { describeLogDirs } from './wire/describe-log-dirs.ts'
 import { describeProducers } from './wire/describe-producers.ts'
+import { describeQuorum } from './wire/describe-quorum.ts'
 import { fetch } from './wire/fetch.ts'
 import { heartbeat } from './wire/heartbeat.ts'
 import { incrementalAlterConfigs } from './wire/incremental-alter-configs.ts'
@@ -64,6 +66,8 @@ export const API_TABLE: Readonly<Record<ApiName, ApiRange>> = {
   AlterUserScramCredentials: alterUserScramCredentials,
   ConsumerGroupDescribe: consumerGroupDescribe,
   DescribeProducers: describeProducers,
+  DescribeLogDirs: describeLogDirs,
+  DescribeQuorum: describeQuorum,
   ListTransactions: listTransactions,
   OffsetForLeaderEpoch: offsetForLeaderEpoch,
   // No request of these is sent yet; what brokers have of them is still a fact that may be asked.

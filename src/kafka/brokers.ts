@@ -255,7 +255,7 @@ export class Brokers {
 }
 
 /** `host:port`, also `[::1]:9092`. */
-const parseAddress = (server: string): { readonly host: string; readonly port: number } => {
+export const parseAddress = (server: string): { readonly host: string; readonly port: number } => {
   const colon = server.lastIndexOf(':')
   const host = server.slice(0, colon).replace(/^\[(.*)\]$/, '$1')
   return { host, port: Number(server.slice(colon + 1)) }

@@ -10,6 +10,10 @@ import type { Answers } from '../domain/answers.ts'
 import type { ClusterId, GroupId, PartitionKey, TopicName, TopicPartition } from '../domain/ids.ts'
 import type { QuotaSpec, ScramMechanism } from '../domain/migration.ts'
 import type { Secret } from '../domain/secret.ts'
+import type { ApiName } from './api-name.ts'
+import type { Inquiry } from './inquiry.ts'
+
+export type { ApiName } from './api-name.ts'
 
 export interface BrokerAddress {
   readonly nodeId: number
@@ -143,7 +147,7 @@ export interface ProducerIdentity {
   readonly epoch: number
 }
 
-export interface Cluster {
+export interface Cluster extends Inquiry {
   /** As in the user's files. */
   readonly name: string
   /** As answered by the cluster, compared with the pinned one at every connect. */
@@ -247,41 +251,6 @@ export interface Cluster {
 
   close(): Promise<void>
 }
-
-/** The APIs that Ferry may ask about. */
-export type ApiName =
-  | 'Produce'
-  | 'Fetch'
-  | 'ListOffsets'
-  | 'Metadata'
-  | 'OffsetCommit'
-  | 'OffsetFetch'
-  | 'FindCoordinator'
-  | 'JoinGroup'
-  | 'Heartbeat'
-  | 'LeaveGroup'
-  | 'SyncGroup'
-  | 'DescribeGroups'
-  | 'ListGroups'
-  | 'ApiVersions'
-  | 'CreateTopics'
-  | 'DeleteTopics'
-  | 'DeleteRecords'
-  | 'InitProducerId'
-  | 'OffsetForLeaderEpoch'
-  | 'WriteTxnMarkers'
-  | 'DescribeAcls'
-  | 'CreateAcls'
-  | 'DeleteAcls'
-  | 'DescribeConfigs'
-  | 'IncrementalAlterConfigs'
-  | 'DescribeClientQuotas'
-  | 'AlterClientQuotas'
-  | 'DescribeUserScramCredentials'
-  | 'AlterUserScramCredentials'
-  | 'DescribeProducers'
-  | 'ListTransactions'
-  | 'ConsumerGroupDescribe'
 
 // ── the mirror's hot path ────────────────────────────────────────────────────────────────────────────────────────────
 

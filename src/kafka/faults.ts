@@ -1,4 +1,5 @@
 import type { Operation, ResourceType } from '../domain/access.ts'
+import { aclCommand } from '../domain/acl-command.ts'
 import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
 import type { ClusterSpec } from '../domain/migration.ts'
 import { LinkLost } from './cluster.ts'
@@ -170,7 +171,13 @@ export class FaultReporter {
       diagnostic: diagnostic({
         code: 'FERRY1207',
         detail: `${principal} may not ${asked.what} on ${this.#spec.name} (${name}): ${operation} on ${type} ${resource} is missing.`,
-        fix: `An administrator can run: kafka-acls.sh --bootstrap-server ${this.#spec.bootstrapServers[0]} --add --allow-principal '${principal}' --operation ${operation} ${aclFlag(type, resource)}`,
+        fix: `An administrator can run: ${aclCommand({
+          bootstrapServers: this.#spec.bootstrapServers[0] ?? '',
+          principal,
+          operations: [operation],
+          resourceType: type,
+          resourceName: resource,
+        })}`,
       }),
       retriable: false,
       code,
@@ -187,22 +194,5 @@ export class FaultReporter {
       detail: `${this.#spec.name} ${theirs}. It is needed to ${asked.what}.`,
       fix: 'Ferry works with sources from Kafka 0.10.2 and targets from 2.8: upgrade this cluster, or take what needs the request out of the file.',
     })
-  }
-}
-
-const aclFlag = (type: ResourceType, name: string): string => {
-  switch (type) {
-    case 'TOPIC':
-      return `--topic '${name}'`
-    case 'GROUP':
-      return `--group '${name}'`
-    case 'CLUSTER':
-      return '--cluster'
-    case 'TRANSACTIONAL_ID':
-      return `--transactional-id '${name}'`
-    case 'DELEGATION_TOKEN':
-      return `--delegation-token '${name}'`
-    case 'USER':
-      return `--user-principal 'User:${name}'`
   }
 }

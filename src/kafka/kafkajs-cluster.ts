@@ -21,6 +21,7 @@ import { epochEnds } from './epoch-ends.ts'
 import { type Asked, FaultReporter } from './faults.ts'
 import { KafkajsGroupMember } from './group-member.ts'
 import { Groups } from './groups.ts'
+import { Inquiries } from './inquiries.ts'
 import type { KafkaLogger } from './kafkajs.ts'
 import { KafkajsLink } from './link.ts'
 import { Session } from './session.ts'
@@ -81,6 +82,7 @@ class KafkajsCluster implements Cluster {
   readonly #transactions: Transactions
   readonly #acls: Acls
   readonly #users: Users
+  readonly #inquiries: Inquiries
 
   constructor(spec: ClusterSpec, session: Session) {
     this.name = spec.name
@@ -91,6 +93,7 @@ class KafkajsCluster implements Cluster {
     this.#transactions = new Transactions(session)
     this.#acls = new Acls(session)
     this.#users = new Users(session)
+    this.#inquiries = new Inquiries(session)
   }
 
   async describeCluster(): Promise<ClusterDescription> {
@@ -230,6 +233,14 @@ class KafkajsCluster implements Cluster {
       return answer
     })
     return { producerId, epoch }
+  }
+
+  describeDisks(partitions: readonly TopicPartition[]) {
+    return this.#inquiries.disks(partitions)
+  }
+
+  readClock(now: () => Date) {
+    return this.#inquiries.clock(now)
   }
 
   leaders(topics: readonly TopicName[], maxAgeMs: number) {

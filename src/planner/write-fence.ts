@@ -1,4 +1,4 @@
-import type { AclBinding } from '../domain/access.ts'
+import { type AclBinding, covers } from '../domain/access.ts'
 import type { TopicName } from '../domain/ids.ts'
 import type { ObservedSide } from './observed.ts'
 import { effective } from './topic-configs.ts'
@@ -12,12 +12,6 @@ export interface WriteFence {
   readonly unfenced: string | null
 }
 
-const covers = (acl: AclBinding, topic: TopicName): boolean =>
-  acl.resourceType === 'TOPIC' &&
-  (acl.patternType === 'PREFIXED'
-    ? topic.startsWith(acl.resourceName)
-    : acl.resourceName === '*' || acl.resourceName === topic)
-
 const writes = (acl: AclBinding): boolean => acl.operation === 'WRITE' || acl.operation === 'ALL'
 
 /** Rules of StandardAuthorizer: DENY wins; a resource without any ACL is open only if `allow.everyone.if.no.acl.found`. */
@@ -26,7 +20,7 @@ export const writeFence = (target: ObservedSide, topic: TopicName): WriteFence =
   if (acls === 'no-authorizer') return { writers: [], unfenced: 'the target has no authorizer' }
   if (acls === 'not-read')
     return { writers: [], unfenced: 'the ACLs of the target could not be read' }
-  const touching = acls.filter((acl) => covers(acl, topic))
+  const touching = acls.filter((acl) => acl.resourceType === 'TOPIC' && covers(acl, topic))
   const openToAll =
     target.brokerConfigs.get('allow.everyone.if.no.acl.found')?.value === 'true' &&
     touching.length === 0

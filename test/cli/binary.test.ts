@@ -82,6 +82,7 @@ Options:
 
 Commands:
   validate [options]                 check every file of the project, without asking a broker
+  doctor [options] [name...]         look for what would get in the way of a migration
   plan [options] [name...]           show what apply would do
   show [options] <file>              show a plan file
   apply [options] [file or name...]  run a plan

@@ -8,7 +8,7 @@ import { PLAIN } from '../../src/views/style.ts'
 describe('explain', () => {
   for (const code of Object.keys(CODES)) {
     it(code, () => {
-      match(code, /^FERRY1[0-9]{3}$/)
+      match(code, /^FERRY[12][0-9]{3}$/)
       const page = explain(code)
       ok(page.title.split(' ').length <= 6, `title of ${code} is too long: ${page.title}`)
       ok(page.explanation.length > 20, `${code} explains nothing`)

@@ -58,6 +58,7 @@ export const fakeServices = (change: {
     connectCluster: async (_, name) =>
       change.connect?.(name) ??
       ({ name, close: async () => void closed.push(name) } as unknown as Cluster),
+    probeCluster: async () => ({ bootstrap: [], advertised: [] }),
     observe: async () => ({ problems: [] }) as unknown as Observed,
     planMigration: async ({ desired, inputs }) =>
       aPlan({ migration: desired.name, to: desired.stage, inputs, ...change.plan }),

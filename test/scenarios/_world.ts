@@ -14,6 +14,8 @@ const LONGEST_MS = 110_000
 export interface WorldOptions {
   /** SCRAM users of the target, beside `admin`. They have no rights until ACLs give them some. */
   readonly users?: StartOptions['users']
+  /** Default: 2.8. */
+  readonly sourceVersion?: StartOptions['version']
 }
 
 /**
@@ -63,9 +65,12 @@ export class World {
   }
 }
 
-export const startWorld = async ({ users = [] }: WorldOptions = {}): Promise<World> => {
+export const startWorld = async ({
+  users = [],
+  sourceVersion = '2.8',
+}: WorldOptions = {}): Promise<World> => {
   const [source, target] = await Promise.all([
-    startKafka({ version: '2.8' }),
+    startKafka({ version: sourceVersion }),
     startKafka({ version: '4.x', secure: true, users }),
   ])
   return new World(source, target)

@@ -413,7 +413,7 @@ describe('clusters', () => {
       stderr,
     ).toEqual(['FERRY1207', 'FERRY1207'])
     expect(errors.map(({ detail, fix }) => `${detail} ${fix}`).join()).toMatch(
-      /may not read the ACLs on new .*--operation DESCRIBE --cluster/,
+      /may not read the ACLs on new .*--operation Describe --cluster/,
     )
   })
 })

@@ -1,0 +1,5 @@
+export { type CheckResult, type CheckStatus, runChecks, skipped } from './check.ts'
+export { CLUSTER_CHECKS, MIGRATION_CHECKS } from './checks.ts'
+export type { ClusterFacts, MigrationFacts } from './facts.ts'
+export * from './report.ts'
+export { type MigrationRights, readRights, type SideRights } from './rights.ts'

@@ -1,0 +1,199 @@
+import { describe, expect, test } from 'vitest'
+import { type Check, runChecks } from '../../src/doctor/check.ts'
+import { judgeClock } from '../../src/doctor/clock.ts'
+import { ownedBy } from '../../src/doctor/coverage.ts'
+import { judgeRoom } from '../../src/doctor/disk.ts'
+import type { NeededRight } from '../../src/doctor/needed-rights.ts'
+import { judge, type RightsSeen } from '../../src/doctor/rights.ts'
+import { looksRegistered, schemaIdOf } from '../../src/doctor/schema-ids.ts'
+import { refusesOldClients, releasesOf } from '../../src/doctor/versions.ts'
+import type { AclBinding, Operation } from '../../src/domain/access.ts'
+import { diagnostic, FerryError } from '../../src/domain/diagnostic.ts'
+
+const problem = (severity: 'error' | 'warning') =>
+  diagnostic({ code: 'FERRY2006', severity, detail: 'd', fix: 'f' })
+
+describe('running checks', () => {
+  const check = (parts: Partial<Check<unknown>>): Check<unknown> => ({
+    id: 'x',
+    title: 'X holds',
+    look: () => ({ says: '' }),
+    ...parts,
+  })
+  const refused = () => {
+    throw new FerryError(problem('error'))
+  }
+
+  test.each([
+    ['ok', check({})],
+    ['warning', check({ look: () => ({ says: '', problems: [problem('warning')] }) })],
+    [
+      'failed',
+      check({ look: () => ({ says: '', problems: [problem('warning'), problem('error')] }) }),
+    ],
+    ['skipped', check({ skip: () => 'no groups', look: refused })],
+    ['failed', check({ look: refused })],
+    ['skipped', check({ look: refused, optional: true })],
+  ] as const)('%s', async (status, one) => {
+    const results = await runChecks([one, check({ id: 'after' })], {}, () => {})
+    expect(results.map((each) => [each.id, each.status])).toEqual([
+      ['x', status],
+      ['after', 'ok'],
+    ])
+  })
+
+  test('what no check can expect is thrown', async () => {
+    const broken = check({
+      optional: true,
+      look: () => {
+        throw new TypeError('a bug')
+      },
+    })
+    await expect(runChecks([broken], {}, () => {})).rejects.toThrow('a bug')
+  })
+})
+
+describe('clocks', () => {
+  const reading = (aheadMs: number, uncertaintyMs = 20) =>
+    judgeClock('new', { of: 'controller 1', aheadMs, uncertaintyMs }).problems?.length ?? 0
+
+  test('apart is what no slow answer can explain', () => {
+    expect([0, 1000, -1000, 1020].map((ahead) => reading(ahead))).toEqual([0, 0, 0, 0])
+    expect([1021, -1021].map((ahead) => reading(ahead))).toEqual([1, 1])
+    expect(reading(5000, 4500)).toBe(0)
+  })
+})
+
+describe('disk', () => {
+  const GIB = 2 ** 30
+  const severities = (needed: number, usable: number | undefined) =>
+    judgeRoom('new', needed, usable, 'measured').problems?.map(({ code, severity }) => [
+      code,
+      severity,
+    ]) ?? []
+
+  test('too little fails, little warns, unknown asks', () => {
+    expect(severities(7 * GIB, 10 * GIB)).toEqual([])
+    expect(severities(7.1 * GIB, 10 * GIB)).toEqual([['FERRY2006', 'warning']])
+    expect(severities(10.1 * GIB, 10 * GIB)).toEqual([['FERRY2006', 'error']])
+    expect(severities(1, undefined)).toEqual([['FERRY2003', 'warning']])
+  })
+})
+
+describe('versions', () => {
+  const fetch = (range: readonly [number, number]) => ({
+    versions: new Map([['Fetch' as const, range]]),
+  })
+
+  test('releases by their Fetch, and who refuses clients from before 0.11', () => {
+    expect(releasesOf(fetch([0, 3]))).toBe('0.10.1 or 0.10.2')
+    expect(releasesOf(fetch([0, 12]))).toBe('2.7 to 3.0')
+    expect(releasesOf(fetch([4, 18]))).toBe('4.1 or later')
+    expect(refusesOldClients(fetch([0, 17]))).toBe(false)
+    expect(refusesOldClients(fetch([4, 17]))).toBe(true)
+  })
+})
+
+describe('values of a schema registry', () => {
+  test('0, an id in four bytes, a payload', () => {
+    expect(schemaIdOf(Buffer.from([0, 0, 0, 1, 5, 9]))).toBe(261)
+    expect(schemaIdOf(null)).toBeUndefined()
+    expect(schemaIdOf(Buffer.from([0, 0, 0, 1, 5]))).toBeUndefined()
+    expect(schemaIdOf(Buffer.from([1, 0, 0, 1, 5, 9]))).toBeUndefined()
+    expect(schemaIdOf(Buffer.from([0, 0, 0, 0, 0, 9]))).toBeUndefined()
+    expect(schemaIdOf(Buffer.from([0, 255, 0, 0, 0, 9]))).toBeUndefined()
+  })
+
+  test('most values, not some', () => {
+    const seen = (sampled: number, matching: number) => ({ sampled, matching, ids: new Set([1]) })
+    expect([seen(0, 0), seen(10, 7), seen(10, 8)].map(looksRegistered)).toEqual([
+      false,
+      false,
+      true,
+    ])
+  })
+})
+
+test('topics of Connect and Streams by their names', () => {
+  expect(['connect-offsets', 'a-store-changelog', 'a-x-repartition'].map(ownedBy)).toEqual([
+    'state of Kafka Connect',
+    'a changelog of Kafka Streams',
+    'a repartition topic of Kafka Streams',
+  ])
+  expect(ownedBy('orders.connect-events')).toBeUndefined()
+})
+
+describe('rights', () => {
+  const read: NeededRight = {
+    operation: 'READ',
+    resourceType: 'TOPIC',
+    resourceName: 'orders',
+    verbs: ['apply'],
+  }
+  const acl = (changes: Partial<AclBinding> = {}): AclBinding => ({
+    resourceType: 'TOPIC',
+    resourceName: 'orders',
+    patternType: 'LITERAL',
+    principal: 'User:ferry',
+    host: '*',
+    operation: 'READ',
+    permission: 'ALLOW',
+    ...changes,
+  })
+  const seen = (changes: Partial<RightsSeen> = {}): RightsSeen => ({
+    acls: [],
+    cluster: undefined,
+    topics: new Map(),
+    refused: [],
+    ...changes,
+  })
+  const bits = (...operations: Operation[]): ReadonlySet<Operation> => new Set(operations)
+  const describe_ = { ...read, operation: 'DESCRIBE' as const }
+  const absent = seen({ acls: 'not-read' })
+
+  test.each([
+    ['no authorizer', read, seen({ acls: 'no-authorizer' }), 'yes'],
+    ["the broker's yes", read, seen({ topics: new Map([['orders', bits('READ')]]) }), 'yes'],
+    [
+      "the broker's no, before any ACL",
+      read,
+      seen({ topics: new Map([['orders', bits('WRITE')]]), acls: [acl()] }),
+      'no',
+    ],
+    ['an ACL', read, seen({ acls: [acl()] }), 'yes'],
+    ['ALL', read, seen({ acls: [acl({ operation: 'ALL' })] }), 'yes'],
+    [
+      'a prefix',
+      read,
+      seen({ acls: [acl({ resourceName: 'or', patternType: 'PREFIXED' })] }),
+      'yes',
+    ],
+    ['everybody', read, seen({ acls: [acl({ principal: 'User:*' })] }), 'yes'],
+    ['somebody else', read, seen({ acls: [acl({ principal: 'User:x' })] }), 'no'],
+    ['from one host only', read, seen({ acls: [acl({ host: '10.0.0.1' })] }), 'no'],
+    ['a DENY wins', read, seen({ acls: [acl(), acl({ permission: 'DENY' })] }), 'no'],
+    ['DESCRIBE follows from READ', describe_, seen({ acls: [acl()] }), 'yes'],
+    ['READ does not follow', read, seen({ acls: [acl({ operation: 'DESCRIBE' })] }), 'no'],
+    ['nothing to tell by', read, absent, 'unknown'],
+    ['refused DESCRIBE says that READ is missing', read, { ...absent, refused: [describe_] }, 'no'],
+    [
+      'but nothing of ALTER_CONFIGS',
+      { ...read, operation: 'ALTER_CONFIGS' as const },
+      { ...absent, refused: [describe_] },
+      'unknown',
+    ],
+    ['a super user', read, seen({ cluster: bits('CLUSTER_ACTION') }), 'yes'],
+    [
+      'open to everybody, but not what an ACL names',
+      read,
+      seen({ cluster: bits('CLUSTER_ACTION'), acls: [acl({ principal: 'User:x' })] }),
+      'no',
+    ],
+  ] as const)('%s', (_, right, sight, has) => {
+    expect(judge(right, 'User:ferry', sight)).toBe(has)
+  })
+
+  test('whose name is unknown is not judged by ACLs', () => {
+    expect(judge(read, undefined, seen({ acls: [acl()] }))).toBe('unknown')
+  })
+})
