@@ -5,11 +5,11 @@ import type { ApplyEvents, ApplyResult } from '../applier/apply-options.ts'
 import { digestOf } from '../domain/canonical-json.ts'
 import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
 import type { Migration } from '../domain/migration.ts'
-import type { Plan } from '../domain/plan.ts'
-import { type Stage, stageRank } from '../domain/stage.ts'
+import type { Plan, Purpose } from '../domain/plan.ts'
+import { type ReachedStage, type Stage, stageRank } from '../domain/stage.ts'
 import { DEFAULT_MEMORY_BUDGET, type MirrorLog, type MirrorTimings } from '../mirror/mirror.ts'
 import { changedInputs, inputDigests } from './input-digests.ts'
-import { makePlan, type PlanOptions } from './make-plan.ts'
+import { makePlan, type PlanOptions, readState } from './make-plan.ts'
 import type { Session } from './open-session.ts'
 
 /** A plan that may run, with the migration it is for. */
@@ -37,6 +37,18 @@ export const planFromFile = async (session: Session, plan: Plan): Promise<Planne
   return { migration, planned: migration, plan, warnings: [] }
 }
 
+/** The plan of one migration that goes back, or mirrors topics anew. */
+export const planFor = async (
+  session: Session,
+  purposeOf: (migration: Migration, reached: ReachedStage) => Purpose,
+  options: PlanOptions,
+): Promise<PlannedMigration> => {
+  const migration = session.migrations[0] as Migration
+  const { stage } = await readState(session, migration.name)
+  const made = await makePlan(session, migration, options, purposeOf(migration, stage))
+  return { migration, planned: migration, plan: made.plan, warnings: made.warnings }
+}
+
 /** Fresh plans of the session's migrations, no further than `until`. */
 export const planByName = async (
   session: Session,
@@ -45,19 +57,25 @@ export const planByName = async (
 ): Promise<readonly PlannedMigration[]> => {
   const planned: PlannedMigration[] = []
   for (const migration of session.migrations) {
-    const shortened = noFurtherThan(migration, until)
+    const { stage } = await readState(session, migration.name)
+    const shortened = noFurtherThan(migration, stage, until)
     const made = await makePlan(session, shortened, options)
     planned.push({ migration, planned: shortened, plan: made.plan, warnings: made.warnings })
   }
   return planned
 }
 
-/** `until` shortens a plan; it never asks for more than the plan file does. */
-const noFurtherThan = (migration: Migration, until: Stage | undefined): Migration =>
-  until !== undefined &&
-  stageRank(until, migration.order) < stageRank(migration.stage, migration.order)
-    ? { ...migration, stage: until }
-    : migration
+/** `until` shortens a plan; it never asks for more than the plan file does, nor for a rollback that the file does not ask for. */
+export const noFurtherThan = (
+  migration: Migration,
+  reached: ReachedStage,
+  until: Stage | undefined,
+): Migration => {
+  const rank = (stage: ReachedStage) => stageRank(stage, migration.order)
+  if (until === undefined || rank(until) >= rank(migration.stage)) return migration
+  if (rank(until) >= rank(reached) || reached === 'nothing') return { ...migration, stage: until }
+  return rank(reached) < rank(migration.stage) ? { ...migration, stage: reached } : migration
+}
 
 export interface RunOptions extends PlanOptions {
   /** Absent: what the plan file says in `gates.timeout`. */
@@ -107,7 +125,8 @@ export const runPlan = async (
         timings,
         log,
       }),
-    recheck: async () => parts.checkAgain(plan, (await makePlan(session, planned, options)).plan),
+    recheck: async () =>
+      parts.checkAgain(plan, (await makePlan(session, planned, options, plan.purpose)).plan),
     checkInvariants: (run) => parts.checkInvariants(plan.invariants, run),
     timings,
     gateTimeoutMs: options.waitMs ?? migration.gates.timeoutMs,

@@ -1,7 +1,8 @@
 import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { TopicName } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
-import type { Plan } from '../domain/plan.ts'
+import { MIGRATE, type Plan, type Purpose } from '../domain/plan.ts'
+import { stageRank } from '../domain/stage.ts'
 import { emptyState, type MigrationState } from '../domain/state.ts'
 import type { Observed } from '../planner/observed.ts'
 import type { Clusters } from '../steps/step-kind.ts'
@@ -38,16 +39,23 @@ export const makePlan = async (
   session: Session,
   migration: Migration,
   { services, now, report, signal }: PlanOptions,
+  purpose: Purpose = MIGRATE,
 ): Promise<MadePlan> => {
   const clusters = await session.clustersOf(migration)
-  const state = await readState(session, migration.name)
+  const [state, progress] = await Promise.all([
+    readState(session, migration.name),
+    session.store.readProgress(migration.name),
+  ])
+  const desired = await wholeOf(migration, state, purpose)
   report(`reads ${migration.from} and ${migration.to} for ${migration.name}`)
-  const observed = await services.observe(clusters, migration, now, signal)
+  const observed = await services.observe(clusters, desired, now, signal)
   const inputs = await inputDigests(session.project, migration)
   const plan = await services.planMigration({
-    desired: migration,
+    desired,
     observed,
     state,
+    progress,
+    purpose,
     now: now(),
     otherTopics: otherTopics(session, migration),
     inputs,
@@ -62,6 +70,19 @@ export const makePlan = async (
     clusters,
     warnings: await mirrorWarnings(session, migration, state, clusters, services),
   }
+}
+
+/** What goes back is what was done, also what is in the file no more. */
+const wholeOf = async (
+  migration: Migration,
+  state: MigrationState,
+  purpose: Purpose,
+): Promise<Migration> => {
+  const isBehind =
+    stageRank(migration.stage, migration.order) < stageRank(state.stage, migration.order)
+  if (purpose.kind === 'migrate' && !isBehind) return migration
+  const { withState } = await import('../planner/with-state.ts')
+  return withState(migration, state)
 }
 
 /**

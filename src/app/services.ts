@@ -1,9 +1,9 @@
 import type { ApplyOptions, ApplyResult } from '../applier/apply-options.ts'
 import type { Diagnostic } from '../domain/diagnostic.ts'
-import type { TopicName } from '../domain/ids.ts'
+import type { PartitionKey, TopicName } from '../domain/ids.ts'
 import type { Migration, Project } from '../domain/migration.ts'
-import type { Plan } from '../domain/plan.ts'
-import type { MigrationState } from '../domain/state.ts'
+import type { Plan, Purpose } from '../domain/plan.ts'
+import type { MigrationState, PartitionProgress } from '../domain/state.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import type { Probe } from '../kafka/inquiry.ts'
 import type { Mirror, MirrorOptions } from '../mirror/mirror.ts'
@@ -38,6 +38,8 @@ export interface Services {
     readonly desired: Migration
     readonly observed: Observed
     readonly state: MigrationState
+    readonly progress: ReadonlyMap<PartitionKey, PartitionProgress>
+    readonly purpose: Purpose
     readonly now: Date
     /** Topics of the other migrations of the project, with the names of those. */
     readonly otherTopics: ReadonlyMap<TopicName, string>

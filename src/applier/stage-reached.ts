@@ -1,5 +1,11 @@
 import type { Plan } from '../domain/plan.ts'
-import { type Order, type Stage, stageRank, stagesInOrder } from '../domain/stage.ts'
+import {
+  type Order,
+  type ReachedStage,
+  type Stage,
+  stageRank,
+  stagesInOrder,
+} from '../domain/stage.ts'
 
 /** A plan goes back if it ends at an earlier stage than it began. */
 const goesBack = (plan: Plan, order: Order): boolean =>
@@ -29,7 +35,7 @@ const covers = (
   plan: Plan,
   order: Order,
   stage: Stage,
-  step: { readonly stage: Stage },
+  step: { readonly stage: ReachedStage },
 ): boolean => {
   const ahead = stageRank(step.stage, order) - stageRank(stage, order)
   return goesBack(plan, order) ? ahead >= 0 : ahead <= 0

@@ -12,6 +12,12 @@ export const textFlag = (flags: RawFlags, name: string): string | undefined => {
   return typeof value === 'string' ? value : undefined
 }
 
+/** A flag that can be given several times. */
+export const listFlag = (flags: RawFlags, name: string): readonly string[] => {
+  const value = flags[name]
+  return Array.isArray(value) ? value.filter((each) => typeof each === 'string') : []
+}
+
 /** Positional arguments: one optional name, or a list of them. */
 export const names = (args: readonly unknown[]): readonly string[] =>
   args.flat().filter((each): each is string => typeof each === 'string')

@@ -5,6 +5,7 @@ import { doctorCommand } from './commands/doctor.ts'
 import { explainCommand } from './commands/explain.ts'
 import { mirrorCommand } from './commands/mirror.ts'
 import { planCommand } from './commands/plan.ts'
+import { rollbackCommand } from './commands/rollback.ts'
 import { schemaCommand } from './commands/schema.ts'
 import { showCommand } from './commands/show.ts'
 import { statusCommand } from './commands/status.ts'
@@ -26,6 +27,7 @@ const VERBS = [
   mirrorCommand,
   statusCommand,
   verifyCommand,
+  rollbackCommand,
   unlockCommand,
   explainCommand,
   schemaCommand,

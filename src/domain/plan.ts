@@ -1,6 +1,6 @@
 import type { Diagnostic } from './diagnostic.ts'
-import type { PartitionKey } from './ids.ts'
-import type { ReachedStage, Stage } from './stage.ts'
+import type { PartitionKey, TopicName } from './ids.ts'
+import type { ReachedStage } from './stage.ts'
 import type { Step } from './step.ts'
 
 export const PLAN_FORMAT_VERSION = '1.0'
@@ -13,8 +13,9 @@ export interface Plan {
   readonly formatVersion: typeof PLAN_FORMAT_VERSION
   readonly toolVersion: string
   readonly migration: string
+  readonly purpose: Purpose
   readonly from: ReachedStage
-  readonly to: Stage
+  readonly to: ReachedStage
   readonly clusters: {
     readonly source: { readonly name: string; readonly id: string }
     readonly target: { readonly name: string; readonly id: string }
@@ -30,6 +31,17 @@ export interface Plan {
   readonly deadlines: readonly Deadline[]
   readonly problems: readonly Diagnostic[]
 }
+
+/**
+ * What a plan is for: to bring a migration to the stage of its file, forwards or back; to an earlier stage, whatever the file says; or
+ * to mirror topics anew.
+ */
+export type Purpose =
+  | { readonly kind: 'migrate' }
+  | { readonly kind: 'rollback'; readonly to: ReachedStage }
+  | { readonly kind: 'resync'; readonly topics: readonly TopicName[] }
+
+export const MIGRATE: Purpose = { kind: 'migrate' }
 
 export interface Invariant {
   readonly says: string

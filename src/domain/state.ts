@@ -43,7 +43,51 @@ export interface MigrationState {
     readonly name: string
     readonly mechanism: ScramMechanism
     readonly passwordVersion: number
+    /** True if there was no such credential before: only then a rollback removes it. */
+    readonly made: boolean
   }[]
+  /** The rates that users had before Ferry first set them; null: none. */
+  readonly quotasBefore: readonly QuotaBefore[]
+  /** Of topics that Ferry did not make: the overrides that it changed, as they were before it first did. Null: no override. */
+  readonly configsBefore: readonly ConfigsBefore[]
+  /** Topics whose mark was taken back and that are still to be emptied. */
+  readonly purges: readonly Purge[]
+  /** Groups that were put back to the source, with what they had there before. */
+  readonly returns: readonly GroupReturn[]
+}
+
+export interface QuotaBefore {
+  readonly user: string
+  readonly producerByteRate: number | null
+  readonly consumerByteRate: number | null
+}
+
+export interface ConfigsBefore {
+  readonly topic: TopicName
+  readonly was: ReadonlyMap<string, string | null>
+}
+
+/** What the target holds of these marks, and of filler that a prime had begun, is Ferry's own. */
+export interface Purge {
+  readonly topic: TopicName
+  readonly marks: readonly Mark[]
+  readonly intent: MarkIntent | null
+}
+
+/** `pending` is written before the commit, `done` after it was read back. */
+export interface GroupReturn {
+  readonly group: GroupId
+  readonly status: 'pending' | 'done'
+  readonly at: string
+  readonly positions: ReadonlyMap<PartitionKey, ReturnedPosition>
+}
+
+export interface ReturnedPosition {
+  readonly target: bigint
+  readonly source: SourceOffset
+  /** What the group had committed on the source before; null: nothing. */
+  readonly previous: { readonly offset: bigint; readonly metadata: string } | null
+  readonly metadata: string
 }
 
 export interface MarkIntent {
@@ -152,4 +196,8 @@ export const emptyState = (migration: string, lineage: string): MigrationState =
   syncs: [],
   grants: [],
   users: [],
+  quotasBefore: [],
+  configsBefore: [],
+  purges: [],
+  returns: [],
 })

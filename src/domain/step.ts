@@ -1,7 +1,7 @@
 import type { AclBinding } from './access.ts'
 import type { GroupId, SourceOffset, TopicName } from './ids.ts'
 import type { ScramMechanism } from './migration.ts'
-import type { Stage } from './stage.ts'
+import type { ReachedStage } from './stage.ts'
 
 /** What undoing a step costs. Shown in the plan; the line of no return is drawn above the first `impossible`. */
 export interface Undo {
@@ -14,8 +14,8 @@ interface StepBase<K extends string> {
   readonly kind: K
   /** Stable within a plan and readable: `create-topic/orders.events`. */
   readonly id: string
-  /** The stage that this step leads to. */
-  readonly stage: Stage
+  /** The stage that this step leads to: a later one, or in a rollback an earlier one. */
+  readonly stage: ReachedStage
   /** A sentence: why this step is in the plan. */
   readonly reason: string
   readonly undo: Undo
@@ -33,8 +33,8 @@ export interface CreateTopic extends StepBase<'create-topic'> {
 }
 export interface ConfigureTopic extends StepBase<'configure-topic'> {
   readonly topic: TopicName
-  /** Protective until the seal, final after it. */
-  readonly phase: 'protective' | 'final'
+  /** Protective until the seal, final after it; `before`: a rollback puts back what there was before Ferry came. */
+  readonly phase: 'before' | 'protective' | 'final'
   /** Null removes the override. */
   readonly set: Readonly<Record<string, string | null>>
   /** What is there now, for undo; null: no override. */
@@ -107,6 +107,60 @@ export interface Retire extends StepBase<'retire'> {
   readonly groups: readonly GroupId[]
 }
 
+/** Takes away ACLs on the target: those that Ferry granted. The two that are fences go before all else in a rollback. */
+export interface RevokeAccess extends StepBase<'revoke-access'> {
+  readonly principal: string
+  /** Whom it keeps out: READ on groups, WRITE on topics. Null: neither. */
+  readonly fences: 'consumers' | 'producers' | null
+  readonly acls: readonly AclBinding[]
+  /** Whose consumers must be gone first, so that none loses what it has read but not yet committed. */
+  readonly groups: readonly GroupId[]
+}
+/** Puts a group that was synced back to the source, at its exact next record: what it read on the target counts. */
+export interface ReturnGroup extends StepBase<'return-group'> {
+  readonly group: GroupId
+  readonly topics: readonly TopicName[]
+  /** Positions that it has on the target now. */
+  readonly positions: number
+  /** Records that it has read there, as a decimal string. */
+  readonly consumed: string
+}
+/** Puts back the commits that a group had on the target before it was synced; deletes those that it had not. */
+export interface RestoreGroup extends StepBase<'restore-group'> {
+  readonly group: GroupId
+  readonly topics: readonly TopicName[]
+  readonly restored: number
+  readonly deleted: number
+}
+/** Ends the mirroring of a topic for good: its mark is forgotten and the target topic emptied. */
+export interface ForgetMark extends StepBase<'forget-mark'> {
+  readonly topic: TopicName
+  readonly partitions: number
+  /** `copy`: only if all of it is the mirror's copy. `all`: also what others wrote. */
+  readonly purge: 'copy' | 'all'
+  /** What the target holds now, as a decimal string. */
+  readonly records: string
+  /** Groups of the target that have positions in it, which mean nothing afterwards. */
+  readonly losing: readonly GroupId[]
+}
+/** Deletes a topic of the target that Ferry has made, once it is empty. */
+export interface DeleteTopic extends StepBase<'delete-topic'> {
+  readonly topic: TopicName
+  /** So that another topic of this name is never deleted; null where the target has no topic ids. */
+  readonly topicId: string | null
+}
+/** Removes a SCRAM credential that Ferry has made. */
+export interface RemoveUser extends StepBase<'remove-user'> {
+  readonly user: string
+  readonly mechanism: ScramMechanism
+}
+/** Puts back the rates that a user had before; null: none. */
+export interface RestoreQuota extends StepBase<'restore-quota'> {
+  readonly user: string
+  readonly producerByteRate: number | null
+  readonly consumerByteRate: number | null
+}
+
 export type Step =
   | CreateTopic
   | ConfigureTopic
@@ -120,6 +174,13 @@ export type Step =
   | ReopenTopic
   | SealTopic
   | Retire
+  | RevokeAccess
+  | ReturnGroup
+  | RestoreGroup
+  | ForgetMark
+  | DeleteTopic
+  | RemoveUser
+  | RestoreQuota
 export type StepKindName = Step['kind']
 
 /** How one group position came to be, for the state, verify and the receipt. */

@@ -5,6 +5,7 @@ export type ApiName =
   | 'ListOffsets'
   | 'Metadata'
   | 'OffsetCommit'
+  | 'OffsetDelete'
   | 'OffsetFetch'
   | 'FindCoordinator'
   | 'JoinGroup'

@@ -25,6 +25,7 @@ import { listOffsets } from './wire/list-offsets.ts'
 import { listTransactions } from './wire/list-transactions.ts'
 import { metadata } from './wire/metadata.ts'
 import { offsetCommit } from './wire/offset-commit.ts'
+import { offsetDelete } from './wire/offset-delete.ts'
 import { offsetForLeaderEpoch } from './wire/offset-for-leader-epoch.ts'
 import { produce } from './wire/produce.ts'
 import {
@@ -42,6 +43,7 @@ export const API_TABLE: Readonly<Record<ApiName, ApiRange>> = {
   ListOffsets: listOffsets,
   Metadata: metadata,
   OffsetCommit: offsetCommit,
+  OffsetDelete: offsetDelete,
   OffsetFetch: { key: 9, versions: [2, 8] },
   FindCoordinator: { key: 10, versions: [0, 4] },
   JoinGroup: joinGroup,

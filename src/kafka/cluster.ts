@@ -206,6 +206,11 @@ export interface Cluster extends Inquiry {
     id: GroupId,
     offsets: ReadonlyMap<PartitionKey, { readonly offset: bigint; readonly metadata: string }>,
   ): Promise<Answers<PartitionKey, void>>
+  /** OffsetDelete: takes these commits out of a group without members. A commit that is not there is deleted already. */
+  deleteCommits(
+    id: GroupId,
+    partitions: readonly PartitionKey[],
+  ): Promise<Answers<PartitionKey, void>>
 
   /** The producers that each partition's leader remembers; brokers before 2.8 cannot tell (see {@link supports}). */
   describeProducers(

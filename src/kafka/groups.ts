@@ -8,6 +8,7 @@ import {
   type TopicPartition,
 } from '../domain/ids.ts'
 import type { CommitsOptions, CommittedOffset, GroupDescription } from './cluster.ts'
+import type { BrokerConnection } from './connection.ts'
 import { ErrorCode } from './error-codes.ts'
 import type { Asked, Fault } from './faults.ts'
 import type { Session } from './session.ts'
@@ -16,6 +17,7 @@ import { consumerGroupDescribe } from './wire/consumer-group-describe.ts'
 import { type DescribedGroup, describeGroups } from './wire/describe-groups.ts'
 import { type ListedGroup, listGroups } from './wire/list-groups.ts'
 import { offsetCommit } from './wire/offset-commit.ts'
+import { offsetDelete } from './wire/offset-delete.ts'
 import { type FetchedCommits, offsetFetch, offsetFetchBatched } from './wire/offset-fetch.ts'
 
 /** Kafka's names of group states, as brokers write them, to ours. */
@@ -39,7 +41,11 @@ const TYPES: Readonly<Record<string, GroupDescription['type']>> = {
   streams: 'streams',
 }
 
-const askedGroup = (verb: string, operation: 'DESCRIBE' | 'READ', group: string): Asked => ({
+const askedGroup = (
+  verb: string,
+  operation: 'DESCRIBE' | 'READ' | 'DELETE',
+  group: string,
+): Asked => ({
   what: `${verb} group ${group}`,
   right: { operation, resourceType: 'GROUP', resourceName: group },
 })
@@ -212,7 +218,67 @@ export class Groups {
       ...askedGroup('', 'READ', id),
       what: `commit offset ${offsets.get(key)?.offset} of ${key} for group ${id}`,
     })
-    return this.#session.settle(offsets.keys(), asked, async (pending, round) => {
+    return this.#atCoordinator(id, offsets.keys(), asked, async (broker, pending, outcomes) => {
+      const topics = new Map<string, { partition: number; offset: bigint; metadata: string }[]>()
+      for (const key of pending) {
+        const { topic, partition } = parsePartitionKey(key)
+        const list = topics.get(topic) ?? []
+        list.push({ partition, ...offsets.get(key)! })
+        topics.set(topic, list)
+      }
+      for (const result of await this.#session.call(broker, offsetCommit, { group: id, topics })) {
+        const key = partitionKey(result.topic as TopicName, result.partition)
+        const fault = () => this.#session.faults.ofCode(result.code, asked(key))
+        outcomes.set(key, result.code === 0 ? { value: undefined } : fault())
+      }
+    })
+  }
+
+  /** The same when done twice, so it is sent again after a lost answer. */
+  async deleteCommits(
+    id: GroupId,
+    partitions: readonly PartitionKey[],
+  ): Promise<Answers<PartitionKey, void>> {
+    const asked = (key: PartitionKey): Asked => ({
+      ...askedGroup('', 'DELETE', id),
+      what: `delete the commit of ${key} of group ${id}`,
+    })
+    return this.#atCoordinator(id, partitions, asked, async (broker, pending, outcomes) => {
+      const topics = new Map<string, number[]>()
+      for (const key of pending) {
+        const { topic, partition } = parsePartitionKey(key)
+        topics.set(topic, [...(topics.get(topic) ?? []), partition])
+      }
+      const answer = await this.#session.call(broker, offsetDelete, { group: id, topics })
+      // A group that is unknown has no commits.
+      const code = answer.code === ErrorCode.GROUP_ID_NOT_FOUND ? 0 : answer.code
+      if (answer.code !== 0) {
+        for (const key of pending) {
+          const fault = () => this.#session.faults.ofCode(code, asked(key))
+          outcomes.set(key, code === 0 ? { value: undefined } : fault())
+        }
+        return
+      }
+      for (const result of answer.results) {
+        const key = partitionKey(result.topic as TopicName, result.partition)
+        const fault = () => this.#session.faults.ofCode(result.code, asked(key))
+        outcomes.set(key, result.code === 0 ? { value: undefined } : fault())
+      }
+    })
+  }
+
+  /** A change of one group's commits, with one outcome for each partition. */
+  #atCoordinator(
+    id: GroupId,
+    keys: Iterable<PartitionKey>,
+    asked: (key: PartitionKey) => Asked,
+    request: (
+      broker: BrokerConnection,
+      pending: readonly PartitionKey[],
+      outcomes: Outcomes<PartitionKey, void>,
+    ) => Promise<void>,
+  ): Promise<Answers<PartitionKey, void>> {
+    return this.#session.settle(keys, asked, async (pending, round) => {
       if (round > 0) this.#session.forgetCoordinator(id)
       const outcomes: Outcomes<PartitionKey, void> = new Map()
       const coordinator = (await this.#session.coordinators([id])).get(id)
@@ -221,19 +287,7 @@ export class Groups {
         for (const key of pending) outcomes.set(key, this.#session.faults.ofCode(code, asked(key)))
         return outcomes
       }
-      const topics = new Map<string, { partition: number; offset: bigint; metadata: string }[]>()
-      for (const key of pending) {
-        const { topic, partition } = parsePartitionKey(key)
-        const list = topics.get(topic) ?? []
-        list.push({ partition, ...offsets.get(key)! })
-        topics.set(topic, list)
-      }
-      const broker = await this.#session.brokers.node(coordinator.nodeId)
-      for (const result of await this.#session.call(broker, offsetCommit, { group: id, topics })) {
-        const key = partitionKey(result.topic as TopicName, result.partition)
-        const fault = () => this.#session.faults.ofCode(result.code, asked(key))
-        outcomes.set(key, result.code === 0 ? { value: undefined } : fault())
-      }
+      await request(await this.#session.brokers.node(coordinator.nodeId), pending, outcomes)
       return outcomes
     })
   }

@@ -173,6 +173,10 @@ class KafkajsCluster implements Cluster {
     return this.#groups.commit(id, offsets)
   }
 
+  deleteCommits(id: GroupId, partitions: readonly PartitionKey[]) {
+    return this.#groups.deleteCommits(id, partitions)
+  }
+
   describeProducers(partitions: readonly TopicPartition[]) {
     return this.#transactions.producers(partitions)
   }

@@ -2,7 +2,6 @@ import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import { parsePartitionKey, type TopicName } from '../domain/ids.ts'
 import type { GroupSpec, Migration, TopicSpec } from '../domain/migration.ts'
 import { notSupported } from '../domain/not-supported.ts'
-import { stageRank } from '../domain/stage.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
 import { chooseMode } from './choose-mode.ts'
 import type { ObservedTopic } from './observed.ts'
@@ -16,13 +15,14 @@ export type OtherTopics = ReadonlyMap<TopicName, string>
 export const guard = (context: PlanContext, others: OtherTopics): readonly Diagnostic[] => [
   ...context.observed.problems,
   ...notSupported(context.desired),
-  ...clusterGuards(context),
+  ...sameClusters(context),
   ...context.desired.topics.flatMap((spec) => topicGuards(context, spec)),
   ...context.desired.groups.flatMap((spec) => groupGuards(context, spec, others)),
   ...accessGuards(context),
 ]
 
-const clusterGuards = ({ desired, observed, state }: PlanContext): readonly Diagnostic[] => {
+/** Source and target are two clusters, and the two that this migration began with. */
+export const sameClusters = ({ desired, observed, state }: PlanContext): readonly Diagnostic[] => {
   const found: Diagnostic[] = []
   if (observed.source.id === observed.target.id) {
     found.push(
@@ -40,16 +40,6 @@ const clusterGuards = ({ desired, observed, state }: PlanContext): readonly Diag
         code: 'FERRY1319',
         detail: `${desired.name} began with source ${before.source} and target ${before.target}; the files now lead to ${observed.source.id} and ${observed.target.id}.`,
         fix: 'Correct the cluster files, or give the migration another name to begin anew.',
-      }),
-    )
-  }
-  if (stageRank(desired.stage, desired.order) < stageRank(state.stage, desired.order)) {
-    found.push(
-      diagnostic({
-        code: 'FERRY1312',
-        detail: `${desired.name} is at stage ${state.stage}; the file asks for ${desired.stage}.`,
-        fix: `Set stage to ${state.stage} or a later one.`,
-        at: desired.stageAt,
       }),
     )
   }

@@ -1,5 +1,6 @@
 export { changedParts } from './fingerprint.ts'
 export { observe } from './observe.ts'
 export type * from './observed.ts'
-export { type PlanInputs, planMigration } from './plan-migration.ts'
+export { goesBackTo, type PlanInputs, planMigration } from './plan-migration.ts'
 export { checkAgain, checkCreations } from './preflight.ts'
+export { withState } from './with-state.ts'

@@ -1,14 +1,16 @@
 import type { Diagnostic } from '../domain/diagnostic.ts'
-import { PLAN_FORMAT_VERSION, type Plan } from '../domain/plan.ts'
-import { stageRank, stagesInOrder } from '../domain/stage.ts'
+import { PLAN_FORMAT_VERSION, type Plan, type Purpose } from '../domain/plan.ts'
+import { type ReachedStage, stageRank, stagesInOrder } from '../domain/stage.ts'
 import type { Step } from '../domain/step.ts'
 import { stepsOfStage } from '../steps/index.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
 import { deadlines, invariants } from './deadlines.ts'
 import { fingerprint } from './fingerprint.ts'
-import { guard, type OtherTopics } from './guards.ts'
+import { guard, type OtherTopics, sameClusters } from './guards.ts'
+import { type PlanParts, planRollback } from './plan-rollback.ts'
 
 export interface PlanInputs extends PlanContext {
+  readonly purpose: Purpose
   readonly otherTopics: OtherTopics
   /** SHA-256 of the files that went in, by path. */
   readonly inputs: Readonly<Record<string, string>>
@@ -17,13 +19,59 @@ export interface PlanInputs extends PlanContext {
 
 /**
  * `(desired, observed, state, now) -> Plan`. Pure; everything that can be said about the future is said here and nowhere else.
- *
- * 1. Guards: what stands in the way, all of it.
- * 2. For each stage up to the desired one, in the migration's order, the steps that each kind still finds missing.
- * 3. What must be the same, must still hold, and runs out.
+ * What must be the same, must still hold and runs out is put around the steps; see {@link forwards} and `plan-rollback.ts` for those.
  */
 export const planMigration = (inputs: PlanInputs): Plan => {
   const { desired, observed, state, now } = inputs
+  const back = goesBackTo(inputs)
+  const parts =
+    back === undefined
+      ? forwards(inputs)
+      : withGuards(planRollback(inputs, back), [...observed.problems, ...sameClusters(inputs)])
+  return {
+    formatVersion: PLAN_FORMAT_VERSION,
+    toolVersion: inputs.toolVersion,
+    migration: desired.name,
+    purpose: inputs.purpose,
+    from: state.stage,
+    to: parts.to,
+    clusters: {
+      source: { name: observed.source.name, id: observed.source.id },
+      target: { name: observed.target.name, id: observed.target.id },
+    },
+    createdAt: now.toISOString(),
+    inputs: inputs.inputs,
+    steps: parts.steps,
+    fingerprint: fingerprint(desired, observed, state),
+    invariants: back === undefined ? invariants(inputs) : [],
+    deadlines: back === undefined ? deadlines(inputs) : [],
+    problems: deduplicated(parts.problems),
+  }
+}
+
+/** Where a rollback is to end: asked for by name, or by a stage in the file that lies behind. Undefined: it is none. */
+export const goesBackTo = ({
+  purpose,
+  desired,
+  state,
+}: Pick<PlanInputs, 'purpose' | 'desired' | 'state'>): ReachedStage | undefined => {
+  if (purpose.kind === 'rollback') return purpose.to
+  if (purpose.kind === 'resync') return undefined
+  const { stage, order } = desired
+  return stageRank(stage, order) < stageRank(state.stage, order) ? stage : undefined
+}
+
+const withGuards = (parts: PlanParts, guards: readonly Diagnostic[]): PlanParts => ({
+  ...parts,
+  problems: [...guards, ...parts.problems],
+})
+
+/**
+ * 1. Guards: what stands in the way, all of it.
+ * 2. For each stage up to the desired one, in the migration's order, the steps that each kind still finds missing.
+ */
+const forwards = (inputs: PlanInputs): PlanParts => {
+  const { desired } = inputs
   const problems: Diagnostic[] = [...guard(inputs, inputs.otherTopics)]
   const steps: Step[] = []
   const goal = stageRank(desired.stage, desired.order)
@@ -34,24 +82,7 @@ export const planMigration = (inputs: PlanInputs): Plan => {
     steps.push(...planned.steps)
     problems.push(...planned.problems)
   }
-  return {
-    formatVersion: PLAN_FORMAT_VERSION,
-    toolVersion: inputs.toolVersion,
-    migration: desired.name,
-    from: state.stage,
-    to: desired.stage,
-    clusters: {
-      source: { name: observed.source.name, id: observed.source.id },
-      target: { name: observed.target.name, id: observed.target.id },
-    },
-    createdAt: now.toISOString(),
-    inputs: inputs.inputs,
-    steps,
-    fingerprint: fingerprint(desired, observed, state),
-    invariants: invariants(inputs),
-    deadlines: deadlines(inputs),
-    problems: deduplicated(problems),
-  }
+  return { to: desired.stage, steps, problems }
 }
 
 /** Errors first; the same thing said once. */

@@ -13,7 +13,11 @@ export const checkCreations = async (
   plan: Plan,
   target: Cluster,
 ): Promise<readonly Diagnostic[]> => {
-  const steps = plan.steps.filter((s): s is CreateTopic => s.kind === 'create-topic')
+  // One that is deleted before is there still.
+  const deleted = new Set(plan.steps.flatMap((s) => (s.kind === 'delete-topic' ? [s.topic] : [])))
+  const steps = plan.steps.filter(
+    (s): s is CreateTopic => s.kind === 'create-topic' && !deleted.has(s.topic),
+  )
   if (steps.length === 0) return []
   const answers = await target.createTopics(
     steps.map((s) => ({
@@ -54,9 +58,9 @@ const changedContent = (saved: Plan, fresh: Plan): readonly string[] => {
   if (steps.length > 0) return steps.map((id) => `the step ${id}`)
   const order = ({ steps }: Plan) => canonicalLine(steps.map((step) => step.id))
   if (order(saved) !== order(fresh)) return ['the order of the steps']
-  const rest = ({ from, to, clusters, invariants }: Plan) =>
-    canonicalLine({ from, to, clusters, invariants })
-  return rest(saved) === rest(fresh) ? [] : ['the stages, clusters or invariants']
+  const rest = ({ from, to, purpose, clusters, invariants }: Plan) =>
+    canonicalLine({ from, to, purpose, clusters, invariants })
+  return rest(saved) === rest(fresh) ? [] : ['the stages, the purpose, clusters or invariants']
 }
 
 /** A step without what moves while records flow and consumers commit: estimates for people, which no step acts on. */
@@ -70,6 +74,12 @@ const settled = (step: Step): unknown => {
       return { ...step, committed: 0, undo: { ...step.undo, says: '' } }
     case 'reopen-topic':
       return { ...step, late: '' }
+    case 'return-group':
+      return { ...step, positions: 0, consumed: '', undo: { ...step.undo, says: '' } }
+    case 'restore-group':
+      return { ...step, deleted: 0 }
+    case 'forget-mark':
+      return { ...step, records: '', losing: [] }
     default:
       return step
   }

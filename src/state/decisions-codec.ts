@@ -4,15 +4,22 @@ import type { Mark, Seal } from '../domain/mark.ts'
 import { SCRAM_MECHANISMS } from '../domain/migration.ts'
 import { STAGES } from '../domain/stage.ts'
 import {
+  type ConfigsBefore,
+  type GroupReturn,
   type GroupSync,
   type MarkIntent,
   type MigrationState,
+  type Purge,
+  type QuotaBefore,
+  type ReturnedPosition,
   STATE_FORMAT_VERSION,
 } from '../domain/state.ts'
 import type { SyncedPosition } from '../domain/step.ts'
 import {
+  added,
   count,
   digits,
+  flag,
   instant,
   integer,
   listOf,
@@ -58,11 +65,13 @@ const seal = objectOf<Seal>({
   at: instant,
 })
 
+const commit = objectOf({ offset: digits<bigint>, metadata: text<string> })
+
 const position = objectOf<SyncedPosition>({
   source: digits,
   rewoundFrom: optional(digits<SourceOffset>),
   target: digits,
-  previous: nullable(objectOf({ offset: digits<bigint>, metadata: text<string> })),
+  previous: nullable(commit),
   metadata: text,
   proof: oneOf('record', 'boundary', 'count', 'empty'),
 })
@@ -84,6 +93,39 @@ const acl = objectOf<AclBinding>({
   permission: oneOf('ALLOW', 'DENY'),
 })
 
+const rate = nullable(count)
+
+const quotaBefore = objectOf<QuotaBefore>({
+  user: text,
+  producerByteRate: rate,
+  consumerByteRate: rate,
+})
+
+const configsBefore = objectOf<ConfigsBefore>({
+  topic: text,
+  was: mapOf<string, string | null>(nullable(text<string>)),
+})
+
+const purge = objectOf<Purge>({
+  topic: text,
+  marks: listOf(mark),
+  intent: nullable(markIntent),
+})
+
+const returned = objectOf<ReturnedPosition>({
+  target: digits,
+  source: digits,
+  previous: nullable(commit),
+  metadata: text,
+})
+
+const groupReturn = objectOf<GroupReturn>({
+  group: text,
+  status: oneOf('pending', 'done'),
+  at: instant,
+  positions: mapOf<PartitionKey, ReturnedPosition>(returned),
+})
+
 const decisions = objectOf<MigrationState>({
   formatVersion: oneOf(STATE_FORMAT_VERSION),
   migration: text,
@@ -103,8 +145,13 @@ const decisions = objectOf<MigrationState>({
       name: text<string>,
       mechanism: oneOf(...SCRAM_MECHANISMS),
       passwordVersion: count,
+      made: added(flag, false),
     }),
   ),
+  quotasBefore: added(listOf(quotaBefore), []),
+  configsBefore: added(listOf(configsBefore), []),
+  purges: added(listOf(purge), []),
+  returns: added(listOf(groupReturn), []),
 })
 
 /** Decisions as every store writes them. */
@@ -112,6 +159,8 @@ export const encodeDecisions = (state: MigrationState): string =>
   encodeRecord({
     ...state,
     syncs: state.syncs.map((s) => ({ ...s, positions: Object.fromEntries(s.positions) })),
+    returns: state.returns.map((r) => ({ ...r, positions: Object.fromEntries(r.positions) })),
+    configsBefore: state.configsBefore.map((c) => ({ ...c, was: Object.fromEntries(c.was) })),
   })
 
 /** Fully checked; throws FERRY1402 or FERRY1403 naming `where`. */

@@ -3,7 +3,7 @@ import type { Stage } from '../domain/stage.ts'
 import type { ConfigureTopic } from '../domain/step.ts'
 import { configChanges, overrides, topicConfigs } from '../planner/topic-configs.ts'
 import { topicsAreSealed } from './gates/index.ts'
-import type { PlanContext, StepKind } from './step-kind.ts'
+import type { PlanContext, Run, StepKind, Undoing } from './step-kind.ts'
 
 /**
  * Sets topic configs on the target: protective ones before the mirror, final ones right after the seal. Incremental, only keys that
@@ -17,20 +17,32 @@ export const configureTopic: StepKind<ConfigureTopic> = {
     return { steps: context.desired.topics.flatMap((spec) => planTopic(context, spec, stage)) }
   },
 
+  undo: (context, undoing) => ({ steps: undoConfigs(context, undoing) }),
+
   gates: (step) => (step.phase === 'final' ? [topicsAreSealed([step.topic])] : []),
 
   apply: async (step, run) => {
+    if (step.phase !== 'before') await rememberBefore(step, run)
     const changes = new Map([[step.topic, new Map(Object.entries(step.set))]])
     const answers = await run.clusters.target.alterTopicConfigs(changes)
     const problem = answers.failed.get(step.topic)
-    return problem ? { done: false, problem } : { done: true, facts: { set: step.set } }
+    if (problem) return { done: false, problem }
+    if (step.phase === 'before') {
+      await run.decide((state) => ({
+        ...state,
+        configsBefore: state.configsBefore.filter((before) => before.topic !== step.topic),
+      }))
+    }
+    return { done: true, facts: { set: step.set } }
   },
 
   describe: (step) => ({
     symbol: '~',
     noun: 'topic',
     name: step.topic,
-    says: `${step.phase} configs: ${Object.entries(step.set)
+    says: `${step.phase === 'before' ? 'configs of before' : `${step.phase} configs`}: ${Object.entries(
+      step.set,
+    )
       .map(([key, value]) => (value === null ? `${key} default` : `${key}=${value}`))
       .join(', ')}`,
   }),
@@ -70,3 +82,77 @@ const planTopic = (context: PlanContext, spec: TopicSpec, stage: Stage): Configu
     },
   ]
 }
+
+/** A topic that Ferry made has nothing to go back to: it is deleted. */
+const rememberBefore = async (step: ConfigureTopic, run: Run): Promise<void> => {
+  const { createdTopics, configsBefore } = run.state()
+  if (createdTopics.includes(step.topic)) return
+  const known = configsBefore.find((before) => before.topic === step.topic)?.was ?? new Map()
+  // What Ferry found the first time is what was there before it.
+  const was = new Map([...Object.entries(step.was), ...known])
+  await run.decide((state) => ({
+    ...state,
+    configsBefore: [
+      ...state.configsBefore.filter((before) => before.topic !== step.topic),
+      { topic: step.topic, was },
+    ],
+  }))
+}
+
+/** Back behind the seal the protective configs hold again; back at the beginning, what topics of others had before. */
+const undoConfigs = (
+  context: PlanContext,
+  { stage, leadsTo }: Undoing,
+): readonly ConfigureTopic[] => {
+  const { observed, desired, state, now } = context
+  if (stage === 'producers-moved') {
+    return desired.topics.flatMap((spec) => {
+      const source = observed.source.topics.get(spec.name)
+      const target = observed.target.topics.get(spec.name)
+      if (!source || !target || !state.seals.some((seal) => seal.topic === spec.name)) return []
+      const configs = topicConfigs(spec, source, observed.target, now)
+      const ours = [...configs.protective.keys(), ...configs.final.keys()]
+      const { set, was } = configChanges(overrides(target), configs.protective, ours, {
+        longerIsFine: true,
+      })
+      if (Object.keys(set).length === 0) return []
+      return [
+        {
+          kind: 'configure-topic',
+          id: `configure-topic/protective/${spec.name}`,
+          stage: leadsTo,
+          reason: 'until it is sealed again the target must not delete what is mirrored',
+          undo: { cost: 'restores', says: `restore ${Object.keys(was).length} configs` },
+          topic: spec.name,
+          phase: 'protective',
+          set,
+          was,
+        },
+      ]
+    })
+  }
+  if (stage !== 'prepared') return []
+  return state.configsBefore.flatMap(({ topic, was: before }) => {
+    const target = observed.target.topics.get(topic)
+    if (!target) return []
+    const { set, was } = configChanges(overrides(target), definite(before), before.keys(), {
+      longerIsFine: false,
+    })
+    return [
+      {
+        kind: 'configure-topic',
+        id: `configure-topic/before/${topic}`,
+        stage: leadsTo,
+        reason: 'Ferry changed them',
+        undo: { cost: 'restores', says: `restore ${Object.keys(was).length} configs` },
+        topic,
+        phase: 'before',
+        set,
+        was,
+      },
+    ]
+  })
+}
+
+const definite = (values: ReadonlyMap<string, string | null>): ReadonlyMap<string, string> =>
+  new Map([...values].flatMap(([key, value]) => (value === null ? [] : [[key, value] as const])))

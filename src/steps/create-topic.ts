@@ -1,5 +1,7 @@
-import { diagnostic } from '../domain/diagnostic.ts'
+import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
+import type { MigrationState } from '../domain/state.ts'
 import type { CreateTopic } from '../domain/step.ts'
+import type { Observed } from '../planner/observed.ts'
 import { effective, topicConfigs } from '../planner/topic-configs.ts'
 import { humanDuration } from './_words.ts'
 import type { StepKind } from './step-kind.ts'
@@ -42,6 +44,22 @@ export const createTopic: StepKind<CreateTopic> = {
     })
     return { steps }
   },
+
+  undo: ({ state, observed }, { stage, leadsTo }) => ({
+    steps:
+      stage !== 'prepared'
+        ? []
+        : state.createdTopics.map((topic) => ({
+            kind: 'delete-topic',
+            id: `delete-topic/${topic}`,
+            stage: leadsTo,
+            reason: 'Ferry made it, and nothing of it is needed any more',
+            undo: { cost: 'copies-back', says: 'make it and mirror again' },
+            topic,
+            topicId: observed.target.topics.get(topic)?.description.topicId ?? null,
+          })),
+    problems: stage !== 'prepared' ? [] : notEmpty(state, observed),
+  }),
 
   gates: () => [],
 
@@ -90,3 +108,19 @@ export const createTopic: StepKind<CreateTopic> = {
     ].join(', '),
   }),
 }
+
+/** Topics that Ferry made but never marked: what they hold is somebody else's. Marked ones are looked at when their mark is taken back. */
+const notEmpty = (state: MigrationState, { target }: Observed): readonly Diagnostic[] =>
+  state.createdTopics.flatMap((topic) => {
+    if ([...state.marks, ...state.markIntents, ...state.purges].some((m) => m.topic === topic))
+      return []
+    const used = target.topics.get(topic)?.partitions.find((p) => p.highWatermark > p.logStart)
+    if (!used) return []
+    return [
+      diagnostic({
+        code: 'FERRY1331',
+        detail: `${topic}-${used.partition} on ${target.name} holds offsets ${used.logStart} to ${used.highWatermark - 1n}, which Ferry did not write.`,
+        fix: 'Look at the topic. Delete it by hand if nobody needs it, then plan again.',
+      }),
+    ]
+  })

@@ -5,6 +5,7 @@ import type { Stage } from '../domain/stage.ts'
 import type { GrantAccess } from '../domain/step.ts'
 import { counted } from './_words.ts'
 import { groupsAreSynced, topicsAreSealed } from './gates/index.ts'
+import { undoGrants } from './revoke-access.ts'
 import type { Gate, StepKind } from './step-kind.ts'
 
 type When = GrantAccess['when']
@@ -55,6 +56,8 @@ export const grantAccess: StepKind<GrantAccess> = {
     })
     return { steps }
   },
+
+  undo: (context, undoing) => ({ steps: undoGrants(context, undoing) }),
 
   gates: (step) => GATES[step.when],
 

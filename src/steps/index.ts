@@ -3,15 +3,22 @@ import type { Stage } from '../domain/stage.ts'
 import type { Step, StepKindName } from '../domain/step.ts'
 import { configureTopic } from './configure-topic.ts'
 import { createTopic } from './create-topic.ts'
+import { deleteTopic } from './delete-topic.ts'
+import { forgetMark } from './forget-mark.ts'
 import { grantAccess } from './grant-access.ts'
 import { markTopic } from './mark-topic.ts'
 import { mirrorTopic } from './mirror-topic.ts'
+import { removeUser } from './remove-user.ts'
 import { reopenTopic } from './reopen-topic.ts'
+import { restoreGroup } from './restore-group.ts'
+import { restoreQuota } from './restore-quota.ts'
 import { retire } from './retire.ts'
+import { returnGroup } from './return-group.ts'
+import { revokeAccess } from './revoke-access.ts'
 import { sealTopic } from './seal-topic.ts'
 import { setQuota } from './set-quota.ts'
 import { setUser } from './set-user.ts'
-import type { PlanContext, StepKind } from './step-kind.ts'
+import type { PlanContext, StepKind, Undoing } from './step-kind.ts'
 import { syncGroup } from './sync-group.ts'
 import { verifyTopic } from './verify-topic.ts'
 
@@ -32,6 +39,13 @@ const KINDS = [
   configureTopic,
   grantAccess,
   retire,
+  revokeAccess,
+  returnGroup,
+  restoreGroup,
+  forgetMark,
+  deleteTopic,
+  removeUser,
+  restoreQuota,
 ] as const
 
 /** The kind of a step; its functions take any step, so give it only its own. */
@@ -52,6 +66,21 @@ export const stepsOfStage = (
     const planned = kind.plan(context, stage)
     steps.push(...planned.steps)
     problems.push(...(planned.problems ?? []))
+  }
+  return { steps, problems }
+}
+
+/** What takes one stage back, in running order: the reverse of how it was done. */
+export const stepsToUndo = (
+  context: PlanContext,
+  undoing: Undoing,
+): { readonly steps: readonly Step[]; readonly problems: readonly Diagnostic[] } => {
+  const steps: Step[] = []
+  const problems: Diagnostic[] = []
+  for (const kind of [...KINDS].reverse() as readonly Pick<StepKind<Step>, 'undo'>[]) {
+    const undone = kind.undo?.(context, undoing)
+    steps.push(...(undone?.steps ?? []))
+    problems.push(...(undone?.problems ?? []))
   }
   return { steps, problems }
 }

@@ -9,11 +9,11 @@ import {
 import type { Mark } from '../domain/mark.ts'
 import type { MarkIntent } from '../domain/state.ts'
 import type { MarkTopic } from '../domain/step.ts'
-import type { MirrorLog } from '../mirror/mirror.ts'
 import { primeTopic } from '../mirror/prime.ts'
 import { withPartitions } from '../mirror/with-partitions.ts'
 import { chooseMode, PRIME_RATE } from '../planner/choose-mode.ts'
 import { counted, humanSeconds } from './_words.ts'
+import { foreignRecords, forgetMarkStep, logTo } from './forget-mark.ts'
 import { offsetsOf } from './partitions-now.ts'
 import type { Run, StepKind } from './step-kind.ts'
 
@@ -50,6 +50,16 @@ export const markTopic: StepKind<MarkTopic> = {
       ]
     })
     return { steps }
+  },
+
+  undo: (context, { stage, leadsTo }) => {
+    if (stage !== 'mirrored') return { steps: [] }
+    const { marks, markIntents, purges } = context.state
+    const topics = new Set([...marks, ...markIntents, ...purges].map((each) => each.topic))
+    return {
+      steps: [...topics].sort().map((topic) => forgetMarkStep(context, topic, leadsTo)),
+      problems: [...topics].flatMap((topic) => foreignRecords(context, topic)),
+    }
   },
 
   gates: () => [],
@@ -163,12 +173,6 @@ const primed = async (
   )
   return new Map([...starts].map(([key, start]) => [key, { source: start, target: start }]))
 }
-
-const logTo =
-  (report: Run['report']): MirrorLog =>
-  ({ level, message }) => {
-    if (level === 'warn' || level === 'error') report(message)
-  }
 
 const emptyStarts = async (
   step: MarkTopic,

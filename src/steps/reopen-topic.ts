@@ -4,6 +4,7 @@ import type { MigrationState } from '../domain/state.ts'
 import type { ReopenTopic } from '../domain/step.ts'
 import type { Observed } from '../planner/observed.ts'
 import { counted } from './_words.ts'
+import { nothingOnlyOnTarget } from './gates/index.ts'
 import type { StepKind } from './step-kind.ts'
 
 /** Takes a seal back, because a record came late to the source while the target was still closed to producers. */
@@ -31,7 +32,7 @@ export const reopenTopic: StepKind<ReopenTopic> = {
     return { steps }
   },
 
-  gates: () => [],
+  gates: (step) => [nothingOnlyOnTarget([step.topic])],
 
   apply: async (step, run) => {
     await run.decide((state) => ({
@@ -45,7 +46,10 @@ export const reopenTopic: StepKind<ReopenTopic> = {
     symbol: '!',
     noun: 'reopen',
     name: step.topic,
-    says: `${counted(BigInt(step.late), 'record')} came after the seal`,
+    says:
+      step.late === '0'
+        ? 'take the seal back'
+        : `${counted(BigInt(step.late), 'record')} came after the seal`,
   }),
 }
 

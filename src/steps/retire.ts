@@ -1,3 +1,4 @@
+import { diagnostic } from '../domain/diagnostic.ts'
 import type { Retire } from '../domain/step.ts'
 import { counted } from './_words.ts'
 import { groupHasMoved, topicsAreSealed } from './gates/index.ts'
@@ -21,6 +22,20 @@ export const retire: StepKind<Retire> = {
               topics: desired.topics.map((t) => t.name),
               groups: desired.groups.map((g) => g.id),
             },
+          ],
+        },
+
+  undo: ({ desired, state }, { stage }) =>
+    stage !== 'retired' || state.stage !== 'retired'
+      ? { steps: [] }
+      : {
+          steps: [],
+          problems: [
+            diagnostic({
+              code: 'FERRY1312',
+              detail: `${desired.name} is retired: the migration is over, and nothing was kept of how to take it back.`,
+              fix: 'To move the service again, write another migration.',
+            }),
           ],
         },
 

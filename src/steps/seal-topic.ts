@@ -1,7 +1,9 @@
-import { diagnostic } from '../domain/diagnostic.ts'
+import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import type { PartitionKey } from '../domain/ids.ts'
 import type { Seal } from '../domain/mark.ts'
+import type { MigrationState } from '../domain/state.ts'
 import type { SealTopic } from '../domain/step.ts'
+import type { Observed } from '../planner/observed.ts'
 import { counted, humanDuration } from './_words.ts'
 import { sourceIsDrained } from './gates/index.ts'
 import { lagOf, type PartitionNow, partitionsNow } from './partitions-now.ts'
@@ -33,6 +35,23 @@ export const sealTopic: StepKind<SealTopic> = {
       ]
     })
     return { steps }
+  },
+
+  undo: ({ state, observed }, { stage, leadsTo }) => {
+    if (stage !== 'producers-moved') return { steps: [] }
+    const topics = [...new Set(state.seals.map((seal) => seal.topic))].sort()
+    return {
+      steps: topics.map((topic) => ({
+        kind: 'reopen-topic',
+        id: `reopen-topic/${topic}`,
+        stage: leadsTo,
+        reason: 'producers stay on the source: mirroring goes on',
+        undo: { cost: 'free', says: 'seal it again' },
+        topic,
+        late: '0',
+      })),
+      problems: onlyOnTarget(state, observed),
+    }
   },
 
   gates: (step) => [sourceIsDrained(step.topic, step.quietMs)],
@@ -86,3 +105,19 @@ const sealOf = (p: PartitionNow, at: string): Seal => ({
   targetEnd: p.targetEnd as Seal['targetEnd'],
   at,
 })
+
+/** What producers have written to the target since the seals, range by range: going back would lose it. */
+const onlyOnTarget = (state: MigrationState, { source, target }: Observed): readonly Diagnostic[] =>
+  state.seals.flatMap((seal) => {
+    const end = target.topics
+      .get(seal.topic)
+      ?.partitions.find((p) => p.partition === seal.partition)?.highWatermark
+    if (end === undefined || end <= seal.targetEnd) return []
+    return [
+      diagnostic({
+        code: 'FERRY1330',
+        detail: `${seal.topic}:${seal.partition}: offsets ${seal.targetEnd} to ${end - 1n} (${counted(end - seal.targetEnd, 'offset')}) are only on ${target.name}. ${source.name} ends at ${seal.sourceEnd} there.`,
+        fix: `Stay on ${target.name}. What was applied before the seal can no longer be taken back.`,
+      }),
+    ]
+  })

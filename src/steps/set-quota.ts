@@ -30,9 +30,32 @@ export const setQuota: StepKind<SetQuota> = {
     return { steps }
   },
 
+  undo: ({ state }, { stage, leadsTo }) => ({
+    steps:
+      stage !== 'prepared'
+        ? []
+        : state.quotasBefore.map((before) => ({
+            kind: 'restore-quota',
+            id: `restore-quota/${before.user}`,
+            stage: leadsTo,
+            reason: 'Ferry has set these rates',
+            undo: { cost: 'restores', says: 'set them again, as the plan file says' },
+            ...before,
+          })),
+  }),
+
   gates: () => [],
 
   apply: async (step, run) => {
+    if (!run.state().quotasBefore.some((quota) => quota.user === step.user)) {
+      const now = (await run.clusters.target.describeQuotas([step.user])).get(step.user)
+      const before = {
+        user: step.user,
+        producerByteRate: now?.producerByteRate ?? null,
+        consumerByteRate: now?.consumerByteRate ?? null,
+      }
+      await run.decide((s) => ({ ...s, quotasBefore: [...s.quotasBefore, before] }))
+    }
     await run.clusters.target.setQuota(step.user, {
       ...(step.producerByteRate === null ? {} : { producerByteRate: step.producerByteRate }),
       ...(step.consumerByteRate === null ? {} : { consumerByteRate: step.consumerByteRate }),

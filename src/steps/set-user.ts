@@ -1,4 +1,4 @@
-import { diagnostic } from '../domain/diagnostic.ts'
+import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import type { SetUser } from '../domain/step.ts'
 import type { StepKind } from './step-kind.ts'
 
@@ -34,6 +34,27 @@ export const setUser: StepKind<SetUser> = {
     return { steps }
   },
 
+  undo: ({ state }, { stage, leadsTo }) => ({
+    steps:
+      stage !== 'prepared'
+        ? []
+        : state.users
+            .filter((user) => user.made)
+            .map(({ name, mechanism }) => ({
+              kind: 'remove-user',
+              id: `remove-user/${name}/${mechanism}`,
+              stage: leadsTo,
+              reason: 'there was no such credential before',
+              undo: { cost: 'restores', says: 'set it again, as the plan file says' },
+              user: name,
+              mechanism,
+            })),
+    problems:
+      stage !== 'prepared'
+        ? []
+        : state.users.filter((user) => !user.made).map((user) => keepsPassword(user.name)),
+  }),
+
   gates: () => [],
 
   apply: async (step, run) => {
@@ -50,18 +71,29 @@ export const setUser: StepKind<SetUser> = {
         }),
       }
     }
+    const known = run
+      .state()
+      .users.find((u) => u.name === step.user && u.mechanism === step.mechanism)
+    const described = await run.clusters.target.describeUsers([step.user])
+    const there = described.ok.get(step.user)
+    if (there === undefined) return { done: false, problem: described.failed.get(step.user)! }
+    const made = known?.made ?? !there.has(step.mechanism)
+    const record = (passwordVersion: number) =>
+      run.decide((state) => ({
+        ...state,
+        users: [
+          ...state.users.filter((u) => u.name !== step.user || u.mechanism !== step.mechanism),
+          { name: step.user, mechanism: step.mechanism, passwordVersion, made },
+        ],
+      }))
+    // Before it is made: after a crash in between, a credential that Ferry made is still known to be its own.
+    if (made && known === undefined) await record(step.passwordVersion)
     await run.clusters.target.setUser({
       name: user.name,
       mechanism: user.mechanism,
       password: user.password,
     })
-    await run.decide((state) => ({
-      ...state,
-      users: [
-        ...state.users.filter((u) => u.name !== step.user || u.mechanism !== step.mechanism),
-        { name: step.user, mechanism: step.mechanism, passwordVersion: step.passwordVersion },
-      ],
-    }))
+    await record(step.passwordVersion)
     return { done: true, facts: { passwordVersion: step.passwordVersion } }
   },
 
@@ -72,3 +104,12 @@ export const setUser: StepKind<SetUser> = {
     says: `${step.mechanism}, password version ${step.passwordVersion}`,
   }),
 }
+
+const keepsPassword = (user: string): Diagnostic =>
+  diagnostic({
+    code: 'FERRY1312',
+    severity: 'warning',
+    summary: 'Password stays',
+    detail: `The password of ${user} stays what Ferry set: the one before cannot be read back.`,
+    fix: 'Set it again by hand if the old one is needed.',
+  })

@@ -1,8 +1,9 @@
 import type { Diagnostic } from '../domain/diagnostic.ts'
+import type { PartitionKey } from '../domain/ids.ts'
 import type { Live } from '../domain/live.ts'
 import type { Migration, Project } from '../domain/migration.ts'
-import type { Stage } from '../domain/stage.ts'
-import type { MigrationState } from '../domain/state.ts'
+import type { ReachedStage, Stage } from '../domain/stage.ts'
+import type { MigrationState, PartitionProgress } from '../domain/state.ts'
 import type { Step } from '../domain/step.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import type { Mirror, MirrorTimings } from '../mirror/mirror.ts'
@@ -19,7 +20,18 @@ export interface PlanContext {
   readonly desired: Migration
   readonly observed: Observed
   readonly state: MigrationState
+  /** What mirrors have said of each partition, for estimates and early refusals: apply reads it again. */
+  readonly progress: ReadonlyMap<PartitionKey, PartitionProgress>
   readonly now: Date
+}
+
+/** What a rollback takes back: one stage at a time, the last one first. */
+export interface Undoing {
+  readonly stage: Stage
+  /** The stage that is reached once it is taken back. */
+  readonly leadsTo: ReachedStage
+  /** Where the rollback ends. */
+  readonly to: ReachedStage
 }
 
 /** What a step may use while it runs. */
@@ -70,6 +82,11 @@ export interface StepKind<S extends Step> {
     context: PlanContext,
     stage: Stage,
   ): { readonly steps: readonly S[]; readonly problems?: readonly Diagnostic[] }
+  /** Pure. The steps, of whatever kinds, that take back what this kind has done in a stage, from what is. */
+  undo?(
+    context: PlanContext,
+    undoing: Undoing,
+  ): { readonly steps: readonly Step[]; readonly problems?: readonly Diagnostic[] }
   gates(step: S): readonly Gate[]
   /** True: apply waits or reads for long and may be left at any moment, so the first Ctrl-C aborts its `run.signal` already. */
   readonly interruptible?: boolean

@@ -1,13 +1,14 @@
-import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
+import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import type { GroupId, PartitionKey } from '../domain/ids.ts'
 import type { SyncedPosition, SyncGroup } from '../domain/step.ts'
-import type { Cluster } from '../kafka/cluster.ts'
 import { provePositions } from '../verify/index.ts'
 import { counted } from './_words.ts'
+import { commitsOf } from './commits-of.ts'
 import { commitsAreStable, fillerIsHidden, groupIsEmpty, mirrorPassed } from './gates/index.ts'
 import { partitionsNow } from './partitions-now.ts'
 import type { Outcome, PlanContext, Run, StepKind } from './step-kind.ts'
 import { type Commits, earlierPrevious, refusal, wantedPositions } from './sync-positions.ts'
+import { undoSyncs } from './undo-syncs.ts'
 
 /** Writes a group's positions on the target, all of them in one request, and proves each by comparing the records around it. */
 export const syncGroup: StepKind<SyncGroup> = {
@@ -36,6 +37,8 @@ export const syncGroup: StepKind<SyncGroup> = {
       })
     return { steps }
   },
+
+  undo: (context, undoing) => undoSyncs(context, undoing),
 
   gates: (step) => [
     groupIsEmpty(step.group, 'source'),
@@ -122,13 +125,6 @@ const committedNow = (
     ours.has(key.slice(0, key.lastIndexOf(':'))),
   )
   return { committed: committed.length, partitions }
-}
-
-const commitsOf = async (cluster: Cluster, group: GroupId): Promise<Commits> => {
-  const answers = await cluster.fetchCommits([group])
-  const commits = answers.ok.get(group)
-  if (!commits) throw new FerryError([...answers.failed.values()])
-  return commits
 }
 
 const write = async (

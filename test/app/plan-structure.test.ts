@@ -98,6 +98,58 @@ const STEPS: { readonly [K in StepKindName]: Extract<Step, { kind: K }> } = {
   'seal-topic': { ...base, kind: 'seal-topic', topic, partitions: 3, quietMs: 1 },
   'reopen-topic': { ...base, kind: 'reopen-topic', topic, late: '1' },
   retire: { ...base, kind: 'retire', topics: [topic], groups: [group] },
+  'revoke-access': {
+    ...base,
+    kind: 'revoke-access',
+    principal: 'User:u',
+    fences: null,
+    acls: [
+      {
+        resourceType: 'TOPIC',
+        resourceName: topic,
+        patternType: 'PREFIXED',
+        principal: 'User:u',
+        host: '*',
+        operation: 'READ',
+        permission: 'ALLOW',
+      },
+    ],
+    groups: [group],
+  },
+  'return-group': {
+    ...base,
+    kind: 'return-group',
+    group,
+    topics: [topic],
+    positions: 3,
+    consumed: '12',
+  },
+  'restore-group': {
+    ...base,
+    kind: 'restore-group',
+    group,
+    topics: [topic],
+    restored: 1,
+    deleted: 2,
+  },
+  'forget-mark': {
+    ...base,
+    kind: 'forget-mark',
+    topic,
+    partitions: 3,
+    purge: 'copy',
+    records: '12',
+    losing: [group],
+  },
+  'delete-topic': { ...base, kind: 'delete-topic', topic, topicId: null },
+  'remove-user': { ...base, kind: 'remove-user', user: 'u', mechanism: 'scram-sha-256' },
+  'restore-quota': {
+    ...base,
+    kind: 'restore-quota',
+    user: 'u',
+    producerByteRate: null,
+    consumerByteRate: 1,
+  },
 }
 
 describe('schemas/plan.schema.json', () => {

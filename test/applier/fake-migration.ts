@@ -58,6 +58,7 @@ export const fakePlan = (
   formatVersion: '1.0',
   toolVersion: '0.0.0',
   migration: 'orders',
+  purpose: { kind: 'migrate' },
   from: 'nothing',
   to: 'mirrored',
   clusters: { source: { name: 'old', id: 'id-old' }, target: { name: 'new', id: 'id-new' } },

@@ -89,6 +89,7 @@ Commands:
   mirror [options] [name...]         keep mirrored migrations mirrored until stopped
   status [options] [name...]         where a migration is, and what is next
   verify [options] [name]            compare records and positions on both clusters
+  rollback [options] <name>          go back to an earlier stage
   unlock [options] <name>            free the lock of a process that is gone
   explain <code>                     what a diagnostic code means, and the ways on
   schema <kind>                      print the JSON schema of a kind of file

@@ -17,7 +17,8 @@ describe('what nobody can carry out is a usage error, and stdout stays empty', (
       ['pan'],
       /^error FERRY1102 Unknown verb\n {2}Ferry has no verb "pan"\.\n {2}fix: Did you mean plan\?/,
     ],
-    [['rollback', 'orders'], /FERRY1102/],
+    [['rollback'], /FERRY11/],
+    [['rollback', 'orders', '--to', 'somewhere'], /FERRY1101/],
     [['completion'], /FERRY1102/],
     [
       ['plan', '--jsno'],

@@ -16,6 +16,7 @@ import { type PlanInputs, planMigration } from '../../src/planner/plan-migration
 /** Plain data for planner tests: nothing here claims anything about a broker. */
 
 export const NOW = new Date('2026-11-22T12:00:00Z')
+export const AT = NOW.toISOString()
 export const topic = (name: string): TopicName => name as TopicName
 export const group = (id: string): GroupId => id as GroupId
 const place = (line: number): Place => ({
@@ -212,6 +213,8 @@ export const plan = (parts: Partial<PlanInputs> = {}) =>
     desired: migration(),
     observed: observed(),
     state: emptyState('orders', 'lineage'),
+    progress: new Map(),
+    purpose: { kind: 'migrate' },
     now: NOW,
     otherTopics: new Map(),
     inputs: {},

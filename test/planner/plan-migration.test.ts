@@ -134,11 +134,6 @@ describe('guards', () => {
       ['error FERRY1319'],
     ],
     [
-      'going back',
-      { desired: migration({ stage: 'prepared' }), state: stateWith({ stage: 'mirrored' }) },
-      ['error FERRY1312'],
-    ],
-    [
       'no authorizer',
       { observed: observed({ target: { acls: 'no-authorizer' } }) },
       ['error FERRY1311', 'warning FERRY1310'],

@@ -104,7 +104,49 @@ export const fullState = (serial: number, migration = 'orders'): MigrationState 
       permission: 'ALLOW',
     },
   ],
-  users: [{ name: 'orders-api', mechanism: 'scram-sha-512', passwordVersion: 1 }],
+  users: [{ name: 'orders-api', mechanism: 'scram-sha-512', passwordVersion: 1, made: true }],
+  quotasBefore: [{ user: 'orders-api', producerByteRate: null, consumerByteRate: 1024 }],
+  configsBefore: [
+    {
+      topic: 'orders.dlq' as TopicName,
+      was: new Map([
+        ['retention.ms', null],
+        ['__proto__', '1'],
+      ]),
+    },
+  ],
+  purges: [
+    {
+      topic: 'orders.old' as TopicName,
+      marks: [],
+      intent: {
+        topic: 'orders.old' as TopicName,
+        mode: 'dense',
+        producerId: 9_007_199_254_740_993n,
+        producerEpoch: 0,
+        fillerProducerId: 1n,
+        fillerProducerEpoch: 0,
+      },
+    },
+  ],
+  returns: [
+    {
+      group: 'orders-audit' as GroupId,
+      status: 'pending',
+      at: AT,
+      positions: new Map([
+        [
+          'orders.events:0' as PartitionKey,
+          {
+            target: 9_007_199_254_740_999n,
+            source: 9_007_199_254_740_997n as SourceOffset,
+            previous: { offset: 3n, metadata: 'm' },
+            metadata: '',
+          },
+        ],
+      ]),
+    },
+  ],
 })
 
 export const sampleProgress = (

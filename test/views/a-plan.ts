@@ -13,6 +13,7 @@ export const aPlan = (change: Partial<Plan> = {}): Plan => ({
   formatVersion: '1.0',
   toolVersion: '0.1.0',
   migration: 'orders',
+  purpose: { kind: 'migrate' },
   from: 'nothing',
   to: 'producers-moved',
   clusters: {

@@ -59,8 +59,8 @@ export const GUARD_CODES = {
   ),
   FERRY1312: page(
     4,
-    'Going back not supported',
-    'The file asks for an earlier stage than the one that was reached. This version cannot roll back by itself.',
+    'Cannot go back',
+    'What was done cannot be taken back to the stage that was asked for: the migration is over, or it is not that far yet. Nothing was changed.',
   ),
   FERRY1313: page(
     4,
@@ -111,5 +111,20 @@ export const GUARD_CODES = {
     4,
     'Nobody mirrors',
     'The consumers of this migration have moved to the target, and its producers have not: what they write on the source reaches the target only through the mirror. No process is in the mirror group for these topics, so consumers see nothing new. Nothing is lost: a mirror goes on exactly where the last one stopped. Run `ferry mirror NAME` as a service until the topics are sealed.',
+  ),
+  FERRY1330: page(
+    4,
+    'Only on the target',
+    'Producers have written to the target since the topic was sealed. Those records are nowhere else: to take WRITE from them and send the service back would lose them for it. This version has no mirror from the target to the source, so this is where going back ends.',
+  ),
+  FERRY1331: page(
+    4,
+    'Not only the copy',
+    'The target topic holds records that Ferry did not mirror, or is another topic than the one that it made. Ferry empties and deletes only what it can prove to be its own copy. Nothing was deleted.',
+  ),
+  FERRY1332: page(
+    4,
+    'Position cannot go back',
+    'A group cannot continue on the source at exactly the record that it would read next on the target: the source does not hold that record any more or never did, or nothing says what the group has read. Ferry never sets a position near the right one. Nothing of this group was written.',
   ),
 } as const satisfies Record<string, CodePage>

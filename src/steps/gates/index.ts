@@ -7,4 +7,5 @@ export {
   positionsPartition,
 } from './groups.ts'
 export { fillerIsHidden, mirrorObjects, mirrorPassed } from './mirror.ts'
+export { copyIsChecked, nothingOnlyOnTarget } from './rollback.ts'
 export { countsDiffer, sourceIsDrained, topicsAreSealed } from './source.ts'

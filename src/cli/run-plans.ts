@@ -1,0 +1,147 @@
+import type { PlannedMigration } from '../app/apply-plans.ts'
+import type { Session } from '../app/open-session.ts'
+import type { Stage } from '../domain/stage.ts'
+import { actedNow } from '../views/acted-now.ts'
+import type { AppliedPlan } from '../views/apply.ts'
+import type { StepWords } from '../views/step-words.ts'
+import { ask } from './ask.ts'
+import { type Context, mirrorTimings, planOptions, withSession } from './context.ts'
+import { EXIT, type ExitCode, exitCodeFor } from './exit-codes.ts'
+
+/** Which plans a verb runs, and how. */
+export interface PlansToRun {
+  /** The migrations to open; empty: all of the project. */
+  readonly names: readonly string[]
+  plan(session: Session): Promise<readonly PlannedMigration[]>
+  /** True: nobody is asked. */
+  readonly approved: boolean
+  /** Migrations that were named for steps that cannot be undone. */
+  readonly confirm: readonly string[]
+  readonly waitMs: number | undefined
+  readonly until: Stage | undefined
+}
+
+/**
+ * 1. Plan.
+ * 2. Show it; stop if it has errors or nothing to do.
+ * 3. Get approval.
+ * 4. Apply one migration after the other; the first that does not finish ends it.
+ */
+const runPlans = (
+  context: Context,
+  wanted: PlansToRun,
+  show: (planned: readonly PlannedMigration[]) => void,
+): Promise<{ readonly applied: readonly AppliedPlan[]; readonly code: ExitCode }> =>
+  withPlans(context, wanted, async (planned, run) => {
+    show(planned)
+    const problems = planned.flatMap((each) => each.plan.problems)
+    context.tell([...problems, ...planned.flatMap((each) => each.warnings)])
+    const blocked = exitCodeFor(problems)
+    if (blocked !== EXIT.done) return { applied: [], code: blocked }
+    const pending = planned.filter((each) => each.plan.steps.length > 0)
+    if (pending.length === 0) return { applied: [], code: EXIT.done }
+    const confirmed = await ask(context, pending, {
+      approved: wanted.approved,
+      confirmed: wanted.confirm,
+    })
+    const applied: AppliedPlan[] = []
+    for (const each of pending) {
+      const result = await run(each, confirmed.has(each.migration.name))
+      applied.push({ plan: each.plan, result })
+      const code = applyExitCode({ plan: each.plan, result })
+      if (code !== EXIT.done) return { applied, code }
+    }
+    return { applied, code: EXIT.done }
+  })
+
+type RunPlan = (planned: PlannedMigration, confirmed: boolean) => Promise<AppliedPlan['result']>
+
+const withPlans = async <T>(
+  context: Context,
+  wanted: PlansToRun,
+  work: (planned: readonly PlannedMigration[], run: RunPlan) => Promise<T>,
+): Promise<T> => {
+  const { runPlan } = await import('../app/apply-plans.ts')
+  const { DEFAULT_TIMINGS } = await import('../mirror/mirror.ts')
+  const { OUTCOME_WORDS, renderLiveStep } = await import('../views/apply.ts')
+  const { renderLive } = await import('../views/live.ts')
+  const words = await context.services.stepWords()
+  return withSession(context, wanted.names, async (session) => {
+    const planned = await wanted.plan(session)
+    return work(planned, (each, confirmed) => {
+      let title = ''
+      return runPlan(session, each, {
+        ...planOptions(context),
+        waitMs: wanted.waitMs,
+        until: wanted.until,
+        confirmed,
+        timings: mirrorTimings(context.streams.env, DEFAULT_TIMINGS),
+        log: context.log,
+        debug: context.flags.logLevel === 'debug',
+        stopping: context.stopping,
+        on: {
+          started: (step, index, of) => {
+            title = renderLiveStep(index, of, stepTitle(words, step))
+            context.progress.report(title)
+          },
+          live: (live) => {
+            const { line, details } = renderLive(live)
+            context.progress.report(title === '' ? line : `${title}: ${line}`, details)
+          },
+          finished: (_, { outcome }) =>
+            context.progress.note(`${title}: ${OUTCOME_WORDS[outcome]}`),
+          warned: (each) =>
+            typeof each === 'string'
+              ? context.progress.note(`warning: ${each}`)
+              : context.tell([each]),
+        },
+      })
+    })
+  })
+}
+
+const stepTitle = (words: StepWords, step: Parameters<StepWords['describe']>[0]): string => {
+  const { noun, name } = words.describe(step)
+  return `${noun} ${name}`
+}
+
+/**
+ * A run that began no step ends as its first problem says, also where an earlier run of the plan had begun some: a plan that already ran
+ * is stale (5), not partly applied. What stops after that is partly applied.
+ */
+export const applyExitCode = ({ result }: AppliedPlan): ExitCode => {
+  switch (result.status) {
+    case 'done':
+      return EXIT.done
+    case 'waiting':
+      return EXIT.waiting
+    case 'interrupted':
+      return EXIT.interrupted
+    case 'failed': {
+      const code = exitCodeFor(result.problems)
+      return actedNow(result) ? EXIT.partlyApplied : code === EXIT.done ? EXIT.error : code
+    }
+  }
+}
+
+/** Runs plans and tells everything about it: the plans before, the results after. `again` is the command that goes on with one. */
+export const showAndRun = async (
+  context: Context,
+  wanted: PlansToRun,
+  options: { readonly json: boolean; again(migration: string): string },
+): Promise<ExitCode> => {
+  const { renderPlan } = await import('../views/plan.ts')
+  const { renderApplied, renderAppliedJson } = await import('../views/apply.ts')
+  const words = await context.services.stepWords()
+  const { applied, code } = await runPlans(context, wanted, (planned) => {
+    if (options.json) return
+    context.print(planned.map(({ plan }) => renderPlan(plan, words, context.style)).join('\n'))
+  })
+  if (options.json) context.print(renderAppliedJson(applied))
+  for (const each of applied) {
+    const again = options.again(each.plan.migration)
+    if (!options.json) context.print(`\n${renderApplied(each, words, again, context.style)}`)
+    context.tell(each.result.problems)
+  }
+  return code
+}

@@ -1,0 +1,130 @@
+import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
+import { type PartitionKey, partitionKey } from '../domain/ids.ts'
+import type { Mark } from '../domain/mark.ts'
+import type { PartitionProgress, Purge } from '../domain/state.ts'
+import type { Cluster } from '../kafka/cluster.ts'
+import { checkTail } from './check-tail.ts'
+import { type LogEnds, LogReader, raiseLogStart } from './log-reader.ts'
+import type { MirrorTimings } from './mirror.ts'
+import { MirroredPartition } from './partition.ts'
+import { pause } from './wait.ts'
+import type { PartitionLock } from './with-partitions.ts'
+
+const SEQUENCES = 2 ** 31
+
+export interface PurgeOptions {
+  readonly target: Cluster
+  readonly migration: string
+  readonly purge: Purge
+  readonly progress: ReadonlyMap<PartitionKey, PartitionProgress>
+  /** Of the topic as it is now. */
+  readonly targetTopicId: string | undefined
+  readonly partitions: readonly number[]
+  /** True: refuses if anything in it was not written by the mirror, before anything is deleted. */
+  readonly onlyTheCopy: boolean
+  /** Held on all partitions; see `withPartitions`. */
+  readonly lock: PartitionLock
+  readonly timings: MirrorTimings
+  readonly signal: AbortSignal
+  readonly report?: (line: string) => void
+}
+
+/** Empties the target partitions of marks that were taken back. Answers why it did not; then nothing was deleted. Safe to call again. */
+export const purgeTopic = async (options: PurgeOptions): Promise<Diagnostic | undefined> => {
+  const { purge, partitions, lock, target } = options
+  const reader = new LogReader(target)
+  try {
+    const wrong = otherTopic(options)
+    if (wrong) return wrong
+    const ends = new Map<PartitionKey, LogEnds>()
+    for (const partition of partitions) {
+      const key = partitionKey(purge.topic, partition)
+      await settle(key, reader, options)
+      const found = await reader.ends(key)
+      if (options.onlyTheCopy) {
+        const problem = await foreign(partition, key, found, reader, options)
+        if (problem) return problem
+      }
+      ends.set(key, found)
+    }
+    for (const [key, { start, end }] of ends) {
+      if (start === end) continue
+      await lock.write([key], () => raiseLogStart(target, reader, key, end))
+    }
+    return undefined
+  } finally {
+    await reader.close()
+  }
+}
+
+const otherTopic = ({ purge, targetTopicId, target }: PurgeOptions): Diagnostic | undefined => {
+  const marked = purge.marks[0]?.targetTopicId
+  if (marked === undefined || targetTopicId === undefined || marked === targetTopicId) {
+    return undefined
+  }
+  return notOnlyTheCopy(
+    `${purge.topic} on ${target.name} has id ${targetTopicId}; the one that was mirrored had ${marked}. Somebody made it anew.`,
+  )
+}
+
+/** Nothing of any mirror may still arrive after this. */
+const settle = async (
+  key: PartitionKey,
+  reader: LogReader,
+  { lock, timings, signal, report }: PurgeOptions,
+): Promise<void> => {
+  await lock.write([key], async () => {})
+  if (lock.isUncertain(key)) {
+    report?.(`waiting for requests that may still be on their way to ${key}`)
+    for (let end = -1; ; ) {
+      const now = await reader.end(key)
+      if (now === end) break
+      end = now
+      await pause(timings.requestTimeoutMs, signal)
+    }
+  }
+  lock.settled(key)
+}
+
+/** What is not by headers the mirror's own: of its mark, or filler of a prime that did not come to its end. */
+const foreign = async (
+  partition: number,
+  key: PartitionKey,
+  { start, end }: LogEnds,
+  reader: LogReader,
+  { purge, progress, migration, signal, target }: PurgeOptions,
+): Promise<Diagnostic | undefined> => {
+  const read = (of: PartitionKey, offset: number, bytes: number) => reader.read(of, offset, bytes)
+  const mark = purge.marks.find((m) => m.partition === partition)
+  if (start === end) return undefined
+  if (mark === undefined && purge.intent === null) {
+    return notOnlyTheCopy(
+      `${key} on ${target.name} holds offsets ${start} to ${end - 1}, which Ferry did not write.`,
+    )
+  }
+  const stored = progress.get(key)
+  const from = mark === undefined ? start : checkedTo(stored, mark)
+  const copy = mark && new MirroredPartition(migration, mark)
+  const tail = await checkTail(
+    {
+      key,
+      producerId: Number(copy?.producerId ?? purge.intent?.fillerProducerId),
+      producerEpoch: mark?.producerEpoch ?? purge.intent?.fillerProducerEpoch ?? 0,
+      sequenceOf: (offset) => copy?.sequenceOf(offset) ?? offset % SEQUENCES,
+    },
+    read,
+    { from: Math.max(start, from), end },
+    signal,
+  )
+  return tail.problem && notOnlyTheCopy(tail.problem.detail)
+}
+
+const checkedTo = (stored: PartitionProgress | undefined, mark: Mark): number =>
+  Number(stored?.producerId === mark.producerId ? stored.checkedTo : mark.targetStart)
+
+const notOnlyTheCopy = (detail: string): Diagnostic =>
+  diagnostic({
+    code: 'FERRY1331',
+    detail,
+    fix: 'Nothing was deleted. Look at what it holds; if nobody needs it, delete the topic on the target by hand, then run it again.',
+  })

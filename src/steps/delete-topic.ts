@@ -1,0 +1,70 @@
+import { diagnostic } from '../domain/diagnostic.ts'
+import type { DeleteTopic } from '../domain/step.ts'
+import { counted } from './_words.ts'
+import { offsetsOf } from './partitions-now.ts'
+import type { StepKind } from './step-kind.ts'
+
+/** Deletes a topic of the target that Ferry has made, if it is that very topic and holds no record. */
+export const deleteTopic: StepKind<DeleteTopic> = {
+  kind: 'delete-topic',
+
+  plan: () => ({ steps: [] }),
+
+  gates: () => [],
+
+  apply: async (step, run) => {
+    const { target } = run.clusters
+    const forget = () =>
+      run.decide((state) => ({
+        ...state,
+        createdTopics: state.createdTopics.filter((topic) => topic !== step.topic),
+      }))
+    const described = await target.describeTopics([step.topic])
+    const topic = described.ok.get(step.topic)
+    if (topic === undefined) return { done: false, problem: described.failed.get(step.topic)! }
+    if (topic === 'absent') {
+      await forget()
+      return { done: true, facts: {} }
+    }
+    const refuse = (detail: string) => ({
+      done: false as const,
+      problem: diagnostic({
+        code: 'FERRY1331',
+        detail,
+        fix: `Look at the topic on ${target.name}. Delete it by hand if nobody needs it, then run it again.`,
+      }),
+    })
+    if (!run.state().createdTopics.includes(step.topic)) {
+      return refuse(`Ferry has not made ${step.topic} on ${target.name}.`)
+    }
+    if ((topic.topicId ?? null) !== step.topicId) {
+      return refuse(
+        `${step.topic} on ${target.name} has id ${topic.topicId}; planned was to delete ${step.topicId}. Somebody made it anew.`,
+      )
+    }
+    const partitions = topic.partitions.map(({ partition }) => ({ topic: step.topic, partition }))
+    const [starts, ends] = await Promise.all([
+      offsetsOf(target, partitions, 'earliest'),
+      offsetsOf(target, partitions, 'latest'),
+    ])
+    for (const [key, end] of ends) {
+      const start = starts.get(key)!
+      if (end === start) continue
+      return refuse(
+        `${key} on ${target.name} holds ${counted(end - start, 'offset')} (${start} to ${end - 1n}) that Ferry did not mirror.`,
+      )
+    }
+    const answers = await target.deleteTopics([step.topic])
+    const problem = answers.failed.get(step.topic)
+    if (problem) return { done: false, problem }
+    await forget()
+    return { done: true, facts: { topicId: step.topicId } }
+  },
+
+  describe: (step) => ({
+    symbol: '-',
+    noun: 'topic',
+    name: step.topic,
+    says: 'delete on the target: Ferry made it, and it is empty then',
+  }),
+}

@@ -1,0 +1,152 @@
+import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
+import { parsePartitionKey, type TopicName } from '../domain/ids.ts'
+import type { ReachedStage } from '../domain/stage.ts'
+import type { ForgetMark } from '../domain/step.ts'
+import type { MirrorLog } from '../mirror/mirror.ts'
+import { purgeTopic } from '../mirror/purge.ts'
+import { withPartitions } from '../mirror/with-partitions.ts'
+import { counted } from './_words.ts'
+import type { PlanContext, Run, StepKind } from './step-kind.ts'
+
+/** Takes the mark of a topic back and empties the target topic, so that a new mark can be made there. */
+export const forgetMark: StepKind<ForgetMark> = {
+  kind: 'forget-mark',
+
+  plan: () => ({ steps: [] }),
+
+  gates: () => [],
+
+  /**
+   * 1. Take the marks out of what is mirrored: every mirror lets the topic go.
+   * 2. Hold the lock on its partitions; wait out what is still on its way.
+   * 3. See that all of it is the mirror's copy; delete it.
+   */
+  apply: async (step, run) => {
+    await putAside(step, run)
+    const { target } = run.clusters
+    const described = await target.describeTopics([step.topic])
+    const topic = described.ok.get(step.topic)
+    if (topic === undefined) return { done: false, problem: described.failed.get(step.topic)! }
+    const purge = run.state().purges.find((p) => p.topic === step.topic)
+    const progress = await run.store.readProgress(run.migration.name)
+    if (topic !== 'absent' && purge !== undefined) {
+      const { timings, signal, report } = run
+      const member = {
+        project: run.project.name,
+        target,
+        timings,
+        log: logTo(report),
+        signal,
+        report,
+      }
+      const problem = await withPartitions(
+        member,
+        new Map([[step.topic, topic.partitions.length]]),
+        (lock) =>
+          purgeTopic({
+            target,
+            migration: run.migration.name,
+            purge,
+            progress,
+            targetTopicId: topic.topicId,
+            partitions: topic.partitions.map((p) => p.partition),
+            onlyTheCopy: step.purge === 'copy',
+            lock,
+            timings,
+            signal,
+            report,
+          }),
+      )
+      if (problem) return { done: false, problem }
+    }
+    await run.decide((state) => ({
+      ...state,
+      purges: state.purges.filter((p) => p.topic !== step.topic),
+    }))
+    return {
+      done: true,
+      facts: { marks: purge?.marks.map((m) => `${m.partition}: ${m.sourceStart}`) ?? [] },
+    }
+  },
+
+  describe: (step) => ({
+    symbol: '-',
+    noun: 'copy',
+    name: step.topic,
+    says:
+      `forget the mark and empty the target topic (${counted(BigInt(step.records), 'record')}, ${step.purge === 'copy' ? "all of the mirror's" : 'also what others wrote there'})` +
+      (step.losing.length > 0 ? `; ${step.losing.join(', ')} lose their positions in it` : ''),
+  }),
+}
+
+const putAside = async (step: ForgetMark, run: Run): Promise<void> => {
+  const state = run.state()
+  const marks = state.marks.filter((mark) => mark.topic === step.topic)
+  const intent = state.markIntents.find((i) => i.topic === step.topic) ?? null
+  if (marks.length === 0 && intent === null) return
+  await run.decide((s) => ({
+    ...s,
+    marks: s.marks.filter((mark) => mark.topic !== step.topic),
+    markIntents: s.markIntents.filter((i) => i.topic !== step.topic),
+    seals: s.seals.filter((seal) => seal.topic !== step.topic),
+    syncs: s.syncs.map((sync) => ({
+      ...sync,
+      positions: new Map(
+        [...sync.positions].filter(([key]) => parsePartitionKey(key).topic !== step.topic),
+      ),
+    })),
+    purges: [
+      ...s.purges.filter((p) => p.topic !== step.topic),
+      { topic: step.topic, marks, intent },
+    ],
+  }))
+}
+
+/** A log that only says on the live line what people must know. */
+export const logTo =
+  (report: Run['report']): MirrorLog =>
+  ({ level, message }) => {
+    if (level === 'warn' || level === 'error') report(message)
+  }
+
+/** The step that takes the mark of one topic back, as far as only the mirror's copy is in it. */
+export const forgetMarkStep = (
+  { observed }: PlanContext,
+  topic: TopicName,
+  leadsTo: ReachedStage,
+): ForgetMark => {
+  const target = observed.target.topics.get(topic)
+  return {
+    kind: 'forget-mark',
+    id: `forget-mark/${topic}`,
+    stage: leadsTo,
+    reason: 'nobody reads the copy any more',
+    undo: { cost: 'copies-back', says: 'mirror it again' },
+    topic,
+    partitions: target?.partitions.length ?? 0,
+    purge: 'copy',
+    records: String(
+      (target?.partitions ?? []).reduce((sum, p) => sum + p.highWatermark - p.logStart, 0n),
+    ),
+    losing: [],
+  }
+}
+
+/** Where a mirror has seen that others wrote to the target; what comes later, the step itself sees. */
+export const foreignRecords = (
+  { progress, state }: PlanContext,
+  topic: TopicName,
+): readonly Diagnostic[] =>
+  [...progress.values()].flatMap(({ problem, producerId, ...p }) =>
+    p.topic === topic &&
+    problem?.code === 'FERRY1604' &&
+    state.marks.some((mark) => mark.topic === topic && mark.producerId === producerId)
+      ? [
+          diagnostic({
+            code: 'FERRY1331',
+            detail: problem.detail,
+            fix: 'Look at those records. If nobody needs them: `ferry resync` empties the topic, theirs too, and mirrors it again.',
+          }),
+        ]
+      : [],
+  )

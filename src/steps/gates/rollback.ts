@@ -1,0 +1,54 @@
+import type { GroupId, TopicName } from '../../domain/ids.ts'
+import { expectedTargetEnd } from '../../domain/offset-index.ts'
+import { partitionsNow } from '../partitions-now.ts'
+import type { Gate } from '../step-kind.ts'
+import { HOLDS, never, only, waits } from './reading.ts'
+
+/** The facts that only a rollback waits for. */
+
+/**
+ * The mirror has checked what the group has read on the target. Where it stopped nothing more will be checked: what it had checked before
+ * may be all that the group has read, which the step sees.
+ */
+export const copyIsChecked = (group: GroupId, topics: readonly TopicName[]): Gate => ({
+  title: `the mirror has checked what ${group} has read on the target`,
+  check: async (run) => {
+    const open = (await run.mirror())
+      .reports()
+      .filter((r) => topics.includes(r.topic))
+      .find((r) => r.state === 'waiting' || r.state === 'checking')
+    if (open) {
+      return waits(
+        `${open.key} is still to be checked${open.waitsFor ? ` (${open.waitsFor})` : ''}`,
+      )
+    }
+    const [now, commits] = await Promise.all([
+      partitionsNow(run, topics),
+      run.clusters.target.fetchCommits([group]),
+    ])
+    const committed = only(commits, group)
+    for (const [key, { proven, problem, seal, targetEnd }] of now) {
+      const at = committed.get(key)?.offset
+      if (at === undefined || problem !== null || seal !== undefined || at > targetEnd) continue
+      if (at > expectedTargetEnd(proven))
+        return waits(`${key} is checked up to ${expectedTargetEnd(proven)}`)
+    }
+    return HOLDS
+  },
+})
+
+/** Target logs of sealed topics end at their seals: what producers write there has no way back. */
+export const nothingOnlyOnTarget = (topics?: readonly TopicName[]): Gate => ({
+  title: `no producer has written to ${topics ? topics.join(', ') : 'the topics'} on the target`,
+  after: true,
+  check: async (run) => {
+    const wanted = topics ?? run.state().seals.map((seal) => seal.topic)
+    for (const { key, seal, targetEnd } of (await partitionsNow(run, wanted)).values()) {
+      if (seal === undefined || targetEnd <= seal.targetEnd) continue
+      return never(
+        `offsets ${seal.targetEnd} to ${targetEnd - 1n} of ${key} are only on ${run.clusters.target.name}`,
+      )
+    }
+    return HOLDS
+  },
+})

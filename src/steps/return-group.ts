@@ -1,0 +1,257 @@
+import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
+import type { GroupId, PartitionKey, SourceOffset, TargetOffset } from '../domain/ids.ts'
+import type { OffsetIndex } from '../domain/offset-index.ts'
+import type { GroupSync, MigrationState, ReturnedPosition } from '../domain/state.ts'
+import type { ReturnGroup } from '../domain/step.ts'
+import { translateBack } from '../domain/translate-back.ts'
+import type { CommittedOffset } from '../kafka/cluster.ts'
+import { provePositions } from '../verify/index.ts'
+import { counted } from './_words.ts'
+import { commitsOf } from './commits-of.ts'
+import { copyIsChecked, groupIsEmpty } from './gates/index.ts'
+import { type PartitionNow, partitionsNow } from './partitions-now.ts'
+import type { Outcome, Run, StepKind } from './step-kind.ts'
+
+/** Puts a group back to the source at exactly the record that it would read next on the target, and proves each position. */
+export const returnGroup: StepKind<ReturnGroup> = {
+  kind: 'return-group',
+
+  plan: () => ({ steps: [] }),
+
+  gates: (step) => [
+    groupIsEmpty(step.group, 'source'),
+    groupIsEmpty(step.group, 'target'),
+    copyIsChecked(step.group, step.topics),
+  ],
+
+  /**
+   * 1. Read what the group has committed on both sides, and where the mirror is.
+   * 2. Translate back what moved on the target; refuse what the source does not hold.
+   * 3. Prove each by the records around it, before anything is written.
+   * 4. Save what the source had; write all in one request; read it back.
+   * 5. See that the group did not move on the target meanwhile.
+   */
+  apply: async (step, run) => {
+    const { source, target } = run.clusters
+    const sync = run.state().syncs.find((s) => s.group === step.group)
+    const now = await partitionsNow(run, step.topics)
+    const [there, here] = await Promise.all([
+      commitsOf(target, step.group),
+      commitsOf(source, step.group),
+    ])
+    const wanted = new Map<PartitionKey, Wanted>()
+    for (const [key, partition] of now) {
+      const moved = movedTo(key, there.get(key), sync)
+      if (moved === undefined) continue
+      const known = earlier(run, step.group, key)
+      const answer = back(step.group, partition, moved, here.get(key), run)
+      if ('problem' in answer) return { done: false, problem: answer.problem }
+      const before = known !== undefined ? known.previous : (here.get(key) ?? null)
+      wanted.set(key, {
+        index: answer.index,
+        target: moved.offset,
+        source: answer.source,
+        metadata: moved.metadata,
+        previous: before && { offset: before.offset, metadata: before.metadata },
+      })
+    }
+    const lost = lostPositions(step.group, there, sync, now)
+    if (lost) return { done: false, problem: lost }
+    const proofs = await provePositions({
+      clusters: run.clusters,
+      positions: [...wanted.values()].map((w) => ({
+        index: w.index,
+        source: w.source,
+        target: w.target,
+      })),
+      signal: run.signal,
+    })
+    for (const key of wanted.keys()) {
+      const proof = proofs.get(key)
+      if (proof === undefined || 'problem' in proof) {
+        return { done: false, problem: proof?.problem ?? unproved(step.group, key) }
+      }
+    }
+    return write(step, run, wanted, there)
+  },
+
+  describe: (step) => ({
+    symbol: '=',
+    noun: 'return',
+    name: `group ${step.group}`,
+    says: `${counted(step.positions, 'position')} to the source, with ${counted(BigInt(step.consumed), 'record')} read on the target since`,
+  }),
+}
+
+interface Wanted extends ReturnedPosition {
+  readonly index: OffsetIndex
+}
+
+/** What the group has committed on the target; undefined where it is still what the sync wrote: then the source's own commit is right. */
+export const movedTo = (
+  key: PartitionKey,
+  there: CommittedOffset | undefined,
+  sync: GroupSync | undefined,
+): CommittedOffset | undefined => {
+  if (there === undefined) return undefined
+  return sync?.positions.get(key)?.target === there.offset ? undefined : there
+}
+
+/** The source position of a commit on the target, or why the group cannot go there. Pure. */
+export const backPosition = (
+  group: GroupId,
+  facts: Pick<PartitionNow, 'key' | 'index' | 'sourceStart' | 'sourceEnd'>,
+  there: CommittedOffset,
+  here: CommittedOffset | undefined,
+  names: { readonly source: string; readonly target: string },
+): { readonly source: SourceOffset } | { readonly problem: Diagnostic } => {
+  const { key, index, sourceStart, sourceEnd } = facts
+  const translated = translateBack(index, there.offset as TargetOffset)
+  const refuse = (detail: string, fix: string) => ({
+    problem: diagnostic({ code: 'FERRY1332', detail, fix }),
+  })
+  if (translated.kind === 'beyond') {
+    return refuse(
+      `${group} is at ${there.offset} of ${key} on ${names.target}, ${counted(translated.beyond, 'offset')} past what is known to be mirrored: ${there.offset - translated.beyond} to ${there.offset - 1n} are not on ${names.source}.`,
+      `Leave the group on ${names.target}, or set its position there to ${there.offset - translated.beyond} or lower if its service can read those records again.`,
+    )
+  }
+  const { source } = translated
+  if (source < sourceStart) {
+    return refuse(
+      `${group} would go on at ${source} of ${key} on ${names.source}, but that holds records from ${sourceStart} on only: ${source} to ${sourceStart - 1n} are gone there and would be skipped.`,
+      `Let its consumers on ${names.target} read on past them, then roll back.`,
+    )
+  }
+  if (source > sourceEnd) {
+    return refuse(
+      `${group} would go on at ${source} of ${key} on ${names.source}, whose log ends at ${sourceEnd}.`,
+      'Find out what cut the source topic; until then the group cannot go back.',
+    )
+  }
+  if (here !== undefined && here.offset > source) {
+    return {
+      problem: diagnostic({
+        code: 'FERRY1705',
+        detail: `${group} is at ${here.offset} of ${key} on ${names.source} already, past ${source}, where it would go on after what it read on ${names.target}.`,
+        fix: `Find out who committed there. If that position is right, set the group's position on ${names.target} to its counterpart, then roll back.`,
+      }),
+    }
+  }
+  return { source }
+}
+
+const back = (
+  group: GroupId,
+  partition: PartitionNow,
+  there: CommittedOffset,
+  here: CommittedOffset | undefined,
+  run: Run,
+): { readonly index: OffsetIndex; readonly source: SourceOffset } | { problem: Diagnostic } => {
+  // The log end says nothing of what was not checked.
+  const index = partition.proven
+  const { source, target } = run.clusters
+  const names = { source: source.name, target: target.name }
+  const answer = backPosition(group, { ...partition, index }, there, here, names)
+  return 'problem' in answer ? answer : { index, source: answer.source }
+}
+
+const earlier = (run: Run, group: GroupId, key: PartitionKey): ReturnedPosition | undefined => {
+  const known = run.state().returns.find((r) => r.group === group && r.status === 'pending')
+  return known?.positions.get(key)
+}
+
+/** A position that Ferry has written and that is gone (expired, or deleted): what the group read on the target is not known. */
+export const lostPositions = (
+  group: GroupId,
+  there: ReadonlyMap<PartitionKey, CommittedOffset>,
+  sync: GroupSync | undefined,
+  now: ReadonlyMap<PartitionKey, unknown>,
+): Diagnostic | undefined => {
+  if (sync?.status !== 'done') return undefined
+  const gone = [...sync.positions.keys()].filter((key) => now.has(key) && !there.has(key))
+  if (gone.length === 0) return undefined
+  return diagnostic({
+    code: 'FERRY1332',
+    detail: `${group} has no position any more on the target for ${gone.slice(0, 5).join(', ')}${gone.length > 5 ? ` and ${gone.length - 5} more` : ''}, although the sync wrote one: it expired or was deleted, so that what the group has read there is not known.`,
+    fix: 'Commit the position that its service knows on the target, then roll back.',
+  })
+}
+
+/** True if an earlier rollback has put this group back already and only the rest is left. */
+export const wasReturned = (state: MigrationState, sync: GroupSync): boolean =>
+  state.returns.some((r) => r.group === sync.group && r.status === 'done' && r.at >= sync.at)
+
+const write = async (
+  step: ReturnGroup,
+  run: Run,
+  wanted: ReadonlyMap<PartitionKey, Wanted>,
+  there: ReadonlyMap<PartitionKey, CommittedOffset>,
+): Promise<Outcome> => {
+  const { source, target } = run.clusters
+  const positions = new Map(
+    [...wanted].map(([key, { index: _, ...position }]): [PartitionKey, ReturnedPosition] => [
+      key,
+      position,
+    ]),
+  )
+  const record = (status: 'pending' | 'done') =>
+    run.decide((state) => ({
+      ...state,
+      returns: [
+        ...state.returns.filter((r) => r.group !== step.group),
+        { group: step.group, status, at: run.now().toISOString(), positions },
+      ],
+    }))
+  await record('pending')
+  if (positions.size > 0) {
+    const answers = await source.commitOffsets(
+      step.group,
+      new Map([...positions].map(([key, p]) => [key, { offset: p.source, metadata: p.metadata }])),
+    )
+    const [failure] = answers.failed.values()
+    if (failure) return { done: false, problem: failure }
+  }
+  const read = await commitsOf(source, step.group)
+  for (const [key, p] of positions) {
+    const found = read.get(key)
+    if (found?.offset === p.source && found.metadata === p.metadata) continue
+    return {
+      done: false,
+      problem: diagnostic({
+        code: 'FERRY1701',
+        detail: `${step.group} was written at ${p.source} of ${key} on ${source.name}, but ${found ? `${found.offset} was read back` : 'nothing was read back'}.`,
+        fix: 'See whether its consumers run on the source already; stop them and run it again.',
+      }),
+    }
+  }
+  const after = await commitsOf(target, step.group)
+  const strayed = [...after].find(([key, commit]) => commit.offset !== there.get(key)?.offset)
+  if (strayed) {
+    return {
+      done: false,
+      problem: diagnostic({
+        code: 'FERRY1703',
+        detail: `${step.group} moved on ${target.name} to ${strayed[1].offset} of ${strayed[0]} while it was put back to ${source.name}.`,
+        fix: `Stop its consumers on ${target.name} and run it again.`,
+      }),
+    }
+  }
+  await record('done')
+  return {
+    done: true,
+    facts: {
+      positions: Object.fromEntries(
+        [...positions].map(([key, p]) => [key, `${p.target} -> ${p.source}`]),
+      ),
+      before: Object.fromEntries([...positions].map(([key, p]) => [key, p.previous])),
+    },
+  }
+}
+
+const unproved = (group: GroupId, key: PartitionKey): Diagnostic =>
+  diagnostic({
+    code: 'FERRY1701',
+    detail: `The position of ${group} in ${key} could not be proved.`,
+    fix: 'Run it again.',
+  })
