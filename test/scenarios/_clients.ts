@@ -49,3 +49,72 @@ export const startConsumer = async (
   await joined
   return { stop: () => consumer.disconnect() }
 }
+
+/**
+ * Reads as the only member of a group from where it is, and commits the offset behind every record that it has handled. Ends after so many
+ * records, or at the ends of all logs. Answers the values in the order read.
+ */
+export const readAndCommit = async (
+  cluster: TestCluster,
+  groupId: string,
+  topics: readonly string[],
+  atMost: number,
+): Promise<string[]> => {
+  const kafka = new kafkajs.Kafka(cluster.kafka())
+  const left = await toRead(kafka, groupId, topics)
+  const values: string[] = []
+  const wanted = Math.min(atMost, left)
+  const consumer = kafka.consumer({ groupId, maxWaitTimeInMs: 100 })
+  await consumer.connect()
+  try {
+    await consumer.subscribe({ topics: [...topics], fromBeginning: true })
+    await new Promise<void>((resolve, reject) => {
+      if (wanted === 0) return resolve()
+      consumer
+        .run({
+          autoCommit: false,
+          eachBatchAutoResolve: false,
+          eachBatch: async ({ batch: { topic, partition, messages } }) => {
+            const mine = messages.slice(0, Math.max(0, wanted - values.length))
+            const last = mine.at(-1)
+            if (last === undefined) return
+            values.push(...mine.map((message) => message.value?.toString() ?? ''))
+            const offset = String(BigInt(last.offset) + 1n)
+            await consumer.commitOffsets([{ topic, partition, offset }])
+            if (values.length === wanted) resolve()
+            else consumer.seek({ topic, partition, offset })
+          },
+        })
+        .catch(reject)
+    })
+  } finally {
+    await consumer.disconnect()
+  }
+  return values
+}
+
+/** How many records a group has not read yet. */
+const toRead = async (
+  kafka: kafkajs.Kafka,
+  groupId: string,
+  topics: readonly string[],
+): Promise<number> => {
+  const admin = kafka.admin()
+  await admin.connect()
+  try {
+    let count = 0
+    for (const topic of topics) {
+      const [ends, committed] = [
+        await admin.fetchTopicOffsets(topic),
+        (await admin.fetchOffsets({ groupId, topics: [topic] }))[0]?.partitions ?? [],
+      ]
+      for (const { partition, low, high } of ends) {
+        const at = Number(committed.find((c) => c.partition === partition)?.offset ?? -1)
+        count += Number(high) - (at < 0 ? Number(low) : at)
+      }
+    }
+    return count
+  } finally {
+    await admin.disconnect()
+  }
+}

@@ -1,0 +1,201 @@
+import kafkajs from 'kafkajs'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { oracle, type TestCluster } from '../kafka/index.ts'
+import { readAndCommit } from './_clients.ts'
+import { imageOf, usersOf, withAdmin } from './_image.ts'
+import { type Project, startWorld, type World } from './_world.ts'
+
+/** Promise 5: every applied step can be undone until the point that the plan draws. Judged with kafkajs, kafka-configs and the Java client. */
+
+let world: World
+const SHOP = { name: 'shop', password: 'shop-secret' }
+const PER_PARTITION = 400
+
+beforeAll(async () => {
+  world = await startWorld()
+})
+afterAll(() => world?.stop())
+
+/** Every offset is the start of a batch: a log start within one cannot be mirrored yet. */
+const makeTopic = async (topic: string, trimmed: readonly number[]): Promise<void> => {
+  await withAdmin(world.source, (admin) =>
+    admin.createTopics({
+      topics: [{ topic, numPartitions: trimmed.length, replicationFactor: 1 }],
+    }),
+  )
+  await oracle.produce(world.source, topic, {
+    count: PER_PARTITION * trimmed.length,
+    partitions: trimmed.map((_, partition) => partition),
+    size: 40,
+    batchSize: 0,
+  })
+  await withAdmin(world.source, async (admin) => {
+    // kafkajs wants to have heard of the topic.
+    await admin.fetchTopicOffsets(topic)
+    await admin.deleteTopicRecords({
+      topic,
+      partitions: trimmed.map((offset, partition) => ({ partition, offset: String(offset) })),
+    })
+  })
+}
+
+const planFile = (name: string, topics: string, more = ''): string => `apiVersion: ferry/v1
+kind: Migration
+metadata: { name: ${name} }
+spec:
+  from: old
+  to: new
+  stage: mirrored
+  topics: ${topics}
+  gates: { sourceQuiet: 1s, timeout: 30s }
+${more}`
+
+const apply = (project: Project, name: string, ...more: string[]) =>
+  project.ferry(['apply', name, '--auto-approve', '--confirm', name, ...more])
+const rollback = (project: Project, name: string, ...more: string[]) =>
+  project.ferry(['rollback', name, '--auto-approve', ...more])
+const toStage = (project: Project, name: string, stage: string): void =>
+  project.edit(`plans/${name}.yaml`, /stage: .*/, `stage: ${stage}`)
+
+const as = (user: { name: string; password: string }) =>
+  world.target.kafka({
+    sasl: { mechanism: 'scram-sha-512', username: user.name, password: user.password },
+    retry: { retries: 1 },
+  })
+
+/** `ok`, or why not. */
+const writing = async (topic: string): Promise<string> => {
+  const producer = new kafkajs.Kafka(as(SHOP)).producer({ allowAutoTopicCreation: false })
+  try {
+    await producer.connect()
+    await producer.send({ topic, messages: [{ partition: 0, key: 'k', value: 'of the service' }] })
+    return 'ok'
+  } catch (error) {
+    return /not authorized/i.test(String(error)) ? 'not authorized' : String(error)
+  } finally {
+    await producer.disconnect()
+  }
+}
+
+const commitsOf = async (cluster: TestCluster, group: string): Promise<readonly string[]> =>
+  (await oracle.groupOffsets(cluster, group))
+    .map((o) => `${o.topic}:${o.partition} ${o.offset}`)
+    .sort()
+
+/** Without what Ferry's own locks leave behind, and the clusters' own topics. */
+const targetImage = async () => {
+  const { topics, groups, acls } = (await imageOf(world)).target
+  const own = <T>(all: Readonly<Record<string, T>>) =>
+    Object.fromEntries(Object.entries(all).filter(([name]) => !/^(__|ferry-mirror-)/.test(name)))
+  return { topics: own(topics), groups: own(groups), acls, users: await usersOf(world.target) }
+}
+
+describe('rollback', () => {
+  test('brings everything back from the end to nothing: groups at their next record, the target as it was', async () => {
+    await makeTopic('back.same', [100, 0, 250])
+    await makeTopic('back.dense', [100, 0])
+    const topics = ['back.same', 'back.dense']
+    const all = (await Promise.all(topics.map((topic) => valuesOf(topic)))).flat().sort()
+    const read = await readAndCommit(world.source, 'back.api', topics, 200)
+    const before = await targetImage()
+
+    const project = world.project('back')
+    Object.assign(project.env, { SHOP_PASSWORD: SHOP.password })
+    project.write(
+      'plans/back.yaml',
+      planFile(
+        'back',
+        '[{ name: back.same }, { name: back.dense, offsets: dense }]',
+        `  groups: [{ id: back.api }]
+  users: [{ name: shop, mechanism: scram-sha-512, password: "\${env:SHOP_PASSWORD}" }]
+  quotas: [{ user: shop, producerByteRate: 20MiB }]
+  access:
+    - { principal: User:shop, produce: [back.same], consume: { topics: [back.same], groups: [back.api] } }
+`,
+      ),
+    )
+    expect(await apply(project, 'back')).toMatchObject({ code: 0 })
+    // What is there before the sync must be there after the rollback.
+    const [synced] = await oracle.groupOffsets(world.source, 'back.api')
+    const { topic = '', partition = 0 } = synced ?? {}
+    await withAdmin(world.target, (admin) =>
+      admin.setOffsets({ groupId: 'back.api', topic, partitions: [{ partition, offset: '3' }] }),
+    )
+    toStage(project, 'back', 'consumers-moved')
+    expect(await apply(project, 'back')).toMatchObject({ code: 0 })
+    read.push(...(await readAndCommit(world.target, 'back.api', topics, 300)))
+    const there = await commitsOf(world.target, 'back.api')
+    toStage(project, 'back', 'producers-moved')
+    expect(await apply(project, 'back')).toMatchObject({ code: 0 })
+
+    // Saved as a plan like any other, and run from the file.
+    const planned = await project.ferry([
+      'rollback',
+      'back',
+      '--to',
+      'consumers-moved',
+      '-o',
+      'p.json',
+    ])
+    expect(planned).toMatchObject({ code: 0 })
+    expect(planned.stdout).toMatch(/take WRITE on the topic.*\(1 ACL that Ferry granted\)/)
+    expect(await project.ferry(['apply', 'p.json'])).toMatchObject({ code: 0 })
+    expect(await writing('back.same')).toBe('not authorized')
+    expect(await project.ferry(['status', 'back', '--json'])).toMatchObject({
+      stdout: expect.stringContaining('"stage": "consumers-moved"'),
+    })
+
+    // By the stage of the file; in between the mirror goes on where the seal was taken back.
+    await oracle.write(world.source, 'back.same', [{ partition: 1, key: 'late', value: 'late' }])
+    toStage(project, 'back', 'mirrored')
+    const lowered = await apply(project, 'back')
+    expect(lowered).toMatchObject({ code: 0 })
+    expect(lowered.stdout).toMatch(
+      /return +group back.api +\d positions to the source, with 300 records/,
+    )
+    // The previous commit is back, and nothing else is there.
+    expect(await commitsOf(world.target, 'back.api')).toEqual([`${topic}:${partition} 3`])
+    expect(there).not.toEqual([])
+    read.push(...(await readAndCommit(world.source, 'back.api', topics, Number.POSITIVE_INFINITY)))
+    // Every record exactly once, over both clusters and both moves.
+    expect(read.sort()).toEqual([...all, 'late'].sort())
+
+    // Forwards once more: nothing that was rolled back is in the way.
+    toStage(project, 'back', 'consumers-moved')
+    expect(await apply(project, 'back')).toMatchObject({ code: 0 })
+    expect(await project.ferry(['verify', 'back', '--full'])).toMatchObject({ code: 0 })
+
+    const end = await rollback(project, 'back', '--to', 'nothing')
+    expect(end).toMatchObject({ code: 0 })
+    await withAdmin(world.target, (admin) => admin.deleteGroups(['back.api']).catch(() => []))
+    expect(await targetImage()).toEqual(before)
+    const state = await project.ferry(['plan', 'back', '--json'])
+    expect(JSON.parse(state.stdout)).toMatchObject({ from: 'nothing' })
+  })
+
+  test('is refused with the range once producers have written to the target', async () => {
+    await makeTopic('line', [0])
+    const project = world.project('line')
+    Object.assign(project.env, { SHOP_PASSWORD: SHOP.password })
+    project.write(
+      'plans/line.yaml',
+      planFile(
+        'line',
+        '[{ name: line }]',
+        `  users: [{ name: shop, mechanism: scram-sha-512, password: "\${env:SHOP_PASSWORD}" }]
+  access: [{ principal: User:shop, produce: [line] }]
+`,
+      ).replace('stage: mirrored', 'stage: producers-moved'),
+    )
+    expect(await apply(project, 'line')).toMatchObject({ code: 0 })
+    expect(await writing('line')).toBe('ok')
+    const refused = await rollback(project, 'line', '--to', 'mirrored')
+    expect(refused.code).toBe(4)
+    expect(refused.stderr).toContain('FERRY1330')
+    expect(refused.stderr).toMatch(/offsets 400 to 400/)
+    expect(await writing('line')).toBe('ok')
+  })
+})
+
+const valuesOf = async (topic: string): Promise<readonly string[]> =>
+  (await oracle.readText(world.source, topic)).map((record) => record.value ?? '')
