@@ -41,7 +41,12 @@ module.exports = {
     },
     only('records-are-pure', 'The record format stands alone.', 'records', ['domain']),
     only('kafka-is-an-adapter', 'It implements its port.', 'kafka', ['domain']),
-    only('state-is-an-adapter', 'It implements its port.', 'state', ['domain']),
+    only(
+      'state-is-an-adapter',
+      'It implements its port, on files and on the port of a cluster.',
+      'state',
+      ['domain', 'records', 'kafka', 'verify'],
+    ),
     only('config-is-an-adapter', 'It makes domain data of files.', 'config', ['domain']),
     only('mirror-knows-its-ports', 'It does not know who runs it.', 'mirror', [
       'domain',

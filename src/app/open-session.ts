@@ -46,7 +46,6 @@ export const openSession = async (options: SessionOptions): Promise<Session> => 
   options.warn(loaded.diagnostics)
   const { project } = loaded
   const migrations = chosenMigrations(project, options.names)
-  const store = await services.openStore(project)
   const connections = new Map<string, Promise<Cluster>>()
   const connected = (name: string): Promise<Cluster> => {
     const known = connections.get(name)
@@ -56,6 +55,7 @@ export const openSession = async (options: SessionOptions): Promise<Session> => 
     connections.set(name, connecting)
     return connecting
   }
+  const store = await services.openStore(project, connected)
   return {
     project,
     migrations,
@@ -68,6 +68,7 @@ export const openSession = async (options: SessionOptions): Promise<Session> => 
       return { source, target }
     },
     close: async () => {
+      await store.close()
       const settled = await Promise.allSettled(connections.values())
       await Promise.allSettled(
         settled.map((each) => (each.status === 'fulfilled' ? each.value.close() : undefined)),

@@ -1,21 +1,27 @@
-import { diagnostic, FerryError } from '../domain/diagnostic.ts'
+import type { TopicName } from '../domain/ids.ts'
 import type { Project } from '../domain/migration.ts'
-import { FileStore } from '../state/file-store.ts'
+import type { Cluster } from '../kafka/cluster.ts'
 import type { StateStore } from '../state/state-store.ts'
 
-/** The state store that the project names. */
-export const openStore = (project: Project): StateStore => {
-  switch (project.state.store) {
-    case 'file':
-      return new FileStore(project.state.directory)
-    case 'kafka':
-      throw new FerryError(
-        diagnostic({
-          code: 'FERRY1301',
-          detail:
-            'The project keeps its state on a Kafka topic (spec.state.store: kafka), which this version of Ferry cannot do yet.',
-          fix: 'Set spec.state to { store: file } and run Ferry from one machine.',
-        }),
-      )
+/** The state store that the project names. `connect` is asked when a store on a cluster is first read or written. */
+export const openStore = async (
+  project: Project,
+  connect: (cluster: string) => Promise<Cluster>,
+): Promise<StateStore> => {
+  const { state } = project
+  switch (state.store) {
+    case 'file': {
+      const { FileStore } = await import('../state/file-store.ts')
+      return new FileStore(state.directory)
+    }
+    case 'kafka': {
+      const { KafkaStore } = await import('../state/kafka-store.ts')
+      return new KafkaStore({
+        project: project.name,
+        clusterName: state.cluster,
+        topic: state.topic as TopicName,
+        connect: () => connect(state.cluster),
+      })
+    }
   }
 }

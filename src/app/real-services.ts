@@ -17,10 +17,7 @@ export const realServices = (env: Readonly<Record<string, string | undefined>>):
       ...(projectFile === undefined ? {} : { projectFile }),
     })
   },
-  openStore: async (project) => {
-    const { openStore } = await import('./open-store.ts')
-    return openStore(project)
-  },
+  openStore: async (...args) => (await import('./open-store.ts')).openStore(...args),
   connectCluster: async (project, name, signal) => {
     const { connectCluster } = await import('../kafka/kafkajs-cluster.ts')
     // The parsers made sure that every cluster a migration names exists.

@@ -13,6 +13,8 @@ export interface ProjectParts {
   readonly migrations: readonly (ParsedMigration & { readonly nameAt: Place })[]
   /** False if a cluster file could not be read far enough to know its name: then no name is called unknown. */
   readonly knowsAllClusters: boolean
+  /** The cluster of the state topic, where there is one. */
+  readonly stateCluster: { readonly name: string; readonly at: Place } | undefined
 }
 
 /** All that only several files together can get wrong. */
@@ -29,7 +31,10 @@ export const checkProject = (parts: ProjectParts): readonly Diagnostic[] => {
     problems,
   )
   const clusters = new Map(parts.clusters.map(({ spec }) => [spec.name, spec]))
-  for (const one of parts.migrations) checkEnds(one, clusters, parts.knowsAllClusters, problems)
+  const known = parts.knowsAllClusters ? clusters : undefined
+  if (parts.stateCluster)
+    checkKnown(parts.stateCluster.name, parts.stateCluster.at, known, problems)
+  for (const one of parts.migrations) checkEnds(one, clusters, known, problems)
   checkOwnership(parts.migrations, problems)
   checkReach(parts.migrations, problems)
   return problems
@@ -61,33 +66,39 @@ const checkNames = (
   }
 }
 
+/** `known` is undefined where no name may be called unknown. */
+const checkKnown = (
+  name: string,
+  at: Place,
+  known: ReadonlyMap<string, ClusterSpec> | undefined,
+  problems: Problems,
+): void => {
+  if (name === '' || known === undefined || known.has(name)) return
+  const names = [...known.keys()].sort()
+  const meant = didYouMean(name, names)
+  problems.push(
+    diagnostic({
+      code: 'FERRY1030',
+      detail: `No cluster file has the name ${quote(name)}.`,
+      fix:
+        meant !== undefined
+          ? `Did you mean ${meant}?`
+          : names.length === 0
+            ? 'Write a cluster file, or correct spec.clusters in ferry.yaml.'
+            : `Write ${oneOf(names)}, or add a cluster file of this name.`,
+      at,
+    }),
+  )
+}
+
 const checkEnds = (
   { migration, fromAt, toAt }: ParsedMigration,
   clusters: ReadonlyMap<string, ClusterSpec>,
-  knowsAllClusters: boolean,
+  known: ReadonlyMap<string, ClusterSpec> | undefined,
   problems: Problems,
 ): void => {
-  for (const [name, at] of [
-    [migration.from, fromAt],
-    [migration.to, toAt],
-  ] as const) {
-    if (name === '' || clusters.has(name) || !knowsAllClusters) continue
-    const names = [...clusters.keys()].sort()
-    const meant = didYouMean(name, names)
-    problems.push(
-      diagnostic({
-        code: 'FERRY1030',
-        detail: `No cluster file has the name ${quote(name)}.`,
-        fix:
-          meant !== undefined
-            ? `Did you mean ${meant}?`
-            : names.length === 0
-              ? 'Write a cluster file, or correct spec.clusters in ferry.yaml.'
-              : `Write ${oneOf(names)}, or add a cluster file of this name.`,
-        at,
-      }),
-    )
-  }
+  checkKnown(migration.from, fromAt, known, problems)
+  checkKnown(migration.to, toAt, known, problems)
   if (migration.from === '' || migration.to === '') return
   const from = clusters.get(migration.from)
   const to = clusters.get(migration.to)

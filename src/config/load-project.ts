@@ -72,7 +72,8 @@ export const loadProject = async (options: LoadOptions): Promise<LoadResult> => 
     migrations.push({ ...migration, nameAt: checkedName(opened, problems) })
   }
 
-  problems.push(...checkProject({ clusters, migrations, knowsAllClusters }))
+  const { stateCluster } = parsed
+  problems.push(...checkProject({ clusters, migrations, knowsAllClusters, stateCluster }))
   const diagnostics = inReadingOrder(problems)
   if (hasErrors(diagnostics)) return { diagnostics }
   return {

@@ -1,5 +1,5 @@
 import { dirname, resolve } from 'node:path'
-import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
+import { type Diagnostic, diagnostic, type Place } from '../domain/diagnostic.ts'
 import type { Project } from '../domain/migration.ts'
 import type { OpenedFile } from './open-file.ts'
 import type { Problems } from './problems.ts'
@@ -16,6 +16,8 @@ export interface ParsedProject {
   readonly project: Omit<Project, 'clusters' | 'migrations'>
   readonly clusterFiles: readonly FilePattern[]
   readonly migrationFiles: readonly FilePattern[]
+  /** The cluster of the state topic, and where it is named; undefined with the file store. */
+  readonly stateCluster: { readonly name: string; readonly at: Place } | undefined
 }
 
 export const parseProject = (
@@ -25,12 +27,13 @@ export const parseProject = (
   const problems: Problems = []
   const folder = dirname(document.file)
   const policy = raw.spec?.policy
+  const state = parseState(opened, folder, problems)
   return {
     parsed: {
       project: {
         name: raw.metadata?.name ?? '',
         file: document.file,
-        state: parseState(opened, folder, problems),
+        state,
         policy: {
           maxDestroy: policy?.maxDestroy ?? 0,
           allowedHosts: policy?.allowedHosts?.filter((host) => host !== undefined),
@@ -38,6 +41,10 @@ export const parseProject = (
       },
       clusterFiles: patternsOf(raw.spec?.clusters ?? 'clusters/*.yaml', '/spec/clusters'),
       migrationFiles: patternsOf(raw.spec?.migrations ?? 'plans/*.yaml', '/spec/migrations'),
+      stateCluster:
+        state.store === 'kafka'
+          ? { name: state.cluster, at: document.at('/spec/state/cluster') }
+          : undefined,
     },
     problems,
   }
@@ -88,14 +95,5 @@ const parseState = (
       }),
     )
   }
-  problems.push(
-    diagnostic({
-      code: 'FERRY1049',
-      detail:
-        'This version of Ferry cannot keep its state in Kafka yet; with another store it would not find what was recorded.',
-      fix: 'Write `store: file` and run every command of the project on one machine.',
-      at: document.at('/spec/state/store'),
-    }),
-  )
   return { store: 'kafka', cluster: state.cluster ?? '', topic: state.topic ?? '__ferry_state' }
 }

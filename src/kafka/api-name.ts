@@ -19,6 +19,8 @@ export type ApiName =
   | 'DeleteTopics'
   | 'DeleteRecords'
   | 'InitProducerId'
+  | 'AddPartitionsToTxn'
+  | 'EndTxn'
   | 'OffsetForLeaderEpoch'
   | 'WriteTxnMarkers'
   | 'DescribeAcls'

@@ -1,4 +1,5 @@
 import type { ApiName } from './cluster.ts'
+import { addPartitionsToTxn } from './wire/add-partitions-to-txn.ts'
 import { type Api, NEVER_FLEXIBLE } from './wire/api.ts'
 import { apiVersions } from './wire/api-versions.ts'
 import { alterClientQuotas, describeClientQuotas } from './wire/client-quotas.ts'
@@ -14,6 +15,7 @@ import { describeGroups } from './wire/describe-groups.ts'
 import { describeLogDirs } from './wire/describe-log-dirs.ts'
 import { describeProducers } from './wire/describe-producers.ts'
 import { describeQuorum } from './wire/describe-quorum.ts'
+import { endTxn } from './wire/end-txn.ts'
 import { fetch } from './wire/fetch.ts'
 import { heartbeat } from './wire/heartbeat.ts'
 import { incrementalAlterConfigs } from './wire/incremental-alter-configs.ts'
@@ -57,6 +59,8 @@ export const API_TABLE: Readonly<Record<ApiName, ApiRange>> = {
   DeleteTopics: deleteTopics,
   DeleteRecords: deleteRecords,
   InitProducerId: initProducerId,
+  AddPartitionsToTxn: addPartitionsToTxn,
+  EndTxn: endTxn,
   DescribeAcls: describeAcls,
   CreateAcls: createAcls,
   DeleteAcls: deleteAcls,

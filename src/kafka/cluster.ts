@@ -147,6 +147,17 @@ export interface ProducerIdentity {
   readonly epoch: number
 }
 
+/**
+ * A transactional id of which this process holds the newest epoch. One transaction at a time: `add`, produce with its id, epoch and
+ * transactional id, `end`. `fenced`: somebody took the id since; nothing of what was not committed before is ever visible. A lost
+ * answer to `end` is asked for again, so that `fenced` there may also mean that it was committed just before: read and see.
+ */
+export interface TransactionalProducer extends ProducerIdentity {
+  readonly transactionalId: string
+  add(partitions: readonly TopicPartition[]): Promise<'ok' | 'fenced'>
+  end(committed: boolean): Promise<'ok' | 'fenced'>
+}
+
 export interface Cluster extends Inquiry {
   /** As in the user's files. */
   readonly name: string
@@ -243,6 +254,11 @@ export interface Cluster extends Inquiry {
 
   /** A new idempotent producer id (no transactional id). */
   initProducerId(): Promise<ProducerIdentity>
+  /**
+   * Takes a transactional id: whoever had it is fenced. When this answers, their open transaction is over, aborted or committed.
+   * After `timeoutMs` the cluster aborts an open transaction by itself.
+   */
+  takeTransactionalId(id: string, timeoutMs: number): Promise<TransactionalProducer>
 
   /** Partition -> leader node, from metadata no older than `maxAgeMs` (0: asks now). */
   leaders(
@@ -294,6 +310,8 @@ export interface FetchedPartition {
 }
 
 export interface ProduceRequest {
+  /** Of batches that are part of a transaction. */
+  readonly transactionalId?: string
   readonly topics: readonly {
     readonly topic: TopicName
     /** Exactly one batch per partition, in one or more pieces that are written without being copied. */

@@ -43,6 +43,7 @@ const AUTHORIZATION_CODES = new Map<number, ResourceType>([
   [ErrorCode.TOPIC_AUTHORIZATION_FAILED, 'TOPIC'],
   [ErrorCode.GROUP_AUTHORIZATION_FAILED, 'GROUP'],
   [ErrorCode.CLUSTER_AUTHORIZATION_FAILED, 'CLUSTER'],
+  [ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, 'TRANSACTIONAL_ID'],
 ])
 
 /** Turns what goes wrong at a cluster's brokers into diagnostics. No message holds a secret. */

@@ -16,6 +16,7 @@ import type {
   OffsetAt,
   ProducerIdentity,
   TopicCreation,
+  TransactionalProducer,
 } from './cluster.ts'
 import { epochEnds } from './epoch-ends.ts'
 import { type Asked, FaultReporter } from './faults.ts'
@@ -26,6 +27,7 @@ import type { KafkaLogger } from './kafkajs.ts'
 import { KafkajsLink } from './link.ts'
 import { Session } from './session.ts'
 import { Topics } from './topics.ts'
+import { TransactionalIds } from './transactional-ids.ts'
 import { Transactions } from './transactions.ts'
 import { Users } from './users.ts'
 import { operationsOfBits } from './wire/acls.ts'
@@ -83,6 +85,7 @@ class KafkajsCluster implements Cluster {
   readonly #acls: Acls
   readonly #users: Users
   readonly #inquiries: Inquiries
+  readonly #transactionalIds: TransactionalIds
 
   constructor(spec: ClusterSpec, session: Session) {
     this.name = spec.name
@@ -94,6 +97,7 @@ class KafkajsCluster implements Cluster {
     this.#acls = new Acls(session)
     this.#users = new Users(session)
     this.#inquiries = new Inquiries(session)
+    this.#transactionalIds = new TransactionalIds(session)
   }
 
   async describeCluster(): Promise<ClusterDescription> {
@@ -245,6 +249,10 @@ class KafkajsCluster implements Cluster {
 
   readClock(now: () => Date) {
     return this.#inquiries.clock(now)
+  }
+
+  takeTransactionalId(id: string, timeoutMs: number): Promise<TransactionalProducer> {
+    return this.#transactionalIds.take(id, timeoutMs)
   }
 
   leaders(topics: readonly TopicName[], maxAgeMs: number) {

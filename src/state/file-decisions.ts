@@ -66,6 +66,29 @@ export const writeDecisionFiles = async (
   await syncFolder(folder)
 }
 
+/**
+ * Puts these in the place of what is there, whatever their serial; undefined: nothing is left. Only under the lock.
+ * Whenever it is interrupted, a reader finds the old ones or the new ones.
+ */
+export const replaceDecisionFiles = async (
+  folder: string,
+  next: MigrationState | undefined,
+): Promise<void> => {
+  const current = join(folder, CURRENT)
+  const stored = await readDecisionFiles(folder)
+  await makeFolder(folder)
+  if (stored) await replaceFile(current, encodeDecisions(stored))
+  await syncFolder(folder)
+  await prune(folder, Number.POSITIVE_INFINITY)
+  if (next === undefined) {
+    await removeFile(current)
+  } else {
+    await replaceFile(current, encodeDecisions(next))
+    await claimFile(join(folder, numbered(next.serial)), encodeDecisions(next))
+  }
+  await syncFolder(folder)
+}
+
 const readFrom = async (file: string): Promise<MigrationState | undefined> => {
   const content = await readIfThere(file)
   return content && decodeDecisions(content.toString(), file)

@@ -9,8 +9,13 @@ const NEWLINE = 0x0a
 /** So many files are written at a time. */
 const WRITERS = 16
 
-const fileOf = (folder: string, { topic, partition }: Pick<GapChunk, 'topic' | 'partition'>) =>
-  join(folder, `${safeName(topic)}-${partition}.gaps.jsonl`)
+export const gapFileNameOf = ({
+  topic,
+  partition,
+}: Pick<GapChunk, 'topic' | 'partition'>): string => `${safeName(topic)}-${partition}.gaps.jsonl`
+
+const fileOf = (folder: string, of: Pick<GapChunk, 'topic' | 'partition'>): string =>
+  join(folder, gapFileNameOf(of))
 
 /** A chunk a line, the first a whole one. One file for each partition, since each may have another holder. */
 export const appendGapFiles = async (

@@ -1,9 +1,4 @@
-import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import { diagnostic, FerryError } from '../domain/diagnostic.ts'
-import { STATE_FORMAT_VERSION } from '../domain/state.ts'
-import { identityOf, isGone, type ProcessIdentity } from '../process-identity.ts'
-import { count, objectOf, oneOf, optional, text } from './decode.ts'
 import {
   claimFile,
   makeFolder,
@@ -12,42 +7,17 @@ import {
   removeFile,
   syncFolder,
 } from './durable-files.ts'
-import { damaged, decodeRecord, encodeRecord } from './records.ts'
+import {
+  decodeLock,
+  freed,
+  heldBy,
+  holderIsGone,
+  type LockRecord,
+  locked,
+  lost,
+} from './lock-record.ts'
+import { encodeRecord } from './records.ts'
 import type { Lock, LockHolder } from './state-store.ts'
-
-/**
- * A lock in a folder, as a sequence of numbered files: `7.json` says who holds it, or that it is free. Taking, releasing, breaking and
- * taking over all make the file with the next number, which only one process can (see claimFile); nothing is ever overwritten, and the
- * file with the highest number stays. So two processes that find the same dead holder cannot both replace it, nor can one remove the
- * other's fresh lock; and a holder whose lock was broken sees that its number is no longer the highest.
- */
-interface LockRecord {
-  readonly formatVersion: typeof STATE_FORMAT_VERSION
-  readonly state: 'held' | 'free'
-  readonly token: string
-  /** Who holds it; of a free lock: who had it last. */
-  readonly holder?: LockHolder
-  readonly process?: ProcessIdentity
-}
-
-const record = objectOf<LockRecord>({
-  formatVersion: oneOf(STATE_FORMAT_VERSION),
-  state: oneOf('held', 'free'),
-  token: text,
-  holder: optional(
-    objectOf<LockHolder>({ user: text, host: text, pid: count, operation: text, since: text }),
-  ),
-  process: optional(
-    objectOf<ProcessIdentity>({
-      host: text,
-      pid: count,
-      pidNamespace: text,
-      machine: text,
-      boot: text,
-      started: text,
-    }),
-  ),
-})
 
 /** A lock that its holder can ask whether it still has it. */
 export interface FileLock extends Lock {
@@ -55,20 +25,21 @@ export interface FileLock extends Lock {
   check(): Promise<void>
 }
 
-/** Throws FERRY1406 naming the holder if a process that may still run has it. */
+/**
+ * A lock in a folder, as a sequence of numbered files: `7.json` says who holds it, or that it is free. Taking, releasing, breaking and
+ * taking over all make the file with the next number, which only one process can (see claimFile); nothing is ever overwritten, and the
+ * file with the highest number stays. So two processes that find the same dead holder cannot both replace it, nor can one remove the
+ * other's fresh lock; and a holder whose lock was broken sees that its number is no longer the highest.
+ *
+ * Throws FERRY1406 naming the holder if a process that may still run has it.
+ */
 export const takeLock = async (
   folder: string,
   name: string,
   holder: LockHolder,
 ): Promise<FileLock> => {
   await makeFolder(folder)
-  const mine: LockRecord = {
-    formatVersion: STATE_FORMAT_VERSION,
-    state: 'held',
-    token: randomUUID(),
-    holder,
-    process: identityOf(holder.pid),
-  }
+  const mine = heldBy(holder)
   for (;;) {
     const latest = await readLatest(folder)
     const takenOverFrom = latest.record?.state === 'held' ? latest.record.holder : undefined
@@ -120,16 +91,6 @@ const fileLock = (
   }
 }
 
-const freed = (held: LockRecord): LockRecord => ({
-  formatVersion: STATE_FORMAT_VERSION,
-  state: 'free',
-  token: randomUUID(),
-  ...(held.holder && { holder: held.holder }),
-})
-
-const holderIsGone = (held: LockRecord): boolean =>
-  held.process !== undefined && isGone(held.process)
-
 /** Makes the file with this number; false if another process was faster. */
 const advance = async (folder: string, number: number, next: LockRecord): Promise<boolean> => {
   const file = fileOf(folder, number)
@@ -155,14 +116,8 @@ const readLatest = async (
     const file = fileOf(folder, number)
     const content = await readIfThere(file)
     // Gone between listing and reading: it was superseded.
-    if (content !== undefined) return { number, record: checked(content.toString(), file) }
+    if (content !== undefined) return { number, record: decodeLock(content.toString(), file) }
   }
-}
-
-const checked = (source: string, file: string): LockRecord => {
-  const found = decodeRecord(source, file, record)
-  if (found.state === 'held' && !found.holder) throw damaged(file, '/holder: missing')
-  return found
 }
 
 const fileOf = (folder: string, number: number): string => join(folder, `${number}.json`)
@@ -172,27 +127,3 @@ const numbersIn = async (folder: string): Promise<readonly number[]> =>
     .map((name) => /^([1-9][0-9]*)\.json$/.exec(name)?.[1])
     .filter((digits) => digits !== undefined)
     .map(Number)
-
-const named = (holder: LockHolder | undefined): string =>
-  holder === undefined
-    ? 'somebody'
-    : `${holder.user}@${holder.host} (pid ${holder.pid}, ${holder.operation}, since ${holder.since})`
-
-const locked = (name: string, holder: LockHolder | undefined): FerryError =>
-  new FerryError(
-    diagnostic({
-      code: 'FERRY1406',
-      detail: `${name} is locked by ${named(holder)}.`,
-      fix: `Wait until it has ended. If you know that the process does not run any more: ferry unlock ${name}.`,
-    }),
-    { retriable: true },
-  )
-
-const lost = (name: string, holder: LockHolder | undefined): FerryError =>
-  new FerryError(
-    diagnostic({
-      code: 'FERRY1407',
-      detail: `The lock of ${name} was broken while this run had it${holder ? `; now ${named(holder)} holds it` : ''}.`,
-      fix: 'Find out who ran ferry unlock, and apply again when nobody else does.',
-    }),
-  )

@@ -1,26 +1,30 @@
 import { join, relative } from 'node:path'
 import { type PartitionKey, partitionKey } from '../domain/ids.ts'
 import type { GapChunk, JournalEntry, MigrationState, PartitionProgress } from '../domain/state.ts'
+import { encodeContent, wholeChunks } from './content-codec.ts'
 import {
   makeFolder,
   namesIn,
   readIfThere,
   removeAbandoned,
+  removeFile,
   replaceFile,
   syncFolder,
 } from './durable-files.ts'
-import { readDecisionFiles, writeDecisionFiles } from './file-decisions.ts'
-import { appendGapFiles, readGapFile } from './file-gaps.ts'
+import { readDecisionFiles, replaceDecisionFiles, writeDecisionFiles } from './file-decisions.ts'
+import { appendGapFiles, gapFileNameOf, readGapFile } from './file-gaps.ts'
 import { type FileJournal, openFileJournal } from './file-journal.ts'
 import { breakLock, type FileLock, readHolder, takeLock } from './file-lock.ts'
-import type { NewEntry } from './journal-chain.ts'
+import { encodeEntry, type NewEntry } from './journal-chain.ts'
 import { decodeProgress, encodeProgress } from './progress-codec.ts'
 import { damaged } from './records.ts'
 import { safeName } from './safe-name.ts'
-import type { Lock, LockHolder, StateStore } from './state-store.ts'
+import type { Lock, LockHolder, StateContent, StateStore } from './state-store.ts'
 
 /** So many progress files are written at a time. */
 const WRITERS = 16
+/** Folder of what `replace` kept. */
+const BACKUP = 'backup'
 
 /**
  * The state in a folder of this machine, a folder for each migration:
@@ -29,6 +33,7 @@ const WRITERS = 16
  * orders/journal.jsonl           an entry a line
  * orders/progress/<topic>-<n>.json, and <topic>-<n>.gaps.jsonl
  * orders/lock/<n>.json           the highest number says who holds the lock
+ * orders/backup/<serial>.json    what ferry state push or forget replaced
  * ```
  */
 export class FileStore implements StateStore {
@@ -124,6 +129,66 @@ export class FileStore implements StateStore {
 
   async breakLock(migration: string): Promise<LockHolder | undefined> {
     return breakLock(this.#folder(migration, 'lock'))
+  }
+
+  async list(): Promise<readonly string[]> {
+    const states = await Promise.all(
+      (await namesIn(this.#directory)).map((name) =>
+        readDecisionFiles(join(this.#directory, name)),
+      ),
+    )
+    return states.flatMap((state) => (state === undefined ? [] : [state.migration])).sort()
+  }
+
+  async replace(migration: string, content: StateContent | undefined): Promise<void> {
+    await this.#locks.get(migration)?.check()
+    const decisions = await this.readDecisions(migration)
+    const progress = await this.readProgress(migration)
+    if (decisions !== undefined) {
+      const journal = await this.readJournal(migration)
+      const folder = this.#folder(migration, BACKUP)
+      await makeFolder(folder)
+      const text = encodeContent({ decisions, journal, progress: [...progress.values()] })
+      await replaceFile(join(folder, `${decisions.serial}.json`), text)
+      await syncFolder(folder)
+    }
+    const next = content?.progress ?? []
+    await this.appendGaps(migration, wholeChunks(next))
+    await this.writeProgress(migration, next)
+    const kept = new Set(next.flatMap((each) => [fileNameOf(each), gapFileNameOf(each)]))
+    const folder = this.#folder(migration, 'progress')
+    for (const name of await namesIn(folder)) {
+      if (!kept.has(name)) await removeFile(join(folder, name))
+    }
+    // In this order a journal never stands alone, which would look as if its decisions were lost.
+    if (content) await replaceDecisionFiles(this.#folder(migration), content.decisions)
+    await this.#replaceJournal(migration, content?.journal)
+    if (!content) await replaceDecisionFiles(this.#folder(migration), undefined)
+  }
+
+  async backups(migration: string): Promise<ReadonlyMap<number, string>> {
+    const folder = this.#folder(migration, BACKUP)
+    const found = new Map<number, string>()
+    for (const name of await namesIn(folder)) {
+      const [, serial] = /^([0-9]+)\.json$/.exec(name) ?? []
+      const text = serial && (await readIfThere(join(folder, name)))
+      if (text) found.set(Number(serial), text.toString())
+    }
+    return found
+  }
+
+  async close(): Promise<void> {}
+
+  async #replaceJournal(
+    migration: string,
+    entries: readonly JournalEntry[] | undefined,
+  ): Promise<void> {
+    this.#journals.delete(migration)
+    const file = this.#folder(migration, 'journal.jsonl')
+    const lines = entries?.map((entry) => `${encodeEntry(entry)}\n`) ?? []
+    if (lines.length > 0) await replaceFile(file, lines.join(''))
+    else await removeFile(file)
+    await syncFolder(this.#folder(migration))
   }
 
   async #cleanUp(migration: string): Promise<void> {

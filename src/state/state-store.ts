@@ -18,6 +18,13 @@ export interface Lock {
   release(): Promise<void>
 }
 
+/** Everything that is recorded of one migration. */
+export interface StateContent {
+  readonly decisions: MigrationState
+  readonly journal: readonly JournalEntry[]
+  readonly progress: readonly PartitionProgress[]
+}
+
 /**
  * Where decisions, journal and progress live. One contract suite runs over every store.
  * Decisions and journal are written only by the holder of the lock; progress by whoever holds the partition in the mirror's group.
@@ -51,4 +58,17 @@ export interface StateStore {
   lockHolder(migration: string): Promise<LockHolder | undefined>
   /** For `ferry unlock`: frees the lock whoever has it, and answers who had. The old holder's next write is refused (FERRY1407). */
   breakLock(migration: string): Promise<LockHolder | undefined>
+
+  /** Migrations that have decisions, sorted. */
+  list(): Promise<readonly string[]>
+  /**
+   * Puts this in the place of all that is recorded of a migration; undefined: nothing is left. Only by the holder of the lock. What was
+   * there is kept as a backup first.
+   */
+  replace(migration: string, content: StateContent | undefined): Promise<void>
+  /** What `replace` kept: for each serial the last text that was there, as `encodeContent` writes it. */
+  backups(migration: string): Promise<ReadonlyMap<number, string>>
+
+  /** Ends what runs in the background. Locks that are held stay so, as when the process dies. */
+  close(): Promise<void>
 }

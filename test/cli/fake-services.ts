@@ -48,6 +48,7 @@ export const fakeServices = (change: {
     describe: 'memory',
     readDecisions: async () => undefined,
     readProgress: async () => new Map(),
+    close: async () => undefined,
   } as unknown as StateStore
   return {
     project,

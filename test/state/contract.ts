@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { TopicName } from '../../src/domain/ids.ts'
 import { GapList } from '../../src/domain/offset-index.ts'
 import type { GapChunk, PartitionProgress } from '../../src/domain/state.ts'
-import type { StateStore } from '../../src/state/state-store.ts'
+import { decodeContent } from '../../src/state/content-codec.ts'
+import type { StateContent, StateStore } from '../../src/state/state-store.ts'
 import { AT, codesOf, fullState, holder, sampleChunk, sampleProgress } from './samples.ts'
 
 /** A place for state that several stores can be opened on, as several processes would. */
@@ -281,6 +282,84 @@ export const describeStateStore = (name: string, makePlace: () => Promise<StoreP
         expect(await other.lockHolder('orders')).toEqual(holder({ user: 'omar' }))
         await other.writeDecisions(fullState(1), 0)
         await next.release()
+      })
+    })
+
+    describe('as a whole', () => {
+      const content = async (of: StateStore) => ({
+        decisions: await of.readDecisions('orders'),
+        journal: await of.readJournal('orders'),
+        progress: [...(await of.readProgress('orders')).values()],
+      })
+      /** A list of gaps keeps its content private. */
+      const plain = (all: Pick<StateContent, 'progress'>) => ({
+        ...all,
+        progress: all.progress.map((each) => ({ ...each, gaps: gapsOf(each) })),
+      })
+      const fill = async () => {
+        await store.writeDecisions(fullState(1), 0)
+        await store.writeDecisions(fullState(2), 1)
+        await store.appendJournal('orders', intent('a'))
+        await store.appendJournal('orders', intent('b'))
+        await store.writeProgress('orders', [
+          sampleProgress('orders.events', 0),
+          sampleProgress('orders.dlq', 0),
+        ])
+        await store.appendGaps('orders', [sampleChunk('orders.events', 0)])
+        return content(store) as Promise<StateContent>
+      }
+
+      test('is listed by the migrations that have decisions', async () => {
+        expect(await store.list()).toEqual([])
+        await store.writeDecisions(fullState(1, 'payments'), 0)
+        await store.writeDecisions(fullState(1), 0)
+        await store.lock('shipping', holder())
+        expect(await store.list()).toEqual(['orders', 'payments'])
+      })
+
+      test('is replaced, whatever its serial, and what was there is a backup', async () => {
+        const before = await fill()
+        const after: StateContent = {
+          decisions: { ...fullState(1), lineage: 'another', stage: 'retired' },
+          journal: before.journal.slice(0, 1),
+          progress: [
+            sampleProgress('orders.dlq', 0, {
+              checkedTo: 7n as never,
+              gaps: GapList.of([{ from: 3, to: 4 }]),
+            }),
+          ],
+        }
+        const lock = await store.lock('orders', holder())
+        await store.replace('orders', after)
+        expect(plain(await content(await place.open()))).toEqual(plain(after))
+        const backups = await (await place.open()).backups('orders')
+        expect([...backups.keys()]).toEqual([2])
+        const backup = decodeContent(backups.get(2) ?? '', 'backup')
+        expect(plain(backup)).toEqual(plain(before))
+        // It goes on from there.
+        await store.writeDecisions({ ...fullState(2), lineage: 'another' }, 1)
+        expect((await store.appendJournal('orders', intent('c'))).seq).toBe(2)
+        await lock.release()
+        expect((await (await place.open()).readDecisions('orders'))?.serial).toBe(2)
+      })
+
+      test('is forgotten but for a backup, which brings it back', async () => {
+        const before = await fill()
+        await store.lock('orders', holder())
+        await store.replace('orders', undefined)
+        expect(await content(store)).toEqual({ decisions: undefined, journal: [], progress: [] })
+        expect(await store.list()).toEqual([])
+        const text = (await store.backups('orders')).get(2) ?? ''
+        await store.replace('orders', decodeContent(text, 'backup'))
+        expect(plain(await content(await place.open()))).toEqual(plain(before))
+      })
+
+      test('is not replaced by who lost the lock', async () => {
+        const before = await fill()
+        await store.lock('orders', holder())
+        await (await place.open()).breakLock('orders')
+        expect(await codesOf(store.replace('orders', undefined))).toEqual(['FERRY1407'])
+        expect(plain(await content(await place.open()))).toEqual(plain(before))
       })
     })
   })

@@ -24,17 +24,17 @@ export const PLAN_CODES = {
   FERRY1405: page(
     1,
     'State store cannot be used',
-    'The state could not be read or written: missing rights, a full or read-only disk, or a file system without hard links. Ferry does nothing that it cannot record. A step that was running may have taken effect; the next apply looks before it acts.',
+    'The state could not be read or written: missing rights, a full or read-only disk, a file system without hard links, or with the kafka store brokers that did not answer in time. Ferry does nothing that it cannot record. A step that was running may have taken effect; the next apply looks before it acts.',
   ),
   FERRY1406: page(
     6,
     'Locked by somebody else',
-    'One apply at a time may change a migration, and another holds the lock. The message says who, where and since when. A lock whose process is gone on this machine is taken over by itself; one from another machine is not, because Ferry cannot see whether that process still runs. If you know that it does not: ferry unlock NAME.',
+    'One apply at a time may change a migration, and another holds the lock. The message says who, where and since when. A lock whose process is gone on this machine is taken over by itself; one from another machine is not, because Ferry cannot see whether that process still runs. With the kafka store a lock is renewed while its process works, and one that was not renewed for a minute is taken over from any machine. If you know that the process does not run any more: ferry unlock NAME.',
   ),
   FERRY1407: page(
     6,
     'Lock was lost',
-    'The lock of this run was broken by ferry unlock, so somebody else may be working on the migration now. This run wrote nothing after that and stopped.',
+    'The lock of this run was broken by ferry unlock, or (kafka store) not renewed in time and taken over, so somebody else may be working on the migration now. This run wrote nothing after that and stopped.',
   ),
   FERRY1408: page(
     5,
@@ -55,5 +55,10 @@ export const PLAN_CODES = {
     4,
     'Needs to be confirmed',
     'The plan holds a step that cannot be undone. Such a step runs only if the migration was named for it, so that nobody passes the point of no return by habit: type its name when asked, or give --confirm NAME. Nothing was done.',
+  ),
+  FERRY1420: page(
+    1,
+    'State topic cannot hold state',
+    'The topic of `state: { store: kafka }` is not one on which state is safe: its cleanup.policy is not compact (the broker would delete decisions when they are old), records were deleted from it, it has a single partition, or it was deleted or made anew while it was in use. Ferry never takes a state that lost its beginning or its end for one that was not written yet. The message says what to change; where state was lost, restore it with ferry state push.',
   ),
 } as const satisfies Record<string, CodePage>

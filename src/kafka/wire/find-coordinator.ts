@@ -8,7 +8,7 @@ export interface FoundCoordinator {
 }
 
 /**
- * FindCoordinator (key 10) of groups. v0 to v2 take one group, v4 (3.0, KIP-699) takes many; v3 is left out.
+ * FindCoordinator (key 10) of groups (key type 0). v0 to v2 take one group, v4 (3.0, KIP-699) takes many; v3 is left out.
  *
  *     request  v0-v2 => key STRING, v1: key_type INT8
  *     request  v4    => key_type INT8, [key STRING]
@@ -58,5 +58,14 @@ export const findCoordinator: Api<string, Omit<FoundCoordinator, 'key'>> = {
     const code = from.int16()
     const message = version >= 1 ? from.nullableString() : null
     return { code, message, nodeId: from.int32() }
+  },
+}
+
+/** The coordinator of a transactional id (key type 1); see {@link findCoordinators}. */
+export const findTransactionCoordinator: Api<string, Omit<FoundCoordinator, 'key'>> = {
+  ...findCoordinator,
+  versions: [1, 2],
+  encode: (to, transactionalId) => {
+    to.string(transactionalId).int8(1)
   },
 }

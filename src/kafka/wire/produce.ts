@@ -20,7 +20,9 @@ export const produce = {
 export const producePieces = (request: ProduceRequest): Buffer[] => {
   const pieces: Buffer[] = []
   let to = new Encoder(false)
-  to.nullableString(null).int16(-1).int32(request.timeoutMs)
+  to.nullableString(request.transactionalId ?? null)
+    .int16(-1)
+    .int32(request.timeoutMs)
   to.array(request.topics, ({ topic, partitions }) => {
     to.string(topic).int32(partitions.length)
     for (const { partition, batch } of partitions) {

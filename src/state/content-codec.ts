@@ -1,0 +1,86 @@
+import { randomUUID } from 'node:crypto'
+import type { SourceOffset } from '../domain/ids.ts'
+import {
+  type GapChunk,
+  type JournalEntry,
+  type PartitionProgress,
+  STATE_FORMAT_VERSION,
+} from '../domain/state.ts'
+import { decodeDecisions, encodeDecisions } from './decisions-codec.ts'
+import { listOf, members, objectOf, oneOf, text } from './decode.ts'
+import { decodeChunk, encodeChunk, GapsReader } from './gaps-codec.ts'
+import { readEntry } from './journal-chain.ts'
+import { decodeProgress, encodeProgress } from './progress-codec.ts'
+import { damaged, decodeRecord, encodeRecord } from './records.ts'
+import type { StateContent } from './state-store.ts'
+
+interface Exported {
+  readonly formatVersion: typeof STATE_FORMAT_VERSION
+  readonly kind: 'ferry-state'
+  readonly migration: string
+  readonly decisions: Readonly<Record<string, unknown>>
+  readonly journal: readonly Readonly<Record<string, unknown>>[]
+  readonly progress: readonly Readonly<Record<string, unknown>>[]
+  /** One whole chunk for each progress, in the same order. */
+  readonly gaps: readonly Readonly<Record<string, unknown>>[]
+}
+
+const exported = objectOf<Exported>({
+  formatVersion: oneOf(STATE_FORMAT_VERSION),
+  kind: oneOf('ferry-state'),
+  migration: text,
+  decisions: members,
+  journal: listOf(members),
+  progress: listOf(members),
+  gaps: listOf(members),
+})
+
+/** All gaps of some partitions as chunks of a tenure of their own. */
+export const wholeChunks = (
+  progress: readonly PartitionProgress[],
+  tenure: string = randomUUID(),
+): readonly GapChunk[] =>
+  progress.map(({ topic, partition, producerId, gaps }) => ({
+    topic,
+    partition,
+    producerId,
+    tenure,
+    isWhole: true,
+    from: 0n as SourceOffset,
+    gaps: gaps.bytesFrom(0),
+  }))
+
+/** All of a migration's state as one text: what `ferry state pull` prints, and what backups hold. Canonical, checksummed, without secrets. */
+export const encodeContent = (content: StateContent): string =>
+  encodeRecord({
+    formatVersion: STATE_FORMAT_VERSION,
+    kind: 'ferry-state',
+    migration: content.decisions.migration,
+    decisions: JSON.parse(encodeDecisions(content.decisions)),
+    journal: content.journal,
+    progress: content.progress.map((each) => JSON.parse(encodeProgress(each))),
+    gaps: wholeChunks(content.progress, 'export').map((each) => JSON.parse(encodeChunk(each))),
+  })
+
+/** Fully checked, the chain of the journal too; throws FERRY1402 or FERRY1403 naming `where`. */
+export const decodeContent = (source: string, where: string): StateContent => {
+  const found = decodeRecord(source, where, exported)
+  const decisions = decodeDecisions(JSON.stringify(found.decisions), `${where} /decisions`)
+  if (decisions.migration !== found.migration) {
+    throw damaged(where, `/decisions: is of ${decisions.migration}, not of ${found.migration}`)
+  }
+  const journal: JournalEntry[] = []
+  for (const [i, entry] of found.journal.entries()) {
+    journal.push(readEntry(JSON.stringify(entry), journal.at(-1), `${where} /journal/${i}`))
+  }
+  const progress = found.progress.map((each, i) => {
+    const one = decodeProgress(JSON.stringify(each), `${where} /progress/${i}`)
+    const chunk = decodeChunk(JSON.stringify(found.gaps[i] ?? {}), `${where} /gaps/${i}`)
+    if (chunk.topic !== one.topic || chunk.partition !== one.partition) {
+      throw damaged(`${where} /gaps/${i}`, `is of ${chunk.topic}:${chunk.partition}`)
+    }
+    new GapsReader(one.gaps, one.producerId).take(chunk, `${where} /gaps/${i}`)
+    return one
+  })
+  return { decisions, journal, progress }
+}

@@ -1,0 +1,95 @@
+import { type PartitionKey, partitionKey, type TopicName } from '../domain/ids.ts'
+import type { GapChunk, PartitionProgress } from '../domain/state.ts'
+import { decodeChunk, encodeChunk, GapsReader } from './gaps-codec.ts'
+import { decodeProgress, encodeProgress } from './progress-codec.ts'
+import { damaged } from './records.ts'
+import { keyText, type StateKey, type StateTable, type StateWrite } from './state-table.ts'
+
+/**
+ * Progress in a state topic: a record for each partition, and one for each chunk of its gaps. Chunks are numbered in the order in which
+ * they are stored, over all tenures; the tenure is part of the key, so that a holder whose time was over never overwrites a chunk of the
+ * next one. A whole chunk deletes those before it, after it was written: every end of the log holds a whole index.
+ */
+export const progressWrites = (
+  project: string,
+  migration: string,
+  next: readonly PartitionProgress[],
+): readonly StateWrite[] =>
+  next.map((each) => ({
+    key: keyOf('progress', project, migration, each),
+    text: encodeProgress(each),
+  }))
+
+/** The changes that append chunks of gaps, in their order. */
+export const gapsWrites = (
+  project: string,
+  migration: string,
+  chunks: readonly GapChunk[],
+  table: StateTable,
+): readonly StateWrite[] => {
+  const stored = new Map<string, StateKey[]>()
+  return chunks.flatMap((chunk) => {
+    const start = keyOf('gaps', project, migration, chunk)
+    const before = stored.get(keyText(start)) ?? chunkKeys(table, start)
+    const key: StateKey = [...start, numberOf(before.at(-1)) + 1, chunk.tenure]
+    stored.set(keyText(start), chunk.isWhole ? [key] : [...before, key])
+    const deletes = chunk.isWhole ? before.map((old) => ({ key: old, text: null })) : []
+    return [{ key, text: encodeChunk(chunk) }, ...deletes]
+  })
+}
+
+/** The progress of all partitions of a migration. Throws FERRY1402 where a part of it is damaged. */
+export const progressIn = (
+  project: string,
+  migration: string,
+  table: StateTable,
+): ReadonlyMap<PartitionKey, PartitionProgress> => {
+  const found = new Map<PartitionKey, PartitionProgress>()
+  for (const key of table.keys('progress', project, migration)) {
+    const where = keyText(key)
+    const progress = decodeProgress(table.get(key)?.text ?? '', where)
+    if (keyText(keyOf('progress', project, migration, progress)) !== where) {
+      throw damaged(where, `holds the progress of ${progress.topic}:${progress.partition}`)
+    }
+    const reader = new GapsReader(progress.gaps, progress.producerId)
+    for (const chunk of chunkKeys(table, keyOf('gaps', project, migration, progress))) {
+      // Of one that is being written, or whose writer died in the middle, nobody was told that it is stored.
+      if (!table.isWhole(chunk)) continue
+      reader.take(decodeChunk(table.get(chunk)?.text ?? '', keyText(chunk)), keyText(chunk))
+    }
+    found.set(partitionKey(progress.topic, progress.partition), progress)
+  }
+  return found
+}
+
+/** These instead of all that is there. */
+export const progressReplacing = (
+  project: string,
+  migration: string,
+  next: readonly PartitionProgress[],
+  chunks: readonly GapChunk[],
+  table: StateTable,
+): readonly StateWrite[] => {
+  const writes = [
+    ...progressWrites(project, migration, next),
+    ...gapsWrites(project, migration, chunks, table),
+  ]
+  const written = new Set(writes.map(({ key }) => keyText(key)))
+  const old = (['progress', 'gaps'] as const)
+    .flatMap((kind) => table.keys(kind, project, migration))
+    .filter((key) => !written.has(keyText(key)))
+  return [...writes, ...old.map((key) => ({ key, text: null }))]
+}
+
+const keyOf = (
+  kind: 'progress' | 'gaps',
+  project: string,
+  migration: string,
+  { topic, partition }: { readonly topic: TopicName; readonly partition: number },
+): StateKey => [kind, project, migration, topic, partition]
+
+/** In the order in which they were stored. */
+const chunkKeys = (table: StateTable, start: StateKey): StateKey[] =>
+  [...table.keys(...start)].sort((left, right) => numberOf(left) - numberOf(right))
+
+const numberOf = (chunk: StateKey | undefined): number => Number(chunk?.at(-2) ?? 0)

@@ -1,0 +1,284 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { PartitionKey, SourceOffset, TargetOffset, TopicName } from '../../src/domain/ids.ts'
+import type { Mark } from '../../src/domain/mark.ts'
+import { GapList } from '../../src/domain/offset-index.ts'
+import type { Cluster } from '../../src/kafka/cluster.ts'
+import { identityOf } from '../../src/process-identity.ts'
+import { KafkaStore, type KafkaStoreOptions } from '../../src/state/kafka-store.ts'
+import { connect } from '../adapter/connect.ts'
+import { oracle, startKafka, type TestCluster } from '../kafka/index.ts'
+import { describeStateStore } from './contract.ts'
+import { killWriters } from './kill-writer.ts'
+import { AT, codesOf, fullState, holder, sampleChunk, sampleProgress } from './samples.ts'
+
+const START_MS = 180_000
+let broker: TestCluster
+let clusters: Cluster[] = []
+const stores: KafkaStore[] = []
+let places = 0
+
+beforeAll(async () => {
+  broker = await startKafka({ version: '4.x' })
+  // Stores of one test are on connections of their own, as several processes would be.
+  clusters = await Promise.all(Array.from({ length: 4 }, () => connect(broker)))
+}, START_MS)
+afterAll(async () => {
+  await Promise.all(stores.map((store) => store.close()))
+  await Promise.all(clusters.map((cluster) => cluster.close()))
+  await broker?.stop()
+}, START_MS)
+
+const newTopic = () => `state-${places++}` as TopicName
+
+const open = (topic: TopicName, options: Partial<KafkaStoreOptions> = {}) => {
+  const store = new KafkaStore({
+    project: 'shop',
+    clusterName: 'new',
+    topic,
+    connect: async () => clusters[stores.length % clusters.length] as Cluster,
+    ...options,
+  })
+  stores.push(store)
+  return store
+}
+
+describeStateStore('the kafka store', async () => {
+  const topic = newTopic()
+  return { open: async () => open(topic), remove: async () => undefined }
+})
+
+const intent = (step: string) => ({
+  at: AT,
+  plan: 'd'.repeat(64),
+  what: { kind: 'intent', step } as const,
+})
+const elsewhere = (pid: number) => ({ ...identityOf(pid), host: 'elsewhere' })
+
+describe('the lock is a lease', () => {
+  test('that its holder renews while it works, and nobody takes', async () => {
+    const topic = newTopic()
+    const store = open(topic, { leaseMs: 1_500, identify: elsewhere })
+    await store.lock('orders', holder({ host: 'elsewhere' }))
+    await sleep(3_000)
+    const attempt = open(topic).lock('orders', holder())
+    await expect(attempt).rejects.toThrow(/FERRY1406.*ines@elsewhere.*the lock ends at 20/)
+    await store.writeDecisions(fullState(1), 0)
+  })
+
+  test('that ends with its holder, who is then refused at its next write, and nothing of it is there', async () => {
+    const topic = newTopic()
+    // It renews nothing, as a process that is stopped for a while, or cut off from the network.
+    const frozen = open(topic, { leaseMs: 1_000, renewMs: 1_000_000, identify: elsewhere })
+    const lock = await frozen.lock('orders', holder({ host: 'elsewhere' }))
+    await frozen.writeDecisions(fullState(1), 0)
+    const next = open(topic)
+    expect(await codesOf(next.lock('orders', holder({ user: 'omar' })))).toEqual(['FERRY1406'])
+    await sleep(1_100)
+    const taken = await next.lock('orders', holder({ user: 'omar' }))
+    expect(taken.takenOverFrom).toEqual(holder({ host: 'elsewhere' }))
+
+    expect(await codesOf(frozen.writeDecisions(fullState(2), 1))).toEqual(['FERRY1407'])
+    expect(await codesOf(frozen.appendJournal('orders', intent('a')))).toEqual(['FERRY1407'])
+    await lock.release()
+    expect((await next.lockHolder('orders'))?.user).toBe('omar')
+    expect((await next.readDecisions('orders'))?.serial).toBe(1)
+    expect(await next.readJournal('orders')).toEqual([])
+    await next.writeDecisions(fullState(2), 1)
+  })
+
+  test('whose holder is refused by the broker where it has not read that another has it', async () => {
+    const topic = newTopic()
+    const cluster = clusters[0] as Cluster
+    const store = open(topic)
+    await store.lock('orders', holder())
+    // The lock is read right before each write; a holder that sleeps between the two is stopped by the fence alone.
+    const id = `ferry-${topic}-shop-orders`
+    const sleeping = await cluster.takeTransactionalId(id, 10_000)
+    const other = open(topic)
+    await other.breakLock('orders')
+    expect(await sleeping.add([{ topic, partition: 0 }])).toBe('fenced')
+  })
+
+  test('does not keep progress from being written, and progress does not fence its holder', async () => {
+    const topic = newTopic()
+    const store = open(topic)
+    await store.lock('orders', holder())
+    const mirror = open(topic)
+    for (let serial = 1; serial <= 5; serial++) {
+      await Promise.all([
+        store.writeDecisions(fullState(serial), serial - 1),
+        mirror.writeProgress('orders', [
+          sampleProgress('orders.events', 0, { checkedTo: BigInt(serial) as TargetOffset }),
+        ]),
+      ])
+    }
+    const progress = await store.readProgress('orders')
+    expect(progress.get('orders.events:0' as PartitionKey)?.checkedTo).toBe(5n)
+  })
+})
+
+describe('large states', () => {
+  test('decisions of more than a batch come back whole, and go with their parts', async () => {
+    const topic = newTopic()
+    const store = open(topic)
+    const marks = Array.from({ length: 3_000 }, (_, partition) => ({
+      ...(fullState(1).marks[0] as Mark),
+      partition,
+    }))
+    await store.writeDecisions({ ...fullState(1), marks }, 0)
+    expect((await open(topic).readDecisions('orders'))?.marks.length).toBe(3_000)
+    for (let serial = 2; serial < 14; serial++) {
+      await store.writeDecisions(fullState(serial), serial - 1)
+    }
+    expect(await open(topic).readDecisions('orders')).toEqual(fullState(13))
+    const records = await oracle.readText(broker, topic, { isolation: 'read_committed' })
+    const first = records.filter(({ key }) => key?.startsWith('["decisions","shop","orders",1,'))
+    const last = new Map(first.map(({ key, value }) => [key, value]))
+    expect(last.size).toBeGreaterThan(1)
+    expect([...last.values()].every((value) => value === null)).toBe(true)
+  })
+
+  const endOf = async (topic: TopicName) =>
+    Number((await oracle.offsets(broker, topic)).find(({ partition }) => partition === 1)?.end)
+
+  test('an offset index of megabytes is stored once, and only what is new is added', async () => {
+    const topic = newTopic()
+    const store = open(topic)
+    const gaps = Array.from({ length: 400_000 }, (_, i) => ({ from: i * 7_000, to: i * 7_000 + 1 }))
+    await store.writeProgress('orders', [sampleProgress('orders.events', 0)])
+    const all = GapList.of(gaps)
+    const whole = sampleChunk('orders.events', 0, { gaps: all.bytesFrom(0) })
+    expect(whole.gaps.length).toBeGreaterThan(700_000)
+    await store.appendGaps('orders', [whole])
+    const before = await endOf(topic)
+    const from = 400_000 * 7_000
+    const more = GapList.of([{ from, to: from + 5 }])
+    const added = { isWhole: false, from: BigInt(from) as SourceOffset, gaps: more.bytesFrom(from) }
+    await store.appendGaps('orders', [{ ...whole, ...added }])
+    expect(await endOf(topic)).toBe(before + 1)
+    const read = async () =>
+      (await open(topic).readProgress('orders')).get('orders.events:0' as PartitionKey)?.gaps
+    expect([...((await read()) ?? [])].length).toBe(400_001)
+    // The next holder begins with a whole one, which deletes what was there, part by part.
+    const next = { ...whole, tenure: 'second', gaps: more.bytesFrom(0) }
+    await open(topic).appendGaps('orders', [next])
+    expect([...((await read()) ?? [])]).toEqual([{ from, to: from + 5 }])
+  })
+})
+
+describe('a topic that cannot hold state is refused:', () => {
+  const make = async (partitions: number, configs: Record<string, string>) => {
+    const name = newTopic()
+    const created = await (clusters[0] as Cluster).createTopics([
+      { name, partitions, replicationFactor: 1, configs: new Map(Object.entries(configs)) },
+    ])
+    expect(created.failed.size).toBe(0)
+    return name
+  }
+
+  test.each([
+    ['cleanup.policy=delete', 2, {}, /cleanup\.policy=delete/],
+    ['compact,delete', 2, { 'cleanup.policy': 'compact,delete' }, /cleanup\.policy=compact,delete/],
+    ['one partition', 1, { 'cleanup.policy': 'compact' }, /has 1 partition/],
+    [
+      'tiny batches',
+      2,
+      { 'cleanup.policy': 'compact', 'max.message.bytes': '1000' },
+      /batches of 1000 bytes/,
+    ],
+  ])('%s', async (_, partitions, configs, says) => {
+    const topic = await make(partitions, configs)
+    await expect(open(topic).readDecisions('orders')).rejects.toThrow(says)
+    expect(await codesOf(open(topic).lock('orders', holder()))).toEqual(['FERRY1420'])
+  })
+
+  test('records were deleted from it', async () => {
+    const topic = newTopic()
+    await open(topic).writeDecisions(fullState(1), 0)
+    const cluster = clusters[0] as Cluster
+    await cluster.alterTopicConfigs(new Map([[topic, new Map([['cleanup.policy', 'delete']])]]))
+    await cluster.deleteRecords(new Map([[`${topic}:0` as PartitionKey, 1n]]))
+    await cluster.alterTopicConfigs(new Map([[topic, new Map([['cleanup.policy', 'compact']])]]))
+    await expect(open(topic).readDecisions('orders')).rejects.toThrow(/begins at offset 1/)
+  })
+
+  test('it was deleted, or made anew, while it was in use', async () => {
+    const topic = newTopic()
+    const store = open(topic)
+    await store.writeDecisions(fullState(1), 0)
+    const cluster = clusters[0] as Cluster
+    await cluster.deleteTopics([topic])
+    expect(await codesOf(store.readDecisions('orders'))).toEqual(['FERRY1420'])
+    await open(topic).writeDecisions(fullState(1), 0)
+    expect(await codesOf(store.writeDecisions(fullState(2), 1))).toEqual(['FERRY1420'])
+  })
+
+  test('somebody else writes to it', async () => {
+    const topic = newTopic()
+    const store = open(topic)
+    await store.writeDecisions(fullState(1), 0)
+    await oracle.write(broker, topic, [{ partition: 0, key: 'x', value: 'y' }])
+    await expect(store.readDecisions('orders')).rejects.toThrow(/FERRY1402.*not written by Ferry/)
+  })
+
+  test('a later version wrote another kind of record', async () => {
+    const topic = newTopic()
+    await open(topic).writeDecisions(fullState(1), 0)
+    const key = '["notes","shop","orders",0]'
+    await oracle.write(broker, topic, [{ partition: 0, key, value: 'y' }])
+    expect(await codesOf(open(topic).readDecisions('orders'))).toEqual(['FERRY1403'])
+  })
+})
+
+test('the topic is made compacted, with the replication of the target, and never changed', async () => {
+  const topic = newTopic()
+  await open(topic).readDecisions('orders')
+  const cluster = clusters[0] as Cluster
+  expect((await cluster.describeTopics([topic])).ok.get(topic)).toBe('absent')
+  await open(topic).lock('orders', holder())
+  const configs = (await cluster.describeTopicConfigs([topic])).ok.get(topic)
+  const overrides = [...(configs ?? [])].filter(([, { isOverride }]) => isOverride)
+  expect(Object.fromEntries(overrides.map(([name, { value }]) => [name, value]))).toEqual({
+    'cleanup.policy': 'compact',
+    'segment.bytes': '16777216',
+    'unclean.leader.election.enable': 'false',
+  })
+})
+
+test('two projects on one topic do not see each other', async () => {
+  const topic = newTopic()
+  await open(topic).writeDecisions(fullState(1), 0)
+  const other = open(topic, { project: 'bank' })
+  expect(await other.readDecisions('orders')).toBeUndefined()
+  await other.lock('orders', holder())
+  await open(topic).lock('orders', holder())
+  expect(await open(topic).list()).toEqual(['orders'])
+  expect(await other.list()).toEqual([])
+})
+
+test('whenever its writer is killed, the state can be read and holds all that was durable', async () => {
+  const topic = newTopic()
+  const args = [broker.clusterId, broker.bootstrapServers.join(','), topic]
+  await killWriters(async () => open(topic), args, { kills: 2, withinMs: 300 })
+})
+
+test('a broker that restarts in the middle costs waiting, and no write', async () => {
+  const topic = newTopic()
+  const store = open(topic)
+  await store.lock('orders', holder())
+  const [only] = broker.brokers
+  let restarting: Promise<void> | undefined
+  for (let serial = 1; serial <= 12; serial++) {
+    if (serial === 4) restarting = only?.kill().then(() => only.start())
+    await store.writeDecisions(fullState(serial), serial - 1)
+    await store.appendJournal('orders', intent(`step-${serial}`))
+    await store.writeProgress('orders', [sampleProgress('orders.events', 0)])
+  }
+  await restarting
+  const other = open(topic)
+  expect(await other.readDecisions('orders')).toEqual(fullState(12))
+  expect((await other.readJournal('orders')).map(({ what }) => what)).toEqual(
+    Array.from({ length: 12 }, (_, i) => ({ kind: 'intent', step: `step-${i + 1}` })),
+  )
+})
