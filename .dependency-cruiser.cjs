@@ -25,7 +25,7 @@ module.exports = {
       comment: 'Only src/app makes clusters; everybody else knows the port.',
       severity: 'error',
       from: {
-        path: '^src/(domain|records|mirror|verify|planner|steps|applier|state|config|survey|doctor|views|cli)/',
+        path: '^src/(domain|records|mirror|salvage|verify|planner|steps|applier|state|config|survey|doctor|views|cli)/',
       },
       to: {
         path: '^src/kafka/',
@@ -52,6 +52,12 @@ module.exports = {
       'domain',
       'records',
       'kafka',
+    ]),
+    only('salvage-knows-its-ports', 'It does not know who runs it.', 'salvage', [
+      'domain',
+      'records',
+      'kafka',
+      'verify',
     ]),
     only('verify-knows-its-ports', 'It does not know who runs it.', 'verify', [
       'domain',

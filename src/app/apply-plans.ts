@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { hostname, userInfo } from 'node:os'
 import { setTimeout } from 'node:timers/promises'
 import type { ApplyEvents, ApplyResult } from '../applier/apply-options.ts'
 import { digestOf } from '../domain/canonical-json.ts'
@@ -8,7 +7,9 @@ import type { Migration } from '../domain/migration.ts'
 import type { Plan, Purpose } from '../domain/plan.ts'
 import { type ReachedStage, type Stage, stageRank } from '../domain/stage.ts'
 import { DEFAULT_MEMORY_BUDGET, type MirrorLog, type MirrorTimings } from '../mirror/mirror.ts'
+import { allowingRewind, checkRewinds, rewindsOf } from './allow-rewind.ts'
 import { changedInputs, inputDigests } from './input-digests.ts'
+import { lockHolder } from './lock-holder.ts'
 import { makePlan, type PlanOptions, readState } from './make-plan.ts'
 import type { Session } from './open-session.ts'
 
@@ -34,7 +35,7 @@ export const planFromFile = async (session: Session, plan: Plan): Promise<Planne
       }),
     )
   }
-  return { migration, planned: migration, plan, warnings: [] }
+  return { migration, planned: allowingRewind(migration, rewindsOf(plan)), plan, warnings: [] }
 }
 
 /** The plan of one migration that goes back, or mirrors topics anew. */
@@ -53,12 +54,14 @@ export const planFor = async (
 export const planByName = async (
   session: Session,
   until: Stage | undefined,
+  allowRewind: readonly string[],
   options: PlanOptions,
 ): Promise<readonly PlannedMigration[]> => {
+  checkRewinds(session.migrations, allowRewind)
   const planned: PlannedMigration[] = []
   for (const migration of session.migrations) {
     const { stage } = await readState(session, migration.name)
-    const shortened = noFurtherThan(migration, stage, until)
+    const shortened = noFurtherThan(allowingRewind(migration, allowRewind), stage, until)
     const made = await makePlan(session, shortened, options)
     planned.push({ migration, planned: shortened, plan: made.plan, warnings: made.warnings })
   }
@@ -107,13 +110,7 @@ export const runPlan = async (
     migration,
     clusters,
     store: session.store,
-    holder: {
-      user: userInfo().username,
-      host: hostname(),
-      pid: process.pid,
-      operation: 'apply',
-      since: now().toISOString(),
-    },
+    holder: lockHolder('apply', now()),
     kinds: parts.kinds,
     startMirror: () =>
       services.startMirror({
@@ -127,7 +124,10 @@ export const runPlan = async (
       }),
     recheck: async () =>
       parts.checkAgain(plan, (await makePlan(session, planned, options, plan.purpose)).plan),
-    checkInvariants: (run) => parts.checkInvariants(plan.invariants, run),
+    checkInvariants: async (run) => [
+      ...(await parts.passedDeadlines(plan.deadlines, run)),
+      ...(await parts.checkInvariants(plan.invariants, run)),
+    ],
     timings,
     gateTimeoutMs: options.waitMs ?? migration.gates.timeoutMs,
     until: options.until,

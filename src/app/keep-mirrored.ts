@@ -9,6 +9,7 @@ import {
 } from '../mirror/mirror.ts'
 import type { MirrorResult } from '../views/mirror.ts'
 import type { Session } from './open-session.ts'
+import { CommitRenewer } from './renew-commits.ts'
 import type { Services } from './services.ts'
 
 /** How often new marks and seals are looked for: what apply decides is followed within this time. */
@@ -27,7 +28,8 @@ export interface KeepMirroredOptions {
 /**
  * Keeps the migrations of a session mirrored until the signal.
  * 1. Find the pairs of clusters; each gets one mirror, started when it first has something to copy.
- * 2. Look at the decisions again and again, and follow what they say: new marks, seals, retired migrations.
+ * 2. Look at the decisions again and again, and follow what they say: new marks, seals, retired migrations; keep synced positions from
+ *    expiring until consumers have come.
  * 3. At the signal stop every mirror, whatever happened to the others.
  */
 export const keepMirrored = async (
@@ -36,6 +38,7 @@ export const keepMirrored = async (
 ): Promise<MirrorResult> => {
   const pairs = pairsOf(session.migrations)
   const mirrors = new Map<string, Mirror>()
+  const renewers = new Map<string, CommitRenewer>()
   try {
     while (!options.signal.aborted) {
       for (const [pair, migrations] of pairs) await follow(pair, migrations)
@@ -56,6 +59,8 @@ export const keepMirrored = async (
     for (const migration of migrations) {
       const state = await session.store.readDecisions(migration.name)
       if (state === undefined || state.stage === 'retired' || state.marks.length === 0) continue
+      if (state.syncs.length > 0)
+        await (await renewerOf(pair, migration)).look(migration.name, state)
       followed.push({ migration: migration.name, marks: state.marks, seals: state.seals })
     }
     const [first] = migrations
@@ -65,6 +70,15 @@ export const keepMirrored = async (
       mirrors.set(pair, mirror)
     }
     mirror?.follow(followed)
+  }
+
+  async function renewerOf(pair: string, migration: Migration): Promise<CommitRenewer> {
+    const known = renewers.get(pair)
+    if (known !== undefined) return known
+    const { target } = await session.clustersOf(migration)
+    const renewer = new CommitRenewer({ target, log: options.log })
+    renewers.set(pair, renewer)
+    return renewer
   }
 
   async function start(first: Migration, migrations: readonly Migration[]): Promise<Mirror> {

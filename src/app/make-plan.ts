@@ -58,6 +58,9 @@ export const makePlan = async (
     purpose,
     now: now(),
     otherTopics: otherTopics(session, migration),
+    otherGroups: new Set(
+      otherMigrations(session, migration).flatMap(({ groups }) => groups.map(({ id }) => id)),
+    ),
     inputs,
     toolVersion: toolVersion(),
   })
@@ -92,11 +95,14 @@ const wholeOf = async (
 export const readState = async (session: Session, migration: string): Promise<MigrationState> =>
   (await session.store.readDecisions(migration)) ?? emptyState(migration, '')
 
+const otherMigrations = (session: Session, { name }: Migration): readonly Migration[] =>
+  [...session.project.migrations.values()].filter((other) => other.name !== name)
+
 const otherTopics = (session: Session, migration: Migration): ReadonlyMap<TopicName, string> =>
   new Map(
-    [...session.project.migrations.values()]
-      .filter((other) => other.name !== migration.name)
-      .flatMap((other) => other.topics.map((topic) => [topic.name, other.name] as const)),
+    otherMigrations(session, migration).flatMap((other) =>
+      other.topics.map((topic) => [topic.name, other.name] as const),
+    ),
   )
 
 /** From consumers-moved until the seal a mirror must run. */

@@ -50,11 +50,12 @@ export const realServices = (env: Readonly<Record<string, string | undefined>>):
   applyParts: async () => {
     const { kindOf } = await import('../steps/index.ts')
     const { checkAgain } = await import('../planner/index.ts')
-    const { checkInvariants } = await import('../applier/index.ts')
+    const { checkInvariants, passedDeadlines } = await import('../applier/index.ts')
     return {
       kinds: kindOf,
       checkAgain,
       checkInvariants,
+      passedDeadlines,
     }
   },
   startMirror: async (options) => (await import('../mirror/start-mirror.ts')).startMirror(options),

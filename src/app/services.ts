@@ -1,6 +1,6 @@
 import type { ApplyOptions, ApplyResult } from '../applier/apply-options.ts'
 import type { Diagnostic } from '../domain/diagnostic.ts'
-import type { PartitionKey, TopicName } from '../domain/ids.ts'
+import type { GroupId, PartitionKey, TopicName } from '../domain/ids.ts'
 import type { Migration, Project } from '../domain/migration.ts'
 import type { Plan, Purpose } from '../domain/plan.ts'
 import type { MigrationState, PartitionProgress } from '../domain/state.ts'
@@ -43,6 +43,7 @@ export interface Services {
     readonly now: Date
     /** Topics of the other migrations of the project, with the names of those. */
     readonly otherTopics: ReadonlyMap<TopicName, string>
+    readonly otherGroups: ReadonlySet<GroupId>
     readonly inputs: Readonly<Record<string, string>>
     readonly toolVersion: string
   }): Promise<Plan>
@@ -66,4 +67,5 @@ export interface ApplyParts {
   readonly kinds: ApplyOptions['kinds']
   checkAgain(saved: Plan, fresh: Plan): readonly Diagnostic[]
   checkInvariants(invariants: Plan['invariants'], run: Run): Promise<readonly Diagnostic[]>
+  passedDeadlines(deadlines: Plan['deadlines'], run: Run): Promise<readonly Diagnostic[]>
 }

@@ -12,7 +12,13 @@ export const textFlag = (flags: RawFlags, name: string): string | undefined => {
   return typeof value === 'string' ? value : undefined
 }
 
-/** A flag that can be given several times. */
+/** For commander: a flag that can be given several times. */
+export const collected = (value: string, before: readonly string[]): readonly string[] => [
+  ...before,
+  value,
+]
+
+/** The values of a {@link collected} flag. */
 export const listFlag = (flags: RawFlags, name: string): readonly string[] => {
   const value = flags[name]
   return Array.isArray(value) ? value.filter((each) => typeof each === 'string') : []

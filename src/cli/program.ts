@@ -3,9 +3,11 @@ import { toolVersion } from '../app/tool-version.ts'
 import { applyCommand } from './commands/apply.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { explainCommand } from './commands/explain.ts'
+import { indexCommand } from './commands/index-export.ts'
 import { mirrorCommand } from './commands/mirror.ts'
 import { planCommand } from './commands/plan.ts'
 import { rollbackCommand } from './commands/rollback.ts'
+import { salvageCommand } from './commands/salvage.ts'
 import { schemaCommand } from './commands/schema.ts'
 import { showCommand } from './commands/show.ts'
 import { statusCommand } from './commands/status.ts'
@@ -28,6 +30,8 @@ const VERBS = [
   statusCommand,
   verifyCommand,
   rollbackCommand,
+  salvageCommand,
+  indexCommand,
   unlockCommand,
   explainCommand,
   schemaCommand,

@@ -255,10 +255,7 @@ const parseStartFrom = (
 /** What the format has but this version cannot do. */
 const unsupportedParts = ({ raw, document }: Opened): Migration['unsupported'] => {
   const spec = raw.spec
-  const startFrom = spec?.mirror?.startFrom ?? 'earliest'
   const parts: readonly (readonly [boolean, string, string])[] = [
-    [spec?.order === 'producers-first', 'order: producers-first', '/spec/order'],
-    [startFrom !== 'earliest', `mirror.startFrom: ${startFrom}`, '/spec/mirror/startFrom'],
     [spec?.mirror?.engine === 'connect', 'mirror.engine: connect', '/spec/mirror/engine'],
     [
       spec?.rollback?.keepSourceWarm === true,

@@ -1,5 +1,5 @@
 import type { Diagnostic } from './diagnostic.ts'
-import type { PartitionKey, TopicName } from './ids.ts'
+import type { GroupId, PartitionKey, TopicName } from './ids.ts'
 import type { ReachedStage } from './stage.ts'
 import type { Step } from './step.ts'
 
@@ -52,4 +52,12 @@ export interface Invariant {
 export interface Deadline {
   readonly at: string
   readonly says: string
+  /** What apply looks at before it refuses once the moment has passed; absent: it is only told. Offsets are decimal strings. */
+  readonly about?:
+    | {
+        readonly kind: 'source-retention'
+        readonly partition: PartitionKey
+        readonly offset: string
+      }
+    | { readonly kind: 'source-commits' | 'target-commits'; readonly group: GroupId }
 }

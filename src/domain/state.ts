@@ -36,6 +36,8 @@ export interface MigrationState {
   readonly markIntents: readonly MarkIntent[]
   readonly marks: readonly Mark[]
   readonly seals: readonly Seal[]
+  /** Late records that were, or are being, appended to the target after the seal. Absent in states of before. */
+  readonly salvages?: readonly Salvage[]
   readonly syncs: readonly GroupSync[]
   /** ACLs that Ferry created: the only ones that a rollback may remove. */
   readonly grants: readonly AclBinding[]
@@ -97,6 +99,22 @@ export interface MarkIntent {
   readonly producerEpoch: number
   readonly fillerProducerId: bigint
   readonly fillerProducerEpoch: number
+}
+
+/** A range of source records that came after the seal, appended to the target by `ferry salvage`. `pending` is written before the first. */
+export interface Salvage {
+  readonly topic: TopicName
+  readonly partition: number
+  readonly from: SourceOffset
+  /** Exclusive. */
+  readonly to: SourceOffset
+  readonly status: 'pending' | 'done'
+  /** Of these records alone: what an attempt has appended is told by it. */
+  readonly producerId: bigint
+  readonly producerEpoch: number
+  /** The target's log end before the first attempt: nothing of it is below. */
+  readonly targetFrom: TargetOffset
+  readonly at: string
 }
 
 /** `pending` is written before the commit (with what was there before), `done` after the proof. */

@@ -1,5 +1,5 @@
 import type { TopicSpec } from '../domain/migration.ts'
-import type { ObservedTopic } from './observed.ts'
+import type { ObservedPartition, ObservedTopic } from './observed.ts'
 import { effective } from './topic-configs.ts'
 
 /** Above this many offsets to prime per topic, `auto` takes dense: it would write about 3 GB of filler. */
@@ -22,9 +22,10 @@ export const chooseMode = (
   spec: TopicSpec,
   source: ObservedTopic,
   target: ObservedTopic | undefined,
+  startOf: (partition: ObservedPartition) => bigint = (p) => p.logStart,
 ): ModeChoice => {
-  const prime = source.partitions.reduce((sum, p) => sum + p.logStart, 0n)
-  const against = objections(source, target, prime)
+  const prime = source.partitions.reduce((sum, p) => sum + startOf(p), 0n)
+  const against = objections(source, target, prime, startOf)
   if (spec.offsets === 'dense')
     return { mode: 'dense', because: 'the plan file asks for it', prime: 0n }
   if (spec.offsets === 'identical') {
@@ -47,6 +48,7 @@ const objections = (
   source: ObservedTopic,
   target: ObservedTopic | undefined,
   prime: bigint,
+  startOf: (partition: ObservedPartition) => bigint,
 ): readonly { readonly says: string; readonly hard: boolean }[] => {
   const found: { says: string; hard: boolean }[] = []
   const used = target?.partitions.find((p) => p.highWatermark > p.logStart)
@@ -55,11 +57,11 @@ const objections = (
   }
   const passed = target?.partitions.find((p) => {
     const from = source.partitions[p.partition]
-    return from !== undefined && p.highWatermark > from.logStart
+    return from !== undefined && p.highWatermark > startOf(from)
   })
   if (passed && !used) {
     found.push({
-      says: `the target's log end of partition ${passed.partition} is above the source's log start`,
+      says: `the target's log end of partition ${passed.partition} is above where mirroring begins`,
       hard: true,
     })
   }

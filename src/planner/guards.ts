@@ -1,9 +1,12 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
-import { parsePartitionKey, type TopicName } from '../domain/ids.ts'
+import { type GroupId, parsePartitionKey, type TopicName } from '../domain/ids.ts'
 import type { GroupSpec, Migration, TopicSpec } from '../domain/migration.ts'
 import { notSupported } from '../domain/not-supported.ts'
+import { plannedStart } from '../steps/start-from.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
 import { chooseMode } from './choose-mode.ts'
+import { coverageWarnings } from './coverage.ts'
+import { cutoverWarnings } from './cutover-warnings.ts'
 import type { ObservedTopic } from './observed.ts'
 import { targetDefault, topicConfigs } from './topic-configs.ts'
 import { durabilityRisks, writeFence } from './write-fence.ts'
@@ -12,13 +15,19 @@ import { durabilityRisks, writeFence } from './write-fence.ts'
 export type OtherTopics = ReadonlyMap<TopicName, string>
 
 /** What stands in the way of a plan, all of it at once: errors block apply, warnings are shown. Pure. */
-export const guard = (context: PlanContext, others: OtherTopics): readonly Diagnostic[] => [
+export const guard = (
+  context: PlanContext,
+  others: OtherTopics,
+  otherGroups: ReadonlySet<GroupId> = new Set(),
+): readonly Diagnostic[] => [
   ...context.observed.problems,
   ...notSupported(context.desired),
   ...sameClusters(context),
   ...context.desired.topics.flatMap((spec) => topicGuards(context, spec)),
   ...context.desired.groups.flatMap((spec) => groupGuards(context, spec, others)),
   ...accessGuards(context),
+  ...cutoverWarnings(context),
+  ...coverageWarnings(context, otherGroups),
 ]
 
 /** Source and target are two clusters, and the two that this migration began with. */
@@ -118,7 +127,7 @@ const countGuards = (
 }
 
 const contentGuards = (
-  { observed, state }: PlanContext,
+  { desired, observed, state }: PlanContext,
   spec: TopicSpec,
   source: ObservedTopic,
   target: ObservedTopic | undefined,
@@ -138,7 +147,9 @@ const contentGuards = (
       }),
     )
   }
-  const choice = chooseMode(spec, source, target)
+  const choice = chooseMode(spec, source, target, (p) =>
+    plannedStart(desired, observed.source, spec.name, p),
+  )
   if (choice.impossible && !used) {
     found.push(
       diagnostic({

@@ -4,6 +4,7 @@ import { type GroupId, type PartitionKey, partitionKey, type TopicName } from '.
 import type { Migration } from '../domain/migration.ts'
 import type { Cluster, ConfigEntry, OffsetAt, TopicDescription } from '../kafka/cluster.ts'
 import type { Clusters } from '../steps/step-kind.ts'
+import { observeCoverage } from './observe-coverage.ts'
 import type {
   Observed,
   ObservedGroup,
@@ -94,6 +95,14 @@ const observeSide = async (
         )
       : new Map(),
   ])
+  const coverage = onTarget
+    ? undefined
+    : await observeCoverage(
+        cluster,
+        [...topics.values()].flatMap(({ description: { name, partitions } }) =>
+          partitions.map(({ partition }) => ({ topic: name, partition })),
+        ),
+      )
   return {
     name: cluster.name,
     id: cluster.id,
@@ -105,6 +114,7 @@ const observeSide = async (
     users,
     quotas,
     commitsExpireEarly: (cluster.supports('OffsetCommit') ?? 0) < OFFSET_COMMIT_OF_2_1,
+    ...(coverage && { coverage }),
   }
 }
 

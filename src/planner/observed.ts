@@ -63,4 +63,27 @@ export interface ObservedSide {
   readonly quotas: ReadonlyMap<string, Pick<QuotaSpec, 'producerByteRate' | 'consumerByteRate'>>
   /** Before 2.1 a commit expired a day after it was made, in use or not: a missing one means nothing. */
   readonly commitsExpireEarly: boolean
+  /** Who else uses the topics; only on the source. */
+  readonly coverage?: ObservedCoverage
+}
+
+/** Users of the topics as far as the cluster shows them. Null: it cannot tell. */
+export interface ObservedCoverage {
+  /** Consumer groups with positions on the migration's topics, and all topics that they have positions on. */
+  readonly groups:
+    | readonly {
+        readonly id: GroupId
+        readonly topics: readonly TopicName[]
+        readonly members: number
+      }[]
+    | null
+  /** Topics named as Streams names its own. */
+  readonly internalTopics: readonly TopicName[]
+  /** Those whose producers the leaders of the migration's partitions remember. */
+  readonly transactionalIds:
+    | readonly { readonly id: string; readonly topics: readonly TopicName[] }[]
+    | null
+  readonly acls: readonly AclBinding[] | null
+  /** What could not be read, with the reason. */
+  readonly notVisible: readonly string[]
 }

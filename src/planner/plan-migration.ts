@@ -1,4 +1,5 @@
 import type { Diagnostic } from '../domain/diagnostic.ts'
+import type { GroupId } from '../domain/ids.ts'
 import { PLAN_FORMAT_VERSION, type Plan, type Purpose } from '../domain/plan.ts'
 import { type ReachedStage, stageRank, stagesInOrder } from '../domain/stage.ts'
 import type { Step } from '../domain/step.ts'
@@ -12,6 +13,8 @@ import { type PlanParts, planRollback } from './plan-rollback.ts'
 export interface PlanInputs extends PlanContext {
   readonly purpose: Purpose
   readonly otherTopics: OtherTopics
+  /** Groups of the project's other migrations. */
+  readonly otherGroups?: ReadonlySet<GroupId>
   /** SHA-256 of the files that went in, by path. */
   readonly inputs: Readonly<Record<string, string>>
   readonly toolVersion: string
@@ -72,7 +75,7 @@ const withGuards = (parts: PlanParts, guards: readonly Diagnostic[]): PlanParts 
  */
 const forwards = (inputs: PlanInputs): PlanParts => {
   const { desired } = inputs
-  const problems: Diagnostic[] = [...guard(inputs, inputs.otherTopics)]
+  const problems: Diagnostic[] = [...guard(inputs, inputs.otherTopics, inputs.otherGroups)]
   const steps: Step[] = []
   const goal = stageRank(desired.stage, desired.order)
   for (const stage of stagesInOrder(desired.order)) {

@@ -12,6 +12,7 @@ import {
   type Purge,
   type QuotaBefore,
   type ReturnedPosition,
+  type Salvage,
   STATE_FORMAT_VERSION,
 } from '../domain/state.ts'
 import type { SyncedPosition } from '../domain/step.ts'
@@ -66,6 +67,17 @@ const seal = objectOf<Seal>({
 })
 
 const commit = objectOf({ offset: digits<bigint>, metadata: text<string> })
+const salvage = objectOf<Salvage>({
+  topic: text,
+  partition: count,
+  from: digits,
+  to: digits,
+  status: oneOf('pending', 'done'),
+  producerId: digits,
+  producerEpoch: integer,
+  targetFrom: digits,
+  at: instant,
+})
 
 const position = objectOf<SyncedPosition>({
   source: digits,
@@ -138,6 +150,7 @@ const decisions = objectOf<MigrationState>({
   markIntents: listOf(markIntent),
   marks: listOf(mark),
   seals: listOf(seal),
+  salvages: optional(listOf(salvage)),
   syncs: listOf(groupSync),
   grants: listOf(acl),
   users: listOf(

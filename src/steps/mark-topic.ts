@@ -12,9 +12,11 @@ import type { MarkTopic } from '../domain/step.ts'
 import { primeTopic } from '../mirror/prime.ts'
 import { withPartitions } from '../mirror/with-partitions.ts'
 import { chooseMode, PRIME_RATE } from '../planner/choose-mode.ts'
+import type { ObservedPartition } from '../planner/observed.ts'
 import { counted, humanSeconds } from './_words.ts'
 import { foreignRecords, forgetMarkStep, logTo } from './forget-mark.ts'
 import { offsetsOf } from './partitions-now.ts'
+import { plannedStart, startsFrom } from './start-from.ts'
 import type { Run, StepKind } from './step-kind.ts'
 
 /**
@@ -30,10 +32,11 @@ export const markTopic: StepKind<MarkTopic> = {
       const source = observed.source.topics.get(spec.name)
       if (!source || state.marks.some((mark) => mark.topic === spec.name)) return []
       const intent = state.markIntents.find((i) => i.topic === spec.name)
-      const choice = chooseMode(spec, source, observed.target.topics.get(spec.name))
+      const startOf = (p: ObservedPartition) => plannedStart(desired, observed.source, spec.name, p)
+      const choice = chooseMode(spec, source, observed.target.topics.get(spec.name), startOf)
       // A prime that was begun is carried on: its filler is on the target already.
       const mode = intent?.mode ?? choice.mode
-      const prime = source.partitions.reduce((sum, p) => sum + p.logStart, 0n)
+      const prime = source.partitions.reduce((sum, p) => sum + startOf(p), 0n)
       return [
         {
           kind: 'mark-topic',
@@ -149,7 +152,9 @@ const primed = async (
     member,
     new Map([[step.topic, step.partitions]]),
     async (held) => {
-      let upTo = await offsetsOf(source, partitions, 'earliest')
+      // Asked once: the end of a log that is written to would be another one each time.
+      const wanted = await startsFrom(run, partitions)
+      let upTo = wanted
       for (;;) {
         await primeTopic({
           target,
@@ -165,7 +170,13 @@ const primed = async (
           report,
           signal,
         })
-        const again = await offsetsOf(source, partitions, 'earliest')
+        const earliest = await offsetsOf(source, partitions, 'earliest')
+        const again = new Map(
+          [...earliest].map(([key, start]) => {
+            const asked = wanted.get(key)!
+            return [key, asked > start ? asked : start] as const
+          }),
+        )
         if ([...again].every(([key, start]) => start === upTo.get(key))) return upTo
         upTo = again
       }
@@ -179,9 +190,9 @@ const emptyStarts = async (
   partitions: readonly TopicPartition[],
   run: Run,
 ): Promise<ReadonlyMap<PartitionKey, Start>> => {
-  const { source, target } = run.clusters
+  const { target } = run.clusters
   const [starts, targetStarts, ends] = await Promise.all([
-    offsetsOf(source, partitions, 'earliest'),
+    startsFrom(run, partitions),
     offsetsOf(target, partitions, 'earliest'),
     offsetsOf(target, partitions, 'latest'),
   ])

@@ -1,7 +1,8 @@
 import type { TopicName } from '../domain/ids.ts'
-import { stageRank } from '../domain/stage.ts'
+import type { Order } from '../domain/stage.ts'
 import type { MigrationState } from '../domain/state.ts'
 import type { ReopenTopic } from '../domain/step.ts'
+import { producersMayWrite } from '../domain/stranded.ts'
 import type { Observed } from '../planner/observed.ts'
 import { counted } from './_words.ts'
 import { nothingOnlyOnTarget } from './gates/index.ts'
@@ -14,7 +15,7 @@ export const reopenTopic: StepKind<ReopenTopic> = {
   plan: ({ desired, observed, state }, stage) => {
     if (stage !== 'producers-moved') return { steps: [] }
     const steps = desired.topics.flatMap((spec): ReopenTopic[] => {
-      const late = lateRecords(spec.name, observed, state)
+      const late = lateRecords(spec.name, observed, state, desired.order)
       return late === 0n
         ? []
         : [
@@ -58,8 +59,9 @@ export const lateRecords = (
   topic: TopicName,
   observed: Observed,
   state: MigrationState,
+  order: Order,
 ): bigint => {
-  if (producersMayWrite(topic, state)) return 0n
+  if (producersMayWrite(topic, state, order)) return 0n
   const source = observed.source.topics.get(topic)
   if (!source) return 0n
   return state.seals
@@ -69,16 +71,3 @@ export const lateRecords = (
       return end > seal.sourceEnd ? sum + end - seal.sourceEnd : sum
     }, 0n)
 }
-
-/** Whether the target may hold records that did not come through the mirror. */
-export const producersMayWrite = (topic: TopicName, state: MigrationState): boolean =>
-  stageRank(state.stage, 'consumers-first') >= stageRank('producers-moved', 'consumers-first') ||
-  state.grants.some(
-    (acl) =>
-      acl.resourceType === 'TOPIC' &&
-      (acl.operation === 'WRITE' || acl.operation === 'ALL') &&
-      acl.permission === 'ALLOW' &&
-      (acl.patternType === 'PREFIXED'
-        ? topic.startsWith(acl.resourceName)
-        : acl.resourceName === topic || acl.resourceName === '*'),
-  )

@@ -19,7 +19,7 @@ export const sealTopic: StepKind<SealTopic> = {
     const steps = desired.topics.flatMap((spec): SealTopic[] => {
       const partitions = observed.source.topics.get(spec.name)?.partitions.length ?? 0
       const sealed = state.seals.filter((seal) => seal.topic === spec.name).length
-      const late = lateRecords(spec.name, observed, state)
+      const late = lateRecords(spec.name, observed, state, desired.order)
       if (partitions === 0 || (sealed === partitions && late === 0n)) return []
       return [
         {

@@ -8,6 +8,7 @@ import {
 import type { Mark, Seal } from '../domain/mark.ts'
 import { indexFromEnds, type OffsetIndex } from '../domain/offset-index.ts'
 import { type MigrationState, offsetMapOf, type PartitionProgress } from '../domain/state.ts'
+import { coveredTo } from '../domain/stranded.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 
 /** What the brokers say of one marked partition, and what is wrong before a record is compared. */
@@ -34,7 +35,7 @@ export interface BothClusters {
 /** Reads the positions of all marked partitions, one request per broker, side and kind of offset. */
 export const readFacts = async (
   clusters: BothClusters,
-  state: Pick<MigrationState, 'seals'>,
+  state: Pick<MigrationState, 'seals' | 'salvages'>,
   marks: readonly Mark[],
   progress: ReadonlyMap<PartitionKey, PartitionProgress>,
 ): Promise<readonly PartitionFacts[]> => {
@@ -58,6 +59,7 @@ export const readFacts = async (
     return factsOf({
       mark,
       seal,
+      covered: seal && coveredTo(seal, state),
       progress: stored?.producerId === mark.producerId ? stored : undefined,
       offsets: Object.fromEntries(
         Object.entries(answers).map(([name, { ok }]) => [name, ok.get(key) ?? 0n]),
@@ -74,6 +76,8 @@ export const readFacts = async (
 interface Facts {
   readonly mark: Mark
   readonly seal: Seal | undefined
+  /** Up to where a sealed source is accounted for, by the seal or by a salvage. */
+  readonly covered: bigint | undefined
   readonly progress: PartitionProgress | undefined
   readonly offsets: Record<
     'sourceStart' | 'sourceStable' | 'sourceEnd' | 'targetStart' | 'targetEnd',
@@ -83,7 +87,15 @@ interface Facts {
   readonly names: { readonly source: string; readonly target: string }
 }
 
-const factsOf = ({ mark, seal, progress, offsets, problems, names }: Facts): PartitionFacts => {
+const factsOf = ({
+  mark,
+  seal,
+  covered,
+  progress,
+  offsets,
+  problems,
+  names,
+}: Facts): PartitionFacts => {
   const key = partitionKey(mark.topic, mark.partition)
   const { targetEnd, sourceStable, sourceEnd } = offsets
   const facts = {
@@ -107,8 +119,8 @@ const factsOf = ({ mark, seal, progress, offsets, problems, names }: Facts): Par
     found.push(tooMuch(key, index, sourceStable, targetEnd, names))
     return { ...facts, problems: found }
   }
-  if (seal !== undefined && sourceEnd > seal.sourceEnd) {
-    found.push(late(key, seal, sourceEnd, names.source))
+  if (covered !== undefined && sourceEnd > covered) {
+    found.push(late(key, covered, sourceEnd, names.source))
   }
   return { ...facts, index, problems: found }
 }
@@ -141,11 +153,11 @@ const tooMuch = (
   })
 }
 
-const late = (key: PartitionKey, seal: Seal, end: bigint, source: string): Diagnostic =>
+const late = (key: PartitionKey, covered: bigint, end: bigint, source: string): Diagnostic =>
   diagnostic({
     code: 'FERRY1807',
-    detail: `${key}: ${source} was sealed at offset ${seal.sourceEnd} and now ends at ${end}: offsets ${seal.sourceEnd} to ${end - 1n} came after the seal and are not on the target.`,
-    fix: `Stop the producer that still writes to ${source}, and let its team send these records again to the target: Ferry no longer writes there.`,
+    detail: `${key}: ${source} was sealed at offset ${covered} and now ends at ${end}: offsets ${covered} to ${end - 1n} came after the seal and are not on the target.`,
+    fix: `Stop the producer that still writes to ${source}. Before producers are let onto the target, the next plan opens the seal again; after it, ferry salvage appends these records once.`,
   })
 
 /** Topics that are not the ones of the mark any more. Brokers before 2.8 have no ids to tell. */

@@ -90,6 +90,8 @@ Commands:
   status [options] [name...]         where a migration is, and what is next
   verify [options] [name]            compare records and positions on both clusters
   rollback [options] <name>          go back to an earlier stage
+  salvage [options] <name>           append records that came too late
+  index [options] <action> <name>    write the offset index for positions kept elsewhere
   unlock [options] <name>            free the lock of a process that is gone
   explain <code>                     what a diagnostic code means, and the ways on
   schema <kind>                      print the JSON schema of a kind of file

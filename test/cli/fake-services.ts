@@ -84,6 +84,7 @@ export const fakeServices = (change: {
       },
       checkAgain: () => [],
       checkInvariants: async () => [],
+      passedDeadlines: async () => [],
     }),
     startMirror: async () => {
       throw new Error('no mirror here')

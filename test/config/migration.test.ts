@@ -178,8 +178,6 @@ test('what this version cannot do is listed with its place', async () => {
     '  order: producers-first\n  mirror: { startFrom: latest, engine: connect }\n  rollback: { keepSourceWarm: true }\n  removed: [{ topic: old, reason: unused }]',
   )
   expect(one.unsupported.map(({ what, at }) => `${what} ${at.line}:${at.column}`)).toEqual([
-    'order: producers-first 32:10',
-    'mirror.startFrom: latest 33:24',
     'mirror.engine: connect 33:40',
     'rollback.keepSourceWarm: true 34:31',
     'removed 35:12',

@@ -225,6 +225,12 @@ describe('sync', () => {
     expect(refused.code).toBe(8)
     expect(refused.stderr).toContain('FERRY1705')
     expect(await oracle.groupOffsets(world.target, 'rewind.api')).toMatchObject([{ offset: 900n }])
+    // Asked for by name it is done, and the name must be one that is moved.
+    const typo = await apply(project, 'rewind', '--allow-rewind', 'rewind.apo')
+    expect(typo.code).toBe(64)
+    const taken = await apply(project, 'rewind', '--allow-rewind', 'rewind.api')
+    expect(taken).toMatchObject({ code: 0, stdout: expect.stringContaining('may be taken back') })
+    expect(await oracle.groupOffsets(world.target, 'rewind.api')).toMatchObject([{ offset: 10n }])
   })
 
   test('writes nothing for a position past the log end of the source', async () => {

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import type { Stage } from '../../domain/stage.ts'
-import { durationFlag, isSet, listFlag, names, stageFlag, wrongUse } from '../args.ts'
+import { collected, durationFlag, isSet, listFlag, names, stageFlag, wrongUse } from '../args.ts'
 import { type Context, planOptions } from '../context.ts'
 import { type PlansToRun, showAndRun } from '../run-plans.ts'
 import type { Act, RawFlags } from '../verb.ts'
@@ -16,6 +16,8 @@ export interface ApplyArgs {
   readonly waitMs: number | undefined
   readonly until: Stage | undefined
   readonly confirm: readonly string[]
+  /** Groups that may be taken back. */
+  readonly allowRewind: readonly string[]
   readonly json: boolean
 }
 
@@ -28,6 +30,13 @@ export const applyArgs = (args: readonly unknown[], flags: RawFlags, cwd: string
       'Apply one file, or name migrations.',
     )
   }
+  const allowRewind = listFlag(flags, 'allowRewind')
+  if (files.length > 0 && allowRewind.length > 0) {
+    throw wrongUse(
+      'A plan file says itself which groups may be taken back.',
+      'Give --allow-rewind to `ferry plan NAME -o FILE`.',
+    )
+  }
   return {
     what:
       files[0] === undefined
@@ -37,6 +46,7 @@ export const applyArgs = (args: readonly unknown[], flags: RawFlags, cwd: string
     waitMs: durationFlag(flags, 'wait'),
     until: stageFlag(flags, 'until'),
     confirm: listFlag(flags, 'confirm'),
+    allowRewind,
     json: isSet(flags, 'json'),
   }
 }
@@ -55,7 +65,7 @@ const plansOf = async (context: Context, args: ApplyArgs): Promise<PlansToRun> =
     names: what.kind === 'names' ? what.names : file === undefined ? [] : [file.migration],
     plan: async (session) =>
       file === undefined
-        ? planByName(session, until, planOptions(context))
+        ? planByName(session, until, args.allowRewind, planOptions(context))
         : [await planFromFile(session, file)],
     approved: args.autoApprove || what.kind === 'file',
     confirm,
@@ -83,7 +93,13 @@ export const applyCommand = (act: Act): Command =>
     .option(
       '--confirm <name>',
       'the migration has steps that cannot be undone, and they may run; can be given several times',
-      (name: string, before: readonly string[]) => [...before, name],
+      collected,
+      [],
+    )
+    .option(
+      '--allow-rewind <group>',
+      'the group may be taken back behind where it is on the target, and reads those records again; can be given several times',
+      collected,
       [],
     )
     .option('--json', 'the results as JSON')

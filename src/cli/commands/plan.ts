@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import type { MadePlan } from '../../app/make-plan.ts'
-import { isSet, names, textFlag, wrongUse } from '../args.ts'
+import { collected, isSet, listFlag, names, textFlag, wrongUse } from '../args.ts'
 import { type Context, planOptions, withSession } from '../context.ts'
 import { EXIT, type ExitCode, exitCodeFor } from '../exit-codes.ts'
 import type { Act, RawFlags } from '../verb.ts'
@@ -12,6 +12,8 @@ export interface PlanArgs {
   readonly output: string | undefined
   readonly detailedExitcode: boolean
   readonly json: boolean
+  /** Groups that may be taken back. */
+  readonly allowRewind: readonly string[]
 }
 
 export const planArgs = (args: readonly unknown[], flags: RawFlags): PlanArgs => {
@@ -20,6 +22,7 @@ export const planArgs = (args: readonly unknown[], flags: RawFlags): PlanArgs =>
     output: textFlag(flags, 'output'),
     detailedExitcode: isSet(flags, 'detailedExitcode'),
     json: isSet(flags, 'json'),
+    allowRewind: listFlag(flags, 'allowRewind'),
   }
   if (parsed.output !== undefined && parsed.names.length !== 1) {
     throw wrongUse(
@@ -34,9 +37,12 @@ export const planArgs = (args: readonly unknown[], flags: RawFlags): PlanArgs =>
 export const plan = (context: Context, args: PlanArgs): Promise<readonly MadePlan[]> =>
   withSession(context, args.names, async (session) => {
     const { makePlan } = await import('../../app/make-plan.ts')
+    const { allowingRewind, checkRewinds } = await import('../../app/allow-rewind.ts')
+    checkRewinds(session.migrations, args.allowRewind)
     const made: MadePlan[] = []
     for (const migration of session.migrations) {
-      made.push(await makePlan(session, migration, planOptions(context)))
+      const planned = allowingRewind(migration, args.allowRewind)
+      made.push(await makePlan(session, planned, planOptions(context)))
     }
     return made
   })
@@ -59,6 +65,12 @@ export const planCommand = (act: Act): Command =>
     .option(
       '-o, --output <file>',
       'write the plan to a file for `ferry apply FILE` (one name only)',
+    )
+    .option(
+      '--allow-rewind <group>',
+      'the group may be taken back behind where it is on the target, and reads those records again; can be given several times',
+      collected,
+      [],
     )
     .option('--detailed-exitcode', 'exit with 2 if there is something to do')
     .option(

@@ -127,4 +127,59 @@ export const GUARD_CODES = {
     'Position cannot go back',
     'A group cannot continue on the source at exactly the record that it would read next on the target: the source does not hold that record any more or never did, or nothing says what the group has read. Ferry never sets a position near the right one. Nothing of this group was written.',
   ),
+  FERRY1340: page(
+    4,
+    'Partitions without a commit',
+    'The group has no position on some partitions: it never read them, or they were always empty. Ferry copies that absence. On the target its consumers do there what their auto.offset.reset says: earliest reads everything that was mirrored, latest nothing of it, none stops with an error. Write `uncommitted: start` or `end` for the group to say it once and for all.',
+  ),
+  FERRY1341: page(
+    4,
+    'Another order fits better',
+    'Which side moves first is decided by lag, rate and retention. Consumers first is the safe order: nothing is written to the target but the copy, so going back is free, and the target keeps records for a day longer. Producers first is for a source that is written faster than it can be mirrored: consumers on the target would fall behind for as long as producers stay. This is advice; the order in the file is what is done.',
+  ),
+  FERRY1342: page(
+    9,
+    'Records are stranded',
+    'A producer wrote to the source after the topic was sealed and producers were let onto the target. The mirror may not copy these records any more, since their place on the target may be taken. Stop that producer; then `ferry salvage NAME` appends them once, behind what is there now. Until then the migration cannot be retired.',
+  ),
+  FERRY1343: page(
+    9,
+    'Consumers are back on source',
+    'A group was synced to the target, and consumers of it run on the source again: an old instance that was started anew, or a job that nobody thought of. Records would be handled on both sides. Stop them.',
+  ),
+  FERRY1344: page(
+    4,
+    'Group in no plan',
+    "A consumer group has positions on the migration's topics and is in no plan file. Its consumers would find nothing new on the source once producers have moved. Move it along, or make sure that nobody needs it.",
+  ),
+  FERRY1345: page(
+    4,
+    'Principal in no plan',
+    "ACLs of the source let somebody use the migration's topics, and no `access` of the plan file gives that on the target. Add it, or make sure that it is an old grant.",
+  ),
+  FERRY1346: page(
+    4,
+    'Transactional id in no plan',
+    "A transactional producer has written to the migration's topics, and no `access` of the plan file lets its transactional id in on the target. Add `transactionalIds`, or make sure that it is gone.",
+  ),
+  FERRY1347: page(
+    4,
+    'Positions are kept elsewhere',
+    'Connect workers and Streams applications keep more than committed offsets: internal topics that belong together with them. They are not moved by syncing a group. The message says what to do for each.',
+  ),
+  FERRY1348: page(
+    4,
+    'Readers cannot be seen',
+    'No group has a position on this topic. A consumer that assigns itself partitions and keeps its offsets in its own store (Flink and Spark checkpoints, a database) leaves no trace on the brokers. Ask the owners. With identical offsets such positions stay true; else `ferry index export NAME` writes the map.',
+  ),
+  FERRY1349: page(
+    4,
+    'Records are left out',
+    'The file says that mirroring does not begin at the start of the log (`mirror.startFrom`). What lies before is not on the target: a group that has not read it yet begins at the mark and never sees these records.',
+  ),
+  FERRY1350: page(
+    4,
+    'Start cannot be told',
+    'With `mirror.startFrom: committed` mirroring begins at the lowest commit of the groups, so the migration must have groups. Name them, or take another start.',
+  ),
 } as const satisfies Record<string, CodePage>

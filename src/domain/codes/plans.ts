@@ -61,4 +61,9 @@ export const PLAN_CODES = {
     'State topic cannot hold state',
     'The topic of `state: { store: kafka }` is not one on which state is safe: its cleanup.policy is not compact (the broker would delete decisions when they are old), records were deleted from it, it has a single partition, or it was deleted or made anew while it was in use. Ferry never takes a state that lost its beginning or its end for one that was not written yet. The message says what to change; where state was lost, restore it with ferry state push.',
   ),
+  FERRY1412: page(
+    5,
+    'Deadline passed',
+    'A moment after which the plan may no longer work has passed: retention of records that were still to be copied, or the expiry of positions. What was shown is no longer what is, so nothing more is done. Make a new plan: it says what is still there and what is lost.',
+  ),
 } as const satisfies Record<string, CodePage>

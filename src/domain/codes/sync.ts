@@ -27,4 +27,9 @@ export const SYNC_CODES = {
     'Rewind refused',
     'The group has a position on the target that is ahead of what would be written, and Ferry did not write it. Going back would make its consumers read records again.',
   ),
+  FERRY1710: page(
+    8,
+    'Records cannot be salvaged',
+    'Records that came to the source after the seal could not be appended to the target now. What was appended is known by its producer id, so running ferry salvage again goes on without doing anything twice. Records that retention has removed from the source are lost; the message names them.',
+  ),
 } as const satisfies Record<string, CodePage>

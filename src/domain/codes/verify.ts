@@ -34,7 +34,7 @@ export const VERIFY_CODES = {
   FERRY1807: page(
     9,
     'Late records on source',
-    'The source has offsets beyond the seal: a producer still writes to the old cluster. Consumers on the target do not see these records. Stop the producer, and let its team send the records again.',
+    'The source has offsets beyond the seal: a producer still writes to the old cluster. Consumers on the target do not see these records. Stop the producer. Before producers are let onto the target the next plan opens the seal again; after that `ferry salvage` appends the records once.',
   ),
   FERRY1808: page(
     9,

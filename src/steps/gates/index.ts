@@ -7,5 +7,6 @@ export {
   positionsPartition,
 } from './groups.ts'
 export { fillerIsHidden, mirrorObjects, mirrorPassed } from './mirror.ts'
+export { named } from './reading.ts'
 export { copyIsChecked, nothingOnlyOnTarget } from './rollback.ts'
 export { countsDiffer, sourceIsDrained, topicsAreSealed } from './source.ts'

@@ -1,5 +1,6 @@
 import type { PartitionKey, TopicName } from '../../domain/ids.ts'
 import { expectedTargetEnd } from '../../domain/offset-index.ts'
+import { coveredTo, producersMayWrite } from '../../domain/stranded.ts'
 import { counted, humanDuration } from '../_words.ts'
 import { lagOf, type PartitionNow, partitionsNow } from '../partitions-now.ts'
 import type { Clusters, Gate, GateReading, Run } from '../step-kind.ts'
@@ -111,13 +112,16 @@ export const topicsAreSealed = (only?: readonly TopicName[]): Gate => ({
       if (partitions.length === 0 || partitions.some((p) => !p.seal))
         return never(`${topic} is not sealed`)
     }
+    const state = run.state()
     for (const { key, seal, sourceEnd } of now.values()) {
-      if (seal && sourceEnd !== seal.sourceEnd) {
-        return never(
-          `${key} has grown on the source from ${seal.sourceEnd} to ${sourceEnd} since the seal: ` +
-            'stop its producers; the next plan opens the seal again and copies the rest',
-        )
-      }
+      const covered = seal && coveredTo(seal, state)
+      if (covered === undefined || sourceEnd === covered) continue
+      const what = `${key} has grown on the source from ${covered} to ${sourceEnd} since the seal: stop its producers`
+      return never(
+        producersMayWrite(seal!.topic, state, run.migration.order)
+          ? `${what}; then ferry salvage ${run.migration.name} appends what came late`
+          : `${what}; the next plan opens the seal again and copies the rest`,
+      )
     }
     return HOLDS
   },

@@ -1,0 +1,141 @@
+import { setTimeout } from 'node:timers/promises'
+import { complete } from '../domain/answers.ts'
+import { diagnostic, FerryError } from '../domain/diagnostic.ts'
+import { partitionKey, type TargetOffset } from '../domain/ids.ts'
+import type { Migration } from '../domain/migration.ts'
+import type { MigrationState, Salvage } from '../domain/state.ts'
+import {
+  nameRange,
+  producersMayWrite,
+  type StrandedRange,
+  strandedRanges,
+} from '../domain/stranded.ts'
+import { lockHolder } from './lock-holder.ts'
+import type { PlanOptions } from './make-plan.ts'
+import type { Session } from './open-session.ts'
+
+export interface SalvageRunOptions extends PlanOptions {
+  readonly requestTimeoutMs: number
+}
+
+export interface SalvagedRange extends StrandedRange {
+  /** Records in the range: it may hold markers and aborted records, which are not appended. */
+  readonly records: number
+}
+
+/** The late records of a migration, as they are now. Reads both clusters, changes nothing. */
+export const findStranded = async (
+  session: Session,
+  migration: Migration,
+): Promise<readonly StrandedRange[]> => {
+  const state = await session.store.readDecisions(migration.name)
+  return state === undefined ? [] : strandedNow(session, migration, state)
+}
+
+const strandedNow = async (
+  session: Session,
+  migration: Migration,
+  state: MigrationState,
+): Promise<readonly StrandedRange[]> => {
+  const { source } = await session.clustersOf(migration)
+  // Not past an open transaction: what it will have been nobody knows yet.
+  const ends = complete(await source.listOffsets(state.seals, 'stable'))
+  if ('problems' in ends) throw new FerryError(ends.problems)
+  return strandedRanges(state, ({ topic, partition }) =>
+    ends.all.get(partitionKey(topic, partition)),
+  ).filter(({ topic }) => producersMayWrite(topic, state, migration.order))
+}
+
+/**
+ * Appends what is stranded to the target, each range once.
+ *
+ * 1. Take the lock; look again.
+ * 2. For each range: write down the producer id that it will be appended with and the target's log end, unless an earlier attempt did.
+ * 3. Append what is missing of it, and write down that it is done.
+ */
+export const salvage = async (
+  session: Session,
+  migration: Migration,
+  options: SalvageRunOptions,
+): Promise<readonly SalvagedRange[]> => {
+  const { salvageRange } = await import('../salvage/salvage-range.ts')
+  const clusters = await session.clustersOf(migration)
+  const { store } = session
+  const lock = await store.lock(migration.name, lockHolder('salvage', options.now()))
+  try {
+    let state = await store.readDecisions(migration.name)
+    const done: SalvagedRange[] = []
+    for (;;) {
+      if (state === undefined) return done
+      const open = (state.salvages ?? []).find(({ status }) => status === 'pending')
+      const [range] = open ? [open] : await strandedNow(session, migration, state)
+      if (range === undefined) return done
+      const intent = open ?? (await intentOf(range))
+      if (!open) state = await decide(state, [...(state.salvages ?? []), intent])
+      const step = `salvage/${partitionKey(intent.topic, intent.partition)}`
+      await journal({ kind: 'intent', step })
+      options.report(`appends ${nameRange(intent)}`)
+      const records = await salvageRange({
+        ...clusters,
+        salvage: intent,
+        isResumed: open !== undefined,
+        requestTimeoutMs: options.requestTimeoutMs,
+        pause: (ms, signal) => setTimeout(ms, undefined, { signal }),
+        report: options.report,
+        signal: options.signal,
+      })
+      const rest = (state.salvages ?? []).filter((each) => each.producerId !== intent.producerId)
+      state = await decide(state, [...rest, { ...intent, status: 'done' }])
+      const facts = { range: nameRange(intent), records }
+      await journal({ kind: 'result', step, outcome: 'done', facts })
+      done.push({ ...intent, records })
+    }
+  } finally {
+    await lock.release()
+  }
+
+  async function intentOf({ topic, partition, from, to }: StrandedRange): Promise<Salvage> {
+    const key = partitionKey(topic, partition)
+    const ends = complete(await clusters.target.listOffsets([{ topic, partition }], 'latest'))
+    if ('problems' in ends) throw new FerryError(ends.problems)
+    const { producerId, epoch } = await clusters.target.initProducerId()
+    return {
+      topic,
+      partition,
+      from,
+      to,
+      status: 'pending',
+      producerId,
+      producerEpoch: epoch,
+      targetFrom: ends.all.get(key) as TargetOffset,
+      at: options.now().toISOString(),
+    }
+  }
+
+  async function decide(
+    state: MigrationState,
+    salvages: readonly Salvage[],
+  ): Promise<MigrationState> {
+    const next = { ...state, salvages, serial: state.serial + 1 }
+    await store.writeDecisions(next, state.serial)
+    return next
+  }
+
+  async function journal(what: Parameters<typeof store.appendJournal>[1]['what']): Promise<void> {
+    const at = options.now().toISOString()
+    await store.appendJournal(migration.name, { at, plan: 'salvage', what })
+  }
+}
+
+/** What is printed before anything is appended, if nobody confirmed it. */
+export const unconfirmedSalvage = (
+  { name, to }: Migration,
+  ranges: readonly StrandedRange[],
+): FerryError =>
+  new FerryError(
+    diagnostic({
+      code: 'FERRY1411',
+      detail: `${ranges.map(nameRange).join(', ')} would be appended to ${to}, behind what producers have written there since.`,
+      fix: `If the late producers are stopped and these records are wanted: ferry salvage ${name} --confirm ${name}.`,
+    }),
+  )

@@ -1,0 +1,51 @@
+import type { SourceOffset, TopicName } from './ids.ts'
+import type { Seal } from './mark.ts'
+import { type Order, stageRank } from './stage.ts'
+import type { MigrationState, Salvage } from './state.ts'
+
+/** Source records that came after the seal and after WRITE was granted: the mirror may not copy them any more. `to` is exclusive. */
+export interface StrandedRange {
+  readonly topic: TopicName
+  readonly partition: number
+  readonly from: SourceOffset
+  readonly to: SourceOffset
+}
+
+const isOf = (seal: Seal, { topic, partition }: Salvage): boolean =>
+  seal.topic === topic && seal.partition === partition
+
+/** Up to where a sealed partition of the source is accounted for: by the seal, and by what was salvaged since. */
+export const coveredTo = (seal: Seal, state: Pick<MigrationState, 'salvages'>): SourceOffset =>
+  (state.salvages ?? [])
+    .filter((salvage) => salvage.status === 'done' && isOf(seal, salvage))
+    .reduce((end, { to }) => (to > end ? to : end), seal.sourceEnd)
+
+/** `ends`: the source's log end of a sealed partition; undefined: not known. */
+export const strandedRanges = (
+  state: Pick<MigrationState, 'seals' | 'salvages'>,
+  ends: (seal: Seal) => bigint | undefined,
+): readonly StrandedRange[] =>
+  state.seals.flatMap((seal) => {
+    const from = coveredTo(seal, state)
+    const to = ends(seal)
+    return to === undefined || to <= from
+      ? []
+      : [{ topic: seal.topic, partition: seal.partition, from, to: to as SourceOffset }]
+  })
+
+/** `orders-3 offsets 120 to 131`, both included. */
+export const nameRange = ({ topic, partition, from, to }: StrandedRange): string =>
+  `${topic}-${partition} offset${to - from === 1n ? ` ${from}` : `s ${from} to ${to - 1n}`}`
+
+/** Whether the target may hold records that did not come through the mirror: from the first WRITE grant on. */
+export const producersMayWrite = (topic: TopicName, state: MigrationState, order: Order): boolean =>
+  stageRank(state.stage, order) >= stageRank('producers-moved', order) ||
+  state.grants.some(
+    (acl) =>
+      acl.resourceType === 'TOPIC' &&
+      (acl.operation === 'WRITE' || acl.operation === 'ALL') &&
+      acl.permission === 'ALLOW' &&
+      (acl.patternType === 'PREFIXED'
+        ? topic.startsWith(acl.resourceName)
+        : acl.resourceName === topic || acl.resourceName === '*'),
+  )

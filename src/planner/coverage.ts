@@ -1,0 +1,221 @@
+import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
+import { type GroupId, parsePartitionKey, type TopicName } from '../domain/ids.ts'
+import type { Migration } from '../domain/migration.ts'
+import { stageRank } from '../domain/stage.ts'
+import type { PlanContext } from '../steps/step-kind.ts'
+import type { ObservedCoverage, ObservedSide } from './observed.ts'
+
+/** Who or what uses the topics of a migration without being in a plan file, with what to do about it. */
+export type CoverageFinding =
+  | {
+      readonly kind: 'group'
+      readonly id: GroupId
+      readonly topics: readonly TopicName[]
+      readonly members: number
+    }
+  | { readonly kind: 'connect'; readonly id: GroupId; readonly topics: readonly TopicName[] }
+  | { readonly kind: 'streams'; readonly id: GroupId; readonly internal: readonly TopicName[] }
+  | {
+      readonly kind: 'principal'
+      readonly principal: string
+      readonly operations: readonly string[]
+      readonly topics: readonly TopicName[]
+    }
+  | {
+      readonly kind: 'transactional-id'
+      readonly id: string
+      readonly topics: readonly TopicName[]
+    }
+  /** No group has a position there: whoever reads it keeps its offsets elsewhere, which no broker sees. */
+  | { readonly kind: 'no-group'; readonly topic: TopicName }
+  | { readonly kind: 'not-visible'; readonly what: string }
+
+/**
+ * Compares what the source shows with all plan files of the project. Pure: `plan` warns of it and `doctor` lists it.
+ * `elsewhere`: groups of the project's other migrations.
+ */
+export const coverage = (
+  desired: Migration,
+  source: Pick<ObservedSide, 'coverage'>,
+  elsewhere: ReadonlySet<GroupId> = new Set(),
+): readonly CoverageFinding[] => {
+  const seen = source.coverage
+  if (seen === undefined) return []
+  const ours = desired.topics.map(({ name }) => name)
+  const known = new Set<GroupId>([...desired.groups.map(({ id }) => id), ...elsewhere])
+  return [
+    ...groupFindings(seen, ours, known),
+    ...streamsFindings(seen, desired, ours),
+    ...principalFindings(seen, desired, ours),
+    ...transactionFindings(seen, desired),
+    ...ours
+      .filter((topic) => seen.groups !== null && !isRead(seen.groups, topic))
+      .map((topic) => ({ kind: 'no-group' as const, topic })),
+    ...seen.notVisible.map((what) => ({ kind: 'not-visible' as const, what })),
+  ]
+}
+
+const isRead = (groups: NonNullable<ObservedCoverage['groups']>, topic: TopicName): boolean =>
+  groups.some(({ topics }) => topics.includes(topic))
+
+/** Sink connectors commit as `connect-NAME`; moving the connector moves them. */
+const CONNECT = 'connect-'
+
+const groupFindings = (
+  { groups }: ObservedCoverage,
+  ours: readonly TopicName[],
+  known: ReadonlySet<GroupId>,
+): readonly CoverageFinding[] =>
+  (groups ?? []).flatMap(({ id, topics, members }): CoverageFinding[] => {
+    const touched = topics.filter((topic) => ours.includes(topic))
+    if (touched.length === 0 || known.has(id)) return []
+    return id.startsWith(CONNECT)
+      ? [{ kind: 'connect', id, topics: touched }]
+      : [{ kind: 'group', id, topics: touched, members }]
+  })
+
+/** Streams names its internal topics after the application id, which is its group: `<id>-<store>-changelog`, `<id>-<name>-repartition`. */
+const streamsFindings = (
+  { groups, internalTopics }: ObservedCoverage,
+  desired: Migration,
+  ours: readonly TopicName[],
+): readonly CoverageFinding[] => {
+  const touching = (groups ?? [])
+    .filter(({ topics }) => topics.some((topic) => ours.includes(topic)))
+    .map(({ id }) => id)
+  const ids = new Set<GroupId>([...desired.groups.map(({ id }) => id), ...touching])
+  return [...ids].sort().flatMap((id): CoverageFinding[] => {
+    const internal = internalTopics.filter(
+      (topic) => topic.startsWith(`${id}-`) && !ours.includes(topic),
+    )
+    return internal.length > 0 ? [{ kind: 'streams', id, internal }] : []
+  })
+}
+
+const USES = new Set(['READ', 'WRITE', 'ALL'])
+
+const principalFindings = (
+  { acls }: ObservedCoverage,
+  desired: Migration,
+  ours: readonly TopicName[],
+): readonly CoverageFinding[] => {
+  if (acls === null || desired.access.length === 0) return []
+  const known = new Set(desired.access.map(({ principal }) => principal))
+  const found = new Map<string, { operations: Set<string>; topics: Set<TopicName> }>()
+  for (const acl of acls) {
+    if (acl.resourceType !== 'TOPIC' || acl.permission !== 'ALLOW' || !USES.has(acl.operation)) {
+      continue
+    }
+    if (known.has(acl.principal)) continue
+    const topics = ours.filter((topic) =>
+      acl.patternType === 'PREFIXED'
+        ? topic.startsWith(acl.resourceName)
+        : acl.resourceName === topic || acl.resourceName === '*',
+    )
+    if (topics.length === 0) continue
+    const entry = found.get(acl.principal) ?? { operations: new Set(), topics: new Set() }
+    found.set(acl.principal, entry)
+    entry.operations.add(acl.operation)
+    for (const topic of topics) entry.topics.add(topic)
+  }
+  return [...found]
+    .sort(([one], [other]) => (one < other ? -1 : 1))
+    .map(([principal, { operations, topics }]) => ({
+      kind: 'principal',
+      principal,
+      operations: [...operations].sort(),
+      topics: [...topics],
+    }))
+}
+
+const transactionFindings = (
+  { transactionalIds }: ObservedCoverage,
+  desired: Migration,
+): readonly CoverageFinding[] => {
+  if (desired.access.length === 0) return []
+  const granted = desired.access
+    .flatMap(({ atOnce, afterSync, afterSeal }) => [...atOnce, ...afterSync, ...afterSeal])
+    .filter(({ resourceType }) => resourceType === 'TRANSACTIONAL_ID')
+  const isGranted = (id: string): boolean =>
+    granted.some(({ patternType, resourceName }) =>
+      patternType === 'PREFIXED'
+        ? id.startsWith(resourceName)
+        : resourceName === id || resourceName === '*',
+    )
+  return (transactionalIds ?? [])
+    .filter(({ id }) => !isGranted(id))
+    .map(({ id, topics }) => ({ kind: 'transactional-id', id, topics }))
+}
+
+/**
+ * The findings as warnings of a plan. What concerns only readers that nobody sees is said once somebody moves: before, it would be noise.
+ */
+export const coverageWarnings = (
+  { desired, observed, state }: PlanContext,
+  otherGroups: ReadonlySet<GroupId>,
+): readonly Diagnostic[] => {
+  if (state.stage === 'retired') return []
+  const moves = stageRank(desired.stage, desired.order) > stageRank('mirrored', desired.order)
+  return coverage(desired, observed.source, otherGroups)
+    .filter(({ kind }) => moves || (kind !== 'no-group' && kind !== 'not-visible'))
+    .map((finding) => coverageWarning(finding, desired, observed.source.name))
+}
+
+/** Topics of positions, for {@link ObservedCoverage}. */
+export const topicsOfPositions = (keys: Iterable<Parameters<typeof parsePartitionKey>[0]>) => [
+  ...new Set([...keys].map((key) => parsePartitionKey(key).topic)),
+]
+
+/** A finding as a warning, with what to do. */
+export const coverageWarning = (
+  finding: CoverageFinding,
+  { name }: Pick<Migration, 'name'>,
+  cluster: string,
+): Diagnostic => {
+  const warn = (parts: Pick<Diagnostic, 'code' | 'detail' | 'fix'>): Diagnostic =>
+    diagnostic({ ...parts, severity: 'warning' })
+  switch (finding.kind) {
+    case 'group':
+      return warn({
+        code: 'FERRY1344',
+        detail: `${finding.id} has positions on ${finding.topics.join(', ')} of ${cluster} and is in no plan file${finding.members > 0 ? `; it has ${finding.members === 1 ? 'a member' : `${finding.members} members`} now` : ''}.`,
+        fix: `Add it to the groups of ${name}; if nobody needs it any more, delete it on ${cluster}.`,
+      })
+    case 'connect':
+      return warn({
+        code: 'FERRY1347',
+        detail: `${finding.id} is the group of a sink connector that reads ${finding.topics.join(', ')} of ${cluster}.`,
+        fix: `Stop the connector, add the group to ${name}, and create the connector on workers of the new cluster under the same name. Source connectors keep offsets in a topic of their workers instead: see where that one is.`,
+      })
+    case 'streams':
+      return warn({
+        code: 'FERRY1347',
+        detail: `${finding.id} is a Streams application with internal topics on ${cluster} that are not in ${name}: ${finding.internal.join(', ')}.`,
+        fix: 'Move them along, all in one migration (changelogs hold its state, repartition topics what is on the way); or reset the application on the new cluster and let it read its input again.',
+      })
+    case 'principal':
+      return warn({
+        code: 'FERRY1345',
+        detail: `${finding.principal} may ${finding.operations.join(', ')} on ${finding.topics.join(', ')} on ${cluster}; no \`access\` of ${name} lets it in on the new cluster.`,
+        fix: 'Add an `access` entry for it, or take the old grant away.',
+      })
+    case 'transactional-id':
+      return warn({
+        code: 'FERRY1346',
+        detail: `The transactional id ${finding.id} has written to ${finding.topics.join(', ')} on ${cluster}; no \`access\` of ${name} lets it in on the new cluster.`,
+        fix: 'Add it to `transactionalIds` of an `access` entry.',
+      })
+    case 'no-group':
+      return warn({
+        code: 'FERRY1348',
+        detail: `No group has a position on ${finding.topic} of ${cluster}. A consumer that assigns itself partitions and keeps its offsets elsewhere (Flink, Spark, a database) cannot be seen there.`,
+        fix: `Ask who reads it. With identical offsets its positions stay true; else ferry index export ${name} writes what they become.`,
+      })
+    case 'not-visible':
+      return warn({
+        code: 'FERRY1348',
+        detail: `On ${cluster} this cannot be seen: ${finding.what}.`,
+        fix: 'Ask the owners of the topics, or give the user the right that is missing.',
+      })
+  }
+}

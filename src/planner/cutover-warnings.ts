@@ -1,0 +1,159 @@
+import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
+import { partitionKey } from '../domain/ids.ts'
+import type { GroupSpec } from '../domain/migration.ts'
+import { stageRank } from '../domain/stage.ts'
+import { nameRange, producersMayWrite, strandedRanges } from '../domain/stranded.ts'
+import { counted } from '../steps/_words.ts'
+import { named } from '../steps/gates/index.ts'
+import type { PlanContext } from '../steps/step-kind.ts'
+import { recommendOrder } from './recommend-order.ts'
+
+/** What a person should know about moving groups and producers; none of it blocks, but for a start that cannot be told. Pure. */
+export const cutoverWarnings = (context: PlanContext): readonly Diagnostic[] => [
+  ...context.desired.groups.flatMap((spec) => withoutCommits(context, spec)),
+  ...betterOrder(context),
+  ...leftOut(context),
+  ...stranded(context),
+  ...backOnSource(context),
+]
+
+const isSynced = ({ state }: PlanContext, { id }: GroupSpec): boolean =>
+  state.syncs.some((s) => s.group === id && s.status === 'done')
+
+/** Partitions that hold records and in which the group has no position: their absence is copied. */
+const withoutCommits = (context: PlanContext, spec: GroupSpec): readonly Diagnostic[] => {
+  const { desired, observed } = context
+  const group = observed.source.groups.get(spec.id)
+  if (!group || group.commits.size === 0 || spec.uncommittedSaid || isSynced(context, spec))
+    return []
+  if (observed.source.commitsExpireEarly) return []
+  const without = desired.topics.flatMap(({ name }) =>
+    (observed.source.topics.get(name)?.partitions ?? [])
+      .filter((p) => p.highWatermark > p.logStart)
+      .filter((p) => !group.commits.has(partitionKey(name, p.partition)))
+      .map((p) => ({ name: `${name}-${p.partition}`, records: p.highWatermark - p.logStart })),
+  )
+  if (without.length === 0) return []
+  const names = without.slice(0, 5).map(({ name }) => name)
+  const more = without.length > names.length ? ` and ${without.length - names.length} more` : ''
+  const records = without.reduce((sum, each) => sum + each.records, 0n)
+  return [
+    diagnostic({
+      code: 'FERRY1340',
+      severity: 'warning',
+      detail: `${spec.id} has no position in ${names.join(', ')}${more} on ${observed.source.name}, and gets none on ${observed.target.name}. Its auto.offset.reset decides there: earliest reads all ${counted(records, 'record')} of them, latest none.`,
+      fix: 'Say what is meant: `uncommitted: absent` (as it is), `start` or `end`.',
+      at: spec.at,
+    }),
+  ]
+}
+
+const betterOrder = (context: PlanContext): readonly Diagnostic[] => {
+  const { desired, state } = context
+  const hasMoved = stageRank(state.stage, desired.order) > stageRank('mirrored', desired.order)
+  if (hasMoved || desired.groups.length === 0) return []
+  const advice = recommendOrder(context)
+  if (advice.order === desired.order || !isUrgent(advice.because, desired.order)) return []
+  return [
+    diagnostic({
+      code: 'FERRY1341',
+      severity: 'warning',
+      detail: `${desired.name} moves ${desired.order}; better would be ${advice.order}: ${advice.because}.`,
+      fix: `Write \`order: ${advice.order}\`, or go on if there is another reason.`,
+      at: desired.stageAt,
+    }),
+  ]
+}
+
+/** Whoever wrote producers-first has a reason; only one that loses something is worth a warning. */
+const isUrgent = (because: string, order: PlanContext['desired']['order']): boolean =>
+  order === 'consumers-first' || because.includes('expire')
+
+/** Records that a group has not read and that mirroring begins after. */
+const leftOut = (context: PlanContext): readonly Diagnostic[] => {
+  const { desired, observed, state } = context
+  const { startFrom } = desired.mirror
+  if (startFrom === 'earliest' || desired.topics.every(({ name }) => isMarked(context, name))) {
+    return []
+  }
+  if (startFrom === 'committed') {
+    return desired.groups.length > 0
+      ? []
+      : [
+          diagnostic({
+            code: 'FERRY1350',
+            detail: `${desired.name} has no groups, so there is no lowest commit to begin at.`,
+            fix: 'Name its groups, or write another `mirror.startFrom`.',
+            at: desired.stageAt,
+          }),
+        ]
+  }
+  const from = startFrom === 'latest' ? 'the end of the log' : startFrom.toISOString()
+  const behind = desired.groups.flatMap(({ id }) => {
+    const commits = observed.source.groups.get(id)?.commits
+    const lag = desired.topics.reduce(
+      (sum, { name }) =>
+        (observed.source.topics.get(name)?.partitions ?? []).reduce((topicSum, p) => {
+          const commit = commits?.get(partitionKey(name, p.partition))
+          return commit && commit.offset < p.lastStable
+            ? topicSum + p.lastStable - commit.offset
+            : topicSum
+        }, sum),
+      0n,
+    )
+    return lag > 0n ? [`${id} (${counted(lag, 'record')} behind now)`] : []
+  })
+  if (state.marks.length > 0 && behind.length === 0) return []
+  return [
+    diagnostic({
+      code: 'FERRY1349',
+      severity: 'warning',
+      detail: `Mirroring of ${desired.name} begins at ${from}: what is before it will not be on ${observed.target.name}.${behind.length > 0 ? ` Not read up to there yet: ${behind.join(', ')}; what they miss there they never see.` : ''}`,
+      fix: 'Write `startFrom: committed` to begin where the slowest group is, or earliest for everything.',
+      at: desired.stageAt,
+    }),
+  ]
+}
+
+const isMarked = ({ state }: PlanContext, name: string): boolean =>
+  state.marks.some(({ topic }) => topic === name)
+
+const stranded = ({ desired, observed, state }: PlanContext): readonly Diagnostic[] => {
+  if (state.stage === 'retired') return []
+  const ranges = strandedRanges(
+    state,
+    ({ topic, partition }) =>
+      observed.source.topics.get(topic)?.partitions.find((p) => p.partition === partition)
+        ?.highWatermark,
+  ).filter(({ topic }) => producersMayWrite(topic, state, desired.order))
+  if (ranges.length === 0) return []
+  return [
+    diagnostic({
+      code: 'FERRY1342',
+      severity: 'warning',
+      detail: `A producer wrote to ${observed.source.name} after producers were let onto ${observed.target.name}: ${ranges.map(nameRange).join(', ')}. These records are only on ${observed.source.name}.`,
+      fix: `Stop it; then: ferry salvage ${desired.name}`,
+    }),
+  ]
+}
+
+/** Members of a group on the source after it was synced, by name. */
+const backOnSource = (context: PlanContext): readonly Diagnostic[] => {
+  const { desired, observed, state } = context
+  if (state.stage === 'retired') return []
+  return desired.groups
+    .filter((spec) => isSynced(context, spec))
+    .flatMap(({ id, at }) => {
+      const members = observed.source.groups.get(id)?.description.members ?? []
+      if (members.length === 0) return []
+      return [
+        diagnostic({
+          code: 'FERRY1343',
+          severity: 'warning',
+          detail: `${id} has moved to ${observed.target.name}, but runs on ${observed.source.name} (again): ${named(members)}.`,
+          fix: 'Stop them: what they read on the source would be handled on both sides.',
+          at,
+        }),
+      ]
+    })
+}

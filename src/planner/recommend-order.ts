@@ -1,0 +1,105 @@
+import type { Order } from '../domain/stage.ts'
+import { counted, humanBytes, humanSeconds } from '../steps/_words.ts'
+import type { PlanContext } from '../steps/step-kind.ts'
+import type { ObservedPartition } from './observed.ts'
+import { effective } from './topic-configs.ts'
+
+/** What the mirror does at least, in bytes per second, where no throttle says less. */
+const MIRROR_RATE = 80 * 1024 * 1024
+/** A mirror that is busier than this with what comes in hardly catches up. */
+const BUSY = 0.8
+/** Unread records that retention takes within this time make waiting for their consumers a risk. */
+const SOON_MS = 24 * 3_600_000
+
+export interface OrderAdvice {
+  readonly order: Order
+  /** A sentence without its dot. */
+  readonly because: string
+}
+
+/** Which side should move first, from live lag, rate and retention. Averages over the log: an estimate, not a promise. */
+export const recommendOrder = (context: PlanContext): OrderAdvice => {
+  const { desired } = context
+  const written = writeRate(context)
+  const mirrored = desired.mirror.throttle ?? MIRROR_RATE
+  if (written > mirrored * BUSY) {
+    return {
+      order: 'producers-first',
+      because: `its topics are written at about ${humanBytes(written)}/s and the mirror does ${humanBytes(mirrored)}/s: consumers on the target would fall behind for as long as producers stay on the source`,
+    }
+  }
+  const expiring = firstUnreadToExpire(context)
+  if (expiring) {
+    return {
+      order: 'consumers-first',
+      because: `${expiring.group} is ${counted(expiring.lag, 'record')} behind on ${expiring.partition}, and the oldest of them expire on the source in about ${humanSeconds(expiring.inMs / 1000)}: the target keeps them a day longer, once its consumers are there`,
+    }
+  }
+  return {
+    order: 'consumers-first',
+    because:
+      'the mirror keeps up, so nothing but the copy is written to the target while consumers move, and going back is free',
+  }
+}
+
+/** Bytes per second over all topics, on average over what the source holds. */
+const writeRate = ({ desired, observed, now }: PlanContext): number => {
+  let rate = 0
+  for (const { name } of desired.topics) {
+    for (const p of observed.source.topics.get(name)?.partitions ?? []) {
+      const seconds = ageMs(p, now) / 1000
+      if (p.sample && seconds > 0) {
+        rate += (Number(p.highWatermark - p.logStart) * p.sample.recordBytes) / seconds
+      }
+    }
+  }
+  return rate
+}
+
+/** From the oldest record to now; 0 where it is not known. */
+const ageMs = ({ sample }: ObservedPartition, now: Date): number =>
+  sample && sample.headTimestamp >= 0 ? Math.max(0, now.getTime() - sample.headTimestamp) : 0
+
+/** When the record at an offset was written, taking that records come evenly. */
+export const timeOf = (p: ObservedPartition, offset: bigint, now: Date): number | undefined => {
+  const age = ageMs(p, now)
+  const held = Number(p.highWatermark - p.logStart)
+  if (age === 0 || held <= 0) return undefined
+  const place = Math.min(1, Math.max(0, Number(offset - p.logStart) / held))
+  return now.getTime() - age * (1 - place)
+}
+
+const firstUnreadToExpire = ({ desired, observed, now }: PlanContext) => {
+  let first:
+    | {
+        readonly group: string
+        readonly partition: string
+        readonly lag: bigint
+        readonly inMs: number
+      }
+    | undefined
+  for (const { name } of desired.topics) {
+    const topic = observed.source.topics.get(name)
+    const retention = Number(effective(topic, 'retention.ms') ?? '-1')
+    if (!topic || retention < 0) continue
+    for (const p of topic.partitions) {
+      for (const { id } of desired.groups) {
+        const commit = observed.source.groups
+          .get(id)
+          ?.commits.get(`${name}:${p.partition}` as never)
+        if (!commit || commit.offset >= p.highWatermark) continue
+        const written = timeOf(p, commit.offset, now)
+        if (written === undefined) continue
+        const inMs = written + retention - now.getTime()
+        if (inMs > SOON_MS || (first && first.inMs <= inMs)) continue
+        first = {
+          group: id,
+          partition: `${name}-${p.partition}`,
+          lag: p.highWatermark - commit.offset,
+          inMs: Math.max(0, inMs),
+        }
+      }
+    }
+  }
+  return first
+}

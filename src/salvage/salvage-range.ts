@@ -1,0 +1,213 @@
+import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
+import { partitionKey } from '../domain/ids.ts'
+import type { Salvage } from '../domain/state.ts'
+import type { BrokerLink, Cluster } from '../kafka/cluster.ts'
+import { errorName, isRetriable } from '../kafka/error-codes.ts'
+import {
+  baseSequence,
+  type CopiedRecord,
+  codecsReady,
+  encodeBatch,
+  lastOffset,
+  nextBatch,
+  producerId,
+  recordCount,
+  recordSet,
+} from '../records/index.ts'
+import { DecodedBatch, decode } from '../verify/decoded-batch.ts'
+import { LogReader, nextBatchOf } from '../verify/log-reader.ts'
+
+export interface SalvageOptions {
+  readonly source: Cluster
+  readonly target: Cluster
+  /** Recorded before the first attempt: its producer id tells later what of it is on the target already. */
+  readonly salvage: Salvage
+  /** True if an earlier attempt did not come to its end: what it sent may still be on its way. */
+  readonly isResumed: boolean
+  readonly requestTimeoutMs: number
+  pause(ms: number, signal: AbortSignal): Promise<unknown>
+  readonly report: (line: string) => void
+  readonly signal: AbortSignal
+}
+
+/** Records per batch and bytes of records per batch: far below any broker's limit but for a single large record. */
+const BATCH_RECORDS = 500
+const BATCH_BYTES = 512 * 1024
+const READ_BYTES = 1024 * 1024
+const SEQUENCES = 2 ** 31
+
+/**
+ * Appends the late records of one source partition to the target, each once, in their order, whatever others write there meanwhile.
+ *
+ * 1. Count what an earlier attempt has appended: the batches of this salvage's own producer id, from the target's log end at its intent on.
+ * 2. Read the source's records of the range as a read_committed consumer sees them, and pass over that many.
+ * 3. Append the rest, one batch in flight; its sequence is the record's place in the range.
+ *
+ * Answers how many records the range holds. Throws FerryError; calling it again goes on.
+ */
+export const salvageRange = async (options: SalvageOptions): Promise<number> => {
+  const { salvage, isResumed, requestTimeoutMs, report, signal } = options
+  const key = partitionKey(salvage.topic, salvage.partition)
+  await codecsReady()
+  if (isResumed) {
+    report(`waits until nothing that was sent of ${key} before can still arrive`)
+    await options.pause(requestTimeoutMs, signal)
+  }
+  const leaders = await options.target.leaders([salvage.topic], 0)
+  const leader = leaders.get(key)?.leader ?? -1
+  if (leader < 0) throw failed(options, `${key} has no leader on ${options.target.name}`, true)
+  const link = await options.target.connectBroker(leader)
+  try {
+    const appended = await countAppended(options, link)
+    if (appended > 0) report(`${appended} records of ${key} are on the target already`)
+    return await appendRest(options, link, appended)
+  } finally {
+    await link.close()
+  }
+}
+
+/** Sequences follow each other, so that the last batch of our producer says how many records came before it. */
+const countAppended = async (options: SalvageOptions, link: BrokerLink): Promise<number> => {
+  const { salvage, target, isResumed } = options
+  if (!isResumed) return 0
+  const place = { topic: salvage.topic, partition: salvage.partition }
+  const key = partitionKey(place.topic, place.partition)
+  const ends = await target.listOffsets([place], 'latest')
+  const end = ends.ok.get(key)
+  if (end === undefined) throw new FerryError([...ends.failed.values()])
+  let appended = 0
+  for (let next = Number(salvage.targetFrom); next < Number(end); ) {
+    options.signal.throwIfAborted()
+    const [answer] = await link.fetch({
+      topics: [
+        {
+          topic: place.topic,
+          partitions: [{ partition: place.partition, fetchOffset: next, maxBytes: READ_BYTES }],
+        },
+      ],
+      maxWaitMs: 100,
+      minBytes: 1,
+      maxBytes: READ_BYTES,
+      isolation: 'read-uncommitted',
+    })
+    if (answer === undefined || answer.errorCode !== 0) {
+      const name = answer === undefined ? 'nothing' : errorName(answer.errorCode)
+      throw failed(
+        options,
+        `${key} on ${target.name} cannot be read at ${next} (${name}), so that it is not known what an earlier attempt has appended`,
+        answer === undefined || isRetriable(answer.errorCode),
+      )
+    }
+    const cursor = recordSet(answer.records)
+    const before = next
+    while (nextBatch(cursor) === 'batch') {
+      next = lastOffset(answer.records, cursor.at) + 1
+      if (producerId(answer.records, cursor.at) !== salvage.producerId) continue
+      const first = baseSequence(answer.records, cursor.at)
+      appended = first + recordCount(answer.records, cursor.at)
+    }
+    if (next === before) throw failed(options, `${key} could not be read on from ${next}`, true)
+  }
+  return appended
+}
+
+const appendRest = async (
+  options: SalvageOptions,
+  link: BrokerLink,
+  appended: number,
+): Promise<number> => {
+  const { salvage, source, signal, report } = options
+  const key = partitionKey(salvage.topic, salvage.partition)
+  const reader = new LogReader(source, {}, signal)
+  const { topic, partition } = salvage
+  const range = { topic, partition, from: Number(salvage.from), to: Number(salvage.to) }
+  const stream = reader.read(range, READ_BYTES)
+  const batch = new DecodedBatch()
+  let place = 0
+  let waiting: CopiedRecord[] = []
+  let bytes = 0
+  const flush = async () => {
+    if (waiting.length === 0) return
+    await append(options, link, waiting, place - waiting.length)
+    report(`${place} records of ${key} are on the target`)
+    waiting = []
+    bytes = 0
+  }
+  try {
+    while ((await nextBatchOf(stream)) === 'batch') {
+      const malformed = decode(batch, stream)
+      if (malformed) throw failed(options, `${key}: ${describeStop(malformed)}`, false)
+      for (let i = 0; i < batch.count; i++) {
+        if (place++ < appended) continue
+        const { timestamp, attributes, content } = batch.keep(i)
+        if (bytes + content.length > BATCH_BYTES || waiting.length === BATCH_RECORDS) {
+          place--
+          await flush()
+          place++
+        }
+        waiting.push({
+          timestamp,
+          attributes,
+          bytes: content,
+          contentStart: 0,
+          contentEnd: content.length,
+        })
+        bytes += content.length
+      }
+    }
+    const { stopped } = stream
+    if (stopped && stopped.kind !== 'end') {
+      throw failed(options, `${key} on ${source.name}: ${describeStop(stopped)}`, false)
+    }
+    await flush()
+    return place
+  } finally {
+    stream.close()
+    await reader.close()
+  }
+}
+
+const append = async (
+  options: SalvageOptions,
+  link: BrokerLink,
+  records: readonly CopiedRecord[],
+  firstPlace: number,
+): Promise<void> => {
+  const { salvage, target, requestTimeoutMs, signal } = options
+  signal.throwIfAborted()
+  const { topic, partition } = salvage
+  const batch = encodeBatch({
+    records,
+    producerId: salvage.producerId,
+    epoch: salvage.producerEpoch,
+    baseSequence: firstPlace % SEQUENCES,
+  })
+  const [answer] = await link.produce({
+    topics: [{ topic, partitions: [{ partition, batch: [batch] }] }],
+    timeoutMs: requestTimeoutMs,
+  })
+  if (answer?.errorCode === 0) return
+  const name = answer === undefined ? 'nothing' : errorName(answer.errorCode)
+  const said = answer?.errorMessage === undefined ? '' : ` (${answer.errorMessage})`
+  throw failed(
+    options,
+    `${target.name} answered ${name}${said} to ${records.length} records of ${partitionKey(topic, partition)}`,
+    answer === undefined || isRetriable(answer.errorCode),
+  )
+}
+
+const describeStop = (stop: NonNullable<ReturnType<typeof decode>>): string =>
+  stop.kind === 'out-of-range'
+    ? `offsets ${stop.offset} to ${stop.logStart - 1} are gone from the source: retention was quicker`
+    : stop.kind === 'failed'
+      ? stop.detail
+      : 'it ended'
+
+const failed = ({ salvage }: SalvageOptions, detail: string, retriable: boolean): FerryError => {
+  const problem: Diagnostic = diagnostic({
+    code: 'FERRY1710',
+    detail: `${detail}.`,
+    fix: `See to the cause and run ferry salvage again: it goes on where it stopped (${salvage.from} to ${salvage.to - 1n} of ${salvage.topic}-${salvage.partition}).`,
+  })
+  return new FerryError(problem, { retriable })
+}

@@ -1,0 +1,115 @@
+import { describe, expect, it } from 'vitest'
+import { type CoverageFinding, coverage, coverageWarning } from '../../src/planner/coverage.ts'
+import type { ObservedCoverage } from '../../src/planner/observed.ts'
+import { ACCESS, group, migration, observed, plan, topic } from './_build.ts'
+
+const seen = (parts: Partial<ObservedCoverage>): ObservedCoverage => ({
+  groups: [{ id: group('api'), topics: [topic('orders')], members: 0 }],
+  internalTopics: [],
+  transactionalIds: [],
+  acls: null,
+  notVisible: [],
+  ...parts,
+})
+const found = (
+  parts: Partial<ObservedCoverage>,
+  desired = migration(),
+  elsewhere: readonly string[] = [],
+): readonly CoverageFinding[] =>
+  coverage(desired, { coverage: seen(parts) }, new Set(elsewhere.map(group)))
+
+describe('coverage', () => {
+  it('finds nothing where everybody is in a plan file', () => {
+    expect(found({})).toEqual([])
+  })
+
+  it('names groups that read the topics and are in no plan file, sink connectors apart', () => {
+    const groups = [
+      { id: group('api'), topics: [topic('orders')], members: 0 },
+      { id: group('audit'), topics: [topic('orders'), topic('other')], members: 2 },
+      { id: group('connect-sink'), topics: [topic('orders')], members: 0 },
+      { id: group('stranger'), topics: [topic('other')], members: 0 },
+      { id: group('billing'), topics: [topic('orders')], members: 0 },
+    ]
+    expect(found({ groups }, migration(), ['billing'])).toEqual([
+      { kind: 'group', id: 'audit', topics: ['orders'], members: 2 },
+      { kind: 'connect', id: 'connect-sink', topics: ['orders'] },
+    ])
+  })
+
+  it('names internal topics of Streams applications that read the topics', () => {
+    const internalTopics = ['api-sums-changelog', 'api-by-user-repartition', 'x-y-changelog'].map(
+      topic,
+    )
+    expect(found({ internalTopics })).toEqual([
+      { kind: 'streams', id: 'api', internal: ['api-sums-changelog', 'api-by-user-repartition'] },
+    ])
+  })
+
+  it('names principals with grants on the source and none in the file; a prefix and a star count', () => {
+    const grant = (
+      principal: string,
+      resourceName: string,
+      patternType: 'LITERAL' | 'PREFIXED',
+    ) => ({
+      ...ACCESS.afterSeal[0]!,
+      principal,
+      resourceName,
+      patternType,
+    })
+    const acls = [
+      grant('User:orders-api', 'orders', 'LITERAL'),
+      grant('User:cron', 'ord', 'PREFIXED'),
+      grant('User:ops', '*', 'LITERAL'),
+      grant('User:else', 'other', 'LITERAL'),
+      { ...grant('User:none', 'orders', 'LITERAL'), permission: 'DENY' as const },
+    ]
+    expect(found({ acls })).toEqual([
+      { kind: 'principal', principal: 'User:cron', operations: ['WRITE'], topics: ['orders'] },
+      { kind: 'principal', principal: 'User:ops', operations: ['WRITE'], topics: ['orders'] },
+    ])
+    // Where the file manages no access there is nothing to compare with.
+    expect(found({ acls }, migration({ access: [] }))).toEqual([])
+  })
+
+  it('names transactional ids that wrote to the topics and are let in by no access entry', () => {
+    const acl = {
+      ...ACCESS.atOnce[0]!,
+      resourceType: 'TRANSACTIONAL_ID' as const,
+      resourceName: 'orders-',
+      patternType: 'PREFIXED' as const,
+    }
+    const transactionalIds = ['orders-1', 'cron-1'].map((id) => ({ id, topics: [topic('orders')] }))
+    const access = [{ ...ACCESS, atOnce: [...ACCESS.atOnce, acl] }]
+    expect(found({ transactionalIds }, migration({ access }))).toEqual([
+      { kind: 'transactional-id', id: 'cron-1', topics: ['orders'] },
+    ])
+  })
+
+  it('says what cannot be seen: readers without a group, and what was not read', () => {
+    expect(found({ groups: [], notVisible: ['ACLs (denied)'] })).toEqual([
+      { kind: 'no-group', topic: 'orders' },
+      { kind: 'not-visible', what: 'ACLs (denied)' },
+    ])
+    // Not read is not the same as nobody.
+    expect(found({ groups: null })).toEqual([])
+  })
+
+  it('is part of a plan as warnings, each with what to do', () => {
+    const source = { coverage: seen({ groups: [] }) }
+    const codes = (stage: 'mirrored' | 'consumers-moved') =>
+      plan({ desired: migration({ stage }), observed: observed({ source }) }).problems.map(
+        ({ code, severity }) => `${severity} ${code}`,
+      )
+    expect(codes('consumers-moved')).toContain('warning FERRY1348')
+    expect(codes('mirrored')).not.toContain('warning FERRY1348')
+    for (const finding of found({
+      groups: [{ id: group('audit'), topics: [topic('orders')], members: 1 }],
+      notVisible: ['x'],
+    })) {
+      const warning = coverageWarning(finding, migration(), 'old')
+      expect(warning.severity).toBe('warning')
+      expect(warning.detail + warning.fix).not.toMatch(/undefined/)
+    }
+  })
+})

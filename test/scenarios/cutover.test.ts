@@ -1,0 +1,326 @@
+import kafkajs from 'kafkajs'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { PartitionKey, SourceOffset, TargetOffset, TopicName } from '../../src/domain/ids.ts'
+import type { Migration } from '../../src/domain/migration.ts'
+import type { Salvage } from '../../src/domain/state.ts'
+import type { Cluster } from '../../src/kafka/cluster.ts'
+import { salvageRange } from '../../src/salvage/salvage-range.ts'
+import { startsFrom } from '../../src/steps/start-from.ts'
+import { connect } from '../adapter/connect.ts'
+import { oracle, type TestCluster } from '../kafka/index.ts'
+import { migration } from '../planner/_build.ts'
+import { fill, startConsumer } from './_clients.ts'
+import { errorsIn, findingsIn } from './_findings.ts'
+import { type Project, startWorld, type World } from './_world.ts'
+
+/** The cutover in both orders, what comes too late, and where mirroring begins. */
+
+let world: World
+let source: Cluster
+let target: Cluster
+
+beforeAll(async () => {
+  world = await startWorld()
+  ;[source, target] = await Promise.all([connect(world.source), connect(world.target)])
+})
+afterAll(async () => {
+  await Promise.all([source?.close(), target?.close()])
+  await world?.stop()
+})
+
+const withAdmin = async (
+  cluster: TestCluster,
+  act: (admin: kafkajs.Admin) => Promise<unknown>,
+): Promise<void> => {
+  const admin = new kafkajs.Kafka(cluster.kafka()).admin()
+  await admin.connect()
+  try {
+    await act(admin)
+  } finally {
+    await admin.disconnect()
+  }
+}
+
+const makeTopic = (cluster: TestCluster, topic: string, numPartitions = 1) =>
+  withAdmin(cluster, (admin) =>
+    admin.createTopics({ topics: [{ topic, numPartitions, replicationFactor: 1 }] }),
+  )
+
+/** Below these offsets the log is gone, as retention would have it. */
+const trim = (cluster: TestCluster, topic: string, offset: number) =>
+  withAdmin(cluster, async (admin) => {
+    await admin.fetchTopicOffsets(topic)
+    await admin.deleteTopicRecords({
+      topic,
+      partitions: [{ partition: 0, offset: String(offset) }],
+    })
+  })
+
+const commit = async (
+  cluster: Cluster,
+  group: string,
+  offsets: Readonly<Record<string, bigint>>,
+): Promise<void> => {
+  const wanted = Object.entries(offsets).map(
+    ([key, offset]) => [key as PartitionKey, { offset, metadata: '' }] as const,
+  )
+  const { failed } = await cluster.commitOffsets(group as never, new Map(wanted))
+  expect([...failed.values()]).toEqual([])
+}
+
+const planFile = (name: string, stage: string, more: string): string => `apiVersion: ferry/v1
+kind: Migration
+metadata: { name: ${name} }
+spec:
+  from: old
+  to: new
+  stage: ${stage}
+  gates: { sourceQuiet: 1s, timeout: 60s }
+${more}`
+
+const apply = (project: Project, name: string, ...more: string[]) =>
+  project.ferry(['apply', name, '--auto-approve', '--confirm', name, ...more])
+
+const positions = async (cluster: TestCluster, group: string) =>
+  Object.fromEntries(
+    (await oracle.groupOffsets(cluster, group)).map((o) => [`${o.topic}:${o.partition}`, o.offset]),
+  )
+
+describe('the test vector of the method', () => {
+  test('mark (1001, 0), source now 3001..3300, committed 3200: the target commit is 2199', async () => {
+    await makeTopic(world.source, 'vector')
+    // Each call is a batch: the log starts of both sides fall on their borders.
+    for (const count of [1001, 300]) await fill(world.source, 'vector', count, [0])
+    await trim(world.source, 'vector', 1001)
+    await commit(source, 'vector.api', { 'vector:0': 1100n })
+    const project = world.project('vector')
+    project.write(
+      'plans/vector.yaml',
+      planFile(
+        'vector',
+        'mirrored',
+        '  topics: [{ name: vector, offsets: dense }]\n  groups: [{ id: vector.api }]\n',
+      ),
+    )
+    expect(await apply(project, 'vector')).toMatchObject({ code: 0 })
+    for (const count of [1700, 300]) await fill(world.source, 'vector', count, [0])
+    await commit(source, 'vector.api', { 'vector:0': 3200n })
+    project.edit('plans/vector.yaml', 'stage: mirrored', 'stage: consumers-moved')
+    expect(await apply(project, 'vector')).toMatchObject({ code: 0 })
+    // Retention on the source takes what the mirror has, once it has it.
+    await trim(world.source, 'vector', 3001)
+    expect(await oracle.offsets(world.source, 'vector')).toMatchObject([
+      { start: 3001n, end: 3301n },
+    ])
+    expect(await positions(world.target, 'vector.api')).toEqual({ 'vector:0': 2199n })
+    const [here] = await oracle.read(world.source, 'vector', { fromOffset: 3200n })
+    const [there] = await oracle.read(world.target, 'vector', { fromOffset: 2199n })
+    expect(there).toMatchObject({ keyHash: here?.keyHash, timestamp: here?.timestamp })
+    expect(await project.ferry(['verify', 'vector', '--full'])).toMatchObject({ code: 0 })
+  })
+})
+
+describe('producers first', () => {
+  const FILE = planFile(
+    'late',
+    'producers-moved',
+    `  order: producers-first
+  topics: [{ name: late, configs: { retention.ms: 7d } }]
+  groups: [{ id: late.api }]
+`,
+  )
+
+  test('groups sync against the sealed end; what comes late is stranded, named, blocks the end, and is salvaged once', async () => {
+    await makeTopic(world.source, 'late', 2)
+    await fill(world.source, 'late', 20, [0, 1])
+    // One in the middle, one at the very end.
+    await commit(source, 'late.api', { 'late:0': 7n, 'late:1': 20n })
+    const project = world.project('late')
+    project.write('plans/late.yaml', FILE)
+    const moved = await apply(project, 'late')
+    expect(moved).toMatchObject({ code: 0 })
+    expect(moved.stdout.indexOf('seal')).toBeGreaterThan(0)
+    expect(moved.stdout).not.toContain('sync group')
+
+    // Producers write on the target; one was forgotten on the source.
+    await fill(world.target, 'late', 5, [0, 1])
+    await oracle.write(world.source, 'late', [{ partition: 1, key: 'forgotten', value: 'one' }])
+
+    const planned = await project.ferry(['plan', 'late'])
+    expect(findingsIn(planned.stderr)).toContainEqual(
+      expect.objectContaining({
+        code: 'FERRY1342',
+        detail: expect.stringContaining('late-1 offset 20'),
+        fix: 'Stop it; then: ferry salvage late',
+      }),
+    )
+    project.edit('plans/late.yaml', 'stage: producers-moved', 'stage: consumers-moved')
+    expect(await apply(project, 'late')).toMatchObject({ code: 0 })
+    expect(await positions(world.target, 'late.api')).toEqual({ 'late:0': 7n, 'late:1': 20n })
+    const failed = await project.ferry(['verify', 'late', '--full'])
+    expect(failed).toMatchObject({ code: 9, stderr: expect.stringContaining('FERRY1807') })
+
+    project.edit('plans/late.yaml', 'stage: consumers-moved', 'stage: retired')
+    const blocked = await apply(project, 'late', '--wait', '0s')
+    expect(blocked.code).toBe(7)
+    expect(errorsIn(blocked.stderr)[0]?.detail).toContain(
+      'late:1 has grown on the source from 20 to 21',
+    )
+
+    // Nothing without confirmation; then once, behind what producers wrote meanwhile.
+    const unconfirmed = await project.ferry(['salvage', 'late'])
+    expect(unconfirmed.code).toBe(4)
+    expect(errorsIn(unconfirmed.stderr)[0]?.detail).toContain('late-1 offset 20 would be appended')
+    expect(await project.ferry(['salvage', 'late', '--confirm', 'late'])).toMatchObject({
+      code: 0,
+      stdout: 'Appended 1 records: late-1 offset 20.\n',
+    })
+    expect(await project.ferry(['salvage', 'late', '--confirm', 'late'])).toMatchObject({
+      code: 0,
+      stdout: 'Nothing of late is stranded.\n',
+    })
+    const there = await oracle.readText(world.target, 'late', { partitions: [1] })
+    expect(there.map(({ key }) => key).filter((key) => key === 'forgotten')).toHaveLength(1)
+    expect(there.at(-1)).toMatchObject({ offset: 25n, key: 'forgotten', value: 'one' })
+    expect(await project.ferry(['verify', 'late', '--full'])).toMatchObject({ code: 0 })
+
+    // An old consumer that comes back is named, and blocks the end too.
+    const old = await startConsumer(world.source, 'late.api', 'late', { clientId: 'cron-9' })
+    const back = await project.ferry(['plan', 'late'])
+    expect(findingsIn(back.stderr)).toContainEqual(
+      expect.objectContaining({ code: 'FERRY1343', detail: expect.stringContaining('cron-9 on') }),
+    )
+    await old.stop()
+    const now = await startConsumer(world.target, 'late.api', 'late')
+    expect(await apply(project, 'late')).toMatchObject({ code: 0 })
+    await now.stop()
+  })
+
+  test('a salvage that broke off goes on: every record once and in order, between the writes of others', async () => {
+    for (const cluster of [world.source, world.target]) await makeTopic(cluster, 'broken')
+    await oracle.produce(world.source, 'broken', { count: 1300, size: 50, compression: 'gzip' })
+    await fill(world.target, 'broken', 3, [0])
+    const { producerId, epoch } = await target.initProducerId()
+    const salvage: Salvage = {
+      topic: 'broken' as TopicName,
+      partition: 0,
+      from: 100n as SourceOffset,
+      to: 1300n as SourceOffset,
+      status: 'pending',
+      producerId,
+      producerEpoch: epoch,
+      targetFrom: 3n as TargetOffset,
+      at: new Date().toISOString(),
+    }
+    const attempt = (isResumed: boolean, report: (line: string) => void) =>
+      salvageRange({
+        source,
+        target,
+        salvage,
+        isResumed,
+        requestTimeoutMs: 5_000,
+        pause: async () => undefined,
+        report,
+        signal: AbortSignal.timeout(60_000),
+      })
+    // Killed right after the first batch was acknowledged.
+    const killed = attempt(false, () => {
+      throw new Error('killed')
+    })
+    await expect(killed).rejects.toThrow('killed')
+    await fill(world.target, 'broken', 2, [0])
+    expect(await attempt(true, () => undefined)).toBe(1200)
+    // Again, after a crash between the last batch and its note in the state.
+    expect(await attempt(true, () => undefined)).toBe(1200)
+
+    const wanted = await oracle.read(world.source, 'broken', { fromOffset: 100n })
+    const found = await oracle.read(world.target, 'broken')
+    expect(found).toHaveLength(3 + 1200 + 2)
+    const content = ({ keyHash, valueHash, headersHash, timestamp }: (typeof found)[number]) =>
+      `${keyHash} ${valueHash} ${headersHash} ${timestamp}`
+    const late = new Set(wanted.map(content))
+    expect(found.map(content).filter((each) => late.has(each))).toEqual(wanted.map(content))
+  })
+})
+
+describe('where mirroring begins', () => {
+  const starts = async (
+    startFrom: Migration['mirror']['startFrom'],
+    groups: readonly string[] = [],
+  ) => {
+    const found = await startsFrom(
+      {
+        clusters: { source, target },
+        migration: migration({
+          mirror: { throttle: undefined, startFrom },
+          groups: groups.map((id) => ({ ...migration().groups[0]!, id: id as never })),
+        }),
+      },
+      [0, 1].map((partition) => ({ topic: 'starts' as TopicName, partition })),
+    )
+    return [...found.values()]
+  }
+
+  test('is the log start, the lowest commit, the end or a time, as the brokers tell', async () => {
+    await makeTopic(world.source, 'starts', 2)
+    const first = Date.parse('2025-01-01T00:00:00Z')
+    await oracle.write(
+      world.source,
+      'starts',
+      [0, 1, 2, 3].map((day) => ({
+        partition: 0,
+        key: `day-${day}`,
+        value: 'v',
+        timestamp: first + day * 86_400_000,
+      })),
+      { batchSize: 0 },
+    )
+    await fill(world.source, 'starts', 2, [1])
+    await withAdmin(world.source, async (admin) => {
+      await admin.fetchTopicOffsets('starts')
+      await admin.deleteTopicRecords({
+        topic: 'starts',
+        partitions: [{ partition: 0, offset: '1' }],
+      })
+    })
+    await commit(source, 'starts.fast', { 'starts:0': 4n, 'starts:1': 2n })
+    await commit(source, 'starts.slow', { 'starts:0': 2n })
+    await commit(source, 'starts.old', { 'starts:0': 0n, 'starts:1': 1n })
+    expect(await starts('earliest')).toEqual([1n, 0n])
+    expect(await starts('latest')).toEqual([4n, 2n])
+    expect(await starts(new Date('2025-01-02T12:00:00Z'))).toEqual([2n, 0n])
+    // No record is so young.
+    expect(await starts(new Date('2125-01-01T00:00:00Z'))).toEqual([4n, 2n])
+    expect(await starts('committed', ['starts.fast'])).toEqual([4n, 2n])
+    // The slow one has no position in partition 1, and may still read all of it.
+    expect(await starts('committed', ['starts.fast', 'starts.slow'])).toEqual([2n, 0n])
+    // Never below the log start.
+    expect(await starts('committed', ['starts.fast', 'starts.old'])).toEqual([1n, 1n])
+  })
+
+  test('is where the mark is: nothing before it is on the target, and groups go on exactly', async () => {
+    await makeTopic(world.source, 'from')
+    for (const count of [30, 10, 20]) await fill(world.source, 'from', count, [0])
+    await commit(source, 'from.api', { 'from:0': 30n })
+    await commit(source, 'from.audit', { 'from:0': 45n })
+    const project = world.project('from')
+    project.write(
+      'plans/from.yaml',
+      planFile(
+        'from',
+        'consumers-moved',
+        `  topics: [{ name: from }]
+  groups: [{ id: from.api }, { id: from.audit }]
+  mirror: { startFrom: committed }
+`,
+      ),
+    )
+    expect(await apply(project, 'from')).toMatchObject({ code: 0 })
+    expect(await oracle.offsets(world.target, 'from')).toMatchObject([{ start: 30n, end: 60n }])
+    expect(await positions(world.target, 'from.api')).toEqual({ 'from:0': 30n })
+    expect(await positions(world.target, 'from.audit')).toEqual({ 'from:0': 45n })
+    expect(await oracle.digest(world.target, 'from', { fromOffset: 30n })).toEqual(
+      await oracle.digest(world.source, 'from', { fromOffset: 30n }),
+    )
+  })
+})
