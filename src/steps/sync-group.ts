@@ -97,8 +97,7 @@ export const syncGroup: StepKind<SyncGroup> = {
     noun: 'sync',
     name: `group ${step.group}`,
     says:
-      `${counted(step.committed, 'position')}, 0 skipped, 0 re-read` +
-      (step.allowRewind ? '; may be taken back: re-reads what is past them' : '') +
+      `${counted(step.committed, 'position')}, 0 skipped, ${step.allowRewind ? 'may re-read' : '0 re-read'}` +
       (step.committed < step.partitions
         ? `; ${counted(step.partitions - step.committed, 'partition')} without a commit: ${UNCOMMITTED[step.uncommitted]}`
         : ''),

@@ -229,7 +229,7 @@ describe('sync', () => {
     const typo = await apply(project, 'rewind', '--allow-rewind', 'rewind.apo')
     expect(typo.code).toBe(64)
     const taken = await apply(project, 'rewind', '--allow-rewind', 'rewind.api')
-    expect(taken).toMatchObject({ code: 0, stdout: expect.stringContaining('may be taken back') })
+    expect(taken).toMatchObject({ code: 0, stdout: expect.stringContaining('may re-read') })
     expect(await oracle.groupOffsets(world.target, 'rewind.api')).toMatchObject([{ offset: 10n }])
   })
 
