@@ -1,25 +1,34 @@
 import { readFile } from 'node:fs/promises'
+import type { ValidateFunction } from 'ajv'
 
 /** More would not help anybody: the file is foreign or broken. */
 const NAMED_AT_MOST = 3
 
 /** What is wrong with a plan file's structure, in words; empty if nothing is. The schema is the public one, so that others can check too. */
 export const planStructureProblems = async (value: unknown): Promise<readonly string[]> => {
-  // Only for plan files, and slow to load.
-  const { Ajv } = await import('ajv')
-  const schema = JSON.parse(await readSchema('plan')) as object
-  const validate = new Ajv({
-    allErrors: true,
-    strict: true,
-    strictRequired: false,
-    allowUnionTypes: true,
-    discriminator: true,
-  }).compile(schema)
+  const validate = await compiled()
   if (validate(value)) return []
   const problems = (validate.errors ?? []).map(
     (error) => `${error.instancePath === '' ? 'the plan' : error.instancePath} ${error.message}`,
   )
   return [...new Set(problems)].slice(0, NAMED_AT_MOST)
+}
+
+let known: Promise<ValidateFunction> | undefined
+
+/** Schemas never change while we run. Only for plan files, and slow to load. */
+const compiled = (): Promise<ValidateFunction> => {
+  known ??= (async () => {
+    const { Ajv } = await import('ajv')
+    return new Ajv({
+      allErrors: true,
+      strict: true,
+      strictRequired: false,
+      allowUnionTypes: true,
+      discriminator: true,
+    }).compile(JSON.parse(await readSchema('plan')) as object)
+  })()
+  return known
 }
 
 /** The text of `schemas/<kind>.schema.json`, as it is published. */

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { PlanOptions } from '../app/make-plan.ts'
-import { openSession, type Session } from '../app/open-session.ts'
+import { openSession, type Session, type SessionOptions } from '../app/open-session.ts'
 import type { Services } from '../app/services.ts'
 import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { MirrorLog, MirrorTimings } from '../mirror/mirror.ts'
@@ -98,6 +98,25 @@ export const withSession = async <T>(
   } finally {
     context.progress.report('closes connections')
     await session.close()
+    context.progress.clear()
+  }
+}
+
+/** Runs work that asks clusters but needs no session: no state, no lock, and maybe no migration yet. */
+export const asksClusters = async <T>(
+  context: Context,
+  work: (options: Omit<SessionOptions, 'names'>) => Promise<T>,
+): Promise<T> => {
+  try {
+    return await work({
+      services: context.services,
+      cwd: context.cwd,
+      projectFile: context.flags.project,
+      report: context.progress.report,
+      warn: context.tell,
+      signal: context.signal,
+    })
+  } finally {
     context.progress.clear()
   }
 }

@@ -1,9 +1,14 @@
 import { Command } from 'commander'
 import { toolVersion } from '../app/tool-version.ts'
 import { applyCommand } from './commands/apply.ts'
+import { completionCommand } from './commands/completion.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { explainCommand } from './commands/explain.ts'
+import { fmtCommand } from './commands/fmt.ts'
+import { graphCommand } from './commands/graph.ts'
+import { importCommand } from './commands/import.ts'
 import { indexCommand } from './commands/index-export.ts'
+import { initCommand } from './commands/init.ts'
 import { mirrorCommand } from './commands/mirror.ts'
 import { planCommand } from './commands/plan.ts'
 import { rollbackCommand } from './commands/rollback.ts'
@@ -21,8 +26,12 @@ import type { Act } from './verb.ts'
 
 /** In the order of the help: as a migration goes, then what helps along the way. */
 const VERBS = [
+  initCommand,
+  importCommand,
   validateCommand,
+  fmtCommand,
   doctorCommand,
+  graphCommand,
   planCommand,
   showCommand,
   applyCommand,
@@ -35,6 +44,7 @@ const VERBS = [
   unlockCommand,
   explainCommand,
   schemaCommand,
+  completionCommand,
   versionCommand,
 ] as const
 

@@ -31,7 +31,8 @@ export const run = async (
       const command = given.at(-1) as Command
       const flags = given.at(-2) as RawFlags
       const context = await openContext(streams, services, globalFlags(program), finishesStep)
-      const working = reported(work(context, given.slice(0, -2), flags), context, flags, command)
+      const asked = work(context, given.slice(0, -2), flags, command)
+      const working = reported(asked, context, flags, command)
       code = await Promise.race([working, interrupted(context, finishesStep ? GRACE_MS : 0)])
       context.progress.clear()
     }

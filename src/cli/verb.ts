@@ -13,10 +13,15 @@ export interface Verb {
 
 /**
  * Makes the action of a command. The work gets the context, the positional arguments and the raw flags, both as commander read them,
- * and answers the exit code.
+ * and the command itself, and answers the exit code.
  */
 export type Act = (
-  work: (context: Context, args: readonly unknown[], flags: RawFlags) => Promise<ExitCode>,
+  work: (
+    context: Context,
+    args: readonly unknown[],
+    flags: RawFlags,
+    command: Command,
+  ) => Promise<ExitCode>,
   options?: {
     /** True for verbs that change something: Ctrl-C lets the current step end first. */
     readonly finishesStep?: boolean

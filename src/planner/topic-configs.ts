@@ -31,7 +31,23 @@ const BROKER_KEY: Readonly<Record<string, string>> = {
   'unclean.leader.election.enable': 'unclean.leader.election.enable',
 }
 export const targetDefault = (target: ObservedSide, key: string): string | undefined =>
-  target.brokerConfigs.get(BROKER_KEY[key] ?? `log.${key}`)?.value ?? undefined
+  defaultIn(target.brokerConfigs, key)
+
+/** As {@link targetDefault}, of the configs of one broker. Retention may be set in hours or minutes: the finest that is set counts. */
+export const defaultIn = (
+  brokerConfigs: ObservedSide['brokerConfigs'],
+  key: string,
+): string | undefined => {
+  const value = (name: string): string | undefined => brokerConfigs.get(name)?.value ?? undefined
+  const set = value(BROKER_KEY[key] ?? `log.${key}`)
+  if (set !== undefined || key !== 'retention.ms') return set
+  const inUnit = (name: string, ms: bigint): string | undefined => {
+    const count = value(name)
+    if (count === undefined) return undefined
+    return count.startsWith('-') ? '-1' : String(BigInt(count) * ms)
+  }
+  return inUnit('log.retention.minutes', 60_000n) ?? inUnit('log.retention.hours', 3_600_000n)
+}
 
 const windowKeys = (target: ObservedSide): readonly string[] =>
   target.brokerConfigs.has('log.message.timestamp.before.max.ms') ? WINDOW_KEYS : [OLD_WINDOW_KEY]

@@ -1,5 +1,6 @@
 import type { CodePage } from '../domain/diagnostic-codes.ts'
 import type { Style } from './style.ts'
+import { table } from './table.ts'
 import { hanging, MAX_COLUMNS } from './text.ts'
 
 export interface CodePageView extends CodePage {
@@ -17,3 +18,13 @@ export const renderCodePage = (page: CodePageView, style: Style, columns: number
     '',
   ].join('\n')
 }
+
+/** All codes with their titles and exit codes, by number. */
+export const renderCodeList = (codes: Readonly<Record<string, CodePage>>): string =>
+  `${table(
+    [{ title: 'code' }, { title: 'exit', align: 'right' }, { title: 'title' }],
+    Object.entries(codes)
+      .sort(([one], [other]) => (one < other ? -1 : 1))
+      .map(([code, { title, exitCode }]) => [code, String(exitCode), title]),
+    '',
+  )}\n`

@@ -81,8 +81,12 @@ Options:
   -h, --help                         print help
 
 Commands:
+  init [options]                     start a project
+  import [options]                   write a plan file from a live cluster
   validate [options]                 check every file of the project, without asking a broker
+  fmt [options] [file...]            bring files into canonical form
   doctor [options] [name...]         look for what would get in the way of a migration
+  graph [options]                    which services must move together
   plan [options] [name...]           show what apply would do
   show [options] <file>              show a plan file
   apply [options] [file or name...]  run a plan
@@ -93,8 +97,9 @@ Commands:
   salvage [options] <name>           append records that came too late
   index [options] <action> <name>    write the offset index for positions kept elsewhere
   unlock [options] <name>            free the lock of a process that is gone
-  explain <code>                     what a diagnostic code means, and the ways on
+  explain [code]                     what a diagnostic code means, and the ways on
   schema <kind>                      print the JSON schema of a kind of file
+  completion <shell>                 print completions for a shell
   version [options]                  print the version
   help [verb]                        print help for a verb
 

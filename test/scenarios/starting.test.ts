@@ -3,6 +3,7 @@ import { chmodSync, readdirSync } from 'node:fs'
 import { promisify } from 'node:util'
 import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
 import type { CheckResult, CheckStatus, MigrationRights } from '../../src/doctor/index.ts'
 import { runJava } from '../kafka/java-command.ts'
 import { compileOracle } from '../kafka/oracle-jar.ts'
@@ -221,6 +222,107 @@ describe('doctor', () => {
     expect((await project.ferry(['verify', 'shop', '--full'])).code).toBe(0)
   })
 })
+
+describe('import', () => {
+  const importShop = ['import', '--from', 'old', '--to', 'new', '--topic', 'shop.audit']
+
+  test('writes what shares topics, over groups and transactional ids, and never twice', async () => {
+    const project = world.project('import-closure')
+    const { code, stdout, stderr } = await project.ferry([...importShop, '--name', 'shop'])
+    expect(code, stderr).toBe(0)
+    expect(stdout).toContain('Wrote plans/shop.yaml: 3 topics, 3 groups.')
+    const text = project.read('plans/shop.yaml')
+    // shop.audit <- shop-tx -> shop.payments <- shop-api -> shop.orders <- shop-left
+    const { spec } = parse(text)
+    expect(spec.topics.map((topic: { name: string }) => topic.name)).toEqual([
+      'shop.audit',
+      'shop.orders',
+      'shop.payments',
+    ])
+    expect(spec.groups.map((group: { id: string }) => group.id)).toEqual([
+      'shop-api',
+      'shop-left',
+      QUOTED,
+    ])
+    expect(text).toContain('# Transactional id shop-tx writes to shop.audit, shop.payments.')
+    expect(text).toContain(
+      '# 2 partitions; here because transactional id shop-tx uses it and shop.audit.',
+    )
+    expect(text).toContain(
+      '# Its overrides on old follow it: max.message.bytes=2000000, retention.ms=1h.',
+    )
+    expect((await project.ferry(['validate'])).code).toBe(0)
+    expect((await project.ferry(['fmt', '--check'])).code).toBe(0)
+    const planned = await project.ferry(['plan', 'shop', '--json'])
+    expect(JSON.parse(planned.stdout).steps.length).toBeGreaterThan(0)
+    const again = await project.ferry([...importShop, '--name', 'shop'])
+    expect(again.code).toBe(1)
+    expect(again.stderr).toContain('FERRY2011')
+    expect(project.read('plans/shop.yaml')).toBe(text)
+    const other = await project.ferry([...importShop, '--name', 'other'])
+    expect(other.code).toBe(4)
+    expect(other.stderr).toContain('FERRY2012')
+    const unlisted = await project.ferry([
+      ...['import', '--from', 'old', '--to', 'new', '--topic', 'stock.levels'],
+      ...['-o', 'elsewhere/stock.yaml'],
+    ])
+    expect(unlisted.stderr).toContain('FERRY1020')
+  })
+
+  test('invents nothing', async () => {
+    const project = world.project('import-nothing')
+    const { code, stderr } = await project.ferry([
+      ...['import', '--from', 'old', '--to', 'new'],
+      ...['--topic', 'shop.oders', '--group', 'nobody', '--topic', '__consumer_offsets'],
+    ])
+    expect(code).toBe(4)
+    expect(stderr.match(/FERRY2010/g)).toHaveLength(3)
+    expect(
+      (await project.ferry(['import', '--from', 'old', '--to', 'nw', '--group', 'x'])).stderr,
+    ).toContain('new')
+  })
+})
+
+describe('graph', () => {
+  test('names what must move together, and plan refuses to tear it apart', async () => {
+    const project = shop('graph-apart')
+    project.write('plans/audit.yaml', single('audit', 'shop.audit'))
+    project.write('plans/stock.yaml', single('stock', 'stock.levels', 'stock-api'))
+    const { code, stdout, stderr } = await project.ferry(['graph'])
+    expect(code).toBe(4)
+    expect(stdout).toContain('audit and shop must move together')
+    expect(stdout).toContain(
+      'transactional id shop-tx uses shop.audit (audit), shop.payments (shop)',
+    )
+    expect(stdout).toContain('group shop-left uses shop.orders (shop); the group is in no plan')
+    expect(stdout).toContain('stock can move alone')
+    expect(stderr.match(/error FERRY2013/g)).toHaveLength(1)
+    const json = JSON.parse((await project.ferry(['graph', '--json'])).stdout)
+    expect(json.sources[0].together).toEqual([['audit', 'shop'], ['stock']])
+    const dot = (await project.ferry(['graph', '--dot'])).stdout
+    expect(dot).toContain('"old transactional-id shop-tx" -- "old topic shop.audit"')
+
+    project.edit('plans/audit.yaml', 'shop.audit', 'shop.payments')
+    project.edit('plans/shop.yaml', '    - name: shop.payments\n', '')
+    project.edit('plans/shop.yaml', ', shop.payments', '')
+    const planned = await project.ferry(['plan', 'shop'])
+    expect(planned.code).toBe(4)
+    expect(planned.stderr).toMatch(
+      /shop-api has committed positions on shop.payments, which belongs to migration\s+audit/,
+    )
+  })
+})
+
+const single = (name: string, topic: string, group?: string): string => `apiVersion: ferry/v1
+kind: Migration
+metadata: { name: ${name} }
+spec:
+  from: old
+  to: new
+  stage: prepared
+  topics:
+    - name: ${topic}
+${group === undefined ? '' : `  groups:\n    - id: ${group}\n`}`
 
 /** Runs the printed text as a shell would, and each command with Kafka's own tool, as the administrator. */
 const runCommands = async (project: Project, text: string): Promise<void> => {

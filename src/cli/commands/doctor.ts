@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import type { DoctorReport } from '../../doctor/report.ts'
 import { isSet, names } from '../args.ts'
-import type { Context } from '../context.ts'
+import { asksClusters, type Context } from '../context.ts'
 import { exitCodeFor } from '../exit-codes.ts'
 import type { Act } from '../verb.ts'
 
@@ -11,20 +11,9 @@ export const doctor = async (
   wanted: readonly string[],
 ): Promise<DoctorReport> => {
   const { examine } = await import('../../app/examine.ts')
-  try {
-    return await examine({
-      services: context.services,
-      cwd: context.cwd,
-      projectFile: context.flags.project,
-      names: wanted,
-      report: context.progress.report,
-      warn: context.tell,
-      signal: context.signal,
-      now: context.streams.now,
-    })
-  } finally {
-    context.progress.clear()
-  }
+  return asksClusters(context, (options) =>
+    examine({ ...options, names: wanted, now: context.streams.now }),
+  )
 }
 
 export const doctorCommand = (act: Act): Command =>

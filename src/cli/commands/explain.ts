@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import { nearMatches } from '../../app/near-matches.ts'
 import { type DiagnosticCode, diagnostic, FerryError } from '../../domain/diagnostic.ts'
 import { CODES, type CodePage } from '../../domain/diagnostic-codes.ts'
-import { names, wrongUse } from '../args.ts'
+import { names } from '../args.ts'
 import { EXIT } from '../exit-codes.ts'
 import type { Act } from '../verb.ts'
 
@@ -35,15 +35,19 @@ const unknownCode = (text: string, wanted: string): FerryError => {
 export const explainCommand = (act: Act): Command =>
   new Command('explain')
     .summary('what a diagnostic code means, and the ways on')
-    .description('Tells more about a code that Ferry printed, such as FERRY1203.')
-    .argument('<code>', 'the code')
+    .description(
+      'Tells more about a code that Ferry printed, such as FERRY1203: what it means, why Ferry stops there, and the ways on. Without a code it lists all of them.',
+    )
+    .argument('[code]', 'the code')
     .action(
       act(async (context, args) => {
         const [code] = names(args)
-        if (code === undefined)
-          throw wrongUse('A code is missing.', 'Give one: `ferry explain FERRY1401`.')
-        const { renderCodePage } = await import('../../views/explain.ts')
-        context.print(renderCodePage(explain(code), context.style, context.streams.columns))
+        const { renderCodeList, renderCodePage } = await import('../../views/explain.ts')
+        context.print(
+          code === undefined
+            ? renderCodeList(CODES)
+            : renderCodePage(explain(code), context.style, context.streams.columns),
+        )
         return EXIT.done
       }),
     )

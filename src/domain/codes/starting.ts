@@ -67,4 +67,9 @@ export const STARTING_CODES = {
     'Migrations must move together',
     'On the live source a group or a transactional id uses topics of more than one migration. When one of them moves, its consumers or its producer would find the topics of the other on the wrong cluster. Put both into one migration. `ferry graph` shows all such ties.',
   ),
+  FERRY2014: page(
+    1,
+    'File cannot be formatted',
+    'Writing the file in canonical form would lose a comment or change how a value is written, so it was left as it is. Ferry compares both before it writes. Comments inside of lists in brackets, and values that are empty, are the usual reasons.',
+  ),
 } as const satisfies Record<string, CodePage>

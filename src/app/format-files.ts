@@ -1,0 +1,60 @@
+import { writeFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { formatYaml, projectFiles, readFromDisk, readTextFile } from '../config/index.ts'
+import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
+
+export interface FormatResult {
+  /** Absolute paths of the files that are not, or were not, in canonical form. */
+  readonly changed: readonly string[]
+  readonly unchanged: number
+  readonly problems: readonly Diagnostic[]
+}
+
+/** Brings files into canonical form, or only looks. Files that are broken are reported and left alone; the others are done all the same. */
+export const formatFiles = async (options: {
+  readonly cwd: string
+  readonly projectFile: string | undefined
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Empty: all of the project. */
+  readonly files: readonly string[]
+  readonly write: boolean
+}): Promise<FormatResult> => {
+  const { cwd, projectFile, env } = options
+  const files =
+    options.files.length > 0
+      ? options.files.map((file) => resolve(cwd, file))
+      : await projectFiles({ directory: cwd, env, ...(projectFile && { projectFile }) })
+  const changed: string[] = []
+  const problems: Diagnostic[] = []
+  let unchanged = 0
+  for (const file of files) {
+    const source = await readTextFile(file, readFromDisk)
+    if ('problem' in source) {
+      problems.push(source.problem)
+      continue
+    }
+    const formatted = await formatYaml(source)
+    if ('problems' in formatted) problems.push(...formatted.problems)
+    else if (formatted.text === source.text) unchanged++
+    else {
+      if (options.write) await save(file, formatted.text)
+      changed.push(file)
+    }
+  }
+  return { changed, unchanged, problems }
+}
+
+const save = async (file: string, text: string): Promise<void> => {
+  try {
+    await writeFile(file, text)
+  } catch (cause) {
+    throw new FerryError(
+      diagnostic({
+        code: 'FERRY1111',
+        detail: `${file} cannot be written (${(cause as NodeJS.ErrnoException).code ?? 'no reason given'}).`,
+        fix: 'See that this user may write the file.',
+      }),
+      { cause },
+    )
+  }
+}

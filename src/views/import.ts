@@ -1,0 +1,14 @@
+import type { ImportResult } from '../app/import-migration.ts'
+import { count } from './text.ts'
+
+/** What was written, and what to do next. */
+export const renderImported = ({ imported }: ImportResult, file: string): string => {
+  const { closure, name } = imported
+  const groups = closure.ties.filter(({ kind }) => kind === 'group').length
+  return `Wrote ${file}: ${count(closure.topics.length, 'topic')}, ${count(groups, 'group')}.
+Read it, add users, access and quotas, then:
+  ferry validate
+  ferry doctor ${name}
+  ferry plan ${name}
+`
+}

@@ -1,0 +1,118 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { parse, stringify } from 'yaml'
+import { formatYaml } from '../../src/config/format-yaml.ts'
+import { EXAMPLE } from './_example.ts'
+
+const format = async (text: string): Promise<string> => {
+  const result = await formatYaml({ file: 'x.yaml', text, digest: '' })
+  if ('problems' in result) throw new Error(JSON.stringify(result.problems))
+  return result.text
+}
+const codesOf = async (text: string): Promise<readonly string[]> => {
+  const result = await formatYaml({ file: 'x.yaml', text, digest: '' })
+  return 'problems' in result ? result.problems.map(({ code }) => code) : []
+}
+
+const folder = new URL('../../plans/', import.meta.url)
+const OWN = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.yaml'))
+  .map((file) => [file, readFileSync(new URL(file, folder), 'utf8')] as const)
+
+test.each([...OWN, ...Object.entries(EXAMPLE)])('%s is in canonical form', async (_, text) => {
+  expect(await format(text)).toBe(text)
+})
+
+/** The same value with the keys of every mapping in another order. */
+const shuffled = (value: unknown, rank: (key: string) => number): unknown => {
+  if (Array.isArray(value)) return value.map((each) => shuffled(each, rank))
+  if (value === null || typeof value !== 'object') return value
+  const entries = Object.entries(value).sort(([one], [other]) => rank(one) - rank(other))
+  return Object.fromEntries(entries.map(([key, each]) => [key, shuffled(each, rank)]))
+}
+/** Keys in an order that a seed gives. */
+const order = (seed: number) => (key: string) => {
+  let hash = seed
+  for (const char of key) hash = Math.imul(hash ^ char.charCodeAt(0), 16777619)
+  return hash >>> 0
+}
+const withoutComments = Object.values(EXAMPLE).map((text) => parse(text))
+
+describe('keys in any order', () => {
+  test('give the same text, which says the same', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...withoutComments), fc.integer(), async (value, seed) => {
+        const text = await format(
+          stringify(shuffled(value, order(seed)), { aliasDuplicateObjects: false }),
+        )
+        expect(text).toBe(await format(stringify(value, { aliasDuplicateObjects: false })))
+        expect(parse(text)).toEqual(value)
+        expect(await format(text)).toBe(text)
+      }),
+      { numRuns: 150 },
+    )
+  })
+
+  test('comments stay with what they are about', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...withoutComments), fc.integer(), async (value, seed) => {
+        const plain = stringify(shuffled(value, order(seed)), { aliasDuplicateObjects: false })
+        const text = await format(commented(plain))
+        const lines = text.split('\n')
+        let seen = 0
+        for (const [i, line] of lines.entries()) {
+          const above = /^ *# above (\S+)$/.exec(line)?.[1]
+          if (above !== undefined) expect(keyIn((lines[i + 1] ?? '').replace('- ', ''))).toBe(above)
+          const behind = /# behind (\S+)$/.exec(line)?.[1]
+          if (behind !== undefined) expect(keyIn(line.replace('- ', ''))).toBe(behind)
+          seen += above === undefined && behind === undefined ? 0 : 1
+        }
+        expect(seen).toBe(commented(plain).match(/# (above|behind)/g)?.length)
+        expect(await format(text)).toBe(text)
+      }),
+      { numRuns: 150 },
+    )
+  })
+})
+
+const keyIn = (line: string): string | undefined => /^ *([\w.]+):/.exec(line)?.[1]
+
+/** A comment above every second key but the first of the file, and one behind every third scalar. */
+const commented = (text: string): string =>
+  text
+    .split('\n')
+    .flatMap((line, i) => {
+      const key = keyIn(line)
+      if (key === undefined || i === 0) return [line]
+      const indent = ' '.repeat(line.length - line.trimStart().length)
+      const behind = i % 3 === 0 && /: [^|>[{]+$/.test(line) ? `${line} # behind ${key}` : line
+      return i % 2 === 0 ? [`${indent}# above ${key}`, behind] : [behind]
+    })
+    .join('\n')
+
+describe('what is left as it is', () => {
+  test.each([
+    [
+      'numbers as they are written',
+      'configs: { a: 1.10, b: 0x10, c: 9223372036854775807, d: 1e3 }\n',
+    ],
+    ['quotes', 'a: "x"\nb: \'y\'\nc: "8"\n'],
+    [
+      'unknown keys behind the known ones',
+      'kind: Migration\nspec:\n  from: a\n  zzz: 1\n  aaa: 2\n',
+    ],
+    ['aliases, and the order with them', 'kind: Migration\nspec:\n  to: &x b\n  from: *x\n'],
+    ['empty values', 'a:\nb: 1\n'],
+    ['long lines', `a: ${'word '.repeat(60).trim()}\n`],
+    ['empty lines between', '# top\n\na: 1\n\nb: 2\n\n# end\n'],
+  ])('%s', async (_, text) => {
+    expect(await format(text)).toBe(text)
+  })
+
+  test('a file that is no YAML is refused at its place', async () => {
+    expect(await codesOf('a: [1\nb: 2\n')).toEqual(['FERRY1004'])
+    expect(await codesOf('')).toEqual(['FERRY1010'])
+    expect(await codesOf('a: 1\na: 2\n')).toEqual(['FERRY1006'])
+  })
+})
