@@ -74,4 +74,4 @@ export const renderGraphsDot = (graphs: readonly SourceGraph[]): string => {
 }
 
 const quoted = (text: string): string =>
-  `"${printable(text).replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`
+  `"${printable(text).replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`

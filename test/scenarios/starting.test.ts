@@ -240,9 +240,9 @@ describe('import', () => {
       'shop.payments',
     ])
     expect(spec.groups.map((group: { id: string }) => group.id)).toEqual([
+      QUOTED,
       'shop-api',
       'shop-left',
-      QUOTED,
     ])
     expect(text).toContain('# Transactional id shop-tx writes to shop.audit, shop.payments.')
     expect(text).toContain(
