@@ -69,6 +69,7 @@ module.exports = {
       'records',
       'kafka',
       'steps',
+      'survey',
     ]),
     only('steps-know-their-tools', '', 'steps', [
       'domain',

@@ -122,8 +122,14 @@ export const runPlan = async (
         timings,
         log,
       }),
-    recheck: async () =>
-      parts.checkAgain(plan, (await makePlan(session, planned, options, plan.purpose)).plan),
+    recheck: async () => {
+      const fresh = await makePlan(session, planned, options, plan.purpose)
+      const looking = { clusters, store: session.store, migration, state: () => fresh.state, now }
+      return [
+        ...(await parts.passedDeadlines(plan.deadlines, looking)),
+        ...parts.checkAgain(plan, fresh.plan),
+      ]
+    },
     checkInvariants: async (run) => [
       ...(await parts.passedDeadlines(plan.deadlines, run)),
       ...(await parts.checkInvariants(plan.invariants, run)),

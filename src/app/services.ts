@@ -1,4 +1,5 @@
 import type { ApplyOptions, ApplyResult } from '../applier/apply-options.ts'
+import type { LookingRun } from '../applier/check-deadlines.ts'
 import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { GroupId, PartitionKey, TopicName } from '../domain/ids.ts'
 import type { Migration, Project } from '../domain/migration.ts'
@@ -67,5 +68,5 @@ export interface ApplyParts {
   readonly kinds: ApplyOptions['kinds']
   checkAgain(saved: Plan, fresh: Plan): readonly Diagnostic[]
   checkInvariants(invariants: Plan['invariants'], run: Run): Promise<readonly Diagnostic[]>
-  passedDeadlines(deadlines: Plan['deadlines'], run: Run): Promise<readonly Diagnostic[]>
+  passedDeadlines(deadlines: Plan['deadlines'], run: LookingRun): Promise<readonly Diagnostic[]>
 }

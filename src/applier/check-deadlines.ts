@@ -4,7 +4,8 @@ import type { Deadline } from '../domain/plan.ts'
 import { partitionsNow } from '../steps/partitions-now.ts'
 import type { Run } from '../steps/step-kind.ts'
 
-type LookingRun = Pick<Run, 'clusters' | 'store' | 'migration' | 'state' | 'now'>
+/** What is needed to look. */
+export type LookingRun = Pick<Run, 'clusters' | 'store' | 'migration' | 'state' | 'now'>
 
 /**
  * The deadlines of a plan that have passed and that mattered. One is moot where what it was about is safe by now: the records were

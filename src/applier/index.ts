@@ -1,6 +1,6 @@
 export type * from './apply-options.ts'
 export { STEP_OUTCOMES } from './apply-options.ts'
 export { applyPlan } from './apply-plan.ts'
-export { passedDeadlines } from './check-deadlines.ts'
+export { type LookingRun, passedDeadlines } from './check-deadlines.ts'
 export { checkInvariants } from './check-invariants.ts'
 export { type ClosedGate, readGates, waitForGates } from './gates.ts'

@@ -1,5 +1,5 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
-import { type GroupId, parsePartitionKey, type TopicName } from '../domain/ids.ts'
+import type { GroupId, TopicName } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
 import { stageRank } from '../domain/stage.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
@@ -160,11 +160,6 @@ export const coverageWarnings = (
     .filter(({ kind }) => moves || (kind !== 'no-group' && kind !== 'not-visible'))
     .map((finding) => coverageWarning(finding, desired, observed.source.name))
 }
-
-/** Topics of positions, for {@link ObservedCoverage}. */
-export const topicsOfPositions = (keys: Iterable<Parameters<typeof parsePartitionKey>[0]>) => [
-  ...new Set([...keys].map((key) => parsePartitionKey(key).topic)),
-]
 
 /** A finding as a warning, with what to do. */
 export const coverageWarning = (

@@ -1,8 +1,11 @@
-import { FerryError } from '../domain/diagnostic.ts'
-import type { GroupId, TopicName, TopicPartition } from '../domain/ids.ts'
+import { type Diagnostic, FerryError } from '../domain/diagnostic.ts'
+import type { TopicName } from '../domain/ids.ts'
 import type { Cluster } from '../kafka/cluster.ts'
-import { topicsOfPositions } from './coverage.ts'
+import { survey } from '../survey/survey.ts'
 import type { ObservedCoverage } from './observed.ts'
+
+/** Topics that Streams makes for itself. */
+const INTERNAL = /-(changelog|repartition)$/
 
 /**
  * Who uses the topics of a migration, as far as the source shows it: groups by their positions, transactional ids by the producers that
@@ -10,77 +13,52 @@ import type { ObservedCoverage } from './observed.ts'
  */
 export const observeCoverage = async (
   source: Cluster,
-  partitions: readonly TopicPartition[],
+  topics: readonly TopicName[],
 ): Promise<ObservedCoverage> => {
   const notVisible: string[] = []
+  const note = (what: string, [first]: readonly Diagnostic[]) => {
+    if (first) notVisible.push(`${what} (${first.detail})`)
+  }
   const seen = async <T>(what: string, read: () => Promise<T>): Promise<T | null> => {
     try {
       return await read()
     } catch (error) {
       if (!(error instanceof FerryError)) throw error
-      notVisible.push(`${what} (${error.diagnostics[0]!.detail})`)
+      note(what, error.diagnostics)
       return null
     }
   }
-  const topics = new Set(partitions.map(({ topic }) => topic))
-  const [groups, internalTopics, transactionalIds, acls] = await Promise.all([
-    seen('groups of others', () => groupsOn(source, topics)),
-    seen('internal topics of Streams applications', async () =>
-      (await source.listTopics()).filter((name) => /-(changelog|repartition)$/.test(name)),
-    ),
-    seen('transactional ids', () => transactionalIdsOn(source, partitions)),
+  const [surveyed, acls] = await Promise.all([
+    seen('groups and transactional ids of others', () => survey(source, topics)),
     seen('ACLs', async () => {
       const found = await source.describeAcls()
       return found === 'no-authorizer' ? null : found
     }),
   ])
-  return { groups, internalTopics: internalTopics ?? [], transactionalIds, acls, notVisible }
-}
-
-const groupsOn = async (source: Cluster, topics: ReadonlySet<TopicName>) => {
-  const listed = await source.listGroups()
-  // Connect workers, schema registries and mirrors have groups too, without positions.
-  const ids = listed
-    .filter(({ protocolType }) => protocolType === 'consumer' || protocolType === '')
-    .map(({ id }) => id)
-  const commits = await source.fetchCommits(ids)
-  const touching = new Map<GroupId, readonly TopicName[]>()
-  for (const [id, positions] of commits.ok) {
-    const read = topicsOfPositions(positions.keys())
-    if (read.some((topic) => topics.has(topic))) touching.set(id, read)
+  if (surveyed === null) {
+    return { groups: null, internalTopics: [], transactionalIds: null, acls, notVisible }
   }
-  const described = await source.describeGroups([...touching.keys()])
-  return [...touching]
-    .map(([id, read]) => ({
+  note('some of who uses its topics', surveyed.unread)
+  const touching = [...surveyed.groups]
+    .filter(([, { topics: used }]) => topics.some((topic) => used.has(topic)))
+    .sort(([one], [other]) => (one < other ? -1 : 1))
+  const described = await source.describeGroups(touching.map(([id]) => id))
+  const { transactionalIds } = surveyed
+  return {
+    groups: touching.map(([id, { topics: used }]) => ({
       id,
-      topics: read,
+      topics: [...used].sort(),
       members: described.ok.get(id)?.members.length ?? 0,
-    }))
-    .sort((one, other) => (one.id < other.id ? -1 : 1))
-}
-
-/** Leaders remember producers by id, coordinators which transactional id each has. Before 3.0 brokers tell no transactional ids. */
-const transactionalIdsOn = async (source: Cluster, partitions: readonly TopicPartition[]) => {
-  const canTell =
-    source.supports('DescribeProducers') !== undefined &&
-    source.supports('ListTransactions') !== undefined
-  if (!canTell || partitions.length === 0) return null
-  const [producers, listed] = await Promise.all([
-    source.describeProducers(partitions),
-    source.listTransactions(),
-  ])
-  const topicsOf = new Map<bigint, Set<TopicName>>()
-  for (const [key, active] of producers.ok) {
-    const [topic] = topicsOfPositions([key])
-    for (const { producerId } of active) {
-      const topics = topicsOf.get(producerId) ?? new Set()
-      topicsOf.set(producerId, topics.add(topic!))
-    }
+    })),
+    internalTopics: [...surveyed.topics].filter((name) => INTERNAL.test(name)).sort(),
+    transactionalIds:
+      transactionalIds === 'unsupported'
+        ? null
+        : [...transactionalIds]
+            .map(([id, written]) => ({ id, topics: topics.filter((topic) => written.has(topic)) }))
+            .filter((each) => each.topics.length > 0)
+            .sort((one, other) => (one.id < other.id ? -1 : 1)),
+    acls,
+    notVisible,
   }
-  return listed
-    .flatMap(({ transactionalId, producerId }) => {
-      const topics = topicsOf.get(producerId)
-      return topics === undefined ? [] : [{ id: transactionalId, topics: [...topics] }]
-    })
-    .sort((one, other) => (one.id < other.id ? -1 : 1))
 }

@@ -95,14 +95,7 @@ const observeSide = async (
         )
       : new Map(),
   ])
-  const coverage = onTarget
-    ? undefined
-    : await observeCoverage(
-        cluster,
-        [...topics.values()].flatMap(({ description: { name, partitions } }) =>
-          partitions.map(({ partition }) => ({ topic: name, partition })),
-        ),
-      )
+  const coverage = onTarget ? undefined : await observeCoverage(cluster, [...topics.keys()])
   return {
     name: cluster.name,
     id: cluster.id,

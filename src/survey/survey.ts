@@ -42,9 +42,12 @@ export const isInternal = (topic: string): boolean => topic.startsWith('__') || 
 
 /**
  * Reads all groups with their commits, and all producers that write in transactions; requests grow with brokers. Read-only.
- * Throws FerryError only if the cluster does not answer at all.
+ * Throws FerryError only if the cluster does not answer at all. `writtenTo`: look for producers of these topics only.
  */
-export const survey = async (cluster: SurveyedCluster): Promise<Survey> => {
+export const survey = async (
+  cluster: SurveyedCluster,
+  writtenTo?: readonly TopicName[],
+): Promise<Survey> => {
   const unread: Diagnostic[] = []
   const [names, listed] = await Promise.all([cluster.listTopics(), cluster.listGroups()])
   const topics = new Set(names.filter((name) => !isInternal(name)))
@@ -62,7 +65,7 @@ export const survey = async (cluster: SurveyedCluster): Promise<Survey> => {
     const protocolType = protocolOf.get(id) ?? ''
     if (used.size > 0) groups.set(id, { protocolType, topics: used })
   }
-  const transactionalIds = await transactional(cluster, [...topics], unread)
+  const transactionalIds = await transactional(cluster, writtenTo ?? [...topics], unread)
   return { cluster: cluster.name, topics, groups, transactionalIds, unread }
 }
 

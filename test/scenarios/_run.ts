@@ -8,9 +8,9 @@ import { migration, topicSpec } from '../planner/_build.ts'
 
 /**
  * A run without an applier, for gates that are asked about real brokers: partition 0 of each topic is marked at 0, and another process
- * mirrors it, whose progress says that it is at the end.
+ * mirrors it, whose progress says that it is at the end, or where the test says.
  */
-export const runOn = (clusters: Clusters, topics: readonly string[]): Run => {
+export const runOn = (clusters: Clusters, topics: readonly string[], mirroredTo?: bigint): Run => {
   const marks = topics.map(
     (topic): Mark => ({
       topic: topic as TopicName,
@@ -30,7 +30,7 @@ export const runOn = (clusters: Clusters, topics: readonly string[]): Run => {
   return {
     migration: migration({ topics: topics.map((name) => topicSpec(name)), groups: [] }),
     clusters,
-    store: { readProgress: () => progressOf(clusters, marks) },
+    store: { readProgress: () => progressOf(clusters, marks, mirroredTo) },
     state: () => state,
     mirror: async () => ({ reports: () => [] }),
     now: () => new Date(),
@@ -41,12 +41,13 @@ export const runOn = (clusters: Clusters, topics: readonly string[]): Run => {
 const progressOf = async (
   { source }: Clusters,
   marks: readonly Mark[],
+  mirroredTo: bigint | undefined,
 ): Promise<ReadonlyMap<PartitionKey, PartitionProgress>> => {
   const ends = await source.listOffsets(marks, 'latest')
   return new Map(
     marks.map((mark) => {
       const key = partitionKey(mark.topic, mark.partition)
-      const end = ends.ok.get(key)!
+      const end = mirroredTo ?? ends.ok.get(key)!
       const progress = {
         producerId: mark.producerId,
         gaps: new GapList(),

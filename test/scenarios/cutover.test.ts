@@ -8,6 +8,7 @@ import { salvageRange } from '../../src/salvage/salvage-range.ts'
 import { startsFrom } from '../../src/steps/start-from.ts'
 import { connect } from '../adapter/connect.ts'
 import { oracle, type TestCluster } from '../kafka/index.ts'
+import { waitFor } from '../kafka/wait.ts'
 import { migration } from '../planner/_build.ts'
 import { fill, startConsumer } from './_clients.ts'
 import { errorsIn, findingsIn } from './_findings.ts'
@@ -113,10 +114,71 @@ describe('the test vector of the method', () => {
       { start: 3001n, end: 3301n },
     ])
     expect(await positions(world.target, 'vector.api')).toEqual({ 'vector:0': 2199n })
+    // The epochs of another cluster mean nothing here.
+    expect(await oracle.groupOffsets(world.target, 'vector.api')).toMatchObject([
+      { leaderEpoch: -1 },
+    ])
     const [here] = await oracle.read(world.source, 'vector', { fromOffset: 3200n })
     const [there] = await oracle.read(world.target, 'vector', { fromOffset: 2199n })
     expect(there).toMatchObject({ keyHash: here?.keyHash, timestamp: here?.timestamp })
     expect(await project.ferry(['verify', 'vector', '--full'])).toMatchObject({ code: 0 })
+    // For positions that are kept elsewhere: the same map, as a file.
+    expect(await project.ferry(['index', 'export', 'vector', '-o', 'vector.csv'])).toMatchObject({
+      code: 0,
+    })
+    expect(project.read('vector.csv')).toBe(
+      'topic,partition,sourceFrom,sourceTo,targetFrom\nvector,0,1001,3301,0\n',
+    )
+    expect(await project.ferry(['index', 'export', 'vector'])).toMatchObject({
+      code: 0,
+      stdout:
+        '{"topic":"vector","partition":0,"sourceFrom":"1001","sourceTo":"3301","targetFrom":"0"}\n',
+    })
+  })
+})
+
+describe('deadlines', () => {
+  test('a plan whose deadline has passed is not run, and a new one says what is still there', async () => {
+    const retention = 3_600_000
+    await withAdmin(world.source, (admin) =>
+      admin.createTopics({
+        topics: [
+          {
+            topic: 'hurry',
+            numPartitions: 1,
+            replicationFactor: 1,
+            configEntries: [{ name: 'retention.ms', value: String(retention) }],
+          },
+        ],
+      }),
+    )
+    const expires = Date.now() + 20_000
+    await oracle.write(world.source, 'hurry', [
+      { key: 'k', value: 'v', timestamp: expires - retention },
+    ])
+    const project = world.project('hurry')
+    project.write(
+      'plans/hurry.yaml',
+      planFile('hurry', 'mirrored', '  topics: [{ name: hurry }]\n'),
+    )
+    const planned = await project.ferry(['plan', 'hurry', '-o', 'hurry.plan.json'])
+    expect(planned.stdout).toContain('Valid until')
+    expect(JSON.parse(project.read('hurry.plan.json')).deadlines).toMatchObject([
+      {
+        at: new Date(expires).toISOString(),
+        about: { kind: 'source-retention', partition: 'hurry:0', offset: '0' },
+      },
+    ])
+    await waitFor('the deadline', { timeoutMs: 30_000 }, () =>
+      Date.now() > expires ? true : undefined,
+    )
+    const refused = await project.ferry(['apply', 'hurry.plan.json'])
+    expect(refused.code).toBe(5)
+    expect(errorsIn(refused.stderr)).toMatchObject([{ code: 'FERRY1412' }])
+    expect(project.state()).toEqual({})
+    // The broker deletes whole segments, every five minutes: the record is still there, so a new plan mirrors it.
+    expect(await apply(project, 'hurry')).toMatchObject({ code: 0 })
+    expect(await oracle.readText(world.target, 'hurry')).toMatchObject([{ key: 'k' }])
   })
 })
 

@@ -2,11 +2,14 @@ import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { GroupId, TopicName } from '../../src/domain/ids.ts'
 import type { Cluster } from '../../src/kafka/cluster.ts'
+import { coverage } from '../../src/planner/coverage.ts'
+import { observeCoverage } from '../../src/planner/observe-coverage.ts'
 import { ATTRIBUTES, encodeBatch } from '../../src/records/index.ts'
 import {
   commitsAreStable,
   groupHasMoved,
   groupIsEmpty,
+  mirrorPassed,
   positionsPartition,
   sourceIsDrained,
 } from '../../src/steps/gates/index.ts'
@@ -15,7 +18,8 @@ import { connect } from '../adapter/connect.ts'
 import { joinNewProtocol } from '../adapter/new-protocol.ts'
 import { oracle, startKafka, type TestCluster } from '../kafka/index.ts'
 import { waitFor } from '../kafka/wait.ts'
-import { startConsumer } from './_clients.ts'
+import { migration, topicSpec } from '../planner/_build.ts'
+import { fill, startConsumer } from './_clients.ts'
 import { hangTransaction, joinShareGroup, joinStatic } from './_raw.ts'
 import { runOn } from './_run.ts'
 
@@ -127,6 +131,72 @@ describe('a group is empty', () => {
     })
     await member.leave()
     await member.close()
+  })
+})
+
+describe('the mirror has passed every position', () => {
+  const reading = async (offset: bigint, mirroredTo: bigint) => {
+    const id = `at-${offset}` as GroupId
+    await cluster.commitOffsets(id, new Map([['read:0' as never, { offset, metadata: '' }]]))
+    const run = runOn({ source: cluster, target: cluster }, ['read'], mirroredTo)
+    return mirrorPassed(id, ['read' as TopicName], false).check(run)
+  }
+
+  test('once it has, up to the end of the log; a group that is ahead is waited for, and never one past the end', async () => {
+    await fill(kafka, 'read', 10, [0])
+    expect(await reading(5n, 5n)).toEqual({ holds: true })
+    expect(await reading(10n, 10n)).toEqual({ holds: true })
+    expect(await reading(9n, 6n)).toMatchObject({
+      worthWaiting: true,
+      because: '3 records to go, read:0 first',
+    })
+    expect(await reading(11n, 10n)).toMatchObject({
+      worthWaiting: false,
+      because: expect.stringContaining("past the source's log end 10"),
+    })
+  })
+})
+
+describe('who else uses the topics', () => {
+  test('is seen: groups, connectors, Streams topics, transactional ids; who has no group is not', async () => {
+    const admin = new kafkajs.Kafka(kafka.kafka()).admin()
+    await admin.connect()
+    await admin.createTopics({
+      topics: ['paid', 'unread', 'sums-store-changelog'].map((topic) => ({
+        topic,
+        numPartitions: 1,
+        replicationFactor: 1,
+      })),
+    })
+    await admin.disconnect()
+    const producer = new kafkajs.Kafka(kafka.kafka()).producer({
+      transactionalId: 'cashier-1',
+      maxInFlightRequests: 1,
+      idempotent: true,
+    })
+    await producer.connect()
+    const transaction = await producer.transaction()
+    await transaction.send({ topic: 'paid', messages: [{ value: 'p' }] })
+    await transaction.commit()
+    await producer.disconnect()
+    for (const id of ['planned', 'forgotten', 'connect-warehouse', 'sums']) {
+      const offsets = new Map([['paid:0' as never, { offset: 0n, metadata: '' }]])
+      await cluster.commitOffsets(id as GroupId, offsets)
+    }
+    const topics = ['paid', 'unread'] as TopicName[]
+    const desired = migration({
+      topics: topics.map((name) => topicSpec(name)),
+      groups: [{ ...migration().groups[0]!, id: 'planned' as GroupId }],
+    })
+    const seen = await observeCoverage(cluster, topics)
+    expect(coverage(desired, { coverage: seen })).toEqual([
+      { kind: 'connect', id: 'connect-warehouse', topics: ['paid'] },
+      { kind: 'group', id: 'forgotten', topics: ['paid'], members: 0 },
+      { kind: 'group', id: 'sums', topics: ['paid'], members: 0 },
+      { kind: 'streams', id: 'sums', internal: ['sums-store-changelog'] },
+      { kind: 'transactional-id', id: 'cashier-1', topics: ['paid'] },
+      { kind: 'no-group', topic: 'unread' },
+    ])
   })
 })
 
