@@ -1,6 +1,6 @@
 import type { ApiName } from './cluster.ts'
 import { addPartitionsToTxn } from './wire/add-partitions-to-txn.ts'
-import { type Api, NEVER_FLEXIBLE } from './wire/api.ts'
+import type { Api } from './wire/api.ts'
 import { apiVersions } from './wire/api-versions.ts'
 import { alterClientQuotas, describeClientQuotas } from './wire/client-quotas.ts'
 import { consumerGroupDescribe } from './wire/consumer-group-describe.ts'
@@ -35,6 +35,7 @@ import {
   describeUserScramCredentials,
 } from './wire/scram-credentials.ts'
 import { syncGroup } from './wire/sync-group.ts'
+import { writeTxnMarkers } from './wire/write-txn-markers.ts'
 
 type ApiRange = Pick<Api<unknown, unknown>, 'key' | 'versions'>
 
@@ -76,6 +77,5 @@ export const API_TABLE: Readonly<Record<ApiName, ApiRange>> = {
   DescribeQuorum: describeQuorum,
   ListTransactions: listTransactions,
   OffsetForLeaderEpoch: offsetForLeaderEpoch,
-  // No request of these is sent yet; what brokers have of them is still a fact that may be asked.
-  WriteTxnMarkers: { key: 27, versions: [0, NEVER_FLEXIBLE] },
+  WriteTxnMarkers: writeTxnMarkers,
 }

@@ -334,6 +334,17 @@ export interface ProducedPartition {
 /** A buffer of at least `bytes` for an answer of that size. Asked once, when the size is known, and not at all if all of it is there then. */
 export type AnswerSpace = (bytes: number) => Buffer
 
+/** Control markers for one partition, as a transaction coordinator writes them: each takes one offset, and no consumer sees it. */
+export interface MarkersRequest {
+  readonly topic: TopicName
+  readonly partition: number
+  readonly count: number
+  readonly producerId: bigint
+  readonly producerEpoch: number
+  /** The broker refuses one that is lower than it has seen of this producer (52). */
+  readonly coordinatorEpoch: number
+}
+
 export interface BrokerLink {
   readonly nodeId: number
   readonly connected: boolean
@@ -341,6 +352,8 @@ export interface BrokerLink {
   produce(request: ProduceRequest): Promise<readonly ProducedPartition[]>
   /** The records are views into the answer, which is read into what `space` gives. */
   fetch(request: FetchRequest, space?: AnswerSpace): Promise<readonly FetchedPartition[]>
+  /** Rejects with {@link LinkLost} when the answer is lost. Not idempotent: a request that is sent again writes again. */
+  writeMarkers(request: MarkersRequest): Promise<KafkaErrorCode>
   close(): Promise<void>
 }
 

@@ -3,7 +3,9 @@ import {
   type BrokerLink,
   type FetchedPartition,
   type FetchRequest,
+  type KafkaErrorCode,
   LinkLost,
+  type MarkersRequest,
   type ProducedPartition,
   type ProduceRequest,
 } from './cluster.ts'
@@ -14,6 +16,7 @@ import { Decoder } from './wire/decoder.ts'
 import { Encoder } from './wire/encoder.ts'
 import { fetch } from './wire/fetch.ts'
 import { decodeProduced, produce, producePieces } from './wire/produce.ts'
+import { writeTxnMarkers } from './wire/write-txn-markers.ts'
 
 /** The mirror's own connection to one broker. It wraps nothing per record and copies no records on the way out. */
 export class KafkajsLink implements BrokerLink {
@@ -50,6 +53,12 @@ export class KafkajsLink implements BrokerLink {
     const answer = this.#read(() => fetch.decode(new Decoder(payload, false, 4), version))
     if (answer.code !== 0) throw this.#lost(`Fetch answered ${errorName(answer.code)}`)
     return answer.partitions
+  }
+
+  async writeMarkers(request: MarkersRequest): Promise<KafkaErrorCode> {
+    const answers = await this.#connection.call(writeTxnMarkers, request, this.#requestTimeoutMs)
+    if (answers.length === 0) throw this.#lost('WriteTxnMarkers answered about no partition')
+    return answers.find(({ code }) => code !== 0)?.code ?? 0
   }
 
   async close(): Promise<void> {

@@ -70,6 +70,12 @@ export class AnswerMemory {
     if (this.#frame === undefined) this.#settle(bytes)
   }
 
+  /** Memory of what was made of this answer and is not a part of it. It has one user. */
+  beside(bytes: number): AnswerMemory {
+    this.#budget.adjust(0, bytes)
+    return new AnswerMemory(this.#budget, this.#buffers, bytes)
+  }
+
   use(): void {
     this.#users++
   }

@@ -24,6 +24,8 @@ export interface Ours {
   readonly key: PartitionKey
   readonly producerId: number
   readonly producerEpoch: number
+  /** Control markers, which only identical offsets have: whether one belongs at a target offset, as a hole of the source is there. */
+  readonly markers?: { readonly producerId: number; readonly isHole: (target: number) => boolean }
   /** The sequence of a batch that begins at this target offset. */
   sequenceOf(target: number): number
 }
@@ -39,6 +41,8 @@ export interface Tail {
   readonly checkedTo: number
   /** Of the last batch; -1 if none was read. */
   readonly maxTimestamp: number
+  /** Markers of ours where no hole is: a request whose answer was lost wrote twice. What comes after is so much too far. */
+  readonly overshoot?: { readonly from: number; readonly to: number }
 }
 
 /**
@@ -53,6 +57,7 @@ export const checkTail = async (
 ): Promise<Tail> => {
   let at = range.from
   let latest = -1
+  let overshoot: { readonly from: number; readonly to: number } | undefined
   let foreign: { readonly from: number; to: number; readonly who: string } | undefined
   while (at < range.end) {
     signal.throwIfAborted()
@@ -65,7 +70,16 @@ export const checkTail = async (
       if (item !== 'batch') throw new Error(`${ours.key}: the target sent no v2 batch at ${at}`)
       const last = lastOffset(records, cursor.at)
       if (last < at) continue
-      const who = strangerness(ours, records, cursor, at)
+      const isMarker = isOurMarker(ours, records, cursor.at)
+      if (isMarker && (overshoot === undefined || overshoot.to === at)) {
+        if (!ours.markers?.isHole(at)) overshoot = { from: overshoot?.from ?? at, to: last + 1 }
+        at = last + 1
+        continue
+      }
+      const tooFar = overshoot === undefined ? 0 : overshoot.to - overshoot.from
+      const who = isMarker
+        ? 'the mirror itself: markers where offsets are not identical any more'
+        : strangerness(ours, records, cursor, at, tooFar)
       if (foreign === undefined) {
         if (who === undefined) latest = Number(maxTimestamp(records, cursor.at))
         else foreign = { from: Math.min(at, baseOffset(records, cursor.at)), to: last + 1, who }
@@ -77,8 +91,14 @@ export const checkTail = async (
     if (at === before)
       throw new Error(`${ours.key}: the target sent nothing at ${at} of ${range.end}`)
   }
-  return foreign === undefined ? { checkedTo: at, maxTimestamp: latest } : stop(ours.key, foreign)
+  if (foreign !== undefined) return stop(ours.key, foreign)
+  return { checkedTo: at, maxTimestamp: latest, ...(overshoot !== undefined && { overshoot }) }
 }
+
+const isOurMarker = (ours: Ours, buf: Buffer, at: number): boolean =>
+  ours.markers !== undefined &&
+  (attributes(buf, at) & ATTRIBUTES.control) !== 0 &&
+  isOfProducer(buf, at, ours.markers.producerId)
 
 const stop = (
   key: PartitionKey,
@@ -95,6 +115,7 @@ const strangerness = (
   buf: Buffer,
   { at }: Readonly<RecordSetCursor>,
   expected: number,
+  tooFar: number,
 ): string | undefined => {
   if (!isOfProducer(buf, at, ours.producerId)) {
     const id = producerId(buf, at)
@@ -103,7 +124,7 @@ const strangerness = (
   const base = baseOffset(buf, at)
   const fits =
     base <= expected &&
-    baseSequence(buf, at) === ours.sequenceOf(base) &&
+    baseSequence(buf, at) === ours.sequenceOf(base - tooFar) &&
     producerEpoch(buf, at) === ours.producerEpoch &&
     (attributes(buf, at) & ATTRIBUTES.control) === 0 &&
     lastOffset(buf, at) - base + 1 === recordCount(buf, at)

@@ -1,13 +1,22 @@
 import type { Diagnostic } from '../domain/diagnostic.ts'
+import type { SourceOffset, TargetOffset } from '../domain/ids.ts'
 import type { Cluster } from '../kafka/cluster.ts'
-import { forEachRecord, lastOffset, maxTimestamp, nextBatch, recordSet } from '../records/index.ts'
+import {
+  baseOffset,
+  lastOffset,
+  maxTimestamp,
+  nextBatch,
+  RecordTable,
+  recordSet,
+} from '../records/index.ts'
 import { checkTail } from './check-tail.ts'
 import { firstDifference } from './first-difference.ts'
 import { type LogEnds, type LogReader, raiseLogStart } from './log-reader.ts'
 import type { MirrorLog, MirrorTimings } from './mirror.ts'
-import type { MirroredPartition, Position } from './partition.ts'
+import { type MirroredPartition, markersOf, type Position } from './partition.ts'
 import {
   contentDiffers,
+  divergence,
   lostOnSource,
   lostOnTarget,
   StopPartition,
@@ -61,6 +70,7 @@ export class Checker {
         key: p.key,
         producerId: p.producerId,
         producerEpoch: p.mark.producerEpoch,
+        ...markersOf(p),
         sequenceOf: (offset) => p.sequenceOf(offset),
       },
       (key, offset, maxBytes) => targetLog.read(key, offset, maxBytes),
@@ -69,6 +79,7 @@ export class Checker {
     )
     p.checkedTo = Math.max(p.checkedTo, p.targetStart, tail.checkedTo)
     if (tail.problem) throw new StopPartition(tail.problem)
+    if (tail.overshoot !== undefined) this.#diverge(p, tail.overshoot)
     const targetEnd = Math.max(target.end, tail.checkedTo)
     const sourceNext = p.sourceOf(targetEnd)
     const source = await sourceLog.ends(p.key)
@@ -122,7 +133,14 @@ export class Checker {
     if (end >= acknowledged) return
     // Without the filler below the mark there is nothing to go on from.
     if (end < p.targetStart) throw new StopPartition(lostOnTarget(p.key, end, acknowledged))
-    p.checkedTo = Math.max(p.targetStart, end - 1)
+    const { diverged } = p
+    // What is left of the markers too many is found again.
+    const isUndone = diverged !== null && end <= diverged.target
+    if (isUndone) p.diverged = null
+    p.checkedTo = Math.max(
+      p.targetStart,
+      Math.min(end - 1, isUndone ? Number(diverged.source) : end - 1),
+    )
     const { code, detail } = lostOnTarget(p.key, end, acknowledged)
     log({ level: 'warn', message: `${code} ${detail} They are copied again.` })
   }
@@ -170,28 +188,37 @@ export class Checker {
     targetStart: number,
     source: LogEnds,
   ): Promise<boolean> {
-    if (targetEnd <= Math.max(p.targetStart, targetStart)) return false
+    const last = p.lastRecordBelow(targetEnd)
+    if (last === undefined || last.target < targetStart) return false
     const { sourceLog, targetLog } = this.#options
-    const compare = async (target: number): Promise<boolean> => {
-      const at = p.sourceOf(target)
+    const compare = async (below: number): Promise<boolean> => {
+      // A marker may stand there: then the record before it is compared.
+      const last = p.lastRecordBelow(below)
       // Nothing to compare with any more.
-      if (at < source.start) return true
+      if (last === undefined || last.source < source.start || last.target < targetStart) return true
       const [mine, theirs] = await Promise.all([
-        targetLog.read(p.key, target, 1),
-        sourceLog.read(p.key, at, 1),
+        targetLog.read(p.key, last.target, 1),
+        sourceLog.read(p.key, last.source, 1),
       ])
-      const onTarget = recordAt(mine, target)
-      const onSource = recordAt(theirs, at)
-      if (onTarget === undefined) throw new Error(`nothing was read at ${target}`)
-      // Undefined: the source's retention was quicker.
+      const onTarget = recordAt(mine, last.target)
+      const onSource = recordAt(theirs, last.source)
+      if (onTarget === undefined) throw new Error(`nothing was read at ${last.target}`)
+      // Undefined: the source's retention or its cleaner was quicker.
       return onSource === undefined || onSource === onTarget
     }
-    if (!(await compare(targetEnd - 1))) {
+    if (!(await compare(targetEnd))) {
       const both = { from: Math.max(p.targetStart, targetStart), to: targetEnd }
-      const first = await firstDifference(both, compare)
+      const first = await firstDifference(both, (target) => compare(target + 1))
       throw new StopPartition(contentDiffers(p.key, p.sourceOf(first), first, targetEnd))
     }
-    return this.#isFresh(await targetLog.read(p.key, targetEnd - 1, 1))
+    return this.#isFresh(await targetLog.read(p.key, last.target, 1))
+  }
+
+  /** From the first record behind the markers on, nothing is where it is on the source. */
+  #diverge(p: MirroredPartition, { from, to }: { readonly from: number; readonly to: number }) {
+    p.diverged = { source: BigInt(from) as SourceOffset, target: BigInt(to) as TargetOffset }
+    const { code, detail, fix } = divergence(p.key, from, to)
+    this.#options.log({ level: 'warn', message: `${code} ${detail} ${fix}` })
   }
 
   #isFresh(records: Buffer): boolean {
@@ -208,15 +235,16 @@ const isOther = (was: string | undefined, is: string | undefined): boolean =>
 /** Timestamp, key, value and headers of the record at `offset`, as one comparable string. */
 const recordAt = (records: Buffer, offset: number): string | undefined => {
   const cursor = recordSet(records)
-  while (nextBatch(cursor) === 'batch') {
-    if (lastOffset(records, cursor.at) < offset) continue
-    let found: string | undefined
-    forEachRecord(records, cursor.at, (record) => {
-      if (record.offset !== offset) return
-      const content = record.bytes.toString('latin1', record.contentStart, record.contentEnd)
-      found = `${record.timestamp}/${content}`
-    })
-    return found
+  for (let item = nextBatch(cursor); item === 'batch' || item === 'old-format'; ) {
+    const last = item === 'batch' ? lastOffset : baseOffset
+    if (last(records, cursor.at) >= offset) {
+      const table = new RecordTable()
+      table.load(records, cursor.at, offset, offset + 1)
+      if (table.count === 0) return undefined
+      const content = table.bytes.toString('latin1', table.starts[0], table.ends[0])
+      return `${table.timestamps[0]}/${content}`
+    }
+    item = nextBatch(cursor)
   }
   return undefined
 }

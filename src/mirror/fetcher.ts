@@ -150,7 +150,7 @@ export class Fetcher {
       return
     }
     try {
-      if (p.receive(records, memory)) this.#options.received(p)
+      if (p.receive(records, answer.abortedTransactions, memory)) this.#options.received(p)
     } catch (error) {
       p.end({ why: (error as Error).message, uncertain: false })
     }

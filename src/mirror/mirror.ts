@@ -39,6 +39,8 @@ export interface PartitionReport {
   readonly records: number
   readonly bytes: number
   readonly problem?: Diagnostic
+  /** Source offset from which on offsets are not identical, though they were to be: see FERRY1614. */
+  readonly divergedAt?: number
 }
 
 export interface MirrorOptions {

@@ -5,6 +5,7 @@ import {
   MERGE_TARGET_BYTES,
   Merger,
   type ProducerStamp,
+  readOffset,
   recordCount,
   stampHeader,
 } from '../records/index.ts'
@@ -37,14 +38,22 @@ export interface OutgoingBatch {
 export class Outbox {
   readonly #merger = new Merger()
   readonly #pool: BufferPool
+  /** The source offset of the first batch where others must follow it without a hole; else -1. */
+  #base = -1
 
   constructor(pool: BufferPool) {
     this.#pool = pool
   }
 
-  /** The queue must not be empty. */
-  next(queue: SegmentQueue, stamp: ProducerStamp, limit: number): OutgoingBatch {
+  /** The queue must not be empty. `splitAtHoles`: only what follows each other on the source is merged. */
+  next(
+    queue: SegmentQueue,
+    stamp: ProducerStamp,
+    limit: number,
+    splitAtHoles = false,
+  ): OutgoingBatch {
     const first = queue.peek()!
+    this.#base = splitAtHoles ? readOffset(first.buf, first.at + LAYOUT.baseOffset) : -1
     const length = batchBytes(first.buf, first.at)
     // Half of the limit: two of that size would not fit together anyway.
     if (length * 2 <= limit && queue.bytes > length) {
@@ -98,6 +107,8 @@ export class Outbox {
   }
 
   #add(buf: Buffer, at: number): boolean {
+    const base = this.#base + this.#merger.records
+    if (this.#base >= 0 && readOffset(buf, at + LAYOUT.baseOffset) !== base) return false
     try {
       return this.#merger.add(buf, at) === 'added'
     } catch (error) {

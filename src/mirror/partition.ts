@@ -1,16 +1,24 @@
 import type { Diagnostic } from '../domain/diagnostic.ts'
-import { type PartitionKey, partitionKey, type TopicName } from '../domain/ids.ts'
-import type { Mark } from '../domain/mark.ts'
-import { type Divergence, GapList } from '../domain/offset-index.ts'
 import {
-  classify,
-  lastOffset,
-  nextBatch,
-  type ReEncodeReason,
-  recordCount,
-  recordSet,
-} from '../records/index.ts'
+  type PartitionKey,
+  partitionKey,
+  type TargetOffset,
+  type TopicName,
+} from '../domain/ids.ts'
+import type { Mark } from '../domain/mark.ts'
+import {
+  type Divergence,
+  GapList,
+  mirroredToFromTargetEnd,
+  type OffsetMap,
+} from '../domain/offset-index.ts'
+import type { PartitionProgress } from '../domain/state.ts'
+import type { FetchedPartition } from '../kafka/cluster.ts'
+import { LAYOUT, readOffset } from '../records/index.ts'
 import type { AnswerMemory } from './budget.ts'
+import type { Ours } from './check-tail.ts'
+import { GapHold, type GapHoldOptions } from './gap-hold.ts'
+import { type Block, type IntakeCounters, takeIn } from './intake.ts'
 import type { OutgoingBatch } from './outbox.ts'
 import { cannotCarry } from './problems.ts'
 import { SegmentQueue } from './queue.ts'
@@ -78,6 +86,7 @@ export class MirroredPartition {
   checkedTo = -1
   /** What was last written to the store. */
   savedTo = -1
+  savedSource = -1n
   savedProblem: Diagnostic | undefined
   /** Lost answers since the last time that the target's log end was known for sure. */
   uncertain = false
@@ -89,7 +98,14 @@ export class MirroredPartition {
 
   /** Of the source, as far as it was read. */
   readonly gaps = new GapList()
+  /** Where identical offsets ended; and what the store was last told of it. */
   diverged: Divergence | null = null
+  savedDiverged: Divergence | null = null
+  /** All gaps below are stored, in chunks of this tenure; -1: it has not begun with a whole one. */
+  gapsStoredTo = -1
+  gapTenure = ''
+  /** Of markers and progress: grows with every holder. */
+  fence = 0
 
   /** Set while records are fetched and sent; changes with each start, so that late answers are told apart. */
   tenure = 0
@@ -107,6 +123,9 @@ export class MirroredPartition {
   staleInFlight = 0
   lastAckedIsFresh = false
   mayPipeline = true
+  /** Control markers are on their way. */
+  padding = false
+  #hold: GapHold | undefined
   #crcFailures = 0
   /** Nothing more can be fetched; what was is sent first. */
   #blockedBy: Trouble | undefined
@@ -114,9 +133,16 @@ export class MirroredPartition {
   #trouble: Trouble | undefined
   #quiet: (() => void)[] = []
 
-  constructor(migration: string, mark: Mark) {
+  readonly #counters: IntakeCounters
+
+  constructor(
+    migration: string,
+    mark: Mark,
+    counters: IntakeCounters = { batchesReEncoded: 0, recordsReEncoded: 0 },
+  ) {
     this.migration = migration
     this.mark = mark
+    this.#counters = counters
     this.topic = mark.topic
     this.partition = mark.partition
     this.key = partitionKey(mark.topic, mark.partition)
@@ -125,14 +151,68 @@ export class MirroredPartition {
     this.producerId = Number(mark.producerId)
   }
 
-  /** The source offset of what stands at `target`. No gaps are mirrored yet, so both logs run in step from the mark. */
+  /** What maps its offsets. */
+  get map(): OffsetMap {
+    return this
+  }
+
+  /** Whether records still get the offsets that they have on the source. */
+  get isIdentical(): boolean {
+    return this.mark.mode === 'identical' && this.diverged === null
+  }
+
+  /** Whether what stands at a target offset has it on the source, too. */
+  isIdenticalAt(target: number): boolean {
+    return (
+      this.mark.mode === 'identical' && (this.diverged === null || target < this.diverged.source)
+    )
+  }
+
+  /** The source offset of what stands at `target`; of the log end, the offset to go on from. */
   sourceOf(target: number): number {
-    return this.sourceStart + (target - this.targetStart)
+    return Number(mirroredToFromTargetEnd(this.map, BigInt(target) as TargetOffset))
+  }
+
+  /** How many records were mirrored to below `target`. */
+  rankAt(target: number): number {
+    if (this.mark.mode === 'dense') return target - this.targetStart
+    const { diverged } = this
+    const first = diverged === null ? target : Math.min(target, Number(diverged.source))
+    const identical = first - this.sourceStart - this.gaps.missingBelow(first)
+    return diverged === null ? identical : identical + Math.max(0, target - Number(diverged.target))
   }
 
   /** The rank modulo 2^31 of what stands at `target`. */
   sequenceOf(target: number): number {
-    return (target - this.targetStart) % SEQUENCES
+    return this.rankAt(target) % SEQUENCES
+  }
+
+  /** Where the last record below a target offset is, on both sides; undefined if there is none. */
+  lastRecordBelow(
+    target: number,
+  ): { readonly source: number; readonly target: number } | undefined {
+    let last = target - 1
+    if (this.mark.mode === 'identical') {
+      const { diverged } = this
+      if (diverged !== null && last < diverged.target) {
+        last = Math.min(last, Number(diverged.source) - 1)
+      }
+      if (diverged === null || last < diverged.target) {
+        last = (this.gaps.at(last)?.from ?? last + 1) - 1
+      }
+    }
+    if (last < this.targetStart) return undefined
+    return { source: this.sourceOf(last), target: last }
+  }
+
+  /** Takes what an earlier holder stored; a new tenure of chunks begins. */
+  resume(progress: PartitionProgress | undefined, tenure: string): void {
+    this.gapTenure = tenure
+    this.gapsStoredTo = -1
+    if (progress === undefined) return
+    this.gaps.readInto(0, progress.gaps.bytesFrom(0))
+    this.diverged = progress.diverged
+    this.savedDiverged = progress.diverged
   }
 
   /** Nothing that was sent by anybody so far can still arrive. */
@@ -146,7 +226,7 @@ export class MirroredPartition {
   }
 
   /** Resolves when the flow has ended and no answer is awaited any more. */
-  flow(position: Position): Promise<Trouble> {
+  flow(position: Position, holding?: GapHoldOptions): Promise<Trouble> {
     this.tenure++
     this.next = position.sourceNext
     this.sendBase = position.targetEnd
@@ -157,6 +237,12 @@ export class MirroredPartition {
     this.isStarved = false
     this.#blockedBy = undefined
     this.#trouble = undefined
+    // What is known above is read again; what is stored of it must not outlive this.
+    const isStale = this.gaps.end > this.next
+    this.gaps.truncate(this.next)
+    if (this.gapsStoredTo >= 0) this.gapsStoredTo = Math.min(this.gapsStoredTo, this.next)
+    this.#hold = holding && new GapHold(this, holding)
+    if (isStale) this.#hold?.store()
     this.state = 'mirroring'
     this.flowing = true
     return new Promise((resolve) => {
@@ -168,6 +254,7 @@ export class MirroredPartition {
   end(trouble: Trouble): void {
     this.flowing = false
     this.queue.clear()
+    this.#hold?.clear()
     if (trouble.uncertain) this.uncertain = true
     this.#trouble ??= trouble
     this.#settleIfQuiet()
@@ -176,7 +263,7 @@ export class MirroredPartition {
   /** Like {@link end}, once what was fetched is sent: the source may not hold it any more. */
   endOnceSent(trouble: Trouble): void {
     this.#blockedBy ??= trouble
-    this.#stopIfBlocked()
+    this.stopIfBlocked()
   }
 
   /** Whether more should be fetched. */
@@ -185,7 +272,7 @@ export class MirroredPartition {
       this.flowing &&
       !this.fetching &&
       this.#blockedBy === undefined &&
-      this.queue.bytes < QUEUE_BYTES
+      this.queue.bytes + (this.#hold?.bytes ?? 0) < QUEUE_BYTES
     )
   }
 
@@ -194,47 +281,61 @@ export class MirroredPartition {
     return this.mayPipeline && this.lastAckedIsFresh && this.staleInFlight === 0
   }
 
+  /** Takes the record set of a Fetch answer as far as it can be carried. Answers whether there is something to send now. */
+  receive(
+    records: Buffer,
+    aborted: FetchedPartition['abortedTransactions'],
+    memory: AnswerMemory,
+  ): boolean {
+    const taken = takeIn({
+      records,
+      aborted,
+      next: this.next,
+      maxBytes: this.maxBytes,
+      splitAtHoles: this.isIdentical,
+      counters: this.#counters,
+    })
+    const { pieces, gaps, block } = taken
+    this.isStarved = taken.next === this.next
+    if (!this.isStarved) this.#crcFailures = 0
+    this.next = taken.next
+    for (const [from, to] of gaps) this.gaps.append(from, to)
+    const segments = pieces.map(({ buf, at, end, isOwn }) => {
+      if (!isOwn) memory.use()
+      return { buf, at, end, memory: isOwn ? memory.beside(end) : memory }
+    })
+    if (block !== undefined) this.#block(block)
+    if (this.#hold !== undefined && (gaps.length > 0 || this.#hold.isBusy)) {
+      this.#hold.add(segments)
+      return false
+    }
+    for (const segment of segments) this.queue.push(segment)
+    this.stopIfBlocked()
+    return segments.length > 0
+  }
+
   /**
-   * Takes the record set of a Fetch answer up to the first batch that cannot pass through. Answers whether there is something to send.
+   * How many control markers come before what is next in the queue, so that it gets its source offset; those behind the last record, too.
+   * 0 where offsets are not identical.
    */
-  receive(records: Buffer, memory: AnswerMemory): boolean {
-    const cursor = recordSet(records)
-    const limits = { expectedNext: this.next, maxBytes: this.maxBytes }
-    let start = -1
-    let end = 0
-    const keep = () => {
-      if (start < 0) return
-      memory.use()
-      this.queue.push({ buf: records, at: start, end, memory })
-    }
-    for (;;) {
-      const item = nextBatch(cursor)
-      if (item === 'end' || item === 'partial') break
-      if (item === 'bad-length') {
-        this.#block('malformed', limits.expectedNext, limits.expectedNext + 1)
-        break
-      }
-      const { at } = cursor
-      if (item === 'batch' && lastOffset(records, at) < limits.expectedNext && start < 0) {
-        // A Fetch answers with whole batches; one that ends below what was asked for is not ours to judge.
-        continue
-      }
-      const verdict = classify(records, at, limits)
-      if (verdict === 'crc-mismatch' && ++this.#crcFailures < CRC_ATTEMPTS) break
-      if (verdict !== 'pass-through') {
-        this.#blockAt(records, at, verdict, limits.expectedNext)
-        break
-      }
-      this.#crcFailures = 0
-      if (start < 0) start = at
-      end = cursor.next
-      limits.expectedNext += recordCount(records, at)
-    }
-    keep()
-    this.isStarved = start < 0
-    this.next = limits.expectedNext
-    this.#stopIfBlocked()
-    return start >= 0
+  get missingMarkers(): number {
+    if (!this.isIdentical) return 0
+    const head = this.queue.peek()
+    if (head !== undefined) return readOffset(head.buf, head.at + LAYOUT.baseOffset) - this.sendBase
+    return this.#hold?.isBusy ? 0 : this.next - this.sendBase
+  }
+
+  /** Markers were written: the log end is known. */
+  padded(count: number): void {
+    this.sendBase += count
+    this.checkedTo = this.sendBase
+  }
+
+  /** Nothing of the padding is on its way any more, however it ended. */
+  paddingEnded(): void {
+    this.padding = false
+    this.stopIfBlocked()
+    this.#settleIfQuiet()
   }
 
   /** A batch was handed to a connection. */
@@ -258,7 +359,7 @@ export class MirroredPartition {
     if (at >= 0) this.inFlight.splice(at, 1)
     if (!batch.isFresh) this.staleInFlight--
     if (this.inFlight.length > 0) return
-    this.#stopIfBlocked()
+    this.stopIfBlocked()
     this.#settleIfQuiet()
   }
 
@@ -269,7 +370,8 @@ export class MirroredPartition {
   }
 
   #settleIfQuiet(): void {
-    if (this.flowing || this.inFlight.length > 0 || this.#ended === undefined) return
+    if (this.flowing || this.inFlight.length > 0 || this.padding) return
+    if (this.#ended === undefined) return
     const ended = this.#ended
     const quiet = this.#quiet
     this.#ended = undefined
@@ -278,24 +380,31 @@ export class MirroredPartition {
     for (const resolve of quiet) resolve()
   }
 
-  #stopIfBlocked(): void {
-    if (this.#blockedBy === undefined || !this.flowing) return
-    if (this.queue.bytes > 0 || this.inFlight.length > 0) return
+  gapsNotStored(why: string): void {
+    this.end({ why, uncertain: this.inFlight.length > 0 || this.padding })
+  }
+
+  /** Ends the flow where nothing more can be fetched and everything before was sent. */
+  stopIfBlocked(): void {
+    if (this.#blockedBy === undefined || !this.flowing || this.#hold?.isBusy) return
+    if (this.queue.bytes > 0 || this.inFlight.length > 0 || this.padding) return
     this.end(this.#blockedBy)
   }
 
-  #blockAt(buf: Buffer, at: number, reason: ReEncodeReason, expected: number): void {
-    if (reason === 'old-format' || reason === 'unknown-magic' || reason === 'crc-mismatch') {
-      // No other field of it means anything.
-      this.#block(reason, expected, expected + 1)
-      return
-    }
-    const last = lastOffset(buf, at)
-    this.#block(reason, Math.min(expected, last), last + 1)
-  }
-
-  #block(reason: ReEncodeReason, from: number, to: number): void {
-    const problem = cannotCarry(this.key, from, to, reason)
+  #block(block: Block): void {
+    if (block.reason === 'crc-mismatch' && ++this.#crcFailures < CRC_ATTEMPTS) return
+    const problem = cannotCarry(this.key, block)
     this.#blockedBy = { why: problem.detail, uncertain: false, problem }
   }
 }
+
+/** The control markers that a check of its target may meet. */
+export const markersOf = (p: MirroredPartition): Pick<Ours, 'markers'> =>
+  p.mark.mode === 'dense'
+    ? {}
+    : {
+        markers: {
+          producerId: Number(p.mark.fillerProducerId),
+          isHole: (target) => p.isIdenticalAt(target) && p.gaps.at(target) !== undefined,
+        },
+      }

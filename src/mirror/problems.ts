@@ -1,6 +1,7 @@
 import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
 import type { PartitionKey } from '../domain/ids.ts'
 import type { ReEncodeReason } from '../records/index.ts'
+import type { Block } from './intake.ts'
 
 /** Offsets `from` (inclusive) to `to` (exclusive), as people read them. */
 export const range = (from: number | bigint, to: number | bigint): string =>
@@ -10,72 +11,37 @@ export const range = (from: number | bigint, to: number | bigint): string =>
 const resync =
   'Once the cause is gone, and only if no group has moved: delete the topics of this migration on the target, put its folder of the state aside, and plan again.'
 
-/** Why records cannot be carried, in words, and what to do. */
-const REASONS: Readonly<Record<ReEncodeReason, readonly [string, string]>> = {
-  'old-format': [
-    'are in the message format of Kafka before 0.11',
-    'Use a later version of Ferry, which re-encodes them.',
-  ],
+/** Why records cannot be carried, in words, and what to do. What is carried by re-encoding never comes here. */
+const REASONS: Partial<Readonly<Record<ReEncodeReason, readonly [string, string]>>> = {
   'unknown-magic': [
-    'are in a format that this version does not know',
-    'Use a later version of Ferry.',
+    'are in a format that is not known',
+    'The brokers of the source are newer than this Ferry: use one that names their version among those it supports.',
   ],
   'crc-mismatch': [
     'do not match their checksum',
     'Repair the source replica or move the leader, then start the mirror again.',
   ],
-  malformed: [
-    'have a header whose counts contradict each other',
-    'Look at the log segment on the source; it is damaged.',
-  ],
-  control: [
-    'are a transaction marker',
-    'Use a later version of Ferry, which leaves markers out; until then this topic cannot be mirrored.',
-  ],
-  transactional: [
-    'belong to a transaction',
-    'Use a later version of Ferry, which re-encodes them; until then this topic cannot be mirrored.',
-  ],
   'unknown-attributes': [
-    'have attributes or a codec that this version does not know',
-    'Use a later version of Ferry.',
-  ],
-  empty: [
-    'are the empty rest of a batch that the log cleaner left',
-    'Use a later version of Ferry, which keeps an index of such holes.',
-  ],
-  overlaps: [
-    'lie in a batch that begins before the mark',
-    'Use a later version of Ferry, or mark again with `startFrom: earliest`.',
-  ],
-  holes: [
-    'have offsets missing between or before them',
-    'Use a later version of Ferry, which keeps an index of such holes (compacted topics).',
-  ],
-  'log-append-time': [
-    'carry the time of their append (message.timestamp.type=LogAppendTime)',
-    'Use a later version of Ferry, which keeps that time by re-encoding.',
-  ],
-  'delete-horizon': [
-    'carry a delete horizon of the log cleaner',
-    'Use a later version of Ferry, which re-encodes them.',
+    'have attributes or a codec that are not known',
+    'The brokers of the source are newer than this Ferry: use one that names their version among those it supports.',
   ],
   'too-large': [
-    'form a batch larger than the target takes',
+    'form a batch larger than the target takes, and a single record cannot be split',
     'Raise max.message.bytes of the target topic, then start the mirror again.',
   ],
 }
 
-export const cannotCarry = (
-  key: PartitionKey,
-  from: number,
-  to: number,
-  reason: ReEncodeReason,
-): Diagnostic => {
-  const [why, fix] = REASONS[reason]
+const MALFORMED = [
+  'are no well-formed batch',
+  'Look at the log segment on the source; it is damaged.',
+] as const
+
+export const cannotCarry = (key: PartitionKey, { reason, from, to, detail }: Block): Diagnostic => {
+  const [why, fix] = REASONS[reason] ?? MALFORMED
+  const said = detail === undefined ? '' : ` (${detail})`
   return diagnostic({
     code: reason === 'crc-mismatch' ? 'FERRY1612' : 'FERRY1601',
-    detail: `${key}: the records at source ${range(from, to)} ${why}. Everything before was copied; the partition stopped there.`,
+    detail: `${key}: the records at source ${range(from, to)} ${why}${said}. Everything before was copied; the partition stopped there.`,
     fix,
   })
 }
@@ -154,6 +120,22 @@ export const refused = (key: PartitionKey, from: number, to: number, error: stri
     code: 'FERRY1606',
     detail: `${key}: the target refuses the records at source ${range(from, to)}: ${error}.`,
     fix: 'Change what the error names (rights, max.message.bytes, message.timestamp.* of the target topic), then start the mirror again.',
+  })
+
+/** Shown, and mirrored on from there. */
+export const divergence = (key: PartitionKey, from: number, to: number): Diagnostic =>
+  diagnostic({
+    code: 'FERRY1614',
+    severity: 'warning',
+    detail: `${key}: ${to - from} control markers too many stand on the target at ${range(from, to)}, since the answer to a request was lost. Offsets are identical below ${from}; from there on records are ${to - from} or more further on the target, and the index maps them.`,
+    fix: 'Positions of groups stay exact. If something keeps offsets of this partition outside of Kafka, resync the topic before it moves.',
+  })
+
+export const paddingRefused = (key: PartitionKey, at: number, error: string): Diagnostic =>
+  diagnostic({
+    code: 'FERRY1606',
+    detail: `${key}: offsets are to be identical, and the source has a hole at offset ${at} (a transaction marker, aborted or compacted records), which takes control markers on the target. It refuses them: ${error}.`,
+    fix: `Grant the mirror ALTER or CLUSTER_ACTION on the target cluster, then start it again. Or use \`offsets: dense\`: ${resync.charAt(0).toLowerCase()}${resync.slice(1)}`,
   })
 
 export const sourceRefuses = (key: PartitionKey, error: string): Diagnostic =>

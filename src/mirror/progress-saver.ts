@@ -6,7 +6,7 @@ import type { MirroredPartition } from './partition.ts'
 
 export interface SaverOptions {
   readonly store: ProgressStore
-  readonly holder: () => PartitionProgress['holder']
+  readonly holder: (p: MirroredPartition) => PartitionProgress['holder']
   readonly log: MirrorLog
 }
 
@@ -44,7 +44,11 @@ export class ProgressSaver {
     for (const p of partitions) {
       if (p.checkedTo < 0 && p.problem === undefined && !p.mayBeInFlight) continue
       const isSaved =
-        p.checkedTo === p.savedTo && p.problem === p.savedProblem && p.inDoubt === p.savedInFlight
+        p.checkedTo === p.savedTo &&
+        p.problem === p.savedProblem &&
+        p.inDoubt === p.savedInFlight &&
+        p.diverged === p.savedDiverged &&
+        this.#progressOf(p).mirroredTo === p.savedSource
       if (isSaved) continue
       const list = changed.get(p.migration)
       if (list === undefined) changed.set(p.migration, [p])
@@ -53,12 +57,14 @@ export class ProgressSaver {
     for (const [migration, list] of changed) {
       const progress = list.map((p) => this.#progressOf(p))
       const saved = list.map((p) => {
-        const { checkedTo, problem, inDoubt } = p
-        return { p, checkedTo, problem, inDoubt }
+        const { checkedTo, problem, inDoubt, diverged } = p
+        return { p, checkedTo, problem, inDoubt, diverged, source: this.#progressOf(p).mirroredTo }
       })
       try {
         await this.#options.store.writeProgress(migration, progress)
-        for (const { p, checkedTo, problem, inDoubt } of saved) {
+        for (const { p, checkedTo, problem, inDoubt, diverged, source } of saved) {
+          p.savedDiverged = diverged
+          p.savedSource = source
           p.savedInFlight = inDoubt
           p.savedTo = checkedTo
           p.savedProblem = problem
@@ -86,7 +92,7 @@ export class ProgressSaver {
       diverged: p.diverged,
       mayBeInFlight: p.inDoubt,
       problem: p.problem ?? null,
-      holder: this.#options.holder(),
+      holder: this.#options.holder(p),
       at: new Date().toISOString(),
     }
   }

@@ -6,7 +6,7 @@ import type { Cluster } from '../kafka/cluster.ts'
 import { checkTail } from './check-tail.ts'
 import { type LogEnds, LogReader, raiseLogStart } from './log-reader.ts'
 import type { MirrorTimings } from './mirror.ts'
-import { MirroredPartition } from './partition.ts'
+import { MirroredPartition, markersOf } from './partition.ts'
 import { pause } from './wait.ts'
 import type { PartitionLock } from './with-partitions.ts'
 
@@ -105,11 +105,13 @@ const foreign = async (
   const stored = progress.get(key)
   const from = mark === undefined ? start : checkedTo(stored, mark)
   const copy = mark && new MirroredPartition(migration, mark)
+  copy?.resume(stored?.producerId === mark?.producerId ? stored : undefined, '')
   const tail = await checkTail(
     {
       key,
       producerId: Number(copy?.producerId ?? purge.intent?.fillerProducerId),
       producerEpoch: mark?.producerEpoch ?? purge.intent?.fillerProducerEpoch ?? 0,
+      ...(copy && markersOf(copy)),
       sequenceOf: (offset) => copy?.sequenceOf(offset) ?? offset % SEQUENCES,
     },
     read,

@@ -31,7 +31,7 @@ export class Routes {
   }
 
   /** Connects the partition to its two leaders, as they are now. */
-  async connect(p: MirroredPartition): Promise<{ start(): void; release(): void }> {
+  async connect(p: MirroredPartition): Promise<{ start(): void; offer(): void; release(): void }> {
     const [source, target] = await Promise.all([
       this.#options.sourceLog.leader(p.key),
       this.#options.targetLog.leader(p.key),
@@ -45,6 +45,10 @@ export class Routes {
         this.#of.set(p, { fetcher, sender })
         sender.add(p)
         fetcher.add(p)
+      },
+      offer: () => {
+        sender.offer(p)
+        fetcher.wake()
       },
       release: () => {
         this.#of.delete(p)

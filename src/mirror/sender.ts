@@ -5,7 +5,7 @@ import { MERGE_TARGET_BYTES } from '../records/index.ts'
 import type { BufferPool } from './buffer-pool.ts'
 import { mergeLimit, Outbox } from './outbox.ts'
 import type { InFlight, MirroredPartition, Trouble } from './partition.ts'
-import { refused } from './problems.ts'
+import { paddingRefused, refused } from './problems.ts'
 import type { Throttle } from './throttle.ts'
 
 /** Per partition, where the broker is sure to refuse a batch whose predecessor failed. */
@@ -28,12 +28,22 @@ const NOT_APPENDED = new Set<number>([
   ErrorCode.NOT_ENOUGH_REPLICAS,
 ])
 
+/** Control markers of one request. */
+const MARKERS_PER_REQUEST = 500
+/** Answered before any is written. */
+const MARKERS_REFUSED = new Set<number>([
+  31, // CLUSTER_AUTHORIZATION_FAILED
+  35, // UNSUPPORTED_VERSION
+])
+
 /** Numbers for tests and the bench: how batches were made. */
 export interface SendCounters {
   requests: number
   batchesPassedThrough: number
   batchesMerged: number
   sourceBatchesMerged: number
+  /** Offsets that were padded because the source has holes there. */
+  markersWritten: number
 }
 
 export interface SenderOptions {
@@ -149,13 +159,22 @@ export class Sender {
     for (; i < ready.length && bytes < REQUEST_BYTES; i++) {
       const p = ready[i]!
       this.#isReady.delete(p)
+      if (this.#mustPad(p)) {
+        void this.#pad(p)
+        continue
+      }
       if (!this.#canSend(p)) continue
       const stamp = {
         producerId: p.mark.producerId,
         epoch: p.mark.producerEpoch,
         baseSequence: p.sequenceOf(p.sendBase),
       }
-      const out = this.#outbox.next(p.queue, stamp, mergeLimit(!p.isPipelined, p.maxBytes))
+      const out = this.#outbox.next(
+        p.queue,
+        stamp,
+        mergeLimit(!p.isPipelined, p.maxBytes),
+        p.isIdentical,
+      )
       const batch = { ...out, expectedBase: p.sendBase, isFresh: out.maxTimestamp > freshAfter }
       p.sent(batch)
       bytes += batch.batch.length
@@ -173,10 +192,63 @@ export class Sender {
 
   #canSend(p: MirroredPartition): boolean {
     if (!p.flowing || !this.#partitions.has(p) || p.queue.bytes === 0) return false
+    if (p.padding || p.missingMarkers !== 0) return false
     if (p.inFlight.length === 0) return true
     // More waits to be merged with: an answer comes soon, and asks again.
     if (p.queue.bytes < MERGE_TARGET_BYTES) return false
     return p.isPipelined && p.inFlight.length < IN_FLIGHT_PER_PARTITION
+  }
+
+  /** Markers may only follow what was acknowledged, and records only follow markers that were: neither can be taken back. */
+  #mustPad(p: MirroredPartition): boolean {
+    return (
+      p.flowing &&
+      this.#partitions.has(p) &&
+      !p.padding &&
+      p.inFlight.length === 0 &&
+      p.missingMarkers > 0
+    )
+  }
+
+  async #pad(p: MirroredPartition): Promise<void> {
+    const { tenure } = p
+    const count = Math.min(p.missingMarkers, MARKERS_PER_REQUEST)
+    p.padding = true
+    const late = setTimeout(() => void this.link.close(), this.#options.requestTimeoutMs)
+    try {
+      const code = await this.link.writeMarkers({
+        topic: p.topic,
+        partition: p.partition,
+        count,
+        producerId: p.mark.fillerProducerId,
+        producerEpoch: 0,
+        coordinatorEpoch: p.fence,
+      })
+      if (p.tenure !== tenure || !p.flowing) return
+      if (code === 0) {
+        p.padded(count)
+        this.#options.counters.markersWritten += count
+        this.#options.drained(p)
+      } else this.#paddingFailed(p, code)
+    } catch (error) {
+      await this.link.close()
+      const why = `the answer to control markers was lost (${(error as Error).message})`
+      if (p.tenure === tenure) p.end({ why, uncertain: true })
+    } finally {
+      clearTimeout(late)
+      p.paddingEnded()
+      this.offer(p)
+    }
+  }
+
+  /** Some of them may have been written: the log end is read before it is tried again. */
+  #paddingFailed(p: MirroredPartition, code: number): void {
+    const error = errorName(code)
+    const why = `the target answered ${error} to control markers`
+    const problem = MARKERS_REFUSED.has(code)
+      ? { problem: paddingRefused(p.key, p.sendBase, error) }
+      : {}
+    p.end({ why, uncertain: !MARKERS_REFUSED.has(code), ...problem })
   }
 
   async #send(sent: readonly SentPartition[]): Promise<void> {
@@ -237,7 +309,7 @@ export class Sender {
     p.acknowledged(batch)
     this.#finish(one, true)
     if (answer.logStartOffset >= 0) this.#options.logStart(p, answer.logStartOffset)
-    if (p.queue.bytes > 0) this.offer(p)
+    if (p.queue.bytes > 0 || p.missingMarkers > 0) this.offer(p)
   }
 
   #fail(one: SentPartition, trouble: Trouble): void {

@@ -8,6 +8,8 @@ import { BufferPool } from './buffer-pool.ts'
 import { Checker } from './check.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { Coalescer } from './coalescer.ts'
+import { GapSaver } from './gap-saver.ts'
+import type { IntakeCounters } from './intake.ts'
 import { LogReader } from './log-reader.ts'
 import { Membership } from './membership.ts'
 import type { Mirror, MirroredMigration, MirrorOptions, PartitionReport } from './mirror.ts'
@@ -33,8 +35,11 @@ export interface MirrorInternals {
 
 /** A mirror that also says how it made its batches. */
 export interface RunningMirror extends Mirror {
-  readonly counters: Readonly<SendCounters>
+  readonly counters: Readonly<MirrorCounters>
 }
+
+/** How batches were made: what passed through is in none of the intake's. */
+export type MirrorCounters = SendCounters & IntakeCounters
 
 /**
  * Starts mirroring. It joins the mirror's group on the target at the first {@link Mirror.follow}; what is followed and given to this
@@ -46,11 +51,14 @@ export const startMirror = (
 ): RunningMirror => new Engine(options, internals)
 
 class Engine implements RunningMirror {
-  readonly counters: SendCounters = {
+  readonly counters: MirrorCounters = {
     requests: 0,
     batchesPassedThrough: 0,
     batchesMerged: 0,
     sourceBatchesMerged: 0,
+    markersWritten: 0,
+    batchesReEncoded: 0,
+    recordsReEncoded: 0,
   }
   readonly #options: MirrorOptions
   readonly #membership: Membership
@@ -59,6 +67,7 @@ class Engine implements RunningMirror {
   readonly #checker: Checker
   readonly #routes: Routes
   readonly #saver: ProgressSaver
+  readonly #gaps: GapSaver
   readonly #watch: Watch
   readonly #facts: TargetFacts
   readonly #sourceLog: LogReader
@@ -140,11 +149,12 @@ class Engine implements RunningMirror {
         },
       },
     })
+    this.#gaps = new GapSaver(options.progress, () => this.#membership.maySend())
     this.#saver = new ProgressSaver({
       store: options.progress,
-      holder: () => {
+      holder: (p) => {
         const { host, pid } = this.#membership.identity
-        return { host, pid, generation: this.#membership.generation }
+        return { host, pid, generation: p.fence }
       },
       log,
     })
@@ -199,6 +209,7 @@ class Engine implements RunningMirror {
         records: p.numbers.records,
         bytes: p.numbers.bytes,
         ...(p.problem !== undefined && { problem: p.problem }),
+        ...(p.diverged !== null && { divergedAt: Number(p.diverged.source) }),
       }
     })
   }
@@ -219,7 +230,7 @@ class Engine implements RunningMirror {
   }
 
   #partitionOf(migration: string, mark: Mark): MirroredPartition {
-    const p = new MirroredPartition(migration, mark)
+    const p = new MirroredPartition(migration, mark, this.counters)
     const known = this.#partitions.get(p.key)
     const isSame = known?.migration === migration && known.mark.producerId === mark.producerId
     return isSame ? known : p
@@ -261,6 +272,8 @@ class Engine implements RunningMirror {
         },
         readProgress: (of) => this.#progress.ask(of),
         announce: (of) => this.#announcements.ask(of),
+        storeGaps: (of) => this.#gaps.save(of),
+        generation: () => this.#membership.generation,
         log: this.#options.log,
       },
       signal,

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { FerryError } from '../domain/diagnostic.ts'
 import type { PartitionProgress } from '../domain/state.ts'
 import type { Checker } from './check.ts'
@@ -15,6 +16,9 @@ export interface TendOptions {
   readonly readProgress: (p: MirroredPartition) => Promise<PartitionProgress | undefined>
   /** Says in the store that batches may be on their way; must have returned before the first is sent. */
   readonly announce: (p: MirroredPartition) => Promise<void>
+  readonly storeGaps: (p: MirroredPartition) => Promise<void>
+  /** Of the lock. */
+  readonly generation: () => number
   readonly log: MirrorLog
 }
 
@@ -90,6 +94,10 @@ const useProgress = async (p: MirroredPartition, options: TendOptions): Promise<
     p.mayBeInFlight = true
   }
   p.inherited = false
+  p.resume(ours, randomUUID())
+  // A group that was empty for long begins to count anew.
+  const others = ours === undefined || options.isOwn(ours.holder) ? 0 : ours.holder.generation + 1
+  p.fence = Math.max(p.fence, options.generation(), others)
   if (ours === undefined) return
   p.savedInFlight = ours.mayBeInFlight
   p.checkedTo = Math.max(p.checkedTo, Number(ours.checkedTo))
@@ -101,9 +109,13 @@ const flow = async (p: MirroredPartition, options: TendOptions, signal: AbortSig
   const position = await options.checker.check(p, signal)
   const route = await options.routes.connect(p)
   signal.throwIfAborted()
-  if (!p.mayBeInFlight || !p.savedInFlight) await options.announce(p)
+  const isTold = p.mayBeInFlight && p.savedInFlight && p.diverged === p.savedDiverged
+  if (!isTold) await options.announce(p)
   signal.throwIfAborted()
-  const ended = p.flow(position)
+  const ended = p.flow(position, {
+    storeGaps: () => options.storeGaps(p),
+    released: () => route.offer(),
+  })
   const stop = () => p.end({ why: 'the lock is handed over', uncertain: false })
   signal.addEventListener('abort', stop, { once: true })
   try {

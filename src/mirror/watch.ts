@@ -56,12 +56,12 @@ export class Watch {
 
   async #lookAtTarget(p: MirroredPartition): Promise<void> {
     const { tenure, sendBase } = p
-    const isIdle = p.inFlight.length === 0 && p.queue.bytes === 0
+    const isIdle = p.inFlight.length === 0 && p.queue.bytes === 0 && !p.padding
     const { start, end } = await this.#options.targetLog.ends(p.key)
     if (p.tenure !== tenure || !p.flowing) return
     await this.hideFiller(p, start)
     // Only what was the same before and after the question says something about the answer.
-    const wasIdle = isIdle && p.inFlight.length === 0 && p.sendBase === sendBase
+    const wasIdle = isIdle && p.inFlight.length === 0 && !p.padding && p.sendBase === sendBase
     if (wasIdle && p.flowing && end !== sendBase) {
       p.end({ why: `the target log ends at ${end} instead of ${sendBase}`, uncertain: false })
     }

@@ -17,15 +17,19 @@ export interface ModeChoice {
   readonly impossible?: string
 }
 
-/** Identical or dense, as design section 6 chooses. Fixed at the mark, so asked only before it. */
+/**
+ * Identical or dense, as design section 6 chooses. Fixed at the mark, so asked only before it. Rights that are not told (an old broker) are
+ * taken to be there.
+ */
 export const chooseMode = (
   spec: TopicSpec,
   source: ObservedTopic,
   target: ObservedTopic | undefined,
   startOf: (partition: ObservedPartition) => bigint = (p) => p.logStart,
+  clusterRights?: ReadonlySet<string>,
 ): ModeChoice => {
   const prime = source.partitions.reduce((sum, p) => sum + startOf(p), 0n)
-  const against = objections(source, target, prime, startOf)
+  const against = objections(source, target, prime, startOf, clusterRights)
   if (spec.offsets === 'dense')
     return { mode: 'dense', because: 'the plan file asks for it', prime: 0n }
   if (spec.offsets === 'identical') {
@@ -49,6 +53,7 @@ const objections = (
   target: ObservedTopic | undefined,
   prime: bigint,
   startOf: (partition: ObservedPartition) => bigint,
+  clusterRights: ReadonlySet<string> | undefined,
 ): readonly { readonly says: string; readonly hard: boolean }[] => {
   const found: { says: string; hard: boolean }[] = []
   const used = target?.partitions.find((p) => p.highWatermark > p.logStart)
@@ -74,12 +79,22 @@ const objections = (
   if (effective(source, 'cleanup.policy')?.includes('compact')) {
     found.push({ says: 'the topic is compacted', hard: false })
   }
+  if (clusterRights !== undefined && !mayPad(clusterRights)) {
+    found.push({
+      says: 'the right to fill holes with control markers on the target is missing (ALTER or CLUSTER_ACTION on the cluster)',
+      hard: false,
+    })
+  }
   const transactional = source.partitions.find((p) => p.sample?.tail === 'transactional')
   if (transactional) {
     found.push({ says: `partition ${transactional.partition} holds transactions`, hard: false })
   }
   return found
 }
+
+/** Whoever may write control markers; asked of `KafkaApis.handleWriteTxnMarkersRequest`. */
+const mayPad = (authorized: ReadonlySet<string>): boolean =>
+  ['ALTER', 'CLUSTER_ACTION', 'ALL'].some((right) => authorized.has(right))
 
 const mayDelete = (authorized: ReadonlySet<string>): boolean =>
   authorized.has('DELETE') || authorized.has('ALL')

@@ -147,8 +147,12 @@ const contentGuards = (
       }),
     )
   }
-  const choice = chooseMode(spec, source, target, (p) =>
-    plannedStart(desired, observed.source, spec.name, p),
+  const choice = chooseMode(
+    spec,
+    source,
+    target,
+    (p) => plannedStart(desired, observed.source, spec.name, p),
+    observed.target.cluster.authorized,
   )
   if (choice.impossible && !used) {
     found.push(
@@ -159,18 +163,6 @@ const contentGuards = (
         at: spec.at,
       }),
     )
-  }
-  for (const { partition, sample } of source.partitions) {
-    if (!sample || sample.tail === 'plain') continue
-    found.push(
-      diagnostic({
-        code: 'FERRY1321',
-        detail: `The newest records of ${spec.name}-${partition} on ${observed.source.name} are ${sample.tail === 'transactional' ? 'of transactions' : 'in the format of Kafka before 0.11'}.`,
-        fix: 'Leave this topic out for now.',
-        at: spec.at,
-      }),
-    )
-    break
   }
   return found
 }

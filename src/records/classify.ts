@@ -17,8 +17,8 @@ import {
  * - `old-format`, `unknown-magic`: not a v2 batch.
  * - `crc-mismatch`: damaged on disk or on the way.
  * - `malformed`: counts that contradict each other.
- * - `control`: a transaction marker; `transactional`: records of a transaction.
  * - `unknown-attributes`: a codec or bit that this version does not know.
+ * - `control`: a transaction marker; `transactional`: records of a transaction.
  * - `empty`: a header that a cleaner kept for its producer state.
  * - `overlaps`: it begins below the next expected offset (a Fetch from the middle of a batch; `lastOffset` says how far it reaches).
  * - `holes`: fewer records than offsets, or offsets missing before it.
@@ -31,9 +31,9 @@ export const RE_ENCODE_REASONS = [
   'unknown-magic',
   'crc-mismatch',
   'malformed',
+  'unknown-attributes',
   'control',
   'transactional',
-  'unknown-attributes',
   'empty',
   'overlaps',
   'holes',
@@ -73,11 +73,11 @@ export const classify = (
   const bits = attributes(buf, at)
   // Almost every batch: no bit but the codec's.
   if (bits !== 0) {
-    if (bits & ATTRIBUTES.control) return 'control'
-    if (bits & ATTRIBUTES.transactional) return 'transactional'
     if (bits & ATTRIBUTES.unknownMask || (bits & ATTRIBUTES.codecMask) >= CODECS.length) {
       return 'unknown-attributes'
     }
+    if (bits & ATTRIBUTES.control) return 'control'
+    if (bits & ATTRIBUTES.transactional) return 'transactional'
   }
   if (count === 0) return 'empty'
   const base = baseOffset(buf, at)

@@ -1,4 +1,4 @@
-import { batchBytes, LAYOUT, storedCrc } from './batch.ts'
+import { attributes, batchBytes, LAYOUT, storedCrc } from './batch.ts'
 import { addDifference, crc32c, moveDifference } from './crc.ts'
 import { writeInt32 } from './int64.ts'
 
@@ -48,6 +48,21 @@ export const stampHeader = (buf: Buffer, at: number, stamp: ProducerStamp): void
     buf[start + i] = byte
   }
   const tail = batchBytes(buf, at) - LAYOUT.recordCount
+  writeInt32(buf, at + LAYOUT.crc, storedCrc(buf, at) ^ moveDifference(difference, tail))
+}
+
+/**
+ * Clears attribute bits (of the lower byte) of the batch at `at`, in place, and computes the CRC from the stored one, which must be right.
+ * Records are deltas to the base timestamp whatever the bits say, so that they stay what they are without the transactional bit and
+ * without that of a delete horizon.
+ */
+export const clearAttributes = (buf: Buffer, at: number, bits: number): void => {
+  const before = attributes(buf, at) & 0xff
+  const after = before & ~bits
+  if (after === before) return
+  buf[at + LAYOUT.attributes + 1] = after
+  const tail = batchBytes(buf, at) - LAYOUT.attributes - 2
+  const difference = addDifference(0, before ^ after)
   writeInt32(buf, at + LAYOUT.crc, storedCrc(buf, at) ^ moveDifference(difference, tail))
 }
 

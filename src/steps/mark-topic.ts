@@ -33,7 +33,13 @@ export const markTopic: StepKind<MarkTopic> = {
       if (!source || state.marks.some((mark) => mark.topic === spec.name)) return []
       const intent = state.markIntents.find((i) => i.topic === spec.name)
       const startOf = (p: ObservedPartition) => plannedStart(desired, observed.source, spec.name, p)
-      const choice = chooseMode(spec, source, observed.target.topics.get(spec.name), startOf)
+      const choice = chooseMode(
+        spec,
+        source,
+        observed.target.topics.get(spec.name),
+        startOf,
+        observed.target.cluster.authorized,
+      )
       // A prime that was begun is carried on: its filler is on the target already.
       const mode = intent?.mode ?? choice.mode
       const prime = source.partitions.reduce((sum, p) => sum + startOf(p), 0n)

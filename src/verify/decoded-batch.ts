@@ -1,7 +1,7 @@
-import { producerId } from '../records/batch.ts'
+import { magic, producerId } from '../records/batch.ts'
 import { MalformedBatch, OffsetTooLarge } from '../records/errors.ts'
 import type { Timestamp } from '../records/int64.ts'
-import { forEachRecord, type RecordSlice } from '../records/read-records.ts'
+import { RecordTable } from '../records/record-table.ts'
 import type { LogStream, ReadStop } from './log-stream.ts'
 
 /** A record that was taken out of its batch, to be kept. */
@@ -15,34 +15,20 @@ export interface KeptRecord {
   readonly producerId: bigint
 }
 
-/**
- * The records of one batch, as arrays that are used again for the next: two sides can then be walked in step, which callbacks cannot,
- * and no object is made per record.
- */
-export class DecodedBatch {
+/** The records of one batch: two sides can then be walked in step, which callbacks cannot. */
+export class DecodedBatch extends RecordTable {
   /** The records from `place` to `count` are still to be looked at. */
   place = 0
-  count = 0
-  bytes: Buffer = Buffer.alloc(0)
-  offsets = new Float64Array(1024)
-  timestamps: Timestamp[] = []
-  attributes = new Uint8Array(1024)
-  starts = new Int32Array(1024)
-  ends = new Int32Array(1024)
   #batch: Buffer = this.bytes
   #at = 0
-  #from = 0
-  #to = 0
 
   /** Takes the stream's batch, without what lies outside of its range. Throws MalformedBatch, OffsetTooLarge. */
-  load(stream: LogStream): void {
+  take(stream: LogStream): void {
     this.place = 0
-    this.count = 0
+    this.clear()
     this.#batch = stream.batch
     this.#at = stream.at
-    this.#from = stream.range.from
-    this.#to = stream.range.to
-    forEachRecord(stream.batch, stream.at, this.#take)
+    this.load(stream.batch, stream.at, stream.range.from, stream.range.to)
   }
 
   /** A copy of the record at `place`. */
@@ -52,41 +38,15 @@ export class DecodedBatch {
       timestamp: this.timestamps[place]!,
       attributes: this.attributes[place]!,
       content: Buffer.from(this.bytes.subarray(this.starts[place]!, this.ends[place]!)),
-      producerId: producerId(this.#batch, this.#at),
+      producerId: magic(this.#batch, this.#at) < 2 ? -1n : producerId(this.#batch, this.#at),
     }
-  }
-
-  readonly #take = (record: RecordSlice): void => {
-    const { offset } = record
-    if (offset < this.#from || offset >= this.#to) return
-    const place = this.count
-    if (place === this.offsets.length) this.#grow()
-    this.offsets[place] = offset
-    this.timestamps[place] = record.timestamp
-    this.attributes[place] = record.attributes
-    this.starts[place] = record.contentStart
-    this.ends[place] = record.contentEnd
-    this.bytes = record.bytes
-    this.count = place + 1
-  }
-
-  #grow(): void {
-    const size = this.offsets.length * 2
-    const grown = <T extends Float64Array | Uint8Array | Int32Array>(next: T, old: T): T => {
-      next.set(old)
-      return next
-    }
-    this.offsets = grown(new Float64Array(size), this.offsets)
-    this.attributes = grown(new Uint8Array(size), this.attributes)
-    this.starts = grown(new Int32Array(size), this.starts)
-    this.ends = grown(new Int32Array(size), this.ends)
   }
 }
 
-/** {@link DecodedBatch.load}; a batch that cannot be decoded is an answer, as it is one more way in which reading stops. */
+/** {@link DecodedBatch.take}; a batch that cannot be decoded is an answer, as it is one more way in which reading stops. */
 export const decode = (into: DecodedBatch, stream: LogStream): ReadStop | undefined => {
   try {
-    into.load(stream)
+    into.take(stream)
     return undefined
   } catch (error) {
     if (!(error instanceof MalformedBatch || error instanceof OffsetTooLarge)) throw error

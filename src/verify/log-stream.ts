@@ -1,19 +1,16 @@
 import type { TopicName } from '../domain/ids.ts'
 import type { FetchedPartition } from '../kafka/cluster.ts'
+import { AbortedFilter } from '../records/aborted.ts'
 import {
-  ATTRIBUTES,
-  attributes,
   baseOffset,
   crcMatches,
   lastOffset,
   nextBatch,
-  producerId,
   type RecordSetCursor,
-  recordCount,
   recordSet,
 } from '../records/batch.ts'
-import { readControlMarker } from '../records/control.ts'
 import { MalformedBatch, OffsetTooLarge } from '../records/errors.ts'
+import { oldCrcMatches } from '../records/old-format.ts'
 
 /** Source or target offsets `from` (inclusive) to `to` (exclusive) of one partition. */
 export interface ReadRange {
@@ -34,15 +31,11 @@ export type ReadStop =
   | { readonly kind: 'out-of-range'; readonly offset: number; readonly logStart: number }
   | { readonly kind: 'failed'; readonly offset: number; readonly detail: string }
 
-type Aborted = NonNullable<FetchedPartition['abortedTransactions']>
-
 /** Whole batches of one answer, in order. */
 interface FetchedSet {
   readonly records: Buffer
-  readonly aborted: Aborted
+  readonly aborted: FetchedPartition['abortedTransactions']
 }
-
-const NO_ABORTED: Aborted = []
 
 /**
  * The visible batches of one range: control batches, aborted transactions and empty batches are passed over. `LogReader` fills it;
@@ -64,9 +57,9 @@ export class LogStream {
   #sets: FetchedSet[] = []
   #firstSet = 0
   #cursor: RecordSetCursor | undefined
-  #aborted: Aborted = NO_ABORTED
-  #nextAborted = 0
-  #abortedProducers = new Set<bigint>()
+  /** The last offset of the batch before. */
+  #passed = -1
+  readonly #filter = new AbortedFilter()
   #stop: ReadStop | undefined
   #stopped: ReadStop | undefined
   #wake: (() => void) | undefined
@@ -114,20 +107,23 @@ export class LogStream {
         this.#dropSet(cursor)
         continue
       }
-      // Only whole batches were put in: see `take`.
+      // Only whole batches and messages were put in: see `take`.
       const { buf, at, length } = cursor
-      const last = lastOffset(buf, at)
+      const isOld = item === 'old-format'
+      const last = isOld ? baseOffset(buf, at) : lastOffset(buf, at)
+      // A message of an old format only says which offset its last record has.
+      const base = isOld ? Math.min(this.#passed + 1, last) : baseOffset(buf, at)
+      this.#passed = last
       if (last < this.range.from) continue
-      const base = baseOffset(buf, at)
       if (base >= this.range.to) return this.#end({ kind: 'end' })
-      if (!crcMatches(buf, at, length)) {
+      if (!(isOld ? oldCrcMatches(buf, at) : crcMatches(buf, at, length))) {
         return this.#end({
           kind: 'failed',
           offset: base,
           detail: `the batch at offset ${base} is damaged (its CRC does not fit)`,
         })
       }
-      if (!this.#isVisible(buf, at, last)) continue
+      if (!isOld && !this.#filter.isVisible(buf, at, last)) continue
       this.batch = buf
       this.at = at
       this.base = base
@@ -168,8 +164,9 @@ export class LogStream {
     const cursor = recordSet(records)
     for (;;) {
       const item = nextBatch(cursor)
-      if (item === 'batch') {
-        this.fetchOffset = lastOffset(records, cursor.at) + 1
+      if (item === 'batch' || item === 'old-format') {
+        const last = item === 'batch' ? lastOffset : baseOffset
+        this.fetchOffset = last(records, cursor.at) + 1
         continue
       }
       const bytes = item === 'end' ? cursor.next : cursor.at
@@ -181,10 +178,7 @@ export class LogStream {
       this.finish({
         kind: 'failed',
         offset: this.fetchOffset,
-        detail:
-          item === 'old-format'
-            ? `offset ${this.fetchOffset} is in the message format of Kafka before 0.11 (version ${cursor.magic}), which this version of Ferry cannot compare`
-            : `what stands at offset ${this.fetchOffset} is no record batch (${item})`,
+        detail: `what stands at offset ${this.fetchOffset} is no record batch (${item})`,
       })
       return { bytes, wanted: 0 }
     }
@@ -197,12 +191,7 @@ export class LogStream {
   }
 
   #put(records: Buffer, aborted: FetchedPartition['abortedTransactions']): void {
-    // Brokers list them by segment; the rule needs them by first offset (CompletedFetch.java).
-    const sorted =
-      aborted === null || aborted.length === 0
-        ? NO_ABORTED
-        : [...aborted].sort((left, right) => left.firstOffset - right.firstOffset)
-    this.#sets.push({ records, aborted: sorted })
+    this.#sets.push({ records, aborted })
     this.buffered += records.length
     this.#wakeUp()
   }
@@ -217,10 +206,7 @@ export class LogStream {
     const set = this.#sets[this.#firstSet]
     if (set === undefined) return undefined
     this.#cursor = recordSet(set.records)
-    // An answer lists every transaction that matters to it, also those that began before it.
-    this.#aborted = set.aborted
-    this.#nextAborted = 0
-    this.#abortedProducers.clear()
+    this.#filter.start(set.aborted)
     return this.#cursor
   }
 
@@ -239,28 +225,5 @@ export class LogStream {
     this.close()
     this.#stopped = stop
     return 'end'
-  }
-
-  /** The consumers' rule for read_committed, `CompletedFetch.nextFetchedRecord`. */
-  #isVisible(buf: Buffer, at: number, last: number): boolean {
-    const bits = attributes(buf, at)
-    while (
-      this.#nextAborted < this.#aborted.length &&
-      this.#aborted[this.#nextAborted]!.firstOffset <= last
-    ) {
-      this.#abortedProducers.add(this.#aborted[this.#nextAborted++]!.producerId)
-    }
-    if (bits & ATTRIBUTES.control) {
-      if (this.#abortedProducers.size > 0 && readControlMarker(buf, at).kind === 'abort') {
-        this.#abortedProducers.delete(producerId(buf, at))
-      }
-      return false
-    }
-    if (recordCount(buf, at) === 0) return false
-    return !(
-      bits & ATTRIBUTES.transactional &&
-      this.#abortedProducers.size > 0 &&
-      this.#abortedProducers.has(producerId(buf, at))
-    )
   }
 }

@@ -1,5 +1,5 @@
 import type { OffsetIndex } from '../domain/offset-index.ts'
-import { batchBytes, LAYOUT, producerId, recordCount } from '../records/batch.ts'
+import { batchBytes, LAYOUT, magic, producerId, recordCount } from '../records/batch.ts'
 import { DecodedBatch, decode, sameBytes } from './decoded-batch.ts'
 import type { Finding } from './finding.ts'
 import type { LogStream, ReadStop } from './log-stream.ts'
@@ -106,6 +106,7 @@ export class Walk {
   #isSameBatch(): boolean {
     const { batch: mine, at, base, last, range } = this.#source.stream
     const { batch: theirs, at: theirAt, base: theirBase, last: theirLast } = this.#target.stream
+    if (magic(mine, at) !== 2 || magic(theirs, theirAt) !== 2) return false
     const bytes = batchBytes(mine, at)
     const { attributes, producerId: producer, recordCount: count } = LAYOUT
     return (

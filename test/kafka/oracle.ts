@@ -128,20 +128,104 @@ async function write(
   options: ProducerOptions = {},
 ): Promise<lines.PartitionWritten[]> {
   const { timeoutMs, ...rest } = options
-  const input = records.map((record) => {
-    const { partition = 0, timestamp, key, value, headers = [] } = record
-    const texts = [key, value, ...headers.flat()].map(lines.encodeText)
-    return `${[partition, timestamp ?? '-', ...texts].join('\t')}\n`
-  })
-  const output = await ask(cluster, 'write', { topic, ...rest }, options, input.join(''))
+  const output = await ask(cluster, 'write', { topic, ...rest }, options, linesOf(records))
   return lines.fieldsOf(output, 'P').map(lines.parseWritten)
+}
+
+const linesOf = (records: readonly RecordToWrite[]): string =>
+  records
+    .map((record) => {
+      const { partition = 0, timestamp, key, value, headers = [] } = record
+      const texts = [key, value, ...headers.flat()].map(lines.encodeText)
+      return `${[partition, timestamp ?? '-', ...texts].join('\t')}\n`
+    })
+    .join('')
+
+/** One of several writes. */
+export type Writing =
+  | ({ readonly topic: string; readonly records: readonly RecordToWrite[] } & ProducerOptions)
+  | ({ readonly topic: string } & ProduceOptions)
+
+/** Many writes one after the other, in one process: a JVM takes longer to start than they take. */
+async function writeMany(cluster: OracleTarget, writings: readonly Writing[]): Promise<void> {
+  await askMany(
+    cluster,
+    writings.map((writing) => {
+      if (!('records' in writing)) {
+        const { partitions, ...rest } = writing
+        return {
+          command: 'produce',
+          flags: { ...rest, ...(partitions && { partitions: partitions.join(',') }) },
+        }
+      }
+      const { records, ...flags } = writing
+      return { command: 'write', flags, input: `${linesOf(records)}\n` }
+    }),
+  )
+}
+
+/** Like {@link read} for many topics in one process. */
+async function readMany(
+  cluster: OracleTarget,
+  topics: readonly string[],
+  options: ReadOptions = {},
+): Promise<ReadonlyMap<string, lines.OracleRecord[]>> {
+  const flags = readFlags(options)
+  const outputs = await askMany(
+    cluster,
+    topics.map((topic) => ({ command: 'read', flags: { topic, ...flags } })),
+  )
+  return new Map(
+    topics.map((topic, i) => [
+      topic,
+      lines.fieldsOf(outputs[i]!, 'R').map(lines.parseRecord).sort(lines.byPosition),
+    ]),
+  )
+}
+
+/** Like {@link offsets} for many topics in one process. */
+async function offsetsMany(
+  cluster: OracleTarget,
+  topics: readonly string[],
+): Promise<ReadonlyMap<string, lines.PartitionOffsets[]>> {
+  const outputs = await askMany(
+    cluster,
+    topics.map((topic) => ({ command: 'offsets', flags: { topic } })),
+  )
+  return new Map(
+    topics.map((topic, i) => [topic, lines.fieldsOf(outputs[i]!, 'O').map(lines.parseOffsets)]),
+  )
+}
+
+async function askMany(
+  cluster: OracleTarget,
+  commands: readonly { readonly command: string; readonly flags: Flags; readonly input?: string }[],
+): Promise<readonly string[]> {
+  if (commands.length === 0) return []
+  const input = commands.map(({ command, flags, input: rest = '' }) => {
+    const fields = Object.entries(flags).flatMap(([name, value]) => [kebab(name), String(value)])
+    return `>${[command, ...fields].join('\t')}\n${rest}`
+  })
+  const output = await ask(cluster, 'many', {}, {}, input.join(''))
+  return output.split(/^E\n/m).slice(0, commands.length)
 }
 
 /**
  * What a cluster holds according to Kafka's own Java client, and a writer of test data with it.
  * It shares no code with Ferry, whose results it judges.
  */
-export const oracle = { read, readText, digest, offsets, groupOffsets, produce, write } as const
+export const oracle = {
+  read,
+  readText,
+  digest,
+  offsets,
+  groupOffsets,
+  produce,
+  write,
+  writeMany,
+  readMany,
+  offsetsMany,
+} as const
 
 type Flags = Record<string, string | number | bigint | boolean>
 

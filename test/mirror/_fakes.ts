@@ -45,6 +45,10 @@ export class FakeLink implements BrokerLink {
     throw new Error('not asked for')
   }
 
+  writeMarkers(): Promise<never> {
+    throw new Error('not asked for')
+  }
+
   async close(): Promise<void> {
     this.connected = false
     for (const { reject } of this.open.splice(0)) reject(new LinkLost('closed'))
@@ -59,7 +63,13 @@ export const newSender = (link: BrokerLink, over: Partial<SenderOptions> = {}, r
     pool: new BufferPool(32 * 1024 * 1024),
     requestTimeoutMs: 60_000,
     freshMs: () => 3_600_000,
-    counters: { requests: 0, batchesPassedThrough: 0, batchesMerged: 0, sourceBatchesMerged: 0 },
+    counters: {
+      requests: 0,
+      batchesPassedThrough: 0,
+      batchesMerged: 0,
+      sourceBatchesMerged: 0,
+      markersWritten: 0,
+    },
     drained: () => {},
     logStart: () => {},
     ...over,
@@ -107,7 +117,7 @@ export const fakePartition = (
   const records = Buffer.concat(batches)
   const frame = memory.space(records.length)
   records.copy(frame)
-  p.receive(frame.subarray(0, records.length), memory)
+  p.receive(frame.subarray(0, records.length), null, memory)
   memory.release()
   return { ended, budget, buffers, frame }
 }

@@ -150,11 +150,19 @@ describe('a mirror stops a partition, and names the range', () => {
     })
   })
 
-  it('before records of a transaction; the other partitions go on', async () => {
-    const topic = await both('transaction', 2)
-    await oracle.produce(pair.source, topic, { count: 200, partitions: [0, 1] })
-    await oracle.produce(pair.source, topic, { count: 20, partitions: [0], transactionalId: 't' })
-    await oracle.produce(pair.source, topic, { count: 50, partitions: [0] })
+  it('before a record that no batch of the target can hold; the other partitions go on', async () => {
+    const topic = await both('too-large', 2)
+    await pair.to.alterTopicConfigs(new Map([[topic, new Map([['max.message.bytes', '20000']])]]))
+    await oracle.writeMany(pair.source, [
+      { topic, count: 200, partitions: [0, 1] },
+      {
+        topic,
+        // One batch: what comes before the large one in it is copied, too.
+        records: ['a', 'x'.repeat(30_000), 'b'].map((value) => ({ key: 'k', value })),
+        lingerMs: 1_000,
+        batchSize: 100_000,
+      },
+    ])
     const marks = await markTopic(pair.from, pair.to, topic, { mode: 'dense' })
     await withFolder(async (folder) => {
       const [first, second] = await run(marks, folder, async (mirror) => {
@@ -165,12 +173,12 @@ describe('a mirror stops a partition, and names the range', () => {
       strictEqual(first!.problem!.code, 'FERRY1601')
       match(
         first!.problem!.detail,
-        /transaction:0: the records at source offset(s|) 100.* belong to a transaction/,
+        /too-large:0: the records at source offset 101 form a batch larger than the target takes/,
       )
       strictEqual(second!.state, 'mirroring')
       const copied = contentOf(await oracle.read(pair.target, topic))
       const before = await oracle.read(pair.source, topic)
-      deepStrictEqual(copied, contentOf(before.filter((r) => r.partition === 1 || r.offset < 100n)))
+      deepStrictEqual(copied, contentOf(before.filter((r) => r.partition === 1 || r.offset < 101n)))
     })
   })
 

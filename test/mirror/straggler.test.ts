@@ -67,6 +67,7 @@ class DyingCluster {
         return new Promise(() => {})
       },
       fetch: (request) => link.fetch(request),
+      writeMarkers: (request) => link.writeMarkers(request),
       close: () => link.close(),
     }
   }

@@ -145,9 +145,11 @@ describe('chooseMode', () => {
       topicSeen('t', [[6n, 6n]]),
       'identical, impossible',
     ],
+    ['not allowed to pad', auto, source(5n), undefined, 'dense', new Set(['DESCRIBE'])],
+    ['allowed to pad', auto, source(5n), undefined, 'identical', new Set(['ALTER'])],
     ['target primed lower', auto, source(5n), topicSeen('t', [[4n, 4n]]), 'identical'],
-  ] as const)('%s', (_, spec, from, to, expected) => {
-    expect(mode(spec, from, to)).toBe(expected)
+  ] as const)('%s', (_, spec, from, to, expected, rights?: ReadonlySet<string>) => {
+    expect(mode(spec, from, to, undefined, rights)).toBe(expected)
   })
 })
 

@@ -15,7 +15,7 @@ const keptOf = (records: readonly NewRecord[], baseOffset: number): readonly Kep
   stream.take(encodeBatch({ records, baseOffset }), null)
   stream.next()
   const batch = new DecodedBatch()
-  batch.load(stream)
+  batch.take(stream)
   return records.map((_, i) => batch.keep(i))
 }
 

@@ -53,6 +53,7 @@ class FakeCluster {
         connected: true,
         produce: () => Promise.reject(new Error('read only')),
         fetch: (request) => this.#fetch(request),
+        writeMarkers: () => Promise.reject(new Error('read only')),
         close: async () => undefined,
       }),
     } as unknown as Cluster
@@ -147,13 +148,13 @@ describe('LogReader', () => {
     ['an error that stays', Array(200).fill({ errorCode: 6 }), /NOT_LEADER_OR_FOLLOWER, for/],
     ['connections that stay lost', Array(200).fill('lost'), /connection ended, for/],
     [
-      'a format before 0.11',
+      'a message of a format before 0.11 that is damaged',
       [
         {
           records: Buffer.concat([TEN[0]!.subarray(0, 16), Buffer.from([1]), TEN[0]!.subarray(17)]),
         },
       ],
-      /format of Kafka before 0\.11 \(version 1\)/,
+      /offset 0 is damaged/,
     ],
     [
       'a damaged batch',

@@ -102,11 +102,6 @@ export const GUARD_CODES = {
     'Target lost records',
     'The target holds less than it had acknowledged. The range must be mirrored again; until then nothing that depends on it goes on.',
   ),
-  FERRY1321: page(
-    4,
-    'Records cannot be mirrored yet',
-    'The newest records of a partition are of a kind that this version of the mirror cannot copy exactly (transactions, or a format from before 0.11). It would copy up to the first such record and stop there.',
-  ),
   FERRY1322: page(
     4,
     'Nobody mirrors',

@@ -4,7 +4,7 @@ export const MIRROR_CODES = {
   FERRY1601: page(
     9,
     'Cannot carry records',
-    'The source holds records that this version of the mirror cannot copy exactly: of transactions, with holes between their offsets, in an old format, with append time, or too large for the target. Everything before them was copied; the partition stops there, and the message names the offsets. Nothing is skipped.',
+    'The source holds records that cannot be copied exactly: a single one is larger than the target takes, a batch is not well-formed, or its format or attributes are of a later Kafka than this Ferry knows. Everything before them was copied; the partition stops there, and the message names the offsets. Nothing is skipped.',
   ),
   FERRY1602: page(
     9,
@@ -65,5 +65,10 @@ export const MIRROR_CODES = {
     9,
     'Target topic is gone',
     'The target topic does not exist, or has another topic id than at the mark: somebody deleted it. Resync the topic.',
+  ),
+  FERRY1614: page(
+    9,
+    'Offsets diverged',
+    'A partition was mirrored with identical offsets, and the answer to a request that fills a hole with control markers was lost, so that it was written twice. Nothing can take markers back: from that place on offsets differ, and the partition goes on as a dense one. Positions of groups are translated and stay exact. Where offsets are kept outside of Kafka, resync the topic.',
   ),
 } as const satisfies Record<string, CodePage>

@@ -38,6 +38,8 @@ public final class Oracle {
   private static final byte[] HEX = "0123456789abcdef".getBytes(StandardCharsets.US_ASCII);
 
   private final Map<String, String> flags = new HashMap<>();
+  private final BufferedReader input =
+      new BufferedReader(new InputStreamReader(System.in, StandardCharsets.US_ASCII));
   private final Properties clientProperties = new Properties();
   private final PrintStream out = new PrintStream(System.out, false, StandardCharsets.UTF_8);
 
@@ -51,17 +53,34 @@ public final class Oracle {
         oracle.flags.put(args[i].substring(2), args[i + 1]);
       }
     }
-    switch (args[0]) {
-      case "read": oracle.read(); break;
-      case "offsets": oracle.offsets(); break;
-      case "groups": oracle.groups(); break;
-      case "produce": oracle.produce(); break;
-      case "write": oracle.write(); break;
-      default: throw new IllegalArgumentException("Unknown command " + args[0]);
-    }
+    if (args[0].equals("many")) oracle.many();
+    else oracle.run(args[0]);
     oracle.out.flush();
     // Not left to the JVM: a client thread that hangs must not keep a test waiting.
     Runtime.getRuntime().halt(oracle.out.checkError() ? 1 : 0);
+  }
+
+  private void run(String command) throws Exception {
+    switch (command) {
+      case "read": read(); break;
+      case "offsets": offsets(); break;
+      case "groups": groups(); break;
+      case "produce": produce(); break;
+      case "write": write(); break;
+      default: throw new IllegalArgumentException("Unknown command " + command);
+    }
+  }
+
+  /** Commands from standard input, one after the other: a line with the command and its flags, then what `write` reads. */
+  private void many() throws Exception {
+    for (String text = input.readLine(); text != null; text = input.readLine()) {
+      if (!text.startsWith(">")) throw new IllegalArgumentException("Not a command: " + text);
+      String[] fields = text.substring(1).split("\t", -1);
+      flags.clear();
+      for (int i = 1; i + 1 < fields.length; i += 2) flags.put(fields[i], fields[i + 1]);
+      run(fields[0]);
+      line("E");
+    }
   }
 
   private void read() throws Exception {
@@ -195,9 +214,8 @@ public final class Oracle {
   private void write() throws Exception {
     String topic = flag("topic", null);
     Written written = new Written();
-    BufferedReader input = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.US_ASCII));
     try (KafkaProducer<byte[], byte[]> producer = producer()) {
-      for (String text = input.readLine(); text != null; text = input.readLine()) {
+      for (String text = input.readLine(); text != null && !text.isEmpty(); text = input.readLine()) {
         String[] fields = text.split("\t", -1);
         List<Header> headers = new ArrayList<>();
         for (int i = 4; i + 1 < fields.length; i += 2) {

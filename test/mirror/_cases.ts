@@ -1,0 +1,534 @@
+import { deepStrictEqual, ok, strictEqual } from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { afterAll, beforeAll, describe, it } from 'vitest'
+import { complete } from '../../src/domain/answers.ts'
+import {
+  partitionKey,
+  type SourceOffset,
+  type TargetOffset,
+  type TopicName,
+} from '../../src/domain/ids.ts'
+import type { Mark } from '../../src/domain/mark.ts'
+import type { Migration } from '../../src/domain/migration.ts'
+import { expectedTargetEnd, indexFromEnds } from '../../src/domain/offset-index.ts'
+import { emptyState, offsetMapOf, type PartitionProgress } from '../../src/domain/state.ts'
+import { translateOffset } from '../../src/domain/translate-offset.ts'
+import type { IntakeCounters } from '../../src/mirror/intake.ts'
+import { primeTopic } from '../../src/mirror/prime.ts'
+import { startMirror } from '../../src/mirror/start-mirror.ts'
+import { withPartitions } from '../../src/mirror/with-partitions.ts'
+import { encodeBatch, type NewRecord } from '../../src/records/index.ts'
+import { verifyMigration } from '../../src/verify/verify-migration.ts'
+import type { KafkaVersion } from '../kafka/index.ts'
+import { oracle, type ProduceOptions, type RecordToWrite, type Writing } from '../kafka/oracle.ts'
+import type { OracleRecord, PartitionOffsets } from '../kafka/oracle-lines.ts'
+import { waitFor } from '../kafka/wait.ts'
+import {
+  createTopic,
+  FileProgress,
+  markTopic,
+  mirrorOptions,
+  type Pair,
+  startPair,
+  TIMINGS,
+  topicName,
+  untilCopied,
+  withFolder,
+} from './_support.ts'
+
+const HOUR = 3_600_000
+const DAY = 24 * HOUR
+
+/** What a broker needs for these cases: a cleaner that is quick, and records of any time. */
+export const caseConfig = (version: KafkaVersion): Readonly<Record<string, string>> => ({
+  'log.cleaner.backoff.ms': '200',
+  'log.cleaner.enable': 'true',
+  ...(version === '4.x' && { 'log.message.timestamp.after.max.ms': '9223372036854775807' }),
+})
+
+/** Where a case is made. */
+export interface Place {
+  readonly pair: Pair
+  readonly version: KafkaVersion
+  readonly topic: TopicName
+}
+
+/** One kind of data that a source may hold. */
+export interface DataCase {
+  readonly name: string
+  /** Why a version cannot make it; undefined if it can. */
+  readonly impossible?: (version: KafkaVersion) => string | undefined
+  readonly configs?: Readonly<Record<string, string>>
+  readonly targetConfigs?: Readonly<Record<string, string>>
+  readonly fill: (place: Place) => Promise<void>
+  /** Whether anything had to be opened. */
+  readonly opens: boolean
+}
+
+const AGE: readonly KafkaVersion[] = ['0.10.2', '0.11', '1.1', '2.8', '3.9', '4.x']
+const isBefore = (version: KafkaVersion, other: KafkaVersion): boolean =>
+  AGE.indexOf(version) < AGE.indexOf(other)
+
+const since =
+  (first: KafkaVersion, what: string) =>
+  (version: KafkaVersion): string | undefined =>
+    isBefore(version, first) ? `${what} came with ${first}` : undefined
+
+/** Formats of messages that a topic keeps are a setting until 3.0. */
+const oldFormats = (version: KafkaVersion): string | undefined =>
+  isBefore(version, '3.9') ? undefined : 'old message formats cannot be written any more'
+
+const codecsOf = (version: KafkaVersion) =>
+  isBefore(version, '2.8')
+    ? (['none', 'gzip', 'snappy', 'lz4'] as const)
+    : (['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const)
+
+/** Null and empty, repeated headers with null values, times far apart. */
+const awkward = (version: KafkaVersion): RecordToWrite[] => [
+  { key: null, value: 'no key', timestamp: 1 },
+  { key: 'tombstone', value: null, timestamp: Date.now() - 90 * DAY },
+  {
+    key: '',
+    value: '',
+    timestamp: Date.now() + 10 * 60_000,
+    ...(!isBefore(version, '0.11') && {
+      headers: [
+        ['h', null],
+        ['h', ''],
+        ['h', 'x'],
+        ['', 'y'],
+      ],
+    }),
+  },
+  { key: 'k', value: 'v'.repeat(20_000), timestamp: 4_000 },
+]
+
+const produceAll = (
+  { pair, version, topic }: Place,
+  options: Partial<ProduceOptions>,
+): Promise<void> =>
+  oracle.writeMany(
+    pair.source,
+    codecsOf(version).flatMap((compression, i): Writing[] => [
+      { topic, count: 300, firstId: i * 300, compression, ...options },
+      { topic, records: awkward(version), compression, lingerMs: 200 },
+    ]),
+  )
+
+/** Batches as Ferry's own code writes them, for what no Java client can. */
+const writeRaw = async (
+  { pair, topic }: Place,
+  batches: readonly (readonly NewRecord[])[],
+): Promise<void> => {
+  const { brokers } = await pair.from.describeCluster()
+  const link = await pair.from.connectBroker(brokers[0]!.nodeId)
+  try {
+    for (const records of batches) {
+      const partitions = [{ partition: 0, batch: [encodeBatch({ records })] }]
+      const [answer] = await link.produce({ topics: [{ topic, partitions }], timeoutMs: 10_000 })
+      strictEqual(answer?.errorCode, 0)
+    }
+  } finally {
+    await link.close()
+  }
+}
+
+/** Segments are rolled by the records' times, so that the cleaner may begin at once. */
+const COMPACTED = {
+  'cleanup.policy': 'compact',
+  'segment.ms': '600000',
+  'min.cleanable.dirty.ratio': '0.001',
+}
+
+const fillCompacted = async ({ pair, version, topic }: Place): Promise<void> => {
+  const start = Date.now() - 30 * HOUR
+  const tombstones = Array.from({ length: 20 }, (_, i) => ({
+    key: `key-${i * 3}`,
+    value: null,
+    timestamp: start + 20 * HOUR + i,
+  }))
+  await oracle.writeMany(pair.source, [
+    ...codecsOf(version).map((compression, i) => ({
+      topic,
+      count: 400,
+      keys: 90 + i * 7,
+      firstId: i * 1_000,
+      timestamp: start + i * HOUR,
+      timestampStep: 1,
+      batchSize: 4_000,
+      compression,
+      idempotent: !isBefore(version, '0.11'),
+    })),
+    { topic, records: tombstones },
+    {
+      topic,
+      // The last segment is never cleaned: this rolls it.
+      records: [
+        { key: 'roll', value: 'x', timestamp: start + 25 * HOUR },
+        { key: 'roll', value: 'y', timestamp: start + 25 * HOUR + 1 },
+      ],
+    },
+  ])
+  let last = -1
+  await waitFor('the cleaner to be done', { timeoutMs: 90_000, everyMs: 1_500 }, async () => {
+    const { length } = await oracle.read(pair.source, topic)
+    const isDone = length < 500 && length === last
+    last = length
+    return isDone ? true : undefined
+  })
+}
+
+export const DATA_CASES: readonly DataCase[] = [
+  {
+    name: 'plain, every codec',
+    fill: (place) => produceAll(place, {}),
+    // The format of 0.10.2 is old by itself.
+    opens: false,
+  },
+  {
+    name: 'transactions, some aborted',
+    impossible: since('0.11', 'transactions'),
+    fill: ({ pair, version, topic }) =>
+      oracle.writeMany(pair.source, [
+        ...codecsOf(version).flatMap((compression, i): Writing[] => [
+          {
+            topic,
+            count: 210,
+            firstId: i * 1_000,
+            compression,
+            transactionalId: `${topic}-${i}`,
+            commitEvery: 7,
+            abortEvery: 3,
+          },
+          { topic, count: 5, valuePrefix: 'plain-' },
+        ]),
+        // The log ends with what no consumer sees.
+        { topic, count: 10, transactionalId: `${topic}-last`, abortEvery: 1 },
+      ]),
+    opens: false,
+  },
+  { name: 'compacted', configs: COMPACTED, fill: fillCompacted, opens: true },
+  {
+    name: 'append time',
+    configs: { 'message.timestamp.type': 'LogAppendTime' },
+    fill: (place) => produceAll(place, { timestamp: 5_000, timestampStep: 1_000 }),
+    opens: true,
+  },
+  {
+    name: 'log start inside of a batch',
+    impossible: since('0.11', 'DeleteRecords'),
+    fill: async ({ pair, topic }) => {
+      const options = { count: 1_000, lingerMs: 300, batchSize: 200_000 } as const
+      await oracle.writeMany(pair.source, [
+        { topic, ...options, compression: 'gzip' },
+        { topic, ...options },
+      ])
+      const before = new Map([[partitionKey(topic, 0), 123n]])
+      ok(!('problems' in complete(await pair.from.deleteRecords(before))))
+    },
+    opens: true,
+  },
+  {
+    name: 'batches larger than the target takes',
+    configs: { 'max.message.bytes': '8000000' },
+    targetConfigs: { 'max.message.bytes': '300000' },
+    fill: async ({ pair, topic }) => {
+      const records = Array.from({ length: 40 }, (_, i) => ({
+        key: `k${i}`,
+        value: randomBytes(15_000).toString('base64'),
+        timestamp: 1_000_000 + i,
+      }))
+      const options = { topic, records, batchSize: 4_000_000, lingerMs: 2_000 } as const
+      await oracle.writeMany(pair.source, [options, { ...options, compression: 'gzip' }])
+    },
+    opens: true,
+  },
+  {
+    name: 'times far apart, missing, and in nanoseconds',
+    impossible: since('0.11', 'the format that allows all of them'),
+    fill: (place) => {
+      const record = (timestamp: number | bigint): NewRecord => ({
+        timestamp,
+        key: Buffer.from('k'),
+        value: Buffer.from(String(timestamp)),
+      })
+      return writeRaw(place, [
+        [record(-1), record(-1), record(-1)],
+        [record(0), record(2 ** 33), record(1), record(2 ** 41)],
+        [record(-1), record(Date.now()), record(5)],
+        [record(1_764_000_000_000_000_000n), record(3), record(1_764_000_000_000_000_001n)],
+        Array.from({ length: 20 }, (_, i) => record(Date.now() + i)),
+      ])
+    },
+    opens: false,
+  },
+  ...(['0.9.0', '0.10.0'] as const).flatMap((format): DataCase[] => [
+    {
+      name: `message format of ${format}`,
+      impossible: oldFormats,
+      configs: { 'message.format.version': format },
+      fill: (place) => produceAll({ ...place, version: '0.10.2' }, {}),
+      opens: true,
+    },
+    {
+      name: `message format of ${format}, compacted`,
+      impossible: oldFormats,
+      configs: { ...COMPACTED, 'message.format.version': format },
+      fill: (place) => fillCompacted({ ...place, version: '0.10.2' }),
+      opens: true,
+    },
+  ]),
+  {
+    name: 'message format of 0.10.0, append time',
+    impossible: oldFormats,
+    configs: { 'message.format.version': '0.10.0', 'message.timestamp.type': 'LogAppendTime' },
+    fill: (place) => produceAll({ ...place, version: '0.10.2' }, { timestamp: 5_000 }),
+    opens: true,
+  },
+]
+
+/** Primes if the mode needs it, and marks. */
+export const beginMirroring = async (
+  { pair: { from, to }, topic }: Pick<Place, 'pair' | 'topic'>,
+  mode: Mark['mode'],
+): Promise<readonly Mark[]> => {
+  const filler = await to.initProducerId()
+  const starts = await from.listOffsets([{ topic, partition: 0 }], 'earliest')
+  const upTo = starts.ok.get(partitionKey(topic, 0))!
+  if (mode === 'identical' && upTo > 0n) {
+    const options = {
+      project: 'test',
+      target: to,
+      timings: TIMINGS,
+      log: () => {},
+      signal: new AbortController().signal,
+    }
+    await withPartitions(options, new Map([[topic, 1]]), (lock) =>
+      primeTopic({
+        ...options,
+        topic,
+        partitions: [{ partition: 0, upTo }],
+        filler,
+        lock,
+        isFirst: false,
+      }),
+    )
+  }
+  return markTopic(from, to, topic, { mode, fillerProducerId: filler.producerId })
+}
+
+/** What Kafka's own client says of topics of both sides. */
+export interface Seen {
+  readonly records: ReadonlyMap<string, readonly OracleRecord[]>
+  readonly offsets: ReadonlyMap<string, readonly PartitionOffsets[]>
+}
+
+export const look = async (
+  cluster: Pair['source'],
+  topics: readonly TopicName[],
+): Promise<Seen> => {
+  const isolation = cluster.version === '0.10.2' ? 'read_uncommitted' : 'read_committed'
+  const records = await oracle.readMany(cluster, topics, { isolation })
+  return { records, offsets: await oracle.offsetsMany(cluster, topics) }
+}
+
+/** Everything that two logs hold for consumers; and every source offset of the partition, translated. Answers how many records. */
+export const compareLogs = (
+  { source, target }: { readonly source: Seen; readonly target: Seen },
+  mark: Mark,
+  progress: PartitionProgress | undefined,
+): number => {
+  const { topic } = mark
+  const [before, after] = [source.records.get(topic)!, target.records.get(topic)!]
+  const [[here], [there]] = [source.offsets.get(topic)!, target.offsets.get(topic)!]
+  const content = (records: typeof before) =>
+    records.map(({ offset: _o, timestampType: _t, ...rest }) => rest)
+  deepStrictEqual(content(after), content(before))
+  const isIdentical = mark.mode === 'identical' && progress?.diverged == null
+  const places = (records: typeof before) => records.map((r) => r.offset)
+  if (isIdentical) {
+    deepStrictEqual(places(after), places(before))
+    deepStrictEqual([there!.start, there!.end], [here!.start, here!.stable])
+  }
+  const { end } = there!
+  const index = indexFromEnds(offsetMapOf(mark, progress), end as TargetOffset)
+  strictEqual(expectedTargetEnd(index), end)
+  strictEqual(index.mirroredTo, here!.stable)
+  let next = 0
+  for (let offset = mark.sourceStart as bigint; offset <= index.mirroredTo; offset++) {
+    while (next < before.length && before[next]!.offset < offset) next++
+    const target = after[next]?.offset ?? end
+    deepStrictEqual(translateOffset(index, offset as SourceOffset), { kind: 'at', target })
+  }
+  return before.length
+}
+
+/** What became of the topic of a case. */
+export interface Mirrored {
+  readonly mark: Mark
+  readonly progress: PartitionProgress | undefined
+  readonly problem: string | undefined
+  readonly counters: IntakeCounters
+}
+
+/**
+ * Mirrors topics that are filled already, each by a mirror of its own so that its counters are known; then all of them once more, which
+ * must find nothing to do.
+ */
+export const mirrorCases = async (
+  pair: Pair,
+  topics: readonly TopicName[],
+  mode: Mark['mode'],
+): Promise<ReadonlyMap<TopicName, Mirrored>> => {
+  const { from, to } = pair
+  const partitions = topics.map((topic) => ({ topic, partition: 0 }))
+  const ends = (await from.listOffsets(partitions, 'stable')).ok
+  return withFolder(async (folder) => {
+    const store = new FileProgress(folder)
+    const marks: Mark[] = []
+    for (const topic of topics) marks.push(...(await beginMirroring({ pair, topic }, mode)))
+    const counters = new Map<TopicName, IntakeCounters>()
+    const problems = new Map<TopicName, string>()
+    for (const mark of marks) {
+      const mirror = startMirror(mirrorOptions(from, to, store))
+      mirror.follow([{ migration: 'm', marks: [mark], seals: [] }])
+      const [report] = await untilCopied(mirror, ends)
+      await mirror.stop()
+      counters.set(mark.topic, mirror.counters)
+      if (report?.problem !== undefined) problems.set(mark.topic, report.problem.detail)
+    }
+    const again = startMirror(mirrorOptions(from, to, store))
+    again.follow([{ migration: 'm', marks, seals: [] }])
+    const reports = await untilCopied(again, ends)
+    await again.stop()
+    deepStrictEqual(
+      reports.map(({ records }) => records),
+      marks.map(() => 0),
+    )
+    strictEqual(again.counters.markersWritten, 0)
+    const progress = await store.readProgress()
+    return new Map(
+      marks.map((mark) => [
+        mark.topic,
+        {
+          mark,
+          progress: progress.get(partitionKey(mark.topic, 0)),
+          problem: problems.get(mark.topic),
+          counters: counters.get(mark.topic)!,
+        },
+      ]),
+    )
+  })
+}
+
+/** What `ferry verify --full` says of one of them: records compared, and problems. */
+export const verifyCase = async (
+  { from, to }: Pair,
+  { mark, progress }: Mirrored,
+): Promise<{
+  readonly compared: number
+  readonly mirrored: number
+  readonly problems: unknown
+}> => {
+  const report = await verifyMigration({
+    clusters: { source: from, target: to },
+    migration: { name: 'm', topics: [{ name: mark.topic }], groups: [] } as unknown as Migration,
+    state: { ...emptyState('m', 'l'), marks: [mark] },
+    progress: new Map(progress && [[partitionKey(mark.topic, 0), progress]]),
+    mode: { kind: 'full' },
+    report: () => {},
+    signal: new AbortController().signal,
+  })
+  const { compared, mirrored, problems } = report.topics[0]!.partitions[0]!
+  return { compared, mirrored, problems }
+}
+
+/** The topic of a case. */
+export const topicOf = (data: DataCase): TopicName =>
+  topicName(data.name.replaceAll(/[^a-z0-9.]+/g, '-'))
+
+/** Makes the data of cases on the source. */
+export const fillCases = async (
+  pair: Pair,
+  version: KafkaVersion,
+  cases: readonly DataCase[],
+): Promise<void> => {
+  await Promise.all(
+    cases.map(async (data) => {
+      const topic = topicOf(data)
+      await createTopic(pair.from, topic, 1, data.configs ?? {})
+      await data.fill({ pair, version, topic })
+    }),
+  )
+}
+
+/** Empty topics for them on the target. */
+export const emptyTargets = async (pair: Pair, cases: readonly DataCase[]): Promise<void> => {
+  const topics = cases.map(topicOf)
+  const isThere = async () => {
+    const described = await pair.to.describeTopics(topics)
+    return topics.filter((topic) => described.ok.get(topic) !== 'absent')
+  }
+  const old = await isThere()
+  if (old.length > 0) {
+    ok(!('problems' in complete(await pair.to.deleteTopics(old))))
+    await waitFor('topics to be gone', { timeoutMs: 20_000 }, async () =>
+      (await isThere()).length === 0 ? true : undefined,
+    )
+  }
+  const window = Object.fromEntries(
+    ['before', 'after'].map((side) => [`message.timestamp.${side}.max.ms`, '9223372036854775807']),
+  )
+  for (const data of cases) {
+    await createTopic(pair.to, topicOf(data), 1, { ...window, ...data.targetConfigs })
+  }
+}
+
+/** Cases that a version can make. */
+export const casesOf = (version: KafkaVersion): readonly DataCase[] =>
+  DATA_CASES.filter((data) => data.impossible?.(version) === undefined)
+
+/** The tests of all cases from one source: what it cannot make is named as skipped with the reason. */
+export const describeCases = (version: KafkaVersion): void => {
+  describe(`data of ${version}`, () => {
+    const cases = casesOf(version)
+    let pair: Pair
+    let source: Seen
+    beforeAll(async () => {
+      pair = await startPair({ source: { version, config: caseConfig(version) } })
+      await fillCases(pair, version, cases)
+      source = await look(pair.source, cases.map(topicOf))
+    }, 300_000)
+    afterAll(() => pair?.stop())
+
+    for (const mode of ['dense', 'identical'] as const) {
+      describe(mode, () => {
+        let mirrored: ReadonlyMap<TopicName, Mirrored>
+        let target: Seen
+        beforeAll(async () => {
+          await emptyTargets(pair, cases)
+          mirrored = await mirrorCases(pair, cases.map(topicOf), mode)
+          target = await look(pair.target, cases.map(topicOf))
+        }, 300_000)
+
+        for (const data of cases) {
+          it(`${data.name}: every record and position`, async () => {
+            const result = mirrored.get(topicOf(data))!
+            strictEqual(result.problem, undefined)
+            const records = compareLogs({ source, target }, result.mark, result.progress)
+            ok(records > 0)
+            const isOld = version === '0.10.2'
+            strictEqual(result.counters.recordsReEncoded > 0, data.opens || isOld)
+            const verified = await verifyCase(pair, result)
+            deepStrictEqual(verified, { compared: records, mirrored: records, problems: [] })
+          })
+        }
+      })
+    }
+
+    for (const data of DATA_CASES) {
+      const why = data.impossible?.(version)
+      if (why !== undefined) it.skip(`${data.name}: cannot be made (${why})`)
+    }
+  })
+}

@@ -1,0 +1,3 @@
+import { describeCases } from './_cases.ts'
+
+describeCases('4.x')
