@@ -1,4 +1,4 @@
-import type { Operation, ResourceType } from '../domain/access.ts'
+import type { Operation, PatternType, ResourceType } from '../domain/access.ts'
 import type { Migration, Project } from '../domain/migration.ts'
 
 /** A right that Ferry's own user needs, and the verbs that need it. */
@@ -6,59 +6,88 @@ export interface NeededRight {
   readonly operation: Operation
   readonly resourceType: ResourceType
   readonly resourceName: string
+  readonly patternType: PatternType
   readonly verbs: readonly string[]
 }
 
-const CLUSTER = { resourceType: 'CLUSTER', resourceName: 'kafka-cluster' } as const
-
 const READS = ['plan', 'status', 'apply', 'mirror', 'verify', 'doctor'] as const
 const COPIES = ['apply', 'mirror'] as const
+const CHANGES = ['apply', 'rollback'] as const
 
 /**
- * On the source Ferry only reads. DESCRIBE follows from READ, but is listed where it is all that is needed.
+ * On the source Ferry reads; only a rollback writes there, the positions of groups that go back. DESCRIBE follows from READ, but is listed
+ * where it is all that is needed.
  * Source: the operation column of https://kafka.apache.org/documentation/#operations_in_kafka.
  */
-export const neededOnSource = ({ topics, groups }: Migration): readonly NeededRight[] => [
-  { operation: 'DESCRIBE', ...CLUSTER, verbs: ['doctor', 'import', 'graph'] },
-  { operation: 'DESCRIBE_CONFIGS', ...CLUSTER, verbs: READS },
-  ...topics.flatMap(({ name }) => [
+export const neededOnSource = (
+  migration: Migration,
+  project: Pick<Project, 'name' | 'state'>,
+): readonly NeededRight[] => [
+  onCluster('DESCRIBE', ['doctor', 'import', 'graph']),
+  onCluster('DESCRIBE_CONFIGS', READS),
+  ...migration.topics.flatMap(({ name }) => [
     right('DESCRIBE_CONFIGS', 'TOPIC', name, READS),
     right('READ', 'TOPIC', name, READS),
   ]),
-  ...groups.map(({ id }) => right('DESCRIBE', 'GROUP', id, READS)),
+  ...migration.groups.flatMap(({ id }) => [
+    right('DESCRIBE', 'GROUP', id, READS),
+    right('READ', 'GROUP', id, ['rollback']),
+  ]),
+  // An id that Ferry may not see would make its transaction look as if nobody would ever end it.
+  right('DESCRIBE', 'TRANSACTIONAL_ID', '*', ['apply', 'import', 'graph']),
+  ...neededForState(migration.from, project),
 ]
 
 /** On the target Ferry makes topics, writes their records and the positions of groups, and grants access. */
 export const neededOnTarget = (
-  { topics, groups, users, access, quotas }: Migration,
-  project: Pick<Project, 'name'>,
+  migration: Migration,
+  project: Pick<Project, 'name' | 'state'>,
 ): readonly NeededRight[] => [
-  { operation: 'DESCRIBE', ...CLUSTER, verbs: READS },
-  { operation: 'DESCRIBE_CONFIGS', ...CLUSTER, verbs: READS },
-  ...(users.length + access.length > 0
-    ? [{ operation: 'ALTER' as const, ...CLUSTER, verbs: ['apply'] }]
-    : []),
-  ...(quotas.length > 0
-    ? [{ operation: 'ALTER_CONFIGS' as const, ...CLUSTER, verbs: ['apply'] }]
-    : []),
-  ...topics.flatMap(({ name, offsets }) => [
+  onCluster('DESCRIBE', READS),
+  onCluster('DESCRIBE_CONFIGS', READS),
+  ...(migration.users.length + migration.access.length > 0 ? [onCluster('ALTER', CHANGES)] : []),
+  ...(migration.quotas.length > 0 ? [onCluster('ALTER_CONFIGS', CHANGES)] : []),
+  ...migration.topics.flatMap(({ name }) => [
     right('CREATE', 'TOPIC', name, ['plan', 'apply']),
-    right('ALTER_CONFIGS', 'TOPIC', name, ['apply']),
+    right('ALTER_CONFIGS', 'TOPIC', name, CHANGES),
     right('DESCRIBE_CONFIGS', 'TOPIC', name, READS),
     right('READ', 'TOPIC', name, [...COPIES, 'verify']),
     right('WRITE', 'TOPIC', name, COPIES),
-    // Priming: DeleteRecords takes the filler away again.
-    ...(offsets === 'dense' ? [] : [right('DELETE', 'TOPIC', name, COPIES)]),
+    // Priming takes its filler away again with DeleteRecords; a rollback removes the topic that Ferry made.
+    right('DELETE', 'TOPIC', name, [...COPIES, 'rollback']),
   ]),
-  // Committing a position takes READ on the group, as for a consumer.
-  ...groups.map(({ id }) => right('READ', 'GROUP', id, READS)),
+  // Committing a position takes READ on the group, as for a consumer; taking it back, DELETE.
+  ...migration.groups.flatMap(({ id }) => [
+    right('READ', 'GROUP', id, READS),
+    right('DELETE', 'GROUP', id, ['rollback']),
+  ]),
   // The lock of the mirror.
   right('READ', 'GROUP', `ferry-mirror-${project.name}`, [...COPIES, 'status']),
+  ...neededForState(migration.to, project),
 ]
+
+/** See docs/state.md. */
+const neededForState = (
+  cluster: string,
+  { name, state }: Pick<Project, 'name' | 'state'>,
+): readonly NeededRight[] => {
+  if (state.store !== 'kafka' || state.cluster !== cluster) return []
+  const ids = `ferry-${state.topic}-${name}-`
+  return [
+    right('CREATE', 'TOPIC', state.topic, CHANGES),
+    right('DESCRIBE_CONFIGS', 'TOPIC', state.topic, READS),
+    right('READ', 'TOPIC', state.topic, READS),
+    right('WRITE', 'TOPIC', state.topic, [...COPIES, 'rollback']),
+    { ...right('WRITE', 'TRANSACTIONAL_ID', ids, CHANGES), patternType: 'PREFIXED' },
+  ]
+}
 
 const right = (
   operation: Operation,
   resourceType: ResourceType,
   resourceName: string,
   verbs: readonly string[],
-): NeededRight => ({ operation, resourceType, resourceName, verbs })
+): NeededRight => ({ operation, resourceType, resourceName, patternType: 'LITERAL', verbs })
+
+const onCluster = (operation: Operation, verbs: readonly string[]): NeededRight =>
+  right(operation, 'CLUSTER', 'kafka-cluster', verbs)

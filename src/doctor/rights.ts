@@ -7,7 +7,11 @@ import type { Finding } from './check.ts'
 import type { MigrationFacts } from './facts.ts'
 import { type NeededRight, neededOnSource, neededOnTarget } from './needed-rights.ts'
 
-const CLUSTER = { resourceType: 'CLUSTER', resourceName: 'kafka-cluster' } as const
+const CLUSTER = {
+  resourceType: 'CLUSTER',
+  resourceName: 'kafka-cluster',
+  patternType: 'LITERAL',
+} as const
 
 /** `unknown`: neither the broker's bits nor the ACLs tell. */
 export type Has = 'yes' | 'no' | 'unknown'
@@ -45,7 +49,7 @@ export interface RightsSeen {
 export const readRights = async (facts: MigrationFacts): Promise<MigrationRights> => {
   const { migration, project, source, target } = facts
   const [onSource, onTarget] = await Promise.all([
-    readSide(source, neededOnSource(migration)),
+    readSide(source, neededOnSource(migration, project)),
     readSide(target, neededOnTarget(migration, project)),
   ])
   return { migration: migration.name, source: onSource, target: onTarget }
@@ -159,15 +163,23 @@ const saidBy = (right: NeededRight, seen: RightsSeen): AuthorizedOperations | un
   return said !== undefined && right.operation === 'CREATE' ? new Set(['CREATE']) : said
 }
 
+/** A prefix is needed whole: a literal ACL of the same text is another thing. */
+const coversAll = (
+  acl: AclBinding,
+  { resourceName, patternType }: Pick<NeededRight, 'resourceName' | 'patternType'>,
+): boolean =>
+  covers(acl, resourceName) &&
+  (patternType === 'LITERAL' || acl.patternType === 'PREFIXED' || acl.resourceName === '*')
+
 const granted = (
-  right: Pick<NeededRight, 'operation' | 'resourceType' | 'resourceName'>,
+  right: Pick<NeededRight, 'operation' | 'resourceType' | 'resourceName' | 'patternType'>,
   principal: string,
   acls: readonly AclBinding[],
 ): boolean => {
   const touching = acls.filter(
     (acl) =>
       acl.resourceType === right.resourceType &&
-      covers(acl, right.resourceName) &&
+      coversAll(acl, right) &&
       (acl.principal === principal || acl.principal === 'User:*'),
   )
   const denies = touching.some(

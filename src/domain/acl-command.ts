@@ -1,4 +1,4 @@
-import type { Operation, ResourceType } from './access.ts'
+import type { Operation, PatternType, ResourceType } from './access.ts'
 
 export interface AclCommand {
   readonly bootstrapServers: string
@@ -6,6 +6,7 @@ export interface AclCommand {
   readonly operations: readonly Operation[]
   readonly resourceType: ResourceType
   readonly resourceName: string
+  readonly patternType?: PatternType
 }
 
 /** A command of Kafka's own tool that grants operations on one resource. For a shell: whatever a name holds, it stays one argument. */
@@ -15,6 +16,7 @@ export const aclCommand = (acl: AclCommand): string =>
     `--add --allow-principal ${quoted(acl.principal)}`,
     ...acl.operations.map((operation) => `--operation ${toolName(operation)}`),
     resourceFlag(acl.resourceType, acl.resourceName),
+    ...(acl.patternType === 'PREFIXED' ? ['--resource-pattern-type prefixed'] : []),
   ].join(' ')
 
 /** `DescribeConfigs`: the tool does not know the names with underscores (SecurityUtils.operation). */

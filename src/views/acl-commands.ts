@@ -53,13 +53,13 @@ const commands = (
 ): readonly string[] => {
   const resources = new Map<string, JudgedRight[]>()
   for (const right of rights) {
-    const resource = `${right.resourceType} ${right.resourceName}`
+    const resource = `${right.resourceType} ${right.patternType} ${right.resourceName}`
     const list = resources.get(resource)
     if (list) list.push(right)
     else resources.set(resource, [right])
   }
   return [...resources.values()].map((list) => {
-    const { resourceType, resourceName } = list[0]!
+    const { resourceType, resourceName, patternType } = list[0]!
     return printable(
       aclCommand({
         bootstrapServers: bootstrapServers.join(','),
@@ -67,6 +67,7 @@ const commands = (
         operations: [...new Set(list.map(({ operation }) => operation))],
         resourceType,
         resourceName,
+        patternType,
       }),
     )
   })

@@ -22,8 +22,9 @@ describe('explain', () => {
       renderCodePage({ code: 'FERRY1111', ...CODES.FERRY1111 }, PLAIN, 80),
       `FERRY1111 Cannot write file
 
-The plan was made, but its file could not be written. Nothing on the clusters
-was changed.
+A file that was to be written (a plan, a formatted or an imported file) could
+not be. Nothing on the clusters was changed. Give a path in a folder that exists
+and that you may write to.
 
 Exit code 1.
 `,

@@ -128,6 +128,7 @@ describe('rights', () => {
     operation: 'READ',
     resourceType: 'TOPIC',
     resourceName: 'orders',
+    patternType: 'LITERAL',
     verbs: ['apply'],
   }
   const acl = (changes: Partial<AclBinding> = {}): AclBinding => ({
@@ -181,6 +182,18 @@ describe('rights', () => {
       { ...read, operation: 'ALTER_CONFIGS' as const },
       { ...absent, refused: [describe_] },
       'unknown',
+    ],
+    [
+      'a prefix is not granted by its own text',
+      { ...read, patternType: 'PREFIXED' as const },
+      seen({ acls: [acl()] }),
+      'no',
+    ],
+    [
+      'but by a shorter one',
+      { ...read, patternType: 'PREFIXED' as const },
+      seen({ acls: [acl({ resourceName: 'ord', patternType: 'PREFIXED' })] }),
+      'yes',
     ],
     ['a super user', read, seen({ cluster: bits('CLUSTER_ACTION') }), 'yes'],
     [

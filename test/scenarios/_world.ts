@@ -44,12 +44,18 @@ export class World {
    * the mirror's group on the target, so projects with different names do not meet.
    */
   project(name: string): Project {
-    const folder = mkdtempSync(join(tmpdir(), 'ferry-scenario-'))
-    this.#folders.push(folder)
-    const project = new Project(folder, this.#running)
+    const project = this.emptyProject()
     project.write('ferry.yaml', projectFile(name))
     project.write('clusters/old.yaml', clusterFile('old', this.source))
     project.write('clusters/new.yaml', clusterFile('new', this.target))
+    return project
+  }
+
+  /** A folder without any file, and the login of the target in its environment. */
+  emptyProject(): Project {
+    const folder = mkdtempSync(join(tmpdir(), 'ferry-scenario-'))
+    this.#folders.push(folder)
+    const project = new Project(folder, this.#running)
     Object.assign(project.env, {
       FERRY_USER: this.target.admin?.username,
       FERRY_PASSWORD: this.target.admin?.password,

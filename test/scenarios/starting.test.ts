@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { chmodSync, readdirSync } from 'node:fs'
+import { chmodSync, readdirSync, readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -8,7 +8,7 @@ import type { CheckResult, CheckStatus, MigrationRights } from '../../src/doctor
 import { runJava } from '../kafka/java-command.ts'
 import { compileOracle } from '../kafka/oracle-jar.ts'
 import { formatProperties } from '../kafka/server-properties.ts'
-import { fill } from './_clients.ts'
+import { fill, type RunningConsumer, startConsumer } from './_clients.ts'
 import { withAdmin } from './_image.ts'
 import { type Project, startWorld, type World } from './_world.ts'
 
@@ -220,6 +220,8 @@ describe('doctor', () => {
     const applied = await project.ferry(['apply', 'shop', '--auto-approve'])
     expect(applied.code, applied.stderr).toBe(0)
     expect((await project.ferry(['verify', 'shop', '--full'])).code).toBe(0)
+    const back = await project.ferry(['rollback', 'shop', '--to', 'nothing', '--auto-approve'])
+    expect(back.code, back.stderr).toBe(0)
   })
 })
 
@@ -312,6 +314,78 @@ describe('graph', () => {
     )
   })
 })
+
+describe('docs/guide.md', () => {
+  test('every command of it does what it says', async () => {
+    await withAdmin(world.source, async (admin) => {
+      await admin.createTopics({ topics: [{ topic: 'orders.events', numPartitions: 2 }] })
+      const partitions = [{ partition: 0, offset: '7' }]
+      await admin.setOffsets({ groupId: 'orders-api', topic: 'orders.events', partitions })
+    })
+    await fill(world.source, 'orders.events', 20, [0, 1])
+    const project = world.emptyProject()
+    Object.assign(project.env, {
+      OLD_CLUSTER_ID: world.source.clusterId,
+      OLD_BOOTSTRAP: world.source.bootstrapServers.join(),
+      NEW_CLUSTER_ID: world.target.clusterId,
+      NEW_BOOTSTRAP: world.target.bootstrapServers.join(),
+      ORDERS_API_PASSWORD: 'api-secret',
+    })
+    const guide = readFileSync(new URL('../../docs/guide.md', import.meta.url), 'utf8')
+    let consumer: RunningConsumer | undefined
+    let commands = 0
+    try {
+      for (const part of partsOf(guide)) {
+        if (part.kind === 'file') {
+          // Nobody waits half a minute for producers that are not there.
+          project.write(part.name, part.text.replace('sourceQuiet: 30s', 'sourceQuiet: 1s'))
+        } else if (part.kind === 'consumers') {
+          const login = { username: 'orders-api', password: 'api-secret' }
+          const sasl = { mechanism: 'scram-sha-512', ...login } as const
+          consumer = await startConsumer(world.target, 'orders-api', 'orders.events', { sasl })
+        } else {
+          const { code, stdout, stderr } = await runLine(project, part.line)
+          expect(code, `${part.line}\n${stdout}${stderr}`).toBe(part.code)
+          commands++
+        }
+      }
+    } finally {
+      await consumer?.stop()
+    }
+    expect(commands).toBeGreaterThan(20)
+    const status = await project.ferry(['status', 'orders', '--json'])
+    expect(JSON.parse(status.stdout).migrations[0].stage).toBe('retired')
+  })
+})
+
+type GuidePart =
+  | { readonly kind: 'file'; readonly name: string; readonly text: string }
+  | { readonly kind: 'command'; readonly line: string; readonly code: number }
+  | { readonly kind: 'consumers' }
+
+/** What a reader of the guide does, in order. */
+const partsOf = (guide: string): readonly GuidePart[] =>
+  [
+    ...guide.matchAll(/^```yaml (\S+)\n(.*?)^```$|^```sh\n(.*?)^```$|^<!-- test: .* -->$/gms),
+  ].flatMap(([, name, text, commands]): GuidePart[] => {
+    if (name !== undefined) return [{ kind: 'file', name, text: text ?? '' }]
+    if (commands === undefined) return [{ kind: 'consumers' }]
+    return commands
+      .trim()
+      .split('\n')
+      .map((line) => ({
+        kind: 'command',
+        line: line.replace(/ # exit \d+$/, ''),
+        code: Number(/ # exit (\d+)$/.exec(line)?.[1] ?? 0),
+      }))
+  })
+
+const runLine = async (project: Project, line: string) => {
+  const [program, ...args] = line.split(' ')
+  if (program === 'ferry') return project.ferry(args)
+  await promisify(execFile)('sh', ['-c', line], { cwd: project.folder })
+  return { code: 0, stdout: '', stderr: '' }
+}
 
 const single = (name: string, topic: string, group?: string): string => `apiVersion: ferry/v1
 kind: Migration

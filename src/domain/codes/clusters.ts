@@ -30,7 +30,7 @@ export const CLUSTER_CODES = {
   FERRY1206: page(
     1,
     'Login does not match',
-    'The listener wants another kind of login than the cluster file gives: none at all, or another SASL mechanism. The mechanisms are plain, scram-sha-256 and scram-sha-512.',
+    'The listener wants another kind of login than the cluster file gives: none at all, or another SASL mechanism. The mechanisms are plain, scram-sha-256 and scram-sha-512. Set `sasl` as the listener wants it, or use the port of another listener.',
   ),
   FERRY1207: page(
     4,
@@ -45,7 +45,7 @@ export const CLUSTER_CODES = {
   FERRY1209: page(
     1,
     'Broker refused',
-    'The broker answered with an error that trying again will not change. The detail has the name of the error in the Kafka protocol and the words of the broker.',
+    'The broker answered with an error that trying again will not change. The detail has the name of the error in the Kafka protocol and the words of the broker. Look the error up there, change what it complains about, and run the same command again.',
   ),
   FERRY1210: page(
     1,
@@ -75,6 +75,6 @@ export const CLUSTER_CODES = {
   FERRY1215: page(
     1,
     'Topic or partition unknown',
-    'The cluster does not know a topic or partition that was asked for. It may have been deleted since it was listed, or just have been created.',
+    'The cluster does not know a topic or partition that was asked for. It may have been deleted since it was listed, or just have been created. Check the name; if the topic was just made or deleted, run the same command again.',
   ),
 } as const satisfies Record<string, CodePage>

@@ -30,7 +30,7 @@ export const GUARD_CODES = {
   FERRY1306: page(
     4,
     'Target may lose records',
-    'With these settings the target can lose records that it has acknowledged when one broker fails. Ferry would find that out and stop, but it could not always repair it.',
+    'With these settings the target can lose records that it has acknowledged when one broker fails. Ferry would find that out and stop, but it could not always repair it. Use replication factor 3, min.insync.replicas 2 and unclean.leader.election.enable=false where records must not be lost.',
   ),
   FERRY1307: page(
     4,
@@ -40,7 +40,7 @@ export const GUARD_CODES = {
   FERRY1308: page(
     4,
     'Group reads other topics',
-    'A group has positions on topics that are not part of this migration. Its consumers would start on the target without them. Services that share a group must move together.',
+    "A group has positions on topics that are not part of this migration. Its consumers would start on the target without them. Services that share a group must move together. Add the topics, or delete the group's commits on them if they are old. `ferry graph` shows what hangs together.",
   ),
   FERRY1309: page(
     4,
@@ -70,22 +70,22 @@ export const GUARD_CODES = {
   FERRY1314: page(
     4,
     'Kind of group not supported',
-    'Positions of share groups, Streams groups and Connect workers are not plain offsets of a consumer group. Ferry does not carry them over in this version.',
+    'Positions of share groups, Streams groups and Connect workers are not plain offsets of a consumer group. Ferry does not carry them over in this version. Take the group out of the file and let its application start anew on the target, or wait for a version that can.',
   ),
   FERRY1315: page(
     4,
     'Group not found',
-    'A group of the migration is unknown on the source: it has neither members nor commits. Either the name is wrong, or its commits have expired.',
+    'A group of the migration is unknown on the source: it has neither members nor commits. Either the name is wrong, or its commits have expired. Correct the name, or take the group out of the file.',
   ),
   FERRY1316: page(
     4,
     'Partition cannot be read',
-    'A partition has no leader, or its offsets could not be read. A plan made from an incomplete answer would be wrong.',
+    'A partition has no leader, or its offsets could not be read. A plan made from an incomplete answer would be wrong. Wait until the cluster is well again, then plan again.',
   ),
   FERRY1317: page(
     4,
     'Target is unfit',
-    "The target would refuse or change what the plan sends it: a config it does not know, a replication factor that it cannot meet, a policy of its operator, or a limit below the source's.",
+    "The target would refuse or change what the plan sends it: a config it does not know, a replication factor that it cannot meet, a policy of its operator, or a limit below the source's. Change what the message names, in the file or on the target, and plan again.",
   ),
   FERRY1318: page(
     4,
@@ -95,7 +95,7 @@ export const GUARD_CODES = {
   FERRY1319: page(
     4,
     'Other clusters than before',
-    'This migration began with other cluster ids than the files name now. Its marks are only true for those.',
+    'This migration began with other cluster ids than the files name now. Its marks are only true for those. Correct the cluster files; to begin anew on other clusters give the migration another name.',
   ),
   FERRY1320: page(
     9,

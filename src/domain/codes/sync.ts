@@ -5,12 +5,12 @@ export const SYNC_CODES = {
   FERRY1701: page(
     8,
     'Group not synced',
-    'The target refused a position of the group, or gave another one back than was written. The positions that were there before are in the state.',
+    'The target refused a position of the group, or gave another one back than was written. The positions that were there before are in the state. Run apply again: it looks first. Restore the positions that were there with `ferry rollback`.',
   ),
   FERRY1702: page(
     8,
     'Position cannot be written',
-    'A translated position lies below the log start of the target: the records there are gone, and a consumer would fall to its reset policy. Nothing was written.',
+    'A translated position lies below the log start of the target: the records there are gone, and a consumer would fall to its reset policy. Nothing was written. Find out who deleted records on the target (retention, DeleteRecords); then resync the topic.',
   ),
   FERRY1703: page(
     8,
@@ -25,7 +25,7 @@ export const SYNC_CODES = {
   FERRY1705: page(
     8,
     'Rewind refused',
-    'The group has a position on the target that is ahead of what would be written, and Ferry did not write it. Going back would make its consumers read records again.',
+    'The group has a position on the target that is ahead of what would be written, and Ferry did not write it. Going back would make its consumers read records again. Find out who moved it: consumers that ran on the target already, or a reset. If they may read again, name the group with --allow-rewind.',
   ),
   FERRY1710: page(
     8,

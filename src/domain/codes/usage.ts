@@ -34,7 +34,7 @@ export const USAGE_CODES = {
   FERRY1107: page(
     1,
     'Not approved',
-    'The question whether to apply the plan was answered with something else than `yes`. Nothing was changed.',
+    'The question whether to apply the plan was answered with something else than `yes`. Nothing was changed. Run the command again and answer what it asks for; in a pipeline apply a reviewed plan file.',
   ),
   FERRY1108: page(
     64,
@@ -54,7 +54,7 @@ export const USAGE_CODES = {
   FERRY1111: page(
     1,
     'Cannot write file',
-    'The plan was made, but its file could not be written. Nothing on the clusters was changed.',
+    'A file that was to be written (a plan, a formatted or an imported file) could not be. Nothing on the clusters was changed. Give a path in a folder that exists and that you may write to.',
   ),
   FERRY1112: page(
     64,
