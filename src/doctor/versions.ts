@@ -54,10 +54,10 @@ const LACKS: readonly Lack[] = [
     version: 4,
     since: '0.11',
     of: 'source',
-    severity: 'error',
+    severity: 'warning',
     means:
-      'its records are in a format (v0, v1) that the mirror of this version cannot copy exactly: the partition would stop at the first one.',
-    fix: 'Upgrade the source to 0.11 or later, and let its old records expire.',
+      'its records are in the old formats (v0, v1): every batch is encoded anew, which takes more CPU than passing it through.',
+    fix: 'Allow for a longer first copy.',
   },
   {
     api: 'DescribeConfigs',
