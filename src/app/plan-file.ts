@@ -7,11 +7,15 @@ import { planStructureProblems } from './plan-structure.ts'
 /** The text of a plan file: canonical, so that the same plan is the same bytes, and its digest names it. */
 export const planText = (plan: Plan): string => `${canonicalJson(plan)}\n`
 
-/** Replaces the file at once or not at all, readable by its owner only: a plan names users, topics and hosts. */
-export const writePlanFile = async (path: string, plan: Plan): Promise<void> => {
+/** A plan names users, topics and hosts. */
+export const writePlanFile = (path: string, plan: Plan): Promise<void> =>
+  writePrivateFile(path, planText(plan))
+
+/** Replaces the file at once or not at all, readable by its owner only. Throws FERRY1111. */
+export const writePrivateFile = async (path: string, text: string): Promise<void> => {
   const temporary = `${path}.${process.pid}.tmp`
   try {
-    await writeFile(temporary, planText(plan), { mode: 0o600, flag: 'wx' })
+    await writeFile(temporary, text, { mode: 0o600, flag: 'wx' })
     await chmod(temporary, 0o600)
     await rename(temporary, path)
   } catch (cause) {
@@ -28,19 +32,24 @@ export const writePlanFile = async (path: string, plan: Plan): Promise<void> => 
 }
 
 /** A plan file as it was shown. Anything that is not exactly what this version writes is refused, part by part. */
-export const readPlanFile = async (path: string): Promise<Plan> => {
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+export const readPlanFile = async (path: string): Promise<Plan> =>
+  parsePlan(
+    await readTextFile(path, 'Give the path that was given to `ferry plan NAME -o FILE`.'),
+    path,
+  )
+
+/** The text of a file that was named on the command line. Throws FERRY1001 with this fix. */
+export const readTextFile = (path: string, fix: string): Promise<string> =>
+  readFile(path, 'utf8').catch((cause: unknown) => {
     throw new FerryError(
       diagnostic({
         code: 'FERRY1001',
-        detail: `The plan file ${path} cannot be read: ${reasonOf(cause)}.`,
-        fix: 'Give the path that was given to `ferry plan NAME -o FILE`.',
+        detail: `${path} cannot be read: ${reasonOf(cause)}.`,
+        fix,
       }),
       { cause },
     )
   })
-  return parsePlan(text, path)
-}
 
 /** The plan in the text, checked against `schemas/plan.schema.json`. */
 export const parsePlan = async (text: string, path: string): Promise<Plan> => {

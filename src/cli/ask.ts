@@ -34,7 +34,8 @@ export const ask = async (
   return confirmed
 }
 
-const expect = async (context: Context, question: string, wanted: string): Promise<void> => {
+/** Asks the person at the terminal, and throws FERRY1107 unless the answer is the wanted one. */
+export const expect = async (context: Context, question: string, wanted: string): Promise<void> => {
   context.progress.clear()
   const answer = await context.streams.ask(question, context.stopping).catch((error: unknown) => {
     if (context.stopping.aborted) return undefined
@@ -45,7 +46,7 @@ const expect = async (context: Context, question: string, wanted: string): Promi
     diagnostic({
       code: 'FERRY1107',
       detail: `The answer was not ${wanted}, so nothing was changed.`,
-      fix: `Run it again and answer ${wanted} to apply.`,
+      fix: `Run it again and answer ${wanted} to go on.`,
     }),
   )
 }

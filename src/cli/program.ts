@@ -15,6 +15,7 @@ import { rollbackCommand } from './commands/rollback.ts'
 import { salvageCommand } from './commands/salvage.ts'
 import { schemaCommand } from './commands/schema.ts'
 import { showCommand } from './commands/show.ts'
+import { stateCommand } from './commands/state.ts'
 import { statusCommand } from './commands/status.ts'
 import { unlockCommand } from './commands/unlock.ts'
 import { validateCommand } from './commands/validate.ts'
@@ -41,6 +42,7 @@ const VERBS = [
   rollbackCommand,
   salvageCommand,
   indexCommand,
+  stateCommand,
   unlockCommand,
   explainCommand,
   schemaCommand,

@@ -2,6 +2,7 @@ import { canonicalJson, canonicalLine, sha256 } from '../domain/canonical-json.t
 import { diagnostic, FerryError } from '../domain/diagnostic.ts'
 import { STATE_FORMAT_VERSION } from '../domain/state.ts'
 import { count, type Decoder, Malformed, members, text } from './decode.ts'
+import { climb } from './format-ladder.ts'
 
 /**
  * A stored record is an object with a `formatVersion` and a `checksum` over everything else: one flipped digit of an offset would
@@ -16,11 +17,12 @@ export const encodeRecord = (content: object): string =>
 export const decodeRecord = <T>(source: string, where: string, decode: Decoder<T>): T => {
   try {
     const { checksum, ...content } = members(parse(source), '')
-    refuseNewer(content.formatVersion, where)
+    const format = count(content.formatVersion, '/formatVersion')
+    if (format > STATE_FORMAT_VERSION) throw newerFormat(where, String(format))
     if (text(checksum, '/checksum') !== checksumOf(content)) {
       throw new Malformed('/checksum', 'does not match the content, which was changed')
     }
-    return decode(content, '')
+    return decode(climb(content, format), '')
   } catch (error) {
     if (error instanceof Malformed) throw damaged(where, error.message, error)
     throw error
@@ -35,11 +37,6 @@ const parse = (source: string): unknown => {
   } catch (error) {
     throw new Malformed('', `is not JSON (${(error as Error).message})`)
   }
-}
-
-const refuseNewer = (version: unknown, where: string): void => {
-  if (count(version, '/formatVersion') > STATE_FORMAT_VERSION)
-    throw newerFormat(where, String(version))
 }
 
 /** A record from a version of Ferry that knows more than this one. */

@@ -96,6 +96,7 @@ Commands:
   rollback [options] <name>          go back to an earlier stage
   salvage [options] <name>           append records that came too late
   index [options] <action> <name>    write the offset index for positions kept elsewhere
+  state [options] <what> [name...]   look at, copy, restore or forget what is recorded
   unlock [options] <name>            free the lock of a process that is gone
   explain [code]                     what a diagnostic code means, and the ways on
   schema <kind>                      print the JSON schema of a kind of file

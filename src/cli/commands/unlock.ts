@@ -21,9 +21,20 @@ export const unlock = (
     const holder = await store.lockHolder(name)
     if (holder === undefined) return { migration: name, freed: undefined }
     if (confirmed !== name) {
-      throw wrongUse(
-        `${name} is locked by ${holder.user} on ${holder.host}, process ${holder.pid}, ${holder.operation} since ${holder.since}.`,
-        `See that this process does not run any more, then: ferry unlock ${name} --confirm ${name}.`,
+      const { duration } = await import('../../views/text.ts')
+      const age = Math.max(0, context.streams.now().getTime() - Date.parse(holder.since))
+      const held = `${name} is locked by ${holder.user} on ${holder.host}, process ${holder.pid}: ${holder.operation}, for ${duration(age)} (since ${holder.since}).`
+      if (!context.canAsk) {
+        throw wrongUse(
+          held,
+          `See that this process does not run any more, then: ferry unlock ${name} --confirm ${name}.`,
+        )
+      }
+      const { expect } = await import('../ask.ts')
+      await expect(
+        context,
+        `${held}\nIf that process still runs, its next write is refused. To free the lock, type ${name}: `,
+        name,
       )
     }
     return { migration: name, freed: await store.breakLock(name) }

@@ -66,4 +66,14 @@ export const PLAN_CODES = {
     'Deadline passed',
     'A moment after which the plan may no longer work has passed: retention of records that were still to be copied, or the expiry of positions. What was shown is no longer what is, so nothing more is done. Make a new plan: it says what is still there and what is lost.',
   ),
+  FERRY1421: page(
+    5,
+    'State does not follow',
+    'The file given to ferry state push does not follow from what is recorded: it is of another lineage (another first apply of a migration of the same name), or of a lower serial, so that pushing it would take decisions back that were carried out. Pull what is recorded and compare. --force pushes it anyway; what is replaced is kept as a backup.',
+  ),
+  FERRY1422: page(
+    4,
+    'State is in use',
+    'The migration has marks and is not retired, so its state is what keeps the copy exact: without it the mirror cannot go on, nothing can be undone, and the next plan takes the migration for one that was never begun. ferry state forget NAME --confirm NAME forgets it anyway; a backup stays (ferry state pull NAME --backup SERIAL).',
+  ),
 } as const satisfies Record<string, CodePage>

@@ -1,0 +1,151 @@
+import { openIntent } from '../applier/plan-journal.ts'
+import { diagnostic, FerryError } from '../domain/diagnostic.ts'
+import { encodeContent } from '../state/content-codec.ts'
+import type { LockHolder, StateContent, StateStore } from '../state/state-store.ts'
+import { lockHolder } from './lock-holder.ts'
+
+/** All that is recorded of a migration; undefined if it has no decisions. */
+export const contentOf = async (
+  store: StateStore,
+  migration: string,
+): Promise<StateContent | undefined> => {
+  const decisions = await store.readDecisions(migration)
+  if (decisions === undefined) return undefined
+  const journal = await store.readJournal(migration)
+  const progress = await store.readProgress(migration)
+  return { decisions, journal, progress: [...progress.values()] }
+}
+
+/** What `ferry state` shows of a migration: plain JSON. */
+export interface StateSummary {
+  readonly migration: string
+  readonly lineage: string
+  readonly serial: number
+  readonly stage: string
+  /** Of the plan that ran last. */
+  readonly plan: { readonly digest: string; readonly status: 'open' | 'done' } | null
+  readonly marks: number
+  readonly seals: number
+  readonly journalEntries: number
+  /** The step that was begun last and has no result. */
+  readonly openIntent: string | null
+  readonly lock: (LockHolder & { readonly ageSeconds: number }) | null
+  /** Serials that `ferry state pull NAME --backup SERIAL` has. */
+  readonly backups: readonly number[]
+}
+
+/** Of a migration that has decisions. */
+export const summaryOf = async (
+  store: StateStore,
+  migration: string,
+  now: Date,
+): Promise<StateSummary> => {
+  const content = (await contentOf(store, migration)) as StateContent
+  const { decisions, journal } = content
+  const lock = await store.lockHolder(migration)
+  const age = lock && Math.max(0, now.getTime() - Date.parse(lock.since))
+  return {
+    migration,
+    lineage: decisions.lineage,
+    serial: decisions.serial,
+    stage: decisions.stage,
+    plan: decisions.plan,
+    marks: decisions.marks.length,
+    seals: decisions.seals.length,
+    journalEntries: journal.length,
+    openIntent: openIntent(journal) ?? null,
+    lock: lock && age !== undefined ? { ...lock, ageSeconds: Math.round(age / 1000) } : null,
+    backups: [...(await store.backups(migration)).keys()].sort((one, other) => one - other),
+  }
+}
+
+export interface PushedState {
+  readonly serial: number
+  /** Undefined: nothing was there. It is now a backup. */
+  readonly replaced: number | undefined
+  /** False if the very same was there already. */
+  readonly changed: boolean
+}
+
+/**
+ * Puts `next` in the place of what is recorded, under the lock. Refused where it does not follow: another lineage, a lower serial, or the
+ * same serial with another content. Forced, it goes on from the higher of both serials, so that plans made before are stale.
+ */
+export const pushState = (
+  store: StateStore,
+  migration: string,
+  next: StateContent,
+  { force, now }: { readonly force: boolean; readonly now: Date },
+): Promise<PushedState> =>
+  whileLocked(store, migration, lockHolder('state push', now), async () => {
+    const found = await contentOf(store, migration)
+    if (found && encodeContent(found) === encodeContent(next)) {
+      return { serial: found.decisions.serial, replaced: undefined, changed: false }
+    }
+    const why = found && doesNotFollow(found, next)
+    if (why !== undefined && !force) throw refused(migration, why)
+    const serial =
+      found?.decisions.lineage === next.decisions.lineage
+        ? Math.max(next.decisions.serial, found.decisions.serial + 1)
+        : next.decisions.serial
+    await store.replace(migration, { ...next, decisions: { ...next.decisions, serial } })
+    return { serial, replaced: found?.decisions.serial, changed: true }
+  })
+
+/** Forgets a migration, under the lock; a backup stays. Answers its serial; undefined if nothing was recorded. */
+export const forgetState = (
+  store: StateStore,
+  migration: string,
+  { confirmed, now }: { readonly confirmed: boolean; readonly now: Date },
+): Promise<number | undefined> =>
+  whileLocked(store, migration, lockHolder('state forget', now), async () => {
+    const state = await store.readDecisions(migration)
+    if (state === undefined) return undefined
+    if (state.marks.length > 0 && state.stage !== 'retired' && !confirmed) {
+      throw new FerryError(
+        diagnostic({
+          code: 'FERRY1422',
+          detail: `${migration} has ${state.marks.length} marks and is at stage ${state.stage}: without its state the mirror cannot go on and nothing can be undone.`,
+          fix: `Apply it up to retired or roll it back first. To forget it anyway: ferry state forget ${migration} --confirm ${migration}.`,
+        }),
+      )
+    }
+    await store.replace(migration, undefined)
+    return state.serial
+  })
+
+const doesNotFollow = (found: StateContent, next: StateContent): string | undefined => {
+  const [old, asked] = [found.decisions, next.decisions]
+  if (old.lineage !== asked.lineage) {
+    return `it is of lineage ${asked.lineage}, what is recorded is of ${old.lineage}`
+  }
+  if (asked.serial < old.serial) {
+    return `it has serial ${asked.serial}, what is recorded has the later serial ${old.serial}`
+  }
+  return asked.serial === old.serial
+    ? `it has serial ${asked.serial} as what is recorded, but another content`
+    : undefined
+}
+
+const refused = (migration: string, why: string): FerryError =>
+  new FerryError(
+    diagnostic({
+      code: 'FERRY1421',
+      detail: `The state of ${migration} was not replaced: ${why}.`,
+      fix: `Compare it with ferry state pull ${migration}. To replace it anyway, give --force; a backup is kept.`,
+    }),
+  )
+
+const whileLocked = async <T>(
+  store: StateStore,
+  migration: string,
+  holder: LockHolder,
+  work: () => Promise<T>,
+): Promise<T> => {
+  const lock = await store.lock(migration, holder)
+  try {
+    return await work()
+  } finally {
+    await lock.release()
+  }
+}

@@ -1,0 +1,163 @@
+import { resolve } from 'node:path'
+import { Command } from 'commander'
+import { diagnostic, FerryError } from '../../domain/diagnostic.ts'
+import type { StateStore } from '../../state/state-store.ts'
+import { countFlag, isSet, names, textFlag, wrongUse } from '../args.ts'
+import { type Context, withSession } from '../context.ts'
+import { EXIT } from '../exit-codes.ts'
+import type { Act, RawFlags } from '../verb.ts'
+
+/** What each action takes besides its own name. */
+const ACTIONS = {
+  list: [],
+  show: ['NAME'],
+  pull: ['NAME'],
+  push: ['NAME', 'FILE'],
+  forget: ['NAME'],
+} as const satisfies Record<string, readonly string[]>
+type Action = keyof typeof ACTIONS
+
+/** Asks no broker unless the state is on one, and needs no migration file: a state outlives it. Answers what to print. */
+export const state = (
+  context: Context,
+  [action, name = '', file = '']: readonly [Action, ...string[]],
+  flags: RawFlags,
+): Promise<string> =>
+  withSession(context, [], async ({ store }) => {
+    const { renderJson } = await import('../../views/json.ts')
+    const { summaryOf } = await import('../../app/state-changes.ts')
+    switch (action) {
+      case 'list': {
+        const states = await Promise.all(
+          (await store.list()).map((each) => summaryOf(store, each, context.streams.now())),
+        )
+        return renderJson({ formatVersion: '1.0', store: store.describe, states })
+      }
+      case 'show': {
+        await refuseUnknown(store, name)
+        const summary = await summaryOf(store, name, context.streams.now())
+        return renderJson({ formatVersion: '1.0', store: store.describe, ...summary })
+      }
+      case 'pull':
+        return pull(context, store, name, flags)
+      case 'push':
+        return push(context, store, name, file, isSet(flags, 'force'))
+      case 'forget': {
+        const { forgetState } = await import('../../app/state-changes.ts')
+        const confirmed = textFlag(flags, 'confirm') === name
+        const serial = await forgetState(store, name, { confirmed, now: context.streams.now() })
+        return serial === undefined
+          ? `Nothing is recorded of ${name}.\n`
+          : `Forgot ${name}. What was recorded is kept: ferry state pull ${name} --backup ${serial}.\n`
+      }
+    }
+  })
+
+const pull = async (
+  context: Context,
+  store: StateStore,
+  name: string,
+  flags: RawFlags,
+): Promise<string> => {
+  const { contentOf } = await import('../../app/state-changes.ts')
+  const { encodeContent } = await import('../../state/content-codec.ts')
+  const serial = countFlag(flags, 'backup')
+  const content = serial === undefined ? await contentOf(store, name) : undefined
+  const text =
+    serial === undefined
+      ? content && encodeContent(content)
+      : (await store.backups(name)).get(serial)
+  if (text === undefined) throw nothingRecorded(name, serial)
+  const output = textFlag(flags, 'output')
+  if (output === undefined) return text
+  const { writePrivateFile } = await import('../../app/plan-file.ts')
+  await writePrivateFile(resolve(context.cwd, output), text)
+  return ''
+}
+
+const push = async (
+  context: Context,
+  store: StateStore,
+  name: string,
+  file: string,
+  force: boolean,
+): Promise<string> => {
+  const { pushState } = await import('../../app/state-changes.ts')
+  const { decodeContent } = await import('../../state/content-codec.ts')
+  const { readTextFile } = await import('../../app/plan-file.ts')
+  const path = resolve(context.cwd, file)
+  const next = decodeContent(
+    await readTextFile(path, 'Give a file that ferry state pull wrote.'),
+    path,
+  )
+  if (next.decisions.migration !== name) {
+    throw wrongUse(
+      `${file} holds the state of ${next.decisions.migration}, not of ${name}.`,
+      `Push it as what it is: ferry state push ${next.decisions.migration} ${file}.`,
+    )
+  }
+  const pushed = await pushState(store, name, next, { force, now: context.streams.now() })
+  if (!pushed.changed) return `${name} was recorded so already, at serial ${pushed.serial}.\n`
+  const kept =
+    pushed.replaced === undefined
+      ? ''
+      : ` What was there is kept: ferry state pull ${name} --backup ${pushed.replaced}.`
+  return `${name} is now at serial ${pushed.serial}, in ${store.describe}.${kept}\n`
+}
+
+const refuseUnknown = async (store: StateStore, name: string): Promise<void> => {
+  if ((await store.readDecisions(name)) === undefined) throw nothingRecorded(name, undefined)
+}
+
+const nothingRecorded = (name: string, serial: number | undefined): FerryError =>
+  new FerryError(
+    diagnostic({
+      code: 'FERRY1104',
+      detail:
+        serial === undefined
+          ? `Nothing is recorded of ${JSON.stringify(name)}.`
+          : `There is no backup of ${JSON.stringify(name)} with serial ${serial}.`,
+      fix: 'ferry state list shows what is recorded, and which backups there are.',
+    }),
+  )
+
+const actionOf = (args: readonly unknown[]): readonly [Action, ...string[]] => {
+  const [action = '', ...rest] = names(args)
+  if (!Object.hasOwn(ACTIONS, action)) {
+    throw wrongUse(
+      `ferry state cannot ${JSON.stringify(action)}.`,
+      `Give one of: ${Object.keys(ACTIONS).join(', ')}.`,
+    )
+  }
+  const wanted = ACTIONS[action as Action]
+  if (rest.length !== wanted.length) {
+    throw wrongUse(
+      `ferry state ${action} takes ${wanted.length === 0 ? 'nothing more' : wanted.join(' and ')}.`,
+      `Write: ferry state ${[action, ...wanted].join(' ')}.`,
+    )
+  }
+  return [action as Action, ...rest]
+}
+
+export const stateCommand = (act: Act): Command =>
+  new Command('state')
+    .summary('look at, copy, restore or forget what is recorded')
+    .description(
+      'list: every migration that something is recorded of. show NAME: stage, serial, lock, counts, backups. pull NAME: all of it as one file. push NAME FILE: put such a file in its place, also in another store. forget NAME: record nothing of it any more. What push and forget replace is kept as a backup. Output is JSON and holds no secrets.',
+    )
+    .argument('<what>', 'list, show, pull, push or forget')
+    .argument('[name...]', 'the migration; with push also the file that ferry state pull wrote')
+    .option('-o, --output <file>', 'with pull: write to this file, readable by its owner only')
+    .option('--backup <serial>', 'with pull: what push or forget replaced')
+    .option('--force', 'with push: also what does not follow from what is recorded')
+    .option(
+      '--confirm <name>',
+      'with forget: the name once more, of a migration that is not retired',
+    )
+    .action(
+      act(async (context, args, flags) => {
+        const text = await state(context, actionOf(args), flags)
+        if (text !== '') context.print(text)
+        return EXIT.done
+      }),
+    )

@@ -1,0 +1,157 @@
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { run } from '../../src/cli/run.ts'
+import { decodeContent, encodeContent } from '../../src/state/content-codec.ts'
+import { FileStore } from '../../src/state/file-store.ts'
+import { fullState, holder, sampleChunk, sampleProgress } from '../state/samples.ts'
+import { fakeServices } from './fake-services.ts'
+import { streamsForTesting } from './streams-for-testing.ts'
+
+let folder: string
+let store: FileStore
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'ferry-state-'))
+  store = new FileStore(join(folder, 'state'))
+})
+afterEach(() => rm(folder, { recursive: true, force: true }))
+
+const ferryOn =
+  (on: FileStore) =>
+  async (...argv: string[]) => {
+    const streams = streamsForTesting()
+    const services = { ...fakeServices({}), openStore: async () => on }
+    const code = await run(argv, streams, services)
+    return { code, stdout: streams.out(), stderr: streams.err() }
+  }
+const ferry = (...argv: string[]) => ferryOn(store)(...argv)
+
+const fill = async (serial = 2) => {
+  for (let each = 1; each <= serial; each++) await store.writeDecisions(fullState(each), each - 1)
+  const what = { kind: 'intent', step: 'mirror/orders.events' } as const
+  await store.appendJournal('orders', { at: '2026-01-01T00:00:00.000Z', plan: 'd', what })
+  await store.writeProgress('orders', [sampleProgress('orders.events', 0)])
+  await store.appendGaps('orders', [sampleChunk('orders.events', 0)])
+}
+const pulled = async () => {
+  const file = join(folder, 'orders.state')
+  expect(await ferry('state', 'pull', 'orders', '-o', file)).toMatchObject({ code: 0, stdout: '' })
+  return file
+}
+/** What was pulled, with other decisions. */
+const edited = async (file: string, change: object) => {
+  const content = decodeContent(await readFile(file, 'utf8'), file)
+  await writeFile(
+    file,
+    encodeContent({ ...content, decisions: { ...content.decisions, ...change } }),
+  )
+}
+
+describe('state', () => {
+  test('list and show say what is recorded, who holds the lock, and what was left half done', async () => {
+    expect(JSON.parse((await ferry('state', 'list')).stdout).states).toEqual([])
+    await fill()
+    await store.lock('orders', holder())
+    const [only] = JSON.parse((await ferry('state', 'list')).stdout).states
+    expect(only).toMatchObject({
+      migration: 'orders',
+      serial: 2,
+      stage: 'consumers-moved',
+      marks: 1,
+      seals: 1,
+      journalEntries: 1,
+      openIntent: 'mirror/orders.events',
+      lock: { user: 'ines', operation: 'apply orders' },
+      backups: [],
+    })
+    expect(JSON.parse((await ferry('state', 'show', 'orders')).stdout)).toMatchObject(only)
+    expect((await ferry('state', 'show', 'billing')).code).toBe(64)
+  })
+
+  test('pull writes all of it, for its owner only; push brings it into another store', async () => {
+    await fill()
+    const file = await pulled()
+    expect((await stat(file)).mode & 0o777).toBe(0o600)
+    expect((await ferry('state', 'pull', 'orders')).stdout).toBe(await readFile(file, 'utf8'))
+    const other = new FileStore(join(folder, 'other'))
+    const pushed = await ferryOn(other)('state', 'push', 'orders', file)
+    expect(pushed).toMatchObject({ code: 0 })
+    expect(pushed.stdout).toMatch(/orders is now at serial 2/)
+    const again = await ferryOn(other)('state', 'pull', 'orders')
+    expect(again.stdout).toBe(await readFile(file, 'utf8'))
+    expect((await ferryOn(other)('state', 'push', 'orders', file)).stdout).toMatch(
+      /recorded so already/,
+    )
+    expect(await other.lockHolder('orders')).toBeUndefined()
+  })
+
+  test.each([
+    ['a lower serial', 3, {}, /serial 2, what is recorded has the later serial 3/],
+    ['another lineage', 2, { lineage: 'other', serial: 9 }, /it is of lineage other/],
+    ['the same serial with another content', 2, { stage: 'retired' }, /but another\s+content/],
+  ])('push refuses %s, and --force keeps what was there', async (_, recorded, change, says) => {
+    await fill()
+    const file = await pulled()
+    await edited(file, change)
+    if (recorded > 2) await store.writeDecisions(fullState(3), 2)
+    const refused = await ferry('state', 'push', 'orders', file)
+    expect(refused.code).toBe(5)
+    expect(refused.stderr.replaceAll(/\s+/g, ' ')).toMatch(says)
+    const forced = await ferry('state', 'push', 'orders', file, '--force')
+    expect(forced).toMatchObject({ code: 0 })
+    const now = await store.readDecisions('orders')
+    // Never a serial that a plan may have been made with.
+    expect(now?.serial).toBe('lineage' in change ? 9 : recorded + 1)
+    const backup = await ferry('state', 'pull', 'orders', '--backup', String(recorded))
+    expect(decodeContent(backup.stdout, '').decisions).toEqual(fullState(recorded))
+  })
+
+  test('push refuses a file that was changed, cut off, of another migration, or locked', async () => {
+    await fill()
+    const file = await pulled()
+    const text = await readFile(file, 'utf8')
+    await writeFile(file, text.replace('"serial": 2', '"serial": 3'))
+    expect((await ferry('state', 'push', 'orders', file)).stderr).toMatch(/FERRY1402/)
+    await writeFile(file, text.slice(0, 100))
+    expect((await ferry('state', 'push', 'orders', file)).stderr).toMatch(/FERRY1402/)
+    await writeFile(file, text)
+    expect((await ferry('state', 'push', 'billing', file)).code).toBe(64)
+    expect((await ferry('state', 'push', 'orders', join(folder, 'none'))).stderr).toMatch(
+      /FERRY1001/,
+    )
+    await store.lock('orders', holder())
+    expect((await ferry('state', 'push', 'orders', file)).code).toBe(6)
+  })
+
+  test('forget asks for the name of what is in use, keeps a backup, and refuses nothing else', async () => {
+    await fill()
+    const refused = await ferry('state', 'forget', 'orders')
+    expect(refused.code).toBe(4)
+    expect(refused.stderr).toMatch(/FERRY1422/)
+    expect((await ferry('state', 'forget', 'orders', '--confirm', 'billing')).code).toBe(4)
+    expect(await store.list()).toEqual(['orders'])
+    expect(await ferry('state', 'forget', 'orders', '--confirm', 'orders')).toMatchObject({
+      code: 0,
+    })
+    expect(await store.list()).toEqual([])
+    expect((await ferry('state', 'forget', 'orders')).stdout).toMatch(/Nothing is recorded/)
+    const file = join(folder, 'backup')
+    expect((await ferry('state', 'pull', 'orders', '--backup', '2', '-o', file)).code).toBe(0)
+    expect((await ferry('state', 'push', 'orders', file)).code).toBe(0)
+    expect((await store.readDecisions('orders'))?.serial).toBe(2)
+    await store.writeDecisions({ ...fullState(3), stage: 'retired' }, 2)
+    expect((await ferry('state', 'forget', 'orders')).code).toBe(0)
+  })
+
+  test.each([
+    [['state'], /argument/],
+    [['state', 'destroy'], /list, show, pull, push, forget/],
+    [['state', 'show'], /ferry state show NAME/],
+    [['state', 'push', 'orders'], /ferry state push NAME FILE/],
+    [['state', 'list', 'orders'], /takes nothing more/],
+  ])('%j is a usage error', async (argv, says) => {
+    const { code, stderr } = await ferry(...argv)
+    expect([code, stderr.replaceAll(/\s+/g, ' ')]).toEqual([64, expect.stringMatching(says)])
+  })
+})
