@@ -3,9 +3,11 @@ import { setTimeout } from 'node:timers/promises'
 import type { ApplyEvents, ApplyResult } from '../applier/apply-options.ts'
 import { digestOf } from '../domain/canonical-json.ts'
 import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
+import type { PartitionKey } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
 import type { Plan, Purpose } from '../domain/plan.ts'
 import { type ReachedStage, type Stage, stageRank } from '../domain/stage.ts'
+import type { MigrationState, PartitionProgress } from '../domain/state.ts'
 import { DEFAULT_MEMORY_BUDGET, type MirrorLog, type MirrorTimings } from '../mirror/mirror.ts'
 import { allowingRewind, checkRewinds, rewindsOf } from './allow-rewind.ts'
 import { changedInputs, inputDigests } from './input-digests.ts'
@@ -38,15 +40,24 @@ export const planFromFile = async (session: Session, plan: Plan): Promise<Planne
   return { migration, planned: allowingRewind(migration, rewindsOf(plan)), plan, warnings: [] }
 }
 
+/** What a purpose is made from that the flags leave open. */
+export interface PurposeParts {
+  readonly migration: Migration
+  readonly state: MigrationState
+  readonly progress: ReadonlyMap<PartitionKey, PartitionProgress>
+}
+
 /** The plan of one migration that goes back, or mirrors topics anew. */
 export const planFor = async (
   session: Session,
-  purposeOf: (migration: Migration, reached: ReachedStage) => Purpose,
+  purposeOf: (parts: PurposeParts) => Purpose,
   options: PlanOptions,
 ): Promise<PlannedMigration> => {
   const migration = session.migrations[0] as Migration
-  const { stage } = await readState(session, migration.name)
-  const made = await makePlan(session, migration, options, purposeOf(migration, stage))
+  const state = await readState(session, migration.name)
+  const progress = await session.store.readProgress(migration.name)
+  const purpose = purposeOf({ migration, state, progress })
+  const made = await makePlan(session, migration, options, purpose)
   return { migration, planned: migration, plan: made.plan, warnings: made.warnings }
 }
 

@@ -56,6 +56,10 @@ export const makePlan = async (
     state,
     progress,
     purpose,
+    readers:
+      purpose.kind === 'resync'
+        ? await services.readReaders(clusters.target, purpose.topics)
+        : new Map(),
     now: now(),
     otherTopics: otherTopics(session, migration),
     otherGroups: new Set(

@@ -41,6 +41,7 @@ export interface Services {
     readonly state: MigrationState
     readonly progress: ReadonlyMap<PartitionKey, PartitionProgress>
     readonly purpose: Purpose
+    readonly readers: ReadonlyMap<TopicName, readonly GroupId[]>
     readonly now: Date
     /** Topics of the other migrations of the project, with the names of those. */
     readonly otherTopics: ReadonlyMap<TopicName, string>
@@ -48,6 +49,11 @@ export interface Services {
     readonly inputs: Readonly<Record<string, string>>
     readonly toolVersion: string
   }): Promise<Plan>
+  /** All groups of a cluster with positions in these topics. */
+  readReaders(
+    cluster: Cluster,
+    topics: readonly TopicName[],
+  ): Promise<ReadonlyMap<TopicName, readonly GroupId[]>>
   /** Asks the target whether it would create the topics of a plan, without creating them. */
   checkCreations(plan: Plan, target: Cluster): Promise<readonly Diagnostic[]>
   stepWords(): Promise<StepWords>

@@ -11,6 +11,7 @@ import { indexCommand } from './commands/index-export.ts'
 import { initCommand } from './commands/init.ts'
 import { mirrorCommand } from './commands/mirror.ts'
 import { planCommand } from './commands/plan.ts'
+import { resyncCommand } from './commands/resync.ts'
 import { rollbackCommand } from './commands/rollback.ts'
 import { salvageCommand } from './commands/salvage.ts'
 import { schemaCommand } from './commands/schema.ts'
@@ -40,6 +41,7 @@ const VERBS = [
   statusCommand,
   verifyCommand,
   rollbackCommand,
+  resyncCommand,
   salvageCommand,
   indexCommand,
   stateCommand,

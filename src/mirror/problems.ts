@@ -7,9 +7,9 @@ import type { Block } from './intake.ts'
 export const range = (from: number | bigint, to: number | bigint): string =>
   BigInt(to) - BigInt(from) === 1n ? `offset ${from}` : `offsets ${from} to ${BigInt(to) - 1n}`
 
-/** Until there is a resync, its steps by hand; they are right only while nobody has moved. */
+/** The way on where the copy has lost its counterpart, or holds what is not the mirror's. */
 const resync =
-  'Once the cause is gone, and only if no group has moved: delete the topics of this migration on the target, put its folder of the state aside, and plan again.'
+  'Once the cause is gone: `ferry resync NAME`, which gives the copy up and makes it anew (before any group has moved).'
 
 /** Why records cannot be carried, in words, and what to do. What is carried by re-encoding never comes here. */
 const REASONS: Partial<Readonly<Record<ReEncodeReason, readonly [string, string]>>> = {
@@ -50,7 +50,7 @@ export const lostOnSource = (key: PartitionKey, from: number, to: number): Diagn
   diagnostic({
     code: 'FERRY1602',
     detail: `${key}: the records at source ${range(from, to)} (${to - from} at most) were removed from the source before they were copied.`,
-    fix: `If the service can do without them: ${resync.charAt(0).toLowerCase()}${resync.slice(1)} Else stop here: they are nowhere any more.`,
+    fix: 'If the service can do without them: `ferry resync NAME`, which begins anew with what the source still holds (before any group has moved). Else stop here: they are nowhere any more.',
   })
 
 export const sourceCut = (key: PartitionKey, copiedTo: number, sourceEnd: number): Diagnostic =>

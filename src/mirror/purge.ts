@@ -34,7 +34,7 @@ export const purgeTopic = async (options: PurgeOptions): Promise<Diagnostic | un
   const { purge, partitions, lock, target } = options
   const reader = new LogReader(target)
   try {
-    const wrong = otherTopic(options)
+    const wrong = options.onlyTheCopy ? otherTopic(options) : undefined
     if (wrong) return wrong
     const ends = new Map<PartitionKey, LogEnds>()
     for (const partition of partitions) {

@@ -55,7 +55,7 @@ export const sameClusters = ({ desired, observed, state }: PlanContext): readonl
   return found
 }
 
-const topicGuards = (context: PlanContext, spec: TopicSpec): readonly Diagnostic[] => {
+export const topicGuards = (context: PlanContext, spec: TopicSpec): readonly Diagnostic[] => {
   const { observed, state } = context
   const source = observed.source.topics.get(spec.name)
   if (!source) {
@@ -71,7 +71,8 @@ const topicGuards = (context: PlanContext, spec: TopicSpec): readonly Diagnostic
         ]
   }
   const target = observed.target.topics.get(spec.name)
-  const marked = state.marks.some((mark) => mark.topic === spec.name)
+  // What a purge that was begun has left is still the mirror's own.
+  const marked = [...state.marks, ...state.purges].some((mark) => mark.topic === spec.name)
   return [
     ...countGuards(context, spec, source, target),
     ...contentGuards(context, spec, source, target, marked),

@@ -8,6 +8,7 @@ import type { PlanContext } from '../steps/step-kind.ts'
 import { deadlines, invariants } from './deadlines.ts'
 import { fingerprint } from './fingerprint.ts'
 import { guard, type OtherTopics, sameClusters } from './guards.ts'
+import { planResync } from './plan-resync.ts'
 import { type PlanParts, planRollback } from './plan-rollback.ts'
 
 export interface PlanInputs extends PlanContext {
@@ -27,10 +28,14 @@ export interface PlanInputs extends PlanContext {
 export const planMigration = (inputs: PlanInputs): Plan => {
   const { desired, observed, state, now } = inputs
   const back = goesBackTo(inputs)
+  const guards = [...observed.problems, ...sameClusters(inputs)]
   const parts =
-    back === undefined
-      ? forwards(inputs)
-      : withGuards(planRollback(inputs, back), [...observed.problems, ...sameClusters(inputs)])
+    inputs.purpose.kind === 'resync'
+      ? withGuards(planResync(inputs, inputs.purpose.topics), guards)
+      : back === undefined
+        ? forwards(inputs)
+        : withGuards(planRollback(inputs, back), guards)
+  const isForwards = inputs.purpose.kind !== 'resync' && back === undefined
   return {
     formatVersion: PLAN_FORMAT_VERSION,
     toolVersion: inputs.toolVersion,
@@ -46,8 +51,8 @@ export const planMigration = (inputs: PlanInputs): Plan => {
     inputs: inputs.inputs,
     steps: parts.steps,
     fingerprint: fingerprint(desired, observed, state),
-    invariants: back === undefined ? invariants(inputs) : [],
-    deadlines: back === undefined ? deadlines(inputs) : [],
+    invariants: isForwards ? invariants(inputs) : [],
+    deadlines: isForwards ? deadlines(inputs) : [],
     problems: deduplicated(parts.problems),
   }
 }

@@ -1,10 +1,11 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
+import type { TopicSpec } from '../domain/migration.ts'
 import type { MigrationState } from '../domain/state.ts'
 import type { CreateTopic } from '../domain/step.ts'
-import type { Observed } from '../planner/observed.ts'
+import type { Observed, ObservedTopic } from '../planner/observed.ts'
 import { effective, topicConfigs } from '../planner/topic-configs.ts'
 import { humanDuration } from './_words.ts'
-import type { StepKind } from './step-kind.ts'
+import type { PlanContext, StepKind } from './step-kind.ts'
 
 /** Creates a topic of the source on the target, with the same partitions and configs that protect the mirror until the seal. */
 export const createTopic: StepKind<CreateTopic> = {
@@ -15,32 +16,7 @@ export const createTopic: StepKind<CreateTopic> = {
     const steps = desired.topics.flatMap((spec): CreateTopic[] => {
       const source = observed.source.topics.get(spec.name)
       if (!source || observed.target.topics.has(spec.name)) return []
-      const configs = topicConfigs(spec, source, observed.target, now)
-      const retention = configs.protective.get('retention.ms')
-      const sourceRetention = effective(source, 'retention.ms')
-      return [
-        {
-          kind: 'create-topic',
-          id: `create-topic/${spec.name}`,
-          stage,
-          reason: `${observed.target.name} has no topic of this name`,
-          undo: { cost: 'free', says: 'delete (empty)' },
-          topic: spec.name,
-          partitions: source.description.partitions.length,
-          replicationFactor: spec.replicationFactor ?? -1,
-          configs: Object.fromEntries(configs.protective),
-          notes: [
-            ...(retention === undefined
-              ? []
-              : [
-                  `retention ${humanDuration(retention)} until the seal (source: ${humanDuration(sourceRetention)})`,
-                ]),
-            ...(configs.leftBehind.length > 0
-              ? [`not carried over: ${configs.leftBehind.join(', ')}`]
-              : []),
-          ],
-        },
-      ]
+      return [createStep({ observed, now }, spec, source)]
     })
     return { steps }
   },
@@ -124,3 +100,35 @@ const notEmpty = (state: MigrationState, { target }: Observed): readonly Diagnos
       }),
     ]
   })
+
+/** The step that makes one topic, as the source has it and with the configs that protect it until the seal. */
+export const createStep = (
+  { observed, now }: Pick<PlanContext, 'observed' | 'now'>,
+  spec: TopicSpec,
+  source: ObservedTopic,
+): CreateTopic => {
+  const configs = topicConfigs(spec, source, observed.target, now)
+  const retention = configs.protective.get('retention.ms')
+  const sourceRetention = effective(source, 'retention.ms')
+  return {
+    kind: 'create-topic',
+    id: `create-topic/${spec.name}`,
+    stage: 'prepared',
+    reason: `${observed.target.name} has no topic of this name`,
+    undo: { cost: 'free', says: 'delete (empty)' },
+    topic: spec.name,
+    partitions: source.description.partitions.length,
+    replicationFactor: spec.replicationFactor ?? -1,
+    configs: Object.fromEntries(configs.protective),
+    notes: [
+      ...(retention === undefined
+        ? []
+        : [
+            `retention ${humanDuration(retention)} until the seal (source: ${humanDuration(sourceRetention)})`,
+          ]),
+      ...(configs.leftBehind.length > 0
+        ? [`not carried over: ${configs.leftBehind.join(', ')}`]
+        : []),
+    ],
+  }
+}

@@ -7,12 +7,13 @@ import {
   type TopicPartition,
 } from '../domain/ids.ts'
 import type { Mark } from '../domain/mark.ts'
+import type { TopicSpec } from '../domain/migration.ts'
 import type { MarkIntent } from '../domain/state.ts'
 import type { MarkTopic } from '../domain/step.ts'
 import { primeTopic } from '../mirror/prime.ts'
 import { withPartitions } from '../mirror/with-partitions.ts'
-import { chooseMode, PRIME_RATE } from '../planner/choose-mode.ts'
-import type { ObservedPartition } from '../planner/observed.ts'
+import { chooseMode, type ModeChoice, PRIME_RATE } from '../planner/choose-mode.ts'
+import type { ObservedPartition, ObservedTopic } from '../planner/observed.ts'
 import { counted, humanSeconds } from './_words.ts'
 import { foreignRecords, forgetMarkStep, logTo } from './forget-mark.ts'
 import { offsetsOf } from './partitions-now.ts'
@@ -42,21 +43,10 @@ export const markTopic: StepKind<MarkTopic> = {
       )
       // A prime that was begun is carried on: its filler is on the target already.
       const mode = intent?.mode ?? choice.mode
+      const because = intent ? 'a prime was begun' : choice.because
       const prime = source.partitions.reduce((sum, p) => sum + startOf(p), 0n)
-      return [
-        {
-          kind: 'mark-topic',
-          id: `mark-topic/${spec.name}`,
-          stage,
-          reason: 'mirroring of this topic has not begun',
-          undo: { cost: 'free', says: 'free' },
-          topic: spec.name,
-          partitions: source.partitions.length,
-          mode,
-          because: intent ? 'a prime was begun' : choice.because,
-          prime: String(mode === 'identical' ? prime : 0n),
-        },
-      ]
+      const chosen = { mode, because, prime }
+      return [markStep(spec, source, chosen, 'mirroring of this topic has not begun')]
     })
     return { steps }
   },
@@ -116,6 +106,27 @@ export const markTopic: StepKind<MarkTopic> = {
           ? ', nothing to prime'
           : `, prime ${BigInt(step.prime).toLocaleString('en-US')} (${humanSeconds(Number(BigInt(step.prime) / PRIME_RATE))})`),
   }),
+}
+
+/** The step that marks one topic. */
+export const markStep = (
+  spec: TopicSpec,
+  source: ObservedTopic,
+  { mode, because, prime }: ModeChoice,
+  reason: string,
+): MarkTopic => {
+  return {
+    kind: 'mark-topic',
+    id: `mark-topic/${spec.name}`,
+    stage: 'mirrored',
+    reason,
+    undo: { cost: 'free', says: 'free' },
+    topic: spec.name,
+    partitions: source.partitions.length,
+    mode,
+    because,
+    prime: String(mode === 'identical' ? prime : 0n),
+  }
 }
 
 interface Start {

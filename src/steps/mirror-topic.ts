@@ -1,14 +1,16 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type CopyLook, copyMeter } from '../domain/copy-progress.ts'
 import { diagnostic } from '../domain/diagnostic.ts'
+import type { TopicSpec } from '../domain/migration.ts'
 import { rankOf } from '../domain/offset-index.ts'
 import { stageRank } from '../domain/stage.ts'
 import type { MirrorTopic } from '../domain/step.ts'
 import { copyLooks } from '../mirror/copy-looks.ts'
+import type { ObservedTopic } from '../planner/observed.ts'
 import { counted, humanBytes, humanSeconds } from './_words.ts'
 import { mirrorObjects } from './gates/index.ts'
 import { lagOf, type PartitionNow, partitionsNow } from './partitions-now.ts'
-import type { StepKind } from './step-kind.ts'
+import type { PlanContext, StepKind } from './step-kind.ts'
 
 /** How often the brokers are asked how far the copy is. */
 const POLL_MS = 500
@@ -18,35 +20,16 @@ export const mirrorTopic: StepKind<MirrorTopic> = {
   kind: 'mirror-topic',
   interruptible: true,
 
-  plan: ({ desired, observed, state }, stage) => {
+  plan: (context, stage) => {
     if (stage !== 'mirrored') return { steps: [] }
+    const { desired, observed, state } = context
     const reached = stageRank(state.stage, desired.order) >= stageRank('mirrored', desired.order)
     const steps = desired.topics.flatMap((spec): MirrorTopic[] => {
       const source = observed.source.topics.get(spec.name)
-      if (!source || reached) return []
-      const records = source.partitions.reduce((sum, p) => {
-        const mark = state.marks.find((m) => m.topic === spec.name && m.partition === p.partition)
-        const target = observed.target.topics.get(spec.name)?.partitions[p.partition]
-        const from =
-          mark && target ? mark.sourceStart + (target.highWatermark - mark.targetStart) : p.logStart
-        return p.highWatermark > from ? sum + p.highWatermark - from : sum
-      }, 0n)
-      const recordBytes = Math.max(0, ...source.partitions.map((p) => p.sample?.recordBytes ?? 0))
-      return [
-        {
-          kind: 'mirror-topic',
-          id: `mirror-topic/${spec.name}`,
-          stage,
-          reason: 'the target must hold what the source holds before anybody moves',
-          undo: { cost: 'free', says: 'free' },
-          topic: spec.name,
-          partitions: source.partitions.length,
-          records: String(records),
-          bytesEstimate: Math.round(Number(records) * recordBytes),
-          lagAllowed: desired.gates.mirrorLag,
-          throttle: desired.mirror.throttle ?? null,
-        },
-      ]
+      // A mark that was taken back is made anew, whatever the stage.
+      const isMarked = state.marks.some((mark) => mark.topic === spec.name)
+      if (!source || (reached && isMarked)) return []
+      return [mirrorStep(context, spec, source, false)]
     })
     return { steps }
   },
@@ -101,6 +84,38 @@ export const mirrorTopic: StepKind<MirrorTopic> = {
             (step.throttle ? ` at ${humanBytes(step.throttle)}/s` : ''),
     }
   },
+}
+
+/** The step that copies one topic; `anew`: all of it, whatever the target holds now. */
+export const mirrorStep = (
+  { desired, observed, state }: PlanContext,
+  spec: TopicSpec,
+  source: ObservedTopic,
+  anew: boolean,
+): MirrorTopic => {
+  const records = source.partitions.reduce((sum, p) => {
+    const mark = state.marks.find((m) => m.topic === spec.name && m.partition === p.partition)
+    const target = observed.target.topics.get(spec.name)?.partitions[p.partition]
+    const from =
+      mark && target && !anew
+        ? mark.sourceStart + (target.highWatermark - mark.targetStart)
+        : p.logStart
+    return p.highWatermark > from ? sum + p.highWatermark - from : sum
+  }, 0n)
+  const recordBytes = Math.max(0, ...source.partitions.map((p) => p.sample?.recordBytes ?? 0))
+  return {
+    kind: 'mirror-topic',
+    id: `mirror-topic/${spec.name}`,
+    stage: 'mirrored',
+    reason: 'the target must hold what the source holds before anybody moves',
+    undo: { cost: 'free', says: 'free' },
+    topic: spec.name,
+    partitions: source.partitions.length,
+    records: String(records),
+    bytesEstimate: Math.round(Number(records) * recordBytes),
+    lagAllowed: desired.gates.mirrorLag,
+    throttle: desired.mirror.throttle ?? null,
+  }
 }
 
 const about = (seconds: number): string =>

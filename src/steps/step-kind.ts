@@ -1,5 +1,5 @@
 import type { Diagnostic } from '../domain/diagnostic.ts'
-import type { PartitionKey } from '../domain/ids.ts'
+import type { GroupId, PartitionKey, TopicName } from '../domain/ids.ts'
 import type { Live } from '../domain/live.ts'
 import type { Migration, Project } from '../domain/migration.ts'
 import type { ReachedStage, Stage } from '../domain/stage.ts'
@@ -22,6 +22,8 @@ export interface PlanContext {
   readonly state: MigrationState
   /** What mirrors have said of each partition, for estimates and early refusals: apply reads it again. */
   readonly progress: ReadonlyMap<PartitionKey, PartitionProgress>
+  /** All groups of the target that have positions in a topic; only asked for where a topic is to be emptied. */
+  readonly readers: ReadonlyMap<TopicName, readonly GroupId[]>
   readonly now: Date
 }
 

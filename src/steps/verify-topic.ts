@@ -1,4 +1,5 @@
 import { diagnostic } from '../domain/diagnostic.ts'
+import type { TopicSpec } from '../domain/migration.ts'
 import { stageRank } from '../domain/stage.ts'
 import type { VerifyTopic } from '../domain/step.ts'
 import { verifyMigration } from '../verify/index.ts'
@@ -13,21 +14,14 @@ export const verifyTopic: StepKind<VerifyTopic> = {
   kind: 'verify-topic',
   interruptible: true,
 
-  plan: ({ desired, state }, stage) =>
-    stage !== 'mirrored' ||
-    stageRank(state.stage, desired.order) >= stageRank('mirrored', desired.order)
-      ? { steps: [] }
-      : {
-          steps: desired.topics.map((spec) => ({
-            kind: 'verify-topic',
-            id: `verify-topic/${spec.name}`,
-            stage,
-            reason: 'a copy is trusted after it was compared',
-            undo: { cost: 'free', says: 'nothing to undo' },
-            topic: spec.name,
-            sample: SAMPLE,
-          })),
-        },
+  plan: ({ desired, state }, stage) => {
+    if (stage !== 'mirrored') return { steps: [] }
+    const reached = stageRank(state.stage, desired.order) >= stageRank('mirrored', desired.order)
+    const open = desired.topics.filter(
+      (spec) => !reached || !state.marks.some((mark) => mark.topic === spec.name),
+    )
+    return { steps: open.map(verifyStep) }
+  },
 
   gates: () => [],
 
@@ -68,3 +62,14 @@ export const verifyTopic: StepKind<VerifyTopic> = {
     says: `counts, and ${counted(step.sample, 'record')} of each partition`,
   }),
 }
+
+/** The step that looks at the copy of one topic. */
+export const verifyStep = (spec: TopicSpec): VerifyTopic => ({
+  kind: 'verify-topic',
+  id: `verify-topic/${spec.name}`,
+  stage: 'mirrored',
+  reason: 'a copy is trusted after it was compared',
+  undo: { cost: 'free', says: 'nothing to undo' },
+  topic: spec.name,
+  sample: SAMPLE,
+})

@@ -94,6 +94,7 @@ Commands:
   status [options] [name...]         where a migration is, and what is next
   verify [options] [name]            compare records and positions on both clusters
   rollback [options] <name>          go back to an earlier stage
+  resync [options] <name>            mirror topics anew
   salvage [options] <name>           append records that came too late
   index [options] <action> <name>    write the offset index for positions kept elsewhere
   state [options] <what> [name...]   look at, copy, restore or forget what is recorded

@@ -63,6 +63,7 @@ export const fakeServices = (change: {
     observe: async () => ({ problems: [] }) as unknown as Observed,
     planMigration: async ({ desired, inputs }) =>
       aPlan({ migration: desired.name, to: desired.stage, inputs, ...change.plan }),
+    readReaders: async () => new Map(),
     checkCreations: async () => [],
     stepWords: async () => WORDS,
     mirrorProcesses: async () => [],

@@ -214,6 +214,7 @@ export const plan = (parts: Partial<PlanInputs> = {}) =>
     observed: observed(),
     state: emptyState('orders', 'lineage'),
     progress: new Map(),
+    readers: new Map(),
     purpose: { kind: 'migrate' },
     now: NOW,
     otherTopics: new Map(),

@@ -197,5 +197,77 @@ describe('rollback', () => {
   })
 })
 
+describe('resync', () => {
+  test('mirrors a partition anew that others have written to, and a topic with identical offsets; never under a moved group', async () => {
+    await makeTopic('again.dense', [100])
+    await makeTopic('again.same', [100])
+    await withAdmin(world.source, (admin) =>
+      admin.setOffsets({
+        groupId: 'again.api',
+        topic: 'again.dense',
+        partitions: [{ partition: 0, offset: '150' }],
+      }),
+    )
+    const project = world.project('again')
+    project.write(
+      'plans/again.yaml',
+      planFile(
+        'again',
+        '[{ name: again.dense, offsets: dense }, { name: again.same }]',
+        '  groups: [{ id: again.api }]\n',
+      ),
+    )
+    expect(await apply(project, 'again')).toMatchObject({ code: 0 })
+    expect((await project.ferry(['resync', 'again'])).code).toBe(64)
+
+    const intruder = new kafkajs.Kafka(world.target.kafka()).producer()
+    await intruder.connect()
+    await intruder.send({ topic: 'again.dense', messages: [{ partition: 0, value: 'foreign' }] })
+    await intruder.disconnect()
+    await withAdmin(world.target, (admin) =>
+      admin.setOffsets({
+        groupId: 'nosy',
+        topic: 'again.dense',
+        partitions: [{ partition: 0, offset: '7' }],
+      }),
+    )
+    await oracle.write(world.source, 'again.dense', [{ key: 'more', value: 'more' }])
+    toStage(project, 'again', 'consumers-moved')
+    const stopped = await apply(project, 'again', '--wait', '5s')
+    expect(stopped.code).not.toBe(0)
+    expect(stopped.stderr).toContain('offset 300')
+    expect(await rollback(project, 'again', '--to', 'prepared')).toMatchObject({
+      code: 4,
+      stderr: expect.stringContaining('FERRY1331'),
+    })
+
+    const resync = (...more: string[]) =>
+      project.ferry(['resync', 'again', '--auto-approve', ...more])
+    const unconfirmed = await resync()
+    expect(unconfirmed).toMatchObject({ code: 4, stderr: expect.stringContaining('FERRY1411') })
+    expect(unconfirmed.stdout).toMatch(/nosy lose/)
+    expect(await oracle.offsets(world.target, 'again.dense')).toMatchObject([{ end: 301n }])
+    expect(await resync('--confirm', 'again')).toMatchObject({ code: 0 })
+    const digests = async (topic: string, offsets: boolean) => [
+      await oracle.digest(world.source, topic, { offsets }),
+      await oracle.digest(world.target, topic, { offsets }),
+    ]
+    const [dense, denseCopy] = await digests('again.dense', false)
+    expect(denseCopy).toEqual(dense)
+
+    // Nothing is wrong with it, but its log cannot be primed behind what it holds: it is made anew, and has the same offsets again.
+    expect(await resync('--topic', 'again.same', '--confirm', 'again')).toMatchObject({ code: 0 })
+    const [same, sameCopy] = await digests('again.same', true)
+    expect(sameCopy).toEqual(same)
+
+    expect(await apply(project, 'again')).toMatchObject({ code: 0 })
+    expect(await project.ferry(['verify', 'again', '--full'])).toMatchObject({ code: 0 })
+    expect(await resync('--topic', 'again.same', '--confirm', 'again')).toMatchObject({
+      code: 4,
+      stderr: expect.stringContaining('FERRY1333'),
+    })
+  })
+})
+
 const valuesOf = async (topic: string): Promise<readonly string[]> =>
   (await oracle.readText(world.source, topic)).map((record) => record.value ?? '')

@@ -52,9 +52,9 @@ export const rollback = async (context: Context, args: RollbackArgs): Promise<Ex
   const plan = (session: Parameters<typeof planFor>[0]) =>
     planFor(
       session,
-      (migration, reached) => ({
+      ({ migration, state }) => ({
         kind: 'rollback',
-        to: args.to ?? defaultGoal(migration, reached),
+        to: args.to ?? defaultGoal(migration, state.stage),
       }),
       planOptions(context),
     )

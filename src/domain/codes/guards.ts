@@ -122,6 +122,11 @@ export const GUARD_CODES = {
     'Position cannot go back',
     'A group cannot continue on the source at exactly the record that it would read next on the target: the source does not hold that record any more or never did, or nothing says what the group has read. Ferry never sets a position near the right one. Nothing of this group was written.',
   ),
+  FERRY1333: page(
+    4,
+    'Resync refused',
+    'A resync gives up the copy and makes it anew, so every position in the copy loses its meaning. It is refused once somebody counts on the copy: a group that has moved, or producers that were let onto the target. Go back to the stage mirrored first.',
+  ),
   FERRY1340: page(
     4,
     'Partitions without a commit',

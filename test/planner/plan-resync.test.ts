@@ -1,0 +1,172 @@
+import { describe, expect, it } from 'vitest'
+import type { PartitionKey, SourceOffset, TargetOffset } from '../../src/domain/ids.ts'
+import type { PartitionProgress } from '../../src/domain/state.ts'
+import { fullState } from '../state/samples.ts'
+import {
+  AT,
+  group,
+  migration,
+  observed,
+  plan,
+  stateWith,
+  topic,
+  topicSeen,
+  topicSpec,
+} from './_build.ts'
+
+const marks = (mode: 'identical' | 'dense') =>
+  [0, 1].map((partition) => ({
+    ...fullState(1).marks[0]!,
+    topic: topic('orders'),
+    partition,
+    sourceStart: 0n as SourceOffset,
+    targetStart: 0n as TargetOffset,
+    targetTopicId: 'id-orders',
+    mode,
+  }))
+
+const state = (mode: 'identical' | 'dense', more = {}) =>
+  stateWith({
+    stage: 'mirrored',
+    createdTopics: [topic('orders')],
+    marks: marks(mode),
+    ...more,
+  })
+
+const world = (sourceStart: bigint, targetEnd: bigint) =>
+  observed({
+    source: {
+      topics: new Map([
+        [
+          topic('orders'),
+          topicSeen('orders', [
+            [sourceStart, 1100n],
+            [sourceStart, 1100n],
+          ]),
+        ],
+      ]),
+    },
+    target: {
+      topics: new Map([
+        [
+          topic('orders'),
+          topicSeen(
+            'orders',
+            [
+              [0n, targetEnd],
+              [0n, targetEnd],
+            ],
+            { 'retention.ms': '7' },
+          ),
+        ],
+      ]),
+    },
+  })
+
+const foreign = new Map([
+  [
+    'orders:0' as PartitionKey,
+    {
+      topic: topic('orders'),
+      partition: 0,
+      producerId: marks('dense')[0]!.producerId,
+      problem: { code: 'FERRY1604', severity: 'error', summary: 's', detail: 'theirs', fix: 'f' },
+    } as unknown as PartitionProgress,
+  ],
+])
+
+type Parts = NonNullable<Parameters<typeof plan>[0]>
+const resync = (parts: Parts = {}) =>
+  plan({
+    desired: migration({ stage: 'mirrored' }),
+    state: state('dense'),
+    observed: world(0n, 1100n),
+    purpose: { kind: 'resync', topics: [topic('orders')] },
+    ...parts,
+  })
+const kinds = (parts: Parts = {}) => resync(parts).steps.map((s) => s.kind)
+const errors = (parts: Parts = {}) =>
+  resync(parts)
+    .problems.filter((p) => p.severity === 'error')
+    .map((p) => p.code)
+const dense = { desired: migration({ topics: [topicSpec('orders', { offsets: 'dense' })] }) }
+
+describe('a resync', () => {
+  it('empties a dense topic, marks it anew, copies and looks', () => {
+    expect(kinds(dense)).toEqual(['forget-mark', 'mark-topic', 'mirror-topic', 'verify-topic'])
+    expect(resync(dense)).toMatchObject({
+      from: 'mirrored',
+      to: 'mirrored',
+      invariants: [],
+      steps: [{ purge: 'copy', undo: { cost: 'copies-back' } }, { mode: 'dense' }, {}, {}],
+    })
+    expect(errors(dense)).toEqual([])
+  })
+
+  it('copies no further than the migration had come', () => {
+    const early = { ...dense, state: state('dense', { stage: 'prepared' }) }
+    expect(kinds(early)).toEqual(['forget-mark', 'mark-topic'])
+  })
+
+  it('deletes what others wrote only on confirmation', () => {
+    expect(resync({ ...dense, progress: foreign }).steps[0]).toMatchObject({
+      purge: 'all',
+      undo: { cost: 'impossible' },
+    })
+  })
+
+  it('primes on from where the target ends, if the source begins behind it', () => {
+    const parts = { state: state('identical'), observed: world(900n, 800n) }
+    expect(kinds(parts)).toEqual(['forget-mark', 'mark-topic', 'mirror-topic', 'verify-topic'])
+    expect(resync(parts).steps[1]).toMatchObject({ mode: 'identical', prime: '1800' })
+  })
+
+  it('makes the topic anew where it cannot prime: one that Ferry made and that holds nothing but its copy', () => {
+    const parts = { state: state('identical') }
+    expect(resync(parts).steps.slice(0, 4)).toMatchObject([
+      { kind: 'forget-mark', purge: 'copy' },
+      { kind: 'delete-topic', undo: { cost: 'impossible' }, topicId: 'id-orders' },
+      { kind: 'create-topic', configs: { 'retention.ms': '7' }, replicationFactor: 3 },
+      { kind: 'mark-topic', mode: 'identical' },
+    ])
+  })
+
+  it.each([
+    ['it is not of Ferry', { state: state('identical', { createdTopics: [] }) }],
+    ['it holds what others wrote', { state: state('identical'), progress: foreign }],
+  ])('goes on with dense offsets where the topic may not be deleted: %s', (_, parts) => {
+    expect(kinds(parts)).not.toContain('delete-topic')
+    expect(resync(parts).steps.find((s) => s.kind === 'mark-topic')).toMatchObject({
+      mode: 'dense',
+    })
+    const identical = migration({ topics: [topicSpec('orders', { offsets: 'identical' })] })
+    expect(errors({ ...parts, desired: identical })).toEqual(['FERRY1309'])
+  })
+
+  it('creates a topic that was deleted', () => {
+    const gone = { ...world(0n, 0n), target: { ...world(0n, 0n).target, topics: new Map() } }
+    expect(kinds({ ...dense, observed: gone }).slice(0, 3)).toEqual([
+      'forget-mark',
+      'create-topic',
+      'mark-topic',
+    ])
+  })
+
+  it('names every group that loses positions', () => {
+    const readers = new Map([[topic('orders'), [group('nosy'), group('old')]]])
+    expect(resync({ ...dense, readers }).steps[0]).toMatchObject({ losing: ['nosy', 'old'] })
+  })
+
+  it('is refused once anybody counts on the copy, and without a mark', () => {
+    const sync = { group: group('api'), status: 'done' as const, at: AT, positions: new Map() }
+    expect(errors({ ...dense, state: state('dense', { syncs: [sync] }) })).toEqual(['FERRY1333'])
+    const moved = state('dense', { stage: 'consumers-moved' })
+    expect(errors({ ...dense, state: moved })).toEqual(['FERRY1333'])
+    expect(errors({ ...dense, state: state('dense', { marks: [] }) })).toContain('FERRY1333')
+  })
+
+  it('of half a sync puts its commits back first', () => {
+    const sync = { group: group('api'), status: 'pending' as const, at: AT, positions: new Map() }
+    expect(kinds({ ...dense, state: state('dense', { syncs: [sync] }) })[0]).toBe('restore-group')
+  })
+})
