@@ -61,3 +61,20 @@ export const covers = (
   pattern.patternType === 'PREFIXED'
     ? name.startsWith(pattern.resourceName)
     : pattern.resourceName === '*' || pattern.resourceName === name
+
+export type When = 'atOnce' | 'afterSync' | 'afterSeal'
+
+/** Operations with which a client can change a topic, or what its records mean, behind the mirror's back. */
+const CHANGES_TOPIC: readonly Operation[] = ['WRITE', 'ALL', 'DELETE', 'ALTER', 'ALTER_CONFIGS']
+/** Operations with which a client can move a group's position before Ferry wrote it. */
+const CHANGES_GROUP: readonly Operation[] = ['READ', 'ALL', 'DELETE']
+
+/** When a binding may be granted (design section 4), and so which stage has granted it. DENY opens nothing, so it never waits. */
+export const whenOf = (acl: AclBinding): When => {
+  if (acl.permission === 'DENY') return 'atOnce'
+  if (acl.resourceType === 'TOPIC' && CHANGES_TOPIC.includes(acl.operation)) return 'afterSeal'
+  if (acl.resourceType === 'GROUP' && CHANGES_GROUP.includes(acl.operation)) return 'afterSync'
+  // TRANSACTIONAL_ID too: a transaction can neither write a topic nor commit for a group without the rights above, and a
+  // service that consumes and produces in transactions needs its id when its consumers move, before any seal.
+  return 'atOnce'
+}

@@ -1,5 +1,4 @@
-import type { AclBinding } from '../domain/access.ts'
-import { aclKey } from '../domain/access.ts'
+import { type AclBinding, aclKey, type When, whenOf } from '../domain/access.ts'
 import type { Stage } from '../domain/stage.ts'
 import type { RevokeAccess } from '../domain/step.ts'
 import { counted } from './_words.ts'
@@ -46,14 +45,11 @@ const TAKES: Readonly<Record<NonNullable<Fence> | 'none', string>> = {
   none: 'take its rights',
 }
 
-/** Which stage granted an ACL can be seen from what it allows. */
-const fenceOf = (acl: AclBinding): Fence => {
-  if (acl.permission === 'DENY') return null
-  if (acl.resourceType === 'TOPIC' && CHANGES_TOPIC.has(acl.operation)) return 'producers'
-  return acl.resourceType === 'GROUP' && CHANGES_GROUP.has(acl.operation) ? 'consumers' : null
+const FENCES: Readonly<Record<When, Fence>> = {
+  atOnce: null,
+  afterSync: 'consumers',
+  afterSeal: 'producers',
 }
-const CHANGES_TOPIC: ReadonlySet<AclBinding['operation']> = new Set(['WRITE', 'ALL', 'DELETE'])
-const CHANGES_GROUP: ReadonlySet<AclBinding['operation']> = new Set(['READ', 'ALL', 'DELETE'])
 
 const FENCE_OF_STAGE: Readonly<Partial<Record<Stage, Fence>>> = {
   prepared: null,
@@ -70,7 +66,7 @@ export const undoGrants = (
   if (fence === undefined) return []
   const byPrincipal = new Map<string, AclBinding[]>()
   for (const acl of state.grants) {
-    if (fenceOf(acl) !== fence) continue
+    if (FENCES[whenOf(acl)] !== fence) continue
     const list = byPrincipal.get(acl.principal)
     if (list) list.push(acl)
     else byPrincipal.set(acl.principal, [acl])

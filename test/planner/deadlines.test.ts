@@ -104,6 +104,7 @@ describe('the order that is recommended', () => {
       state: stateWith({}),
       now: NOW,
       progress: new Map(),
+      readers: new Map(),
       ...parts,
     })
 

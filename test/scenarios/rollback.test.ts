@@ -248,17 +248,17 @@ describe('resync', () => {
     expect(unconfirmed.stdout).toMatch(/nosy lose/)
     expect(await oracle.offsets(world.target, 'again.dense')).toMatchObject([{ end: 301n }])
     expect(await resync('--confirm', 'again')).toMatchObject({ code: 0 })
-    const digests = async (topic: string, offsets: boolean) => [
-      await oracle.digest(world.source, topic, { offsets }),
-      await oracle.digest(world.target, topic, { offsets }),
-    ]
-    const [dense, denseCopy] = await digests('again.dense', false)
-    expect(denseCopy).toEqual(dense)
+    const contents = async (cluster: TestCluster, topic: string) =>
+      (await oracle.digest(cluster, topic, { offsets: false })).map((d) => [d.count, d.sha256])
+    expect(await contents(world.target, 'again.dense')).toEqual(
+      await contents(world.source, 'again.dense'),
+    )
 
     // Nothing is wrong with it, but its log cannot be primed behind what it holds: it is made anew, and has the same offsets again.
     expect(await resync('--topic', 'again.same', '--confirm', 'again')).toMatchObject({ code: 0 })
-    const [same, sameCopy] = await digests('again.same', true)
-    expect(sameCopy).toEqual(same)
+    expect(await oracle.digest(world.target, 'again.same')).toEqual(
+      await oracle.digest(world.source, 'again.same'),
+    )
 
     expect(await apply(project, 'again')).toMatchObject({ code: 0 })
     expect(await project.ferry(['verify', 'again', '--full'])).toMatchObject({ code: 0 })
