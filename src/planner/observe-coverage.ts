@@ -7,11 +7,34 @@ import type { ObservedCoverage } from './observed.ts'
 /** Topics that Streams makes for itself. */
 const INTERNAL = /-(changelog|repartition)$/
 
+/** Who uses a cluster changes slowly, and a status that is watched looks every few seconds. */
+const FRESH_MS = 60_000
+const LOOKS = new WeakMap<
+  Cluster,
+  Map<string, { readonly at: number; readonly seen: Promise<ObservedCoverage> }>
+>()
+
+/** {@link lookAtCoverage}, remembered for a minute per connected cluster. */
+export const observeCoverage = (
+  source: Cluster,
+  topics: readonly TopicName[],
+): Promise<ObservedCoverage> => {
+  const looks = LOOKS.get(source) ?? new Map()
+  LOOKS.set(source, looks)
+  const key = topics.join('\n')
+  const known = looks.get(key)
+  if (known !== undefined && performance.now() - known.at < FRESH_MS) return known.seen
+  const seen = lookAtCoverage(source, topics)
+  looks.set(key, { at: performance.now(), seen })
+  seen.catch(() => looks.delete(key))
+  return seen
+}
+
 /**
  * Who uses the topics of a migration, as far as the source shows it: groups by their positions, transactional ids by the producers that
  * the leaders remember, principals by ACLs. Advice rests on it, no step does: what cannot be read is named, not an error.
  */
-export const observeCoverage = async (
+const lookAtCoverage = async (
   source: Cluster,
   topics: readonly TopicName[],
 ): Promise<ObservedCoverage> => {
