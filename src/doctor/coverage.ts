@@ -1,6 +1,11 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
-import type { GroupId, TopicName } from '../domain/ids.ts'
 import type { Migration, Project } from '../domain/migration.ts'
+import {
+  type CoverageFinding,
+  coverage,
+  coverageOfSurvey,
+  coverageWarning,
+} from '../planner/coverage.ts'
 import { counted } from '../steps/_words.ts'
 import type { Survey } from '../survey/survey.ts'
 import type { Finding } from './check.ts'
@@ -29,29 +34,44 @@ export const everyGroupIsPlanned = async (facts: MigrationFacts): Promise<Findin
 export const judgeCoverage = (
   migration: Migration,
   all: readonly Migration[],
-  { groups, cluster, unread }: Pick<Survey, 'groups' | 'cluster' | 'unread'>,
+  seen: Survey,
 ): Finding => {
   const planned = new Set(all.flatMap((each) => each.groups.map(({ id }) => id)))
-  const ours = new Set(migration.topics.map(({ name }) => name))
-  const readers: [GroupId, readonly TopicName[]][] = []
-  for (const [id, { topics }] of groups) {
-    const shared = [...topics].filter((topic) => ours.has(topic)).sort()
-    if (shared.length > 0) readers.push([id, shared])
-  }
-  const left = readers.filter(([id]) => !planned.has(id))
+  const topics = migration.topics.map(({ name }) => name)
+  const users = coverageOfSurvey(seen, topics)
+  const found = coverage(migration, { coverage: { ...users, acls: null, notVisible: [] } }, planned)
+  const left = found.filter(({ kind }) => kind === 'group' || kind === 'connect').length
+  const readers = users.groups.length
+  const { unread } = seen
   return {
-    says: `${readers.length - left.length} of ${readers.length} groups with live commits on its topics are in a plan file${unread.length > 0 ? `; ${unread.length} reads were refused` : ''}`,
-    problems: left.map(([id, topics]) =>
-      diagnostic({
-        code: 'FERRY2007',
-        severity: 'warning',
-        detail: `${id} has live commits on ${topics.join(', ')} on ${cluster}, but is in no plan file${id.startsWith('connect-') ? '; by its name it is a sink connector of Kafka Connect' : ''}.`,
-        fix: `Add \`- id: ${id}\` to the groups of ${migration.name}, or delete the group if it is dead.`,
-        at: migration.stageAt,
-      }),
-    ),
+    says: `${readers - left} of ${readers} groups with live commits on its topics are in a plan file${unread.length > 0 ? `; ${unread.length} reads were refused` : ''}`,
+    problems: found.flatMap((each): Diagnostic[] => {
+      switch (each.kind) {
+        case 'group':
+        case 'connect':
+          return [inNoPlan(each, migration, seen.cluster)]
+        // Applications have a check of their own.
+        case 'streams':
+          return []
+        default:
+          return [{ ...coverageWarning(each, migration, seen.cluster), at: migration.stageAt }]
+      }
+    }),
   }
 }
+
+const inNoPlan = (
+  { kind, id, topics }: CoverageFinding & { readonly kind: 'group' | 'connect' },
+  { name, stageAt }: Migration,
+  cluster: string,
+): Diagnostic =>
+  diagnostic({
+    code: 'FERRY2007',
+    severity: 'warning',
+    detail: `${id} has live commits on ${topics.join(', ')} on ${cluster}, but is in no plan file${kind === 'connect' ? '; by its name it is a sink connector of Kafka Connect' : ''}.`,
+    fix: `Add \`- id: ${id}\` to the groups of ${name}, or delete the group if it is dead.`,
+    at: stageAt,
+  })
 
 /** Topics of Connect and Streams in the migration, and changelogs of its groups that are in none. */
 export const applicationsAreWhole = async (facts: MigrationFacts): Promise<Finding> => {

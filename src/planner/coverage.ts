@@ -3,6 +3,7 @@ import type { GroupId, TopicName } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
 import { stageRank } from '../domain/stage.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
+import type { Survey } from '../survey/survey.ts'
 import type { ObservedCoverage, ObservedSide } from './observed.ts'
 
 /** Who or what uses the topics of a migration without being in a plan file, with what to do about it. */
@@ -54,6 +55,34 @@ export const coverage = (
     ...seen.notVisible.map((what) => ({ kind: 'not-visible' as const, what })),
   ]
 }
+
+/** Topics that Streams makes for itself. */
+const INTERNAL = /-(changelog|repartition)$/
+
+/** What a survey of the source says about the users of these topics. Members are not counted in it. */
+export const coverageOfSurvey = (
+  {
+    groups,
+    topics: live,
+    transactionalIds,
+  }: Pick<Survey, 'groups' | 'topics' | 'transactionalIds'>,
+  topics: readonly TopicName[],
+): Pick<ObservedCoverage, 'internalTopics' | 'transactionalIds'> & {
+  readonly groups: NonNullable<ObservedCoverage['groups']>
+} => ({
+  groups: [...groups]
+    .filter(([, { topics: used }]) => topics.some((topic) => used.has(topic)))
+    .sort(([one], [other]) => (one < other ? -1 : 1))
+    .map(([id, { topics: used }]) => ({ id, topics: [...used].sort(), members: 0 })),
+  internalTopics: [...live].filter((name) => INTERNAL.test(name)).sort(),
+  transactionalIds:
+    transactionalIds === 'unsupported'
+      ? null
+      : [...transactionalIds]
+          .map(([id, written]) => ({ id, topics: topics.filter((topic) => written.has(topic)) }))
+          .filter((each) => each.topics.length > 0)
+          .sort((one, other) => (one.id < other.id ? -1 : 1)),
+})
 
 const isRead = (groups: NonNullable<ObservedCoverage['groups']>, topic: TopicName): boolean =>
   groups.some(({ topics }) => topics.includes(topic))

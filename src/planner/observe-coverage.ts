@@ -2,10 +2,8 @@ import { type Diagnostic, FerryError } from '../domain/diagnostic.ts'
 import type { TopicName } from '../domain/ids.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { survey } from '../survey/survey.ts'
+import { coverageOfSurvey } from './coverage.ts'
 import type { ObservedCoverage } from './observed.ts'
-
-/** Topics that Streams makes for itself. */
-const INTERNAL = /-(changelog|repartition)$/
 
 /** Who uses a cluster changes slowly, and a status that is watched looks every few seconds. */
 const FRESH_MS = 60_000
@@ -62,25 +60,14 @@ const lookAtCoverage = async (
     return { groups: null, internalTopics: [], transactionalIds: null, acls, notVisible }
   }
   note('some of who uses its topics', surveyed.unread)
-  const touching = [...surveyed.groups]
-    .filter(([, { topics: used }]) => topics.some((topic) => used.has(topic)))
-    .sort(([one], [other]) => (one < other ? -1 : 1))
-  const described = await source.describeGroups(touching.map(([id]) => id))
-  const { transactionalIds } = surveyed
+  const { groups, ...rest } = coverageOfSurvey(surveyed, topics)
+  const described = await source.describeGroups(groups.map(({ id }) => id))
   return {
-    groups: touching.map(([id, { topics: used }]) => ({
-      id,
-      topics: [...used].sort(),
-      members: described.ok.get(id)?.members.length ?? 0,
+    ...rest,
+    groups: groups.map((group) => ({
+      ...group,
+      members: described.ok.get(group.id)?.members.length ?? 0,
     })),
-    internalTopics: [...surveyed.topics].filter((name) => INTERNAL.test(name)).sort(),
-    transactionalIds:
-      transactionalIds === 'unsupported'
-        ? null
-        : [...transactionalIds]
-            .map(([id, written]) => ({ id, topics: topics.filter((topic) => written.has(topic)) }))
-            .filter((each) => each.topics.length > 0)
-            .sort((one, other) => (one.id < other.id ? -1 : 1)),
     acls,
     notVisible,
   }
