@@ -45,6 +45,8 @@ export interface ProduceOptions extends ProducerOptions {
   readonly partitions?: readonly number[]
   /** Of the value, in bytes. Default: 100. */
   readonly size?: number
+  /** So many of the bytes that fill it up are random instead of dots: they do not compress. Default: none. */
+  readonly noise?: number
   readonly keyPrefix?: string
   readonly valuePrefix?: string
   readonly firstId?: number

@@ -13,6 +13,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
+import java.util.Random;
 import java.util.TreeMap;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -174,6 +175,9 @@ public final class Oracle {
     long firstId = Long.parseLong(flag("first-id", "0"));
     long keys = Long.parseLong(flag("keys", "0"));
     int size = Integer.parseInt(flag("size", "100"));
+    int noise = Integer.parseInt(flag("noise", "0"));
+    byte[] random = new byte[noise];
+    Random source = new Random(firstId);
     String keyPrefix = flag("key-prefix", "key-");
     String valuePrefix = flag("value-prefix", "value-");
     long timestamp = Long.parseLong(flag("timestamp", "-1"));
@@ -192,7 +196,12 @@ public final class Oracle {
         byte[] key = (keyPrefix + (keys > 0 ? id % keys : id)).getBytes(StandardCharsets.UTF_8);
         byte[] start = (valuePrefix + id).getBytes(StandardCharsets.UTF_8);
         byte[] value = start.length >= size ? start : Arrays.copyOf(start, size);
-        if (start.length < size) Arrays.fill(value, start.length, size, (byte) '.');
+        if (start.length < size) {
+          source.nextBytes(random);
+          int noisy = Math.min(noise, size - start.length);
+          System.arraycopy(random, 0, value, start.length, noisy);
+          Arrays.fill(value, start.length + noisy, size, (byte) '.');
+        }
         Long time = timestamp < 0 ? null : Long.valueOf(timestamp + i * step);
         int partition = partitions[(int) (i % partitions.length)];
         producer.send(new ProducerRecord<>(topic, partition, time, key, value), written::accept);

@@ -1,0 +1,45 @@
+import type { TopicName } from '../src/domain/ids.ts'
+
+/** In the order of the table. */
+export const CASE_NAMES = ['1kb', '100b', 'tiny', 'lz4', '1000-partitions'] as const
+export type CaseName = (typeof CASE_NAMES)[number]
+
+/** What is copied in one case. */
+export interface BenchCase {
+  readonly name: CaseName
+  readonly topic: TopicName
+  readonly partitions: number
+  readonly records: number
+  /** Of a record's value. */
+  readonly size: number
+  /** Bytes of the value that do not compress. */
+  readonly noise: number
+  /** Of a source batch; 0: one record in each. */
+  readonly batchSize: number
+  readonly compression: 'none' | 'lz4'
+}
+
+/** Ten partitions, so that a thousand can be compared with ten. Quick ones have a fifth of the records. */
+export const benchCases = (isQuick: boolean): readonly BenchCase[] => {
+  const make = (name: CaseName, over: Partial<BenchCase>): BenchCase => {
+    const records = over.records ?? 1_000_000
+    return {
+      name,
+      topic: `bench-${name}` as TopicName,
+      partitions: 10,
+      size: 1_000,
+      noise: 0,
+      batchSize: 16_384,
+      compression: 'none',
+      ...over,
+      records: isQuick ? records / 5 : records,
+    }
+  }
+  return [
+    make('1kb', {}),
+    make('100b', { records: 3_000_000, size: 100 }),
+    make('tiny', { size: 100, batchSize: 0 }),
+    make('lz4', { compression: 'lz4', noise: 500 }),
+    make('1000-partitions', { partitions: 1_000 }),
+  ]
+}

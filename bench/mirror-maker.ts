@@ -1,0 +1,72 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fetchJars } from '../test/kafka/jars.ts'
+import { javaCommand } from '../test/kafka/java-command.ts'
+import { spawnGuarded } from '../test/kafka/process.ts'
+import { formatProperties } from '../test/kafka/server-properties.ts'
+import { createTopic } from '../test/mirror/_support.ts'
+import type { Engine, EngineName } from './engine.ts'
+
+/** What `connect-mirror-maker.sh` gives the JVM. */
+const FLAGS = [
+  '-Xms256m',
+  '-server',
+  '-XX:+UseG1GC',
+  '-XX:MaxGCPauseMillis=20',
+  '-XX:InitiatingHeapOccupancyPercent=35',
+  '-XX:+ExplicitGCInvokesConcurrent',
+]
+const HEAP = '2g'
+
+/** Large batches in, large batches out. */
+const TUNED = {
+  'target.producer.batch.size': '262144',
+  'target.producer.linger.ms': '50',
+  'source.consumer.max.poll.records': '5000',
+}
+
+/** Where MirrorMaker 2 keeps what it did: a run that finds them goes on from there. */
+export const isOfMirrorMaker = (topic: string): boolean =>
+  topic.startsWith('mm2-') || topic === 'heartbeats' || topic.endsWith('checkpoints.internal')
+
+const mirrorMaker = (name: EngineName, tuning: Readonly<Record<string, string>>): Engine => ({
+  name,
+  start: async ({ source, target, to }, c, folder) => {
+    await createTopic(to, c.topic, c.partitions)
+    const properties = {
+      clusters: 'source, target',
+      'source.bootstrap.servers': source.bootstrapServers.join(','),
+      'target.bootstrap.servers': target.bootstrapServers.join(','),
+      'source->target.enabled': 'true',
+      'source->target.topics': c.topic,
+      'target->source.enabled': 'false',
+      // A topic keeps its name, as with Ferry.
+      'replication.policy.class': 'org.apache.kafka.connect.mirror.IdentityReplicationPolicy',
+      'replication.factor': '1',
+      'offset-syncs.topic.replication.factor': '1',
+      'checkpoints.topic.replication.factor': '1',
+      'heartbeats.topic.replication.factor': '1',
+      'offset.storage.replication.factor': '1',
+      'status.storage.replication.factor': '1',
+      'config.storage.replication.factor': '1',
+      // Only what copies records is measured; the clusters have no ACLs.
+      'emit.heartbeats.enabled': 'false',
+      'emit.checkpoints.enabled': 'false',
+      'sync.topic.acls.enabled': 'false',
+      ...tuning,
+    }
+    const file = join(folder, 'mm2.properties')
+    await writeFile(file, formatProperties(properties))
+    const command = javaCommand({
+      jars: await fetchJars('mirror-maker'),
+      main: 'org.apache.kafka.connect.mirror.MirrorMaker',
+      args: [file],
+      heap: HEAP,
+      flags: FLAGS,
+    })
+    return spawnGuarded(command, join(folder, 'log'))
+  },
+})
+
+export const mm2Default = mirrorMaker('mm2Default', {})
+export const mm2Tuned = mirrorMaker('mm2Tuned', TUNED)

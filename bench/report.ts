@@ -1,0 +1,98 @@
+import { cpus, totalmem } from 'node:os'
+import type { BenchCase, CaseName } from './cases.ts'
+import type { EngineName } from './engine.ts'
+import { ENGINE_NAMES } from './engine.ts'
+import type { Measurement } from './measure.ts'
+
+/** Raised when a field changes its meaning or goes. */
+const FORMAT_VERSION = 1
+
+export interface EngineFigures {
+  readonly recordsPerSecond: number
+  readonly cpuSecondsPerGB: number
+  readonly peakRssMB: number
+}
+
+/** What `npm run bench -- --json` prints. Medians of the rounds; a ratio above 1 is good for Ferry, whatever it compares. */
+export interface BenchReport {
+  readonly formatVersion: typeof FORMAT_VERSION
+  readonly machine: {
+    readonly cpu: string
+    readonly cores: number
+    readonly memoryGB: number
+    readonly node: string
+  }
+  readonly cases: Partial<
+    Record<
+      CaseName,
+      Record<EngineName, EngineFigures> & {
+        /** Rate of Ferry over that of MirrorMaker 2. */
+        readonly ratioTuned: number
+        readonly ratioDefault: number
+        /** CPU of tuned MirrorMaker 2 over that of Ferry, for the same records. */
+        readonly cpuRatioTuned: number
+      }
+    >
+  >
+  readonly primeOffsetsPerSecond: number | null
+  /** Of one partition. Null: this version does not pad. */
+  readonly paddedRecordsPerSecond: number | null
+}
+
+/** All that was measured of one case. */
+export interface CaseResult {
+  readonly of: BenchCase
+  readonly rounds: Readonly<Record<EngineName, readonly Measurement[]>>
+}
+
+export const reportOf = (
+  results: readonly CaseResult[],
+  rates: Pick<BenchReport, 'primeOffsetsPerSecond' | 'paddedRecordsPerSecond'>,
+): BenchReport => ({
+  formatVersion: FORMAT_VERSION,
+  machine: {
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cores: cpus().length,
+    memoryGB: Math.round(totalmem() / 2 ** 30),
+    node: process.version,
+  },
+  cases: Object.fromEntries(
+    results.map((result) => {
+      const { rounds, of } = result
+      const figures = Object.fromEntries(
+        ENGINE_NAMES.map((engine) => [engine, figuresOf(of, rounds[engine])]),
+      ) as Record<EngineName, EngineFigures>
+      const { ferry, mm2Tuned, mm2Default } = figures
+      return [
+        of.name,
+        {
+          ...figures,
+          ratioTuned: rounded(ferry.recordsPerSecond / mm2Tuned.recordsPerSecond),
+          ratioDefault: rounded(ferry.recordsPerSecond / mm2Default.recordsPerSecond),
+          cpuRatioTuned: rounded(mm2Tuned.cpuSecondsPerGB / ferry.cpuSecondsPerGB),
+        },
+      ]
+    }),
+  ),
+  ...rates,
+})
+
+/** A GB is 10^9 bytes of keys and values as the producer had them, so that a compressed case says what its records cost. */
+export const bytesOf = ({ records, size }: Pick<BenchCase, 'records' | 'size'>): number =>
+  records * size
+
+const figuresOf = (of: BenchCase, rounds: readonly Measurement[]): EngineFigures => ({
+  recordsPerSecond: Math.round(median(rounds.map((m) => m.recordsPerSecond))),
+  cpuSecondsPerGB: rounded(median(rounds.map((m) => m.cpuSeconds)) / (bytesOf(of) / 1e9)),
+  peakRssMB: Math.round(median(rounds.map((m) => m.peakRssMB))),
+})
+
+export const median = (values: readonly number[]): number => {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1
+    ? sorted[middle]!
+    : ((sorted[middle - 1] ?? Number.NaN) + sorted[middle]!) / 2
+}
+
+const rounded = (value: number): number => Math.round(value * 100) / 100
