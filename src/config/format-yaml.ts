@@ -21,11 +21,11 @@ export type Formatted =
   /** Nothing is changed then. */
   | { readonly problems: readonly Diagnostic[] }
 
-const KIND_OF: Readonly<Record<string, SchemaKind>> = {
-  Project: 'project',
-  Cluster: 'cluster',
-  Migration: 'migration',
-}
+const KIND_OF: ReadonlyMap<string, SchemaKind> = new Map([
+  ['Project', 'project'],
+  ['Cluster', 'cluster'],
+  ['Migration', 'migration'],
+])
 
 /**
  * A file of a project in its canonical form: keys in the order of the schemas, two spaces, no trailing ones. Comments stay with what they
@@ -39,15 +39,16 @@ export const formatYaml = async (source: TextFile): Promise<Formatted> => {
   if (before.document === undefined || before.problems.length > 0) {
     return { problems: before.problems }
   }
-  const kind = KIND_OF[String(before.document.value.kind)]
+  const { kind: written } = before.document.value
+  const kind = typeof written === 'string' ? KIND_OF.get(written) : undefined
   const document = parseDocument(source.text, AS_WRITTEN)
   if (kind !== undefined) {
     const { root } = await compiledSchema(kind)
-    if (!hasAliases(document)) orderKeys(document, root)
+    if (!hasAliases(document)) orderKeys(document, root, source.text)
   }
   padMapsOnly(document)
   const text = document.toString({ lineWidth: 0, indent: 2 })
-  return isSame(before.document, source.text, text) ? { text } : { problems: [unsafe(source)] }
+  return saysTheSame(source.text, text) ? { text } : { problems: [unsafe(source)] }
 }
 
 /** Everything is text: `1.0`, `0x10` and 64-bit numbers would not survive as numbers. */
@@ -86,35 +87,42 @@ const hasAliases = (document: Document): boolean => {
   return found
 }
 
-const orderKeys = (document: Document, root: Schema): void => {
-  const walk = (node: unknown, schema: Schema | undefined, isValue: boolean): void => {
+const orderKeys = (document: Document, root: Schema, text: string): void => {
+  const walk = (node: unknown, schema: Schema | undefined, owner?: unknown): void => {
     const known = schema && resolveSchema(schema, root)
     if (isMap(node)) {
       const { properties = {} } = known ?? {}
       // The library takes a comment before the first key for the mapping's. That of the file or of a list's entry is.
-      if (isValue) commentToFirstKey(node)
+      if (owner !== undefined) commentToFirstKey(node, owner, text)
       const rank = new Map(Object.keys(properties).map((key, i) => [key, i] as const))
       const rankOf = ({ key }: Pair): number => rank.get(keyOf(key)) ?? rank.size
       const sorted = [...node.items].sort((one, other) => rankOf(one) - rankOf(other))
       if (rank.size > 0) node.items.splice(0, node.items.length, ...sorted)
-      for (const { key, value } of node.items) walk(value, properties[keyOf(key)], true)
+      if (isScalar(node.items[0]?.key)) node.items[0].key.spaceBefore = false
+      for (const { key, value } of node.items) walk(value, properties[keyOf(key)], key)
     } else if (isSeq(node)) {
       for (const item of node.items) {
-        walk(item, known?.items, false)
+        walk(item, known?.items)
         if (isMap(item)) commentToEntry(item)
       }
     }
   }
-  walk(document.contents, root, false)
+  walk(document.contents, root)
 }
 
 const keyOf = (key: unknown): string => (isScalar(key) ? String(key.value) : '')
 
-const commentToFirstKey = (node: YAMLMap): void => {
+/** What stands behind the key that owns the mapping, on its line, is about that; the rest about the first key. */
+const commentToFirstKey = (node: YAMLMap, owner: unknown, text: string): void => {
   const first = node.items[0]?.key
   if (!node.commentBefore || node.flow || !isScalar(first)) return
-  first.commentBefore = [node.commentBefore, first.commentBefore].filter(Boolean).join('\n')
-  node.commentBefore = null
+  const from = isScalar(owner) ? owner.range?.[1] : undefined
+  const between = text.slice(from, first.range?.[0])
+  const [line = '', ...rest] = node.commentBefore.split('\n')
+  const isOwners = from !== undefined && /^[^\n]*#/.test(between)
+  const moved = isOwners ? rest.join('\n') : node.commentBefore
+  node.commentBefore = isOwners ? line : null
+  first.commentBefore = [moved, first.commentBefore].filter(Boolean).join('\n')
 }
 
 /** A comment above the key that comes to stand behind the dash stands above the dash then. */
@@ -125,29 +133,30 @@ const commentToEntry = (node: YAMLMap): void => {
   first.commentBefore = null
 }
 
-const isSame = (
-  before: NonNullable<ReturnType<typeof parseYaml>['document']>,
-  oldText: string,
-  newText: string,
-): boolean => {
-  const after = parseYaml({ ...before, text: newText })
-  if (after.document === undefined || after.problems.length > 0) return false
-  const { document } = after
+/** Every value, every number as it is written, and every comment. */
+export const saysTheSame = (oldText: string, newText: string): boolean => {
+  const [before, after] = [oldText, newText].map(
+    (text) => parseYaml({ file: '', text, digest: '' }).document,
+  )
+  if (before === undefined || after === undefined) return false
   return (
-    isDeepStrictEqual(before.value, document.value) &&
+    isDeepStrictEqual(before.value, after.value) &&
     pointersOf(before.value).every(
-      (pointer) => before.sourceOf(pointer) === document.sourceOf(pointer),
+      (pointer) => before.sourceOf(pointer) === after.sourceOf(pointer),
     ) &&
     isDeepStrictEqual(commentsIn(oldText), commentsIn(newText))
   )
 }
 
+/** Of everything but text, which may stand on other lines than before. */
 const pointersOf = (value: unknown, pointer = ''): readonly string[] =>
-  value !== null && typeof value === 'object'
-    ? Object.entries(value).flatMap(([key, child]) =>
-        pointersOf(child, `${pointer}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`),
-      )
-    : [pointer]
+  typeof value === 'string'
+    ? []
+    : value !== null && typeof value === 'object'
+      ? Object.entries(value).flatMap(([key, child]) =>
+          pointersOf(child, `${pointer}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`),
+        )
+      : [pointer]
 
 /** All comments, in no order. */
 const commentsIn = (text: string): readonly string[] =>

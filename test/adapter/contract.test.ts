@@ -1,10 +1,12 @@
 import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type GroupId, partitionKey, type TopicName } from '../../src/domain/ids.ts'
+import { refusesOldClients, releasesOf } from '../../src/doctor/versions.ts'
+import { type ClusterId, type GroupId, partitionKey, type TopicName } from '../../src/domain/ids.ts'
 import { type Cluster, LinkLost } from '../../src/kafka/cluster.ts'
+import { probeCluster } from '../../src/kafka/probe.ts'
 import { type KafkaVersion, startKafka, type TestCluster } from '../kafka/index.ts'
 import { batchOf } from './batch.ts'
-import { connect } from './connect.ts'
+import { connect, specOf } from './connect.ts'
 import { joinNewProtocol } from './new-protocol.ts'
 
 const VERSIONS: readonly KafkaVersion[] = ['0.10.2', '1.1', '2.8', '4.x']
@@ -71,6 +73,47 @@ describe.each(VERSIONS)('Kafka %s', { timeout: 60_000 }, (version) => {
     )
     expect(cluster.supports('IncrementalAlterConfigs')).toBe(isTarget ? 0 : undefined)
     expect(cluster.supports('ConsumerGroupDescribe') !== undefined).toBe(version === '4.x')
+  })
+
+  test('tells which release it is, its disks and its clock, as far as it can', async () => {
+    const releases: Readonly<Partial<Record<KafkaVersion, string>>> = {
+      '0.10.2': '0.10.1 or 0.10.2',
+      '1.1': '1.1',
+      '2.8': '2.7 to 3.0',
+      '4.x': '4.1 or later',
+    }
+    const [server = ''] = broker.bootstrapServers
+    const probe = await probeCluster(
+      specOf(broker, { bootstrapServers: ['127.0.0.1:1', server] }),
+      { clientId: 'ferry-test', connectTimeoutMs: 4_000 },
+    )
+    expect(probe.bootstrap.map(({ problem }) => problem?.code)).toEqual(['FERRY1202', undefined])
+    expect(probe.advertised).toHaveLength(1)
+    expect(probe.advertised[0]).toMatchObject({ address: server, clusterId: broker.clusterId })
+    expect(probe.advertised.map(releasesOf)).toEqual([releases[version]])
+    expect(probe.advertised.map(refusesOldClients)).toEqual([version === '4.x'])
+    const wrong = await probeCluster(specOf(broker, { clusterId: 'another' as ClusterId }), {
+      clientId: 'ferry-test',
+      connectTimeoutMs: 4_000,
+    })
+    expect(wrong.advertised.map(({ problem }) => problem?.code)).toEqual(['FERRY1201'])
+
+    await create('disk')
+    await produce('disk', ['x'.repeat(1_000)])
+    const disks = await cluster.describeDisks([{ topic: topic('disk'), partition: 0 }])
+    const clock = await cluster.readClock(() => new Date())
+    if (version !== '4.x') expect(clock).toBe('unsupported')
+    else expect(clock === 'unsupported' ? Infinity : Math.abs(clock.aheadMs)).toBeLessThan(1_000)
+    if (version === '0.10.2') {
+      expect(disks).toBe('unsupported')
+      return
+    }
+    if (disks === 'unsupported') throw new Error('it should tell its disks')
+    expect(disks).toHaveLength(1)
+    expect(disks[0]!.sizes.get(partitionKey(topic('disk'), 0))).toBeGreaterThan(1_000)
+    expect(disks[0]!.sizes.size).toBe(1)
+    if (version === '4.x') expect(disks[0]!.usableBytes).toBeGreaterThan(2 ** 20)
+    else expect(disks[0]!.usableBytes).toBeUndefined()
   })
 
   test('creates, describes, lists and deletes topics', async () => {

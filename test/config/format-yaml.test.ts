@@ -2,7 +2,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parse, stringify } from 'yaml'
-import { formatYaml } from '../../src/config/format-yaml.ts'
+import { formatYaml, saysTheSame } from '../../src/config/format-yaml.ts'
+import { mutate, randomFrom } from '../_mutate.ts'
 import { EXAMPLE } from './_example.ts'
 
 const format = async (text: string): Promise<string> => {
@@ -114,5 +115,47 @@ describe('what is left as it is', () => {
     expect(await codesOf('a: [1\nb: 2\n')).toEqual(['FERRY1004'])
     expect(await codesOf('')).toEqual(['FERRY1010'])
     expect(await codesOf('a: 1\na: 2\n')).toEqual(['FERRY1006'])
+  })
+})
+
+test('random mutations are refused with a place, or stay as they are the second time', async () => {
+  const texts = Object.values(EXAMPLE)
+  let formatted = 0
+  for (let seed = 1; seed <= 600; seed++) {
+    const pick = randomFrom(seed)
+    let text = mutate(texts[pick(texts.length)] ?? '', pick)
+    if (pick(2) === 0) text = mutate(text, pick)
+    const result = await formatYaml({ file: 'x.yaml', text, digest: '' })
+    if ('problems' in result) {
+      for (const { at } of result.problems) expect(at?.line, `seed ${seed}`).toBeGreaterThan(0)
+      continue
+    }
+    expect(await format(result.text), `seed ${seed}`).toBe(result.text)
+    formatted++
+  }
+  expect(formatted).toBeGreaterThan(200)
+}, 20_000)
+
+test('a comment on the line of a key is about all below it; one above the first key is about that', async () => {
+  const text =
+    'kind: Migration\nspec: # all\n  # the target\n  to: b # b\n\n  # the source\n  from: a\n'
+  expect(await format(text)).toBe(
+    'kind: Migration\nspec:\n  # all\n  # the source\n  from: a\n  # the target\n  to: b # b\n',
+  )
+})
+
+describe('what would be lost', () => {
+  test.each([
+    ['nothing', 'a: 1 # x\nb: "2"\n', 'b: "2"\na: 1 # x\n', true],
+    ['text on other lines', 'a: x\n  y\n', 'a: x y\n', true],
+    ['a comment', 'a: 1 # x\n', 'a: 1\n', false],
+    ['one of two equal comments', 'a: 1 # x\nb: 2 # x\n', 'a: 1 # x\nb: 2\n', false],
+    ['digits of a number', 'a: 9223372036854775807\n', 'a: 9223372036854775808\n', false],
+    ['how a number is written', 'a: 1.10\n', 'a: 1.1\n', false],
+    ['a value', 'a: x\n', 'a: y\n', false],
+    ['a key', 'a: 1\nb: 2\n', 'a: 1\n', false],
+    ['everything', 'a: 1\n', 'a: [\n', false],
+  ])('%s', (_, before, after, same) => {
+    expect(saysTheSame(before, after)).toBe(same)
   })
 })

@@ -222,7 +222,8 @@ describe('doctor', () => {
     expect((await project.ferry(['verify', 'shop', '--full'])).code).toBe(0)
     const back = await project.ferry(['rollback', 'shop', '--to', 'nothing', '--auto-approve'])
     expect(back.code, back.stderr).toBe(0)
-  })
+    // Seven JVMs and a whole move.
+  }, 240_000)
 })
 
 describe('import', () => {
