@@ -49,7 +49,7 @@ export const statusOf = (parts: StatusParts): MigrationStatus => {
         state.syncs.find((sync) => sync.group === group.id && sync.status === 'done')?.at ?? null,
     })),
     next: nextStep(parts),
-    deadlines: plan.deadlines,
+    deadlines: plan.deadlines.map(({ at, says }) => ({ at, says })),
     problems: [...stopped, ...plan.problems],
   }
 }
