@@ -1,4 +1,5 @@
-import type { Check, Finding } from './check.ts'
+import { allIsThere } from './answers.ts'
+import type { Check } from './check.ts'
 import { clientsAreNew } from './clients.ts'
 import { clocksAgree } from './clock.ts'
 import { applicationsAreWhole, everyGroupIsPlanned } from './coverage.ts'
@@ -69,11 +70,8 @@ export const CLUSTER_CHECKS: readonly Check<ClusterFacts>[] = [
 export const MIGRATION_CHECKS: readonly Check<MigrationFacts>[] = [
   {
     id: 'answers',
-    title: 'Both clusters answer about all that the plan file names',
-    look: ({ observed, migration }): Finding => ({
-      says: `${observed.source.topics.size} of ${migration.topics.length} topics and ${observed.source.groups.size} of ${migration.groups.length} groups on the source`,
-      problems: observed.problems,
-    }),
+    title: 'All that the plan file names is there',
+    look: allIsThere,
   },
   {
     id: 'rights',

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { allIsThere } from '../../src/doctor/answers.ts'
 import { type Check, runChecks } from '../../src/doctor/check.ts'
 import { judgeClock } from '../../src/doctor/clock.ts'
 import { ownedBy } from '../../src/doctor/coverage.ts'
@@ -208,5 +209,49 @@ describe('rights', () => {
 
   test('whose name is unknown is not judged by ACLs', () => {
     expect(judge(read, undefined, seen({ acls: [acl()] }))).toBe('unknown')
+  })
+})
+
+describe('what the plan file names', () => {
+  const at = { file: 'plans/x.yaml', line: 1, column: 1, pointer: '' }
+  const topic = (partitions: number) => ({ description: { partitions: Array(partitions) } })
+  const facts = (parts: {
+    readonly source?: Readonly<Record<string, number>>
+    readonly target?: Readonly<Record<string, number>>
+    readonly group?: object
+    readonly problems?: readonly object[]
+  }) =>
+    ({
+      migration: { name: 'm', topics: [{ name: 'a', at }], groups: [{ id: 'g', at }] },
+      observed: {
+        problems: parts.problems ?? [],
+        source: {
+          name: 'old',
+          topics: new Map(Object.entries(parts.source ?? { a: 2 }).map(([k, n]) => [k, topic(n)])),
+          groups: new Map(parts.group ? [['g', parts.group]] : []),
+        },
+        target: {
+          name: 'new',
+          topics: new Map(Object.entries(parts.target ?? {}).map(([k, n]) => [k, topic(n)])),
+        },
+      },
+    }) as unknown as Parameters<typeof allIsThere>[0]
+  const commits = new Map([['a:0', {}]])
+  const live = { description: { state: 'empty' }, commits }
+  const codes = (parts: Parameters<typeof facts>[0]) =>
+    allIsThere(facts(parts)).problems?.map(({ code }) => code)
+
+  test('is there, with equal partitions, or fails', () => {
+    expect(codes({ group: live })).toEqual([])
+    expect(codes({ group: live, target: { a: 2 } })).toEqual([])
+    expect(codes({ group: live, target: { a: 3 } })).toEqual(['FERRY1304'])
+    expect(codes({ group: live, source: {} })).toEqual(['FERRY1303'])
+    const absent = { description: { state: 'absent' }, commits: new Map() }
+    expect(codes({ group: absent })).toEqual(['FERRY1315'])
+    expect(codes({})).toEqual(['FERRY1315'])
+  })
+
+  test('is not called missing where the cluster did not answer', () => {
+    expect(codes({ source: {}, problems: [problem('error')] })).toEqual(['FERRY2006'])
   })
 })
