@@ -1,10 +1,12 @@
+import { type Diagnostic, FerryError } from '../domain/diagnostic.ts'
 import type { Migration } from '../domain/migration.ts'
 import {
   DEFAULT_MEMORY_BUDGET,
-  type Mirror,
   type MirroredMigration,
+  type MirrorFacts,
   type MirrorLog,
   type MirrorTimings,
+  type MirrorWithFacts,
   type PartitionReport,
 } from '../mirror/mirror.ts'
 import type { MirrorResult } from '../views/mirror.ts'
@@ -19,10 +21,23 @@ export interface KeepMirroredOptions {
   readonly services: Services
   readonly timings: MirrorTimings
   readonly log: MirrorLog
-  /** Called at every look, with all partitions of all pairs. */
-  readonly look: (reports: readonly PartitionReport[]) => void
+  /** Called at every look. */
+  readonly look: (look: MirrorLook) => void
   /** Ends the mirroring, cleanly. */
   readonly signal: AbortSignal
+}
+
+/** How everything that is mirrored is at one moment. */
+export interface MirrorLook {
+  /** All partitions of all pairs of clusters. */
+  readonly reports: readonly PartitionReport[]
+  readonly mirrors: readonly {
+    readonly source: string
+    readonly target: string
+    readonly facts: MirrorFacts
+  }[]
+  /** Why the decisions of some migrations could not be read now; what was read before is followed meanwhile. */
+  readonly unread: readonly Diagnostic[]
 }
 
 /**
@@ -37,12 +52,21 @@ export const keepMirrored = async (
   options: KeepMirroredOptions,
 ): Promise<MirrorResult> => {
   const pairs = pairsOf(session.migrations)
-  const mirrors = new Map<string, Mirror>()
+  const mirrors = new Map<string, MirrorWithFacts>()
   const renewers = new Map<string, CommitRenewer>()
   try {
-    while (!options.signal.aborted) {
-      for (const [pair, migrations] of pairs) await follow(pair, migrations)
-      options.look(reportsOf(mirrors))
+    for (let isFirst = true; !options.signal.aborted; isFirst = false) {
+      const unread: Diagnostic[] = []
+      for (const [pair, migrations] of pairs) {
+        try {
+          await follow(pair, migrations)
+        } catch (error) {
+          // A store that is away for a while is no reason to let consumers starve; one that was never there is.
+          if (isFirst || !(error instanceof FerryError) || !error.retriable) throw error
+          unread.push(...error.diagnostics)
+        }
+      }
+      options.look(lookAt(mirrors, unread))
       await pause(FOLLOW_EVERY_MS, options.signal)
     }
   } finally {
@@ -81,7 +105,10 @@ export const keepMirrored = async (
     return renewer
   }
 
-  async function start(first: Migration, migrations: readonly Migration[]): Promise<Mirror> {
+  async function start(
+    first: Migration,
+    migrations: readonly Migration[],
+  ): Promise<MirrorWithFacts> {
     const { source, target } = await session.clustersOf(first)
     return options.services.startMirror({
       project: session.project.name,
@@ -113,7 +140,19 @@ const sharedThrottle = (migrations: readonly Migration[]): number | undefined =>
     0,
   )
 
-const reportsOf = (mirrors: ReadonlyMap<string, Mirror>): readonly PartitionReport[] =>
+const lookAt = (
+  mirrors: ReadonlyMap<string, MirrorWithFacts>,
+  unread: readonly Diagnostic[],
+): MirrorLook => ({
+  reports: reportsOf(mirrors),
+  mirrors: [...mirrors].map(([pair, mirror]) => {
+    const [source = '', target = ''] = pair.split('\n')
+    return { source, target, facts: mirror.facts() }
+  }),
+  unread,
+})
+
+const reportsOf = (mirrors: ReadonlyMap<string, MirrorWithFacts>): readonly PartitionReport[] =>
   [...mirrors.values()].flatMap((mirror) => mirror.reports())
 
 const pause = (ms: number, signal: AbortSignal): Promise<void> =>

@@ -7,7 +7,7 @@ import type { Plan, Purpose } from '../domain/plan.ts'
 import type { MigrationState, PartitionProgress } from '../domain/state.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import type { Probe } from '../kafka/inquiry.ts'
-import type { Mirror, MirrorOptions } from '../mirror/mirror.ts'
+import type { MirrorOptions, MirrorWithFacts } from '../mirror/mirror.ts'
 import type { Observed } from '../planner/observed.ts'
 import type { StateStore } from '../state/state-store.ts'
 import type { Clusters, Run } from '../steps/step-kind.ts'
@@ -61,7 +61,7 @@ export interface Services {
   applyPlan(options: ApplyOptions): Promise<ApplyResult>
   /** What else an apply needs of the machinery. */
   applyParts(): Promise<ApplyParts>
-  startMirror(options: MirrorOptions): Promise<Mirror>
+  startMirror(options: MirrorOptions): Promise<MirrorWithFacts>
   verifyMigration(options: VerifyOptions): Promise<VerifyReport>
 }
 

@@ -55,6 +55,16 @@ export const countFlag = (flags: RawFlags, name: string): number | undefined => 
   return Number(text)
 }
 
+/** 0 stands for any free port. */
+export const portFlag = (flags: RawFlags, name: string): number | undefined => {
+  const text = textFlag(flags, name)
+  if (text === undefined) return undefined
+  if (!/^[0-9]{1,5}$/.test(text) || Number(text) > 65_535) {
+    throw wrongValue(`--${name}`, text, 'Give a port from 1 to 65535, or 0 for any free one.')
+  }
+  return Number(text)
+}
+
 const wrongValue = (flag: string, value: string, fix: string): FerryError =>
   new FerryError(
     diagnostic({

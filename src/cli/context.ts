@@ -7,6 +7,7 @@ import type { MirrorLog, MirrorTimings } from '../mirror/mirror.ts'
 import { renderDiagnostics } from '../views/diagnostics.ts'
 import { type Style, styleFor } from '../views/style.ts'
 import type { GlobalFlags } from './global-flags.ts'
+import type { JsonLog } from './json-log.ts'
 import { type Progress, startProgress } from './progress.ts'
 import type { Streams } from './streams.ts'
 
@@ -40,9 +41,10 @@ export const createContext = (
   services: Services,
   flags: GlobalFlags,
   finishesStep = false,
+  json?: JsonLog,
 ): Context => {
   const cwd = flags.chdir === undefined ? streams.cwd : resolve(streams.cwd, flags.chdir)
-  const progress = startProgress(streams, flags.quiet)
+  const progress = json?.progress ?? startProgress(streams, flags.quiet)
   let toldBefore = false
   const coloured = styleFor(wantsColour(streams, flags, streams.isTty.stderr))
   return {
@@ -61,13 +63,15 @@ export const createContext = (
     },
     tell: (diagnostics) => {
       if (diagnostics.length === 0) return
+      if (json !== undefined) return json.tell(diagnostics)
       progress.clear()
       const view = { style: coloured, columns: streams.columns, cwd }
       streams.stderr.write(`${toldBefore ? '\n' : ''}${renderDiagnostics(diagnostics, view)}`)
       toldBefore = true
     },
     log: ({ level, message }) => {
-      if (LEVELS.indexOf(level) >= LEVELS.indexOf(flags.logLevel)) {
+      if (json !== undefined) json.log({ level, message })
+      else if (LEVELS.indexOf(level) >= LEVELS.indexOf(flags.logLevel)) {
         progress.note(`${level}: ${message}`)
       }
     },

@@ -1,6 +1,9 @@
 import { type Command, Option } from 'commander'
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
+export const LOG_FORMATS = ['text', 'json'] as const
+export type LogFormat = (typeof LOG_FORMATS)[number]
+
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
 /** Flags that every verb takes, before or after its name. */
@@ -10,6 +13,7 @@ export interface GlobalFlags {
   readonly color: boolean
   readonly quiet: boolean
   readonly logLevel: LogLevel
+  readonly logFormat: LogFormat
   readonly input: boolean
 }
 
@@ -25,6 +29,11 @@ export const addGlobalFlags = (program: Command): Command =>
         .default('warn'),
     )
     .addOption(
+      new Option('--log-format <format>', 'json: what goes to stderr as one JSON object a line')
+        .choices(LOG_FORMATS)
+        .default('text'),
+    )
+    .addOption(
       new Option('--input <answer>', '--input=false never asks, also on a terminal')
         .choices(['true', 'false'])
         .default('true'),
@@ -37,6 +46,7 @@ export const globalFlags = (program: Command): GlobalFlags => {
     color: boolean
     quiet?: boolean
     logLevel: LogLevel
+    logFormat: LogFormat
     input: string
   }>()
   return {
@@ -45,6 +55,7 @@ export const globalFlags = (program: Command): GlobalFlags => {
     color: raw.color,
     quiet: raw.quiet ?? false,
     logLevel: raw.logLevel,
+    logFormat: raw.logFormat,
     input: raw.input !== 'false',
   }
 }

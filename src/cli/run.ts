@@ -55,7 +55,14 @@ const openContext = async (
   const { createContext } = await import('./context.ts')
   const real = async (): Promise<Services> =>
     (await import('../app/real-services.ts')).realServices(streams.env)
-  return createContext(streams, services ?? (await real()), flags, finishesStep)
+  const json =
+    flags.logFormat === 'json'
+      ? (await import('./json-log.ts')).jsonLog(streams, {
+          level: flags.logLevel,
+          quiet: flags.quiet,
+        })
+      : undefined
+  return createContext(streams, services ?? (await real()), flags, finishesStep, json)
 }
 
 /** The work's exit code, also when it throws; --json gets its problems as JSON too. */

@@ -14,6 +14,33 @@ export interface Mirror {
   stop(): Promise<void>
 }
 
+/** One that also says how it is, for metrics and health. */
+export interface MirrorWithFacts extends Mirror {
+  /** Cheap. */
+  facts(): MirrorFacts
+}
+
+export interface MirrorFacts {
+  /** Whether it is a member of the mirror's group on the target, and may have been given partitions. `none`: there is nothing to share. */
+  readonly lock: 'none' | 'waiting' | 'held'
+  /** For waiting: why, where that is known. */
+  readonly lockWaitsFor?: string
+  readonly counters: MirrorCounters
+}
+
+/** Since this process began. */
+export interface MirrorCounters {
+  /** Produce requests. */
+  readonly requests: number
+  /** Batches of which nothing but the header was changed. */
+  readonly batchesPassedThrough: number
+  /** Batches made of several of the source. */
+  readonly batchesMerged: number
+  readonly sourceBatchesMerged: number
+  /** Batches whose records were written anew. */
+  readonly batchesReEncoded: number
+}
+
 export interface MirroredMigration {
   readonly migration: string
   readonly marks: readonly Mark[]
@@ -38,6 +65,8 @@ export interface PartitionReport {
   /** Since this process began. */
   readonly records: number
   readonly bytes: number
+  /** How often it had to start over from what the target holds, or stopped. */
+  readonly errors: number
   readonly problem?: Diagnostic
   /** Source offset from which on offsets are not identical, though they were to be: see FERRY1614. */
   readonly divergedAt?: number

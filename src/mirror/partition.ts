@@ -61,6 +61,7 @@ export interface Position {
 export interface PartitionNumbers {
   records: number
   bytes: number
+  errors: number
 }
 
 /**
@@ -77,7 +78,7 @@ export class MirroredPartition {
   readonly targetStart: number
   readonly producerId: number
   readonly queue = new SegmentQueue()
-  readonly numbers: PartitionNumbers = { records: 0, bytes: 0 }
+  readonly numbers: PartitionNumbers = { records: 0, bytes: 0, errors: 0 }
 
   state: 'elsewhere' | 'waiting' | 'checking' | 'mirroring' | 'stopped' = 'waiting'
   waitsFor = 'the lock'

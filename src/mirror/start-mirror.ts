@@ -12,7 +12,13 @@ import { GapSaver } from './gap-saver.ts'
 import type { IntakeCounters } from './intake.ts'
 import { LogReader } from './log-reader.ts'
 import { Membership } from './membership.ts'
-import type { Mirror, MirroredMigration, MirrorOptions, PartitionReport } from './mirror.ts'
+import type {
+  MirroredMigration,
+  MirrorFacts,
+  MirrorOptions,
+  MirrorWithFacts,
+  PartitionReport,
+} from './mirror.ts'
 import { MirroredPartition } from './partition.ts'
 import { ProgressSaver, readProgressOf } from './progress-saver.ts'
 import { Routes } from './routes.ts'
@@ -34,12 +40,12 @@ export interface MirrorInternals {
 }
 
 /** A mirror that also says how it made its batches. */
-export interface RunningMirror extends Mirror {
-  readonly counters: Readonly<MirrorCounters>
+export interface RunningMirror extends MirrorWithFacts {
+  readonly counters: Readonly<CopyCounters>
 }
 
 /** How batches were made: what passed through is in none of the intake's. */
-export type MirrorCounters = SendCounters & IntakeCounters
+export type CopyCounters = SendCounters & IntakeCounters
 
 /**
  * Starts mirroring. It joins the mirror's group on the target at the first {@link Mirror.follow}; what is followed and given to this
@@ -51,7 +57,7 @@ export const startMirror = (
 ): RunningMirror => new Engine(options, internals)
 
 class Engine implements RunningMirror {
-  readonly counters: MirrorCounters = {
+  readonly counters: CopyCounters = {
     requests: 0,
     batchesPassedThrough: 0,
     batchesMerged: 0,
@@ -208,10 +214,21 @@ class Engine implements RunningMirror {
         lag: Math.max(0, p.sourceEnd - next),
         records: p.numbers.records,
         bytes: p.numbers.bytes,
+        errors: p.numbers.errors,
         ...(p.problem !== undefined && { problem: p.problem }),
         ...(p.diverged !== null && { divergedAt: Number(p.diverged.source) }),
       }
     })
+  }
+
+  facts(): MirrorFacts {
+    const nothing = this.#subscribed === '' || this.#subscribed === '[]'
+    const waits = this.#share === undefined ? 'waiting' : 'held'
+    return {
+      lock: nothing ? 'none' : waits,
+      ...(this.#lockWaitsFor !== undefined && { lockWaitsFor: this.#lockWaitsFor }),
+      counters: this.counters,
+    }
   }
 
   stop(): Promise<void> {

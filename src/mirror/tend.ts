@@ -60,6 +60,7 @@ export const tend = async (
     } catch (error) {
       if (signal.aborted) break
       if (error instanceof StopPartition) {
+        p.numbers.errors++
         p.problem = error.diagnostics[0]
         p.state = 'stopped'
         log({ level: 'error', message: `${p.problem?.code} ${p.problem?.detail}` })
@@ -67,6 +68,7 @@ export const tend = async (
       }
       wait(p, error instanceof FerryError ? error.diagnostics[0]!.detail : String(error))
     }
+    p.numbers.errors++
     log({
       level: 'warn',
       message: `${p.key}: ${p.waitsFor}; starting over from what the target holds`,

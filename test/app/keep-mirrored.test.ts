@@ -8,9 +8,10 @@ import type { Mark } from '../../src/domain/mark.ts'
 import type { Migration } from '../../src/domain/migration.ts'
 import { emptyState, type MigrationState } from '../../src/domain/state.ts'
 import type {
-  Mirror,
   MirroredMigration,
+  MirrorFacts,
   MirrorOptions,
+  MirrorWithFacts,
   PartitionReport,
 } from '../../src/mirror/mirror.ts'
 import { DEFAULT_TIMINGS } from '../../src/mirror/mirror.ts'
@@ -23,6 +24,17 @@ const marked = (name: string): MigrationState => ({
 const migration = (name: string, throttle?: number): Migration =>
   ({ name, from: 'old', to: 'new', mirror: { throttle } }) as unknown as Migration
 
+const FACTS: MirrorFacts = {
+  lock: 'held',
+  counters: {
+    requests: 0,
+    batchesPassedThrough: 0,
+    batchesMerged: 0,
+    sourceBatchesMerged: 0,
+    batchesReEncoded: 0,
+  },
+}
+
 /** One run of up to `looks` looks over decisions that a test changes. */
 const runOf = async (
   migrations: readonly Migration[],
@@ -34,10 +46,11 @@ const runOf = async (
   const followed: string[][] = []
   let stopped = 0
   let look = 0
-  const mirror: Mirror = {
+  const mirror: MirrorWithFacts = {
     follow: (list: readonly MirroredMigration[]) =>
       void followed.push(list.map((m) => m.migration)),
     reports: () => reports,
+    facts: () => FACTS,
     stop: async () => void stopped++,
   }
   const stopping = new AbortController()

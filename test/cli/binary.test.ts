@@ -76,6 +76,8 @@ Options:
   --quiet                            no progress: only the result, warnings and errors
   --log-level <level>                how much of its own work Ferry tells on stderr (choices:
                                      "debug", "info", "warn", "error", default: "warn")
+  --log-format <format>              json: what goes to stderr as one JSON object a line (choices:
+                                     "text", "json", default: "text")
   --input <answer>                   --input=false never asks, also on a terminal (choices: "true",
                                      "false", default: "true")
   -h, --help                         print help

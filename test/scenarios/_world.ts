@@ -238,6 +238,11 @@ export class Running {
     this.ended.catch(() => {})
   }
 
+  /** What it has said so far. */
+  get stderr(): string {
+    return this.#stderr
+  }
+
   /** Resolves once stderr has said this; rejects if ferry ends without. */
   said(text: string): Promise<void> {
     return new Promise((resolve, reject) => {

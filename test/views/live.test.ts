@@ -91,6 +91,7 @@ describe('the live lines of ferry mirror', () => {
     lag: 1024,
     records: 100,
     bytes: 1000,
+    errors: 0,
     ...change,
   })
 

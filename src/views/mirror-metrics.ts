@@ -1,0 +1,111 @@
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import type { MirrorCounters, MirrorFacts, PartitionReport } from '../mirror/mirror.ts'
+
+/** What one look at a mirror showed, for its metrics. */
+export interface MirrorSample {
+  readonly reports: readonly PartitionReport[]
+  readonly mirrors: readonly {
+    readonly source: string
+    readonly target: string
+    readonly facts: MirrorFacts
+  }[]
+  readonly isHealthy: boolean
+  /** When each migration's plan stops working first, where that is known. */
+  readonly firstDeadlines: ReadonlyMap<string, Date>
+  readonly now: Date
+}
+
+export interface MirrorMetrics {
+  readonly contentType: string
+  take(sample: MirrorSample): void
+  /** In the exposition format of Prometheus. */
+  text(): Promise<string>
+}
+
+const STATES = ['mirroring', 'checking', 'waiting', 'elsewhere', 'stopped'] as const
+
+/** How batches were made, by the label of `ferry_mirror_batches_total`. */
+const MADE = {
+  'passed-through': 'batchesPassedThrough',
+  're-encoded': 'batchesReEncoded',
+  merged: 'batchesMerged',
+} as const satisfies Record<string, keyof MirrorCounters>
+
+/** The metrics of `ferry mirror`. Imports prom-client, so it is itself imported only where metrics are served. */
+export const mirrorMetrics = (): MirrorMetrics => {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const registers = [registry]
+  const perTopic = ['migration', 'topic'] as const
+  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+    new Gauge({ name: `ferry_mirror_${name}`, help, labelNames, registers })
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
+    new Counter({ name: `ferry_mirror_${name}_total`, help, labelNames, registers })
+
+  const lag = gauge(
+    'lag_records',
+    'Records of the source not yet copied, of partitions held here',
+    perTopic,
+  )
+  const partitions = gauge('partitions', 'Partitions by state', ['migration', 'state'])
+  const lock = gauge('lock_held', "1 while a member of the mirror's group on the target", [
+    'source',
+    'target',
+  ])
+  const healthy = gauge('healthy', '1 if /healthz answers 200', [])
+  const deadline = gauge(
+    'seconds_to_first_deadline',
+    'Until retention or expiry first takes something that the plan needs; negative: it is past',
+    ['migration'],
+  )
+  const records = counter('records', 'Records copied by this process', perTopic)
+  const bytes = counter('bytes', 'Bytes of batches copied by this process', perTopic)
+  const errors = counter('errors', 'Times that a partition had to start over or stopped', perTopic)
+  const batches = counter('batches', 'Batches sent, by how they were made', ['made'])
+  const merged = counter('source_batches_merged', 'Source batches in merged ones', [])
+  const requests = counter('produce_requests', 'Produce requests', [])
+
+  // What was let go takes its counts with it, and begins again at 0: counters follow what was added.
+  const added = growth()
+  return {
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+    take: ({ reports, mirrors, isHealthy, firstDeadlines, now }) => {
+      for (const each of [lag, partitions, lock, deadline]) each.reset()
+      for (const report of reports) {
+        const { migration, topic, key } = report
+        const labels = { migration, topic }
+        lag.inc(labels, report.state === 'mirroring' ? report.lag : 0)
+        records.inc(labels, added(`records ${migration} ${key}`, report.records))
+        bytes.inc(labels, added(`bytes ${migration} ${key}`, report.bytes))
+        errors.inc(labels, added(`errors ${migration} ${key}`, report.errors))
+      }
+      for (const migration of new Set(reports.map((report) => report.migration))) {
+        for (const state of STATES) partitions.set({ migration, state }, 0)
+      }
+      for (const { migration, state } of reports) partitions.inc({ migration, state })
+      for (const { source, target, facts } of mirrors) {
+        const pair = `${source} ${target}`
+        lock.set({ source, target }, facts.lock === 'held' ? 1 : 0)
+        for (const [made, name] of Object.entries(MADE)) {
+          batches.inc({ made }, added(`${name} ${pair}`, facts.counters[name]))
+        }
+        merged.inc(added(`merged ${pair}`, facts.counters.sourceBatchesMerged))
+        requests.inc(added(`requests ${pair}`, facts.counters.requests))
+      }
+      healthy.set(isHealthy ? 1 : 0)
+      for (const [migration, at] of firstDeadlines) {
+        deadline.set({ migration }, (at.getTime() - now.getTime()) / 1000)
+      }
+    },
+  }
+}
+
+const growth = (): ((what: string, now: number) => number) => {
+  const before = new Map<string, number>()
+  return (what, now) => {
+    const last = before.get(what) ?? 0
+    before.set(what, now)
+    return now >= last ? now - last : now
+  }
+}
