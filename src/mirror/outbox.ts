@@ -29,6 +29,8 @@ export interface OutgoingBatch {
   readonly merged: boolean
   /** Source batches in it. */
   readonly sourceBatches: number
+  /** A batch of the source, with nothing but its header changed. */
+  readonly passedThrough: boolean
 }
 
 /**
@@ -96,6 +98,7 @@ export class Outbox {
       memory: undefined,
       merged: true,
       sourceBatches: merger.batches,
+      passedThrough: false,
     }
   }
 
@@ -125,7 +128,7 @@ const skip = (queue: SegmentQueue): void => {
 }
 
 const passThrough = (queue: SegmentQueue, stamp: ProducerStamp): OutgoingBatch => {
-  const { buf, at, memory } = queue.peek()!
+  const { buf, at, memory, isOwn } = queue.peek()!
   const length = batchBytes(buf, at)
   stampHeader(buf, at, stamp)
   memory.use()
@@ -138,6 +141,7 @@ const passThrough = (queue: SegmentQueue, stamp: ProducerStamp): OutgoingBatch =
     memory,
     merged: false,
     sourceBatches: 1,
+    passedThrough: !isOwn,
   }
 }
 

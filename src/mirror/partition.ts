@@ -303,7 +303,7 @@ export class MirroredPartition {
     for (const [from, to] of gaps) this.gaps.append(from, to)
     const segments = pieces.map(({ buf, at, end, isOwn }) => {
       if (!isOwn) memory.use()
-      return { buf, at, end, memory: isOwn ? memory.beside(end) : memory }
+      return { buf, at, end, isOwn, memory: isOwn ? memory.beside(end) : memory }
     })
     if (block !== undefined) this.#block(block)
     if (this.#hold !== undefined && (gaps.length > 0 || this.#hold.isBusy)) {

@@ -7,6 +7,8 @@ export interface Segment {
   at: number
   readonly end: number
   readonly memory: AnswerMemory
+  /** Written here: no batches of the source. */
+  readonly isOwn: boolean
 }
 
 /** What was fetched of one partition and is not sent yet. Objects grow with Fetch answers, not with batches: a batch may hold one record. */

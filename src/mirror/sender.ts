@@ -259,7 +259,7 @@ export class Sender {
       if (batch.merged) {
         this.#options.counters.batchesMerged++
         this.#options.counters.sourceBatchesMerged += batch.sourceBatches
-      } else this.#options.counters.batchesPassedThrough++
+      } else if (batch.passedThrough) this.#options.counters.batchesPassedThrough++
     }
     // An answer that is late is lost: the connection has to go, so that nothing of the request is still on its way.
     const late = setTimeout(() => void this.link.close(), this.#options.requestTimeoutMs)
