@@ -356,7 +356,8 @@ describe('docs/guide.md', () => {
     expect(commands).toBeGreaterThan(20)
     const status = await project.ferry(['status', 'orders', '--json'])
     expect(JSON.parse(status.stdout).migrations[0].stage).toBe('retired')
-  })
+    // More than twenty processes, one after another.
+  }, 240_000)
 })
 
 type GuidePart =
