@@ -1,0 +1,234 @@
+import { deepStrictEqual, ok, strictEqual } from 'node:assert/strict'
+import fc from 'fast-check'
+import { describe, it } from 'vitest'
+import { GapList } from '../../src/domain/gap-list.ts'
+import { type Taken, takeIn } from '../../src/mirror/intake.ts'
+import {
+  ATTRIBUTES,
+  baseOffset,
+  CODECS,
+  crcMatches,
+  encodeBatch,
+  forEachBatch,
+  forEachRecord,
+  type NewRecord,
+  parseRecord,
+} from '../../src/records/index.ts'
+
+/** What stands in a log: a batch of one producer, some of whose records a cleaner removed, or a marker. */
+interface Written {
+  readonly kind: 'plain' | 'transactional' | 'append-time' | 'marker'
+  readonly producer: number
+  /** For a marker: whether it commits. */
+  readonly commits: boolean
+  readonly codec: (typeof CODECS)[number]
+  /** One for each offset: whether the record is still there. */
+  readonly holds: readonly boolean[]
+  /** Offsets before it of which nothing is left. */
+  readonly missing: number
+}
+
+const written: fc.Arbitrary<Written> = fc.record({
+  kind: fc.constantFrom('plain', 'plain', 'transactional', 'append-time', 'marker'),
+  producer: fc.integer({ min: 1, max: 3 }),
+  commits: fc.boolean(),
+  codec: fc.constantFrom(...CODECS.filter((codec) => codec !== 'zstd')),
+  holds: fc.array(fc.oneof({ weight: 4, arbitrary: fc.constant(true) }, fc.boolean()), {
+    minLength: 1,
+    maxLength: 6,
+  }),
+  missing: fc.oneof({ weight: 5, arbitrary: fc.constant(0) }, fc.nat(3)),
+})
+
+interface Log {
+  readonly bytes: Buffer
+  readonly aborted: { producerId: bigint; firstOffset: number }[]
+  /** Offsets with a record that consumers see. */
+  readonly visible: number[]
+  readonly end: number
+}
+
+const markerOf = (commits: boolean): NewRecord => ({
+  timestamp: 1,
+  key: Buffer.from([0, 0, 0, commits ? 1 : 0]),
+  value: Buffer.alloc(6),
+})
+
+/** The log as a broker would answer it. Transactions that are open at its end are committed there. */
+const logOf = (all: readonly Written[]): Log => {
+  const parts: Buffer[] = []
+  const aborted: Log['aborted'] = []
+  const open = new Map<number, { first: number; offsets: number[] }>()
+  const visible: number[] = []
+  let offset = 0
+  for (const { kind, producer, commits, codec, holds, missing } of all) {
+    offset += missing
+    if (kind === 'marker') {
+      const attributes = ATTRIBUTES.transactional | ATTRIBUTES.control
+      const records = [markerOf(commits)]
+      parts.push(
+        encodeBatch({ records, baseOffset: offset, producerId: BigInt(producer), attributes }),
+      )
+      const transaction = open.get(producer)
+      if (transaction && !commits) {
+        aborted.push({ producerId: BigInt(producer), firstOffset: transaction.first })
+      }
+      if (transaction && commits) visible.push(...transaction.offsets)
+      open.delete(producer)
+      offset++
+      continue
+    }
+    const isTransactional = kind === 'transactional'
+    const offsets = holds.flatMap((holds, i) => (holds ? [offset + i] : []))
+    if (isTransactional) {
+      const transaction = open.get(producer) ?? { first: offset, offsets: [] }
+      transaction.offsets.push(...offsets)
+      open.set(producer, transaction)
+    } else visible.push(...offsets)
+    parts.push(
+      encodeBatch({
+        records: offsets.map((at) => ({
+          timestamp: 1_000 + at,
+          key: null,
+          value: Buffer.from(String(at)),
+          offsetDelta: at - offset,
+        })),
+        codec,
+        baseOffset: offset,
+        lastOffsetDelta: holds.length - 1,
+        producerId: isTransactional ? BigInt(producer) : -1n,
+        attributes:
+          (isTransactional ? ATTRIBUTES.transactional : 0) |
+          (kind === 'append-time' ? ATTRIBUTES.logAppendTime : 0),
+        maxTimestamp: 77_777,
+      }),
+    )
+    offset += holds.length
+  }
+  for (const { offsets } of open.values()) visible.push(...offsets)
+  return {
+    bytes: Buffer.concat(parts),
+    aborted,
+    visible: visible.sort((a, b) => a - b),
+    end: offset,
+  }
+}
+
+const take = (
+  log: Log,
+  next: number,
+  splitAtHoles: boolean,
+  counters = { batchesReEncoded: 0, recordsReEncoded: 0 },
+) =>
+  takeIn({
+    records: Buffer.from(log.bytes),
+    aborted: log.aborted,
+    next,
+    maxBytes: Number.POSITIVE_INFINITY,
+    splitAtHoles,
+    counters,
+  })
+
+/** Source offsets of the records in what was taken, by their values; each batch is one that a broker takes. */
+const offsetsIn = ({ pieces }: Taken, splitAtHoles: boolean): number[] => {
+  const found: number[] = []
+  for (const { buf, at: start, end } of pieces) {
+    forEachBatch(
+      buf,
+      (item, { at, length }) => {
+        strictEqual(item, 'batch')
+        ok(crcMatches(buf, at, length))
+        strictEqual(buf.readUInt16BE(at + 21) & ~ATTRIBUTES.codecMask, 0)
+        const inBatch: number[] = []
+        forEachRecord(buf, at, (record) => inBatch.push(Number(parseRecord(record).value)))
+        strictEqual(inBatch[0], baseOffset(buf, at))
+        if (splitAtHoles) ok(inBatch.every((offset, i) => offset === inBatch[0]! + i))
+        found.push(...inBatch)
+      },
+      { start, end },
+    )
+  }
+  return found
+}
+
+const logs = fc.array(written, { maxLength: 12 })
+
+describe('what comes in', () => {
+  it('is every visible record, and a gap for every other offset', () => {
+    fc.assert(
+      fc.property(logs, fc.nat(40), fc.boolean(), (all, from, splitAtHoles) => {
+        const log = logOf(all)
+        const next = Math.min(from, log.end)
+        const taken = take(log, next, splitAtHoles)
+        strictEqual(taken.block, undefined)
+        strictEqual(taken.next, log.end)
+        const visible = log.visible.filter((offset) => offset >= next)
+        deepStrictEqual(offsetsIn(taken, splitAtHoles), visible)
+        const gaps = new GapList()
+        for (const [start, end] of taken.gaps) gaps.append(start, end)
+        for (const [rank, offset] of visible.entries()) {
+          strictEqual(gaps.offsetOfRank(next, rank), offset)
+          strictEqual(offset - next - gaps.missingBelow(offset), rank)
+        }
+        strictEqual(gaps.missingBelow(log.end), log.end - next - visible.length)
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  it('keeps every place over restarts, though the cleaner removes records meanwhile', () => {
+    const crash = fc.record({ sent: fc.nat(60), removed: fc.array(fc.nat(80), { maxLength: 20 }) })
+    fc.assert(
+      fc.property(logs, fc.array(crash, { maxLength: 4 }), (all, crashes) => {
+        const gaps = new GapList()
+        /** What the target holds, as source offsets: a plain list. */
+        const target: number[] = []
+        let known: readonly Written[] = all
+        for (const { sent, removed } of [...crashes, { sent: Infinity, removed: [] }]) {
+          const log = logOf(known)
+          // From what is stored alone: the gaps, and how many records the target holds.
+          const next = gaps.offsetOfRank(0, target.length)
+          gaps.truncate(next)
+          const taken = take(log, next, false)
+          // All gaps of an answer are stored before any of its records is sent.
+          for (const [start, end] of taken.gaps) gaps.append(start, end)
+          target.push(...offsetsIn(taken, false).slice(0, sent))
+          known = cleaned(known, new Set(removed))
+        }
+        for (const [rank, offset] of target.entries()) {
+          strictEqual(gaps.offsetOfRank(0, rank), offset)
+        }
+        strictEqual(new Set(target).size, target.length)
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  it('opens nothing that can pass, and nothing of a transaction without holes', () => {
+    const dense = fc.array(
+      written.map((one) => ({
+        ...one,
+        kind: one.kind === 'append-time' ? ('plain' as const) : one.kind,
+        holds: one.holds.map(() => true),
+      })),
+    )
+    fc.assert(
+      fc.property(dense, (all) => {
+        const counters = { batchesReEncoded: 0, recordsReEncoded: 0 }
+        take(logOf(all), 0, false, counters)
+        deepStrictEqual(counters, { batchesReEncoded: 0, recordsReEncoded: 0 })
+      }),
+    )
+  })
+})
+
+/** The same log after its cleaner took these offsets. */
+const cleaned = (all: readonly Written[], gone: ReadonlySet<number>): readonly Written[] => {
+  let offset = 0
+  return all.map((one) => {
+    offset += one.missing
+    const start = offset
+    offset += one.kind === 'marker' ? 1 : one.holds.length
+    return { ...one, holds: one.holds.map((holds, i) => holds && !gone.has(start + i)) }
+  })
+}
