@@ -116,6 +116,7 @@ const topicStatus = (
         lag: mirroredTo === null || end === null ? null : Math.max(0, Number(end - mirroredTo)),
         sealed: seal !== undefined,
         stopped: progress !== undefined && progress.problem !== null,
+        divergedAt: integer(progress?.diverged?.source),
       }
     })
   return { name, mode: marks[0]?.mode ?? null, state: topicState(), partitions }

@@ -50,6 +50,8 @@ export interface PartitionStatus {
   readonly lag: number | null
   readonly sealed: boolean
   readonly stopped: boolean
+  /** Source offset from which on offsets differ although they were to be identical (FERRY1614); null as long as they do not. */
+  readonly divergedAt: number | null
 }
 
 export interface GroupStatus {

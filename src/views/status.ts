@@ -92,7 +92,7 @@ const topicTable = (topics: readonly TopicStatus[]): string =>
       return [
         topic.name,
         topic.state.replace('-', ' '),
-        topic.mode ?? '-',
+        offsetsOf(topic),
         thousands(topic.partitions.length),
         having((each) => each.sourceStart !== null),
         having((each) => each.sealed),
@@ -101,6 +101,12 @@ const topicTable = (topics: readonly TopicStatus[]): string =>
       ]
     }),
   )
+
+const offsetsOf = ({ mode, partitions }: TopicStatus): string => {
+  const diverged = partitions.filter(({ divergedAt }) => divergedAt !== null).length
+  if (mode === null) return '-'
+  return diverged === 0 ? mode : `${mode}, ${thousands(diverged)} diverged`
+}
 
 const groupTable = ({ groups, source, target, at }: MigrationStatus): string =>
   table(

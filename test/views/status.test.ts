@@ -31,6 +31,7 @@ const STATUS: MigrationStatus = {
         lag: 600,
         sealed: false,
         stopped: false,
+        divergedAt: null,
       })),
     },
   ],
@@ -82,6 +83,16 @@ orders: old-cloud -> new-idc, owned by team-orders
   orders-api  stable, 3 members  absent      -
 `,
     )
+  })
+
+  it('shows partitions whose offsets are not identical any more', () => {
+    const [topic] = STATUS.topics
+    const partitions = topic!.partitions.map((each, i) => ({
+      ...each,
+      divergedAt: i === 0 ? 500 : null,
+    }))
+    const text = renderStatus([{ ...STATUS, topics: [{ ...topic!, partitions }] }], PLAIN)
+    deepStrictEqual(text.includes('mirrored  identical, 1 diverged '), true)
   })
 
   it('is loud while consumers starve', () => {
