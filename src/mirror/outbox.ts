@@ -1,9 +1,11 @@
 import {
+  type BatchPlace,
   batchBytes,
   LAYOUT,
   MalformedBatch,
   MERGE_TARGET_BYTES,
   Merger,
+  mergeCompressed,
   type ProducerStamp,
   readOffset,
   recordCount,
@@ -15,6 +17,14 @@ import type { SegmentQueue } from './queue.ts'
 
 /** Where only one batch is in flight, a larger one makes up for it. */
 export const LARGE_MERGE_BYTES = 1024 * 1024
+
+/** A compressed batch up to here is mostly header and the codec's own frame: a broker's work for it costs more than to open it. */
+const TINY_BYTES = 1024
+/** So many tiny ones are opened for one, and at least so many. */
+const MOST_TINY = 256
+const LEAST_TINY = 4
+/** What a tiny one may hold: one that grows further is left alone. */
+const TINY_DECOMPRESSED_BYTES = 256 * 1024
 
 /** A batch that is ready to be sent. */
 export interface OutgoingBatch {
@@ -34,14 +44,16 @@ export interface OutgoingBatch {
 }
 
 /**
- * Makes the next batch of a partition: merges neighbouring uncompressed ones up to `limit` bytes into a pooled buffer, or passes one through
- * with nothing but its header changed, in place. One for all partitions: nothing is kept between calls.
+ * Makes the next batch of a partition: merges neighbouring uncompressed ones up to `limit` bytes into a pooled buffer, opens and merges
+ * neighbouring tiny ones of one codec, or passes one through with nothing but its header changed, in place. One for all partitions.
  */
 export class Outbox {
   readonly #merger = new Merger()
   readonly #pool: BufferPool
   /** The source offset of the first batch where others must follow it without a hole; else -1. */
   #base = -1
+  /** So many batches are not tried to be merged, since what they stand with could not be. */
+  #alone = 0
 
   constructor(pool: BufferPool) {
     this.#pool = pool
@@ -59,7 +71,7 @@ export class Outbox {
     const length = batchBytes(first.buf, first.at)
     // Half of the limit: two of that size would not fit together anyway.
     if (length * 2 <= limit && queue.bytes > length) {
-      const merged = this.#merge(queue, stamp, limit)
+      const merged = this.#merge(queue, stamp, limit) ?? this.#mergeTiny(queue, stamp, limit)
       if (merged !== undefined) return merged
     }
     return passThrough(queue, stamp)
@@ -102,6 +114,59 @@ export class Outbox {
     }
   }
 
+  #mergeTiny(queue: SegmentQueue, stamp: ProducerStamp, limit: number): OutgoingBatch | undefined {
+    if (this.#alone > 0) {
+      this.#alone--
+      return undefined
+    }
+    const { places, records } = this.#tinyAhead(queue)
+    if (places.length < LEAST_TINY) return undefined
+    const batch = mergedOrNull(places, stamp, limit)
+    if (batch === null) {
+      this.#alone = places.length
+      return undefined
+    }
+    for (const _ of places) skip(queue)
+    return {
+      batch,
+      records,
+      maxTimestamp: maxTimestampOf(batch, 0),
+      pooled: undefined,
+      memory: undefined,
+      merged: true,
+      sourceBatches: places.length,
+      passedThrough: false,
+    }
+  }
+
+  /** Tiny batches of one codec at the front of the queue. */
+  #tinyAhead(queue: SegmentQueue): { readonly places: BatchPlace[]; readonly records: number } {
+    const places: BatchPlace[] = []
+    let records = 0
+    let segment = queue.peek()!
+    let { at } = segment
+    const bits = segment.buf.readUInt16BE(at + LAYOUT.attributes)
+    if (bits === 0) return { places, records }
+    for (let later = 0; places.length < MOST_TINY; ) {
+      if (at >= segment.end) {
+        const next = queue.peek(++later)
+        if (next === undefined) break
+        segment = next
+        at = next.at
+      }
+      const { buf } = segment
+      const length = batchBytes(buf, at)
+      if (length > TINY_BYTES || buf.readUInt16BE(at + LAYOUT.attributes) !== bits) break
+      const isNext =
+        this.#base < 0 || readOffset(buf, at + LAYOUT.baseOffset) === this.#base + records
+      if (!isNext) break
+      places.push({ buf, at })
+      records += recordCount(buf, at)
+      at += length
+    }
+    return { places, records }
+  }
+
   #addSecond(queue: SegmentQueue, second: number): boolean {
     const segment = queue.peek()!
     if (second < segment.end) return this.#add(segment.buf, second)
@@ -119,6 +184,20 @@ export class Outbox {
       if (error instanceof MalformedBatch) return false
       throw error
     }
+  }
+}
+
+const mergedOrNull = (
+  places: readonly BatchPlace[],
+  stamp: ProducerStamp,
+  maxBytes: number,
+): Buffer | null => {
+  try {
+    return mergeCompressed(places, stamp, { maxBytes, maxDecompressed: TINY_DECOMPRESSED_BYTES })
+  } catch (error) {
+    // It was written that way, or is larger inside than tiny ones are: the target judges it as it is.
+    if (error instanceof MalformedBatch) return null
+    throw error
   }
 }
 

@@ -1,0 +1,74 @@
+import { deepStrictEqual, match, strictEqual } from 'node:assert/strict'
+import { describe, it } from 'vitest'
+import { AnswerMemory, Budget } from '../../src/mirror/budget.ts'
+import { BufferPool } from '../../src/mirror/buffer-pool.ts'
+import { encodeBatch } from '../../src/records/index.ts'
+import { FakeLink, newSender, turn } from './_fakes.ts'
+
+const batchAt = (baseOffset: number): Buffer => {
+  const record = { timestamp: Date.now(), key: null, value: Buffer.from(String(baseOffset)) }
+  return encodeBatch({ records: [record], baseOffset })
+}
+
+/** A partition that flows, whose store answers when the test says so. */
+const begin = () => {
+  const { p } = newSender(new FakeLink())
+  const writes: { readonly gaps: number; done(): void; fail(): void }[] = []
+  let released = 0
+  const ended = p.flow(
+    { targetEnd: 0, sourceNext: 0, sourceEnd: 99, maxBytes: 1_000_000, tailIsFresh: true },
+    {
+      storeGaps: () =>
+        new Promise((resolve, reject) => {
+          const fail = () => reject(new Error('the disk is full'))
+          writes.push({ gaps: p.gaps.count, done: resolve, fail })
+        }),
+      released: () => {
+        released++
+      },
+    },
+  )
+  const budget = new Budget(1 << 30)
+  const receive = (...offsets: number[]) =>
+    p.receive(
+      Buffer.concat(offsets.map(batchAt)),
+      null,
+      new AnswerMemory(budget, new BufferPool(1 << 30), 0),
+    )
+  return { p, ended, writes, receive, released: () => released }
+}
+
+describe('what lies behind a gap', () => {
+  it('is not to be sent before the gap is stored, nor is anything after it', async () => {
+    const { p, writes, receive, released } = begin()
+    strictEqual(receive(0, 1), true)
+    const before = p.queue.bytes
+    strictEqual(receive(5), false)
+    // While the first is written: without a gap of its own, and with one. They wait for the next write together.
+    strictEqual(receive(6), false)
+    strictEqual(receive(9), false)
+    strictEqual(p.queue.bytes, before)
+    deepStrictEqual([writes.length, writes[0]!.gaps], [1, 1])
+    writes[0]!.done()
+    await turn()
+    strictEqual(p.queue.bytes > before, true)
+    deepStrictEqual([writes.length, writes[1]!.gaps, released()], [2, 2, 1])
+    const half = p.queue.bytes
+    writes[1]!.done()
+    await turn()
+    strictEqual(p.queue.bytes > half, true)
+    // Nothing is held any more: what follows goes straight on.
+    strictEqual(receive(10), true)
+    strictEqual(writes.length, 2)
+  })
+
+  it('is never sent where the gap cannot be stored', async () => {
+    const { p, ended, writes, receive } = begin()
+    receive(3)
+    writes[0]!.fail()
+    const { why, problem } = await ended
+    match(why, /could not be stored \(the disk is full\)/)
+    strictEqual(problem, undefined)
+    strictEqual(p.queue.bytes, 0)
+  })
+})
