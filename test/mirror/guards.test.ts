@@ -269,7 +269,9 @@ describe('a mirror stops a partition, and names the range', () => {
       strictEqual(second!.problem!.code, 'FERRY1601')
       match(
         second!.problem!.detail,
-        new RegExp(`damaged:1: the records at source offset ${magic} are in a format that this`),
+        new RegExp(
+          `damaged:1: the records at source offset ${magic} are in a format that is not known`,
+        ),
       )
       strictEqual(third!.state, 'mirroring')
       const ends = await endsOf(pair.to, places(topic, 3))
