@@ -1,0 +1,65 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import {
+  dyingAt,
+  makeService,
+  migrate,
+  projectOn,
+  remainsOf,
+  type StoreName,
+} from './_kill-apply.ts'
+import { startWorld, type World } from './_world.ts'
+
+/** Promise 8 with the built ferry; `kill-apply.slow.test.ts` kills at every write, in both stores. */
+
+let world: World
+beforeAll(async () => {
+  world = await startWorld()
+}, 180_000)
+afterAll(() => world?.stop())
+
+test('apply killed inside of every step, its work done and not yet recorded, ends as an undisturbed one', async () => {
+  const project = projectOn(world, 'kills', 'kafka')
+  await migrate(world, project, 'calm')
+  const died = await migrate(world, project, 'killed', '^before result')
+  // Every kind of step that a migration consumers-first has.
+  expect(died.length).toBeGreaterThanOrEqual(10)
+  const calm = await remainsOf(world, project, 'calm')
+  expect(calm).toMatchObject({
+    state: { stage: 'retired', marks: 2, lock: null, openIntent: null },
+  })
+  expect(await remainsOf(world, project, 'killed')).toEqual(calm)
+}, 240_000)
+
+describe.each<StoreName>(['file', 'kafka'])('two applies at once with the %s store', (store) => {
+  test('the second is told who works; one whose lock was broken changes nothing any more', async () => {
+    const name = `two-${store}`
+    const project = projectOn(world, name, store)
+    await makeService(world, project, name)
+    const args = ['apply', name, '--auto-approve', '--confirm', name]
+    // The first stands still inside of a step, as on a machine that swaps.
+    const first = project.start(args, dyingAt(project, '^before result create-topic', 'SIGSTOP'))
+    await stopped(project)
+    const second = await project.ferry(args)
+    expect(second.code).toBe(6)
+    const words = second.stderr.replaceAll(/\s+/g, ' ')
+    expect(words).toMatch(/FERRY1406/)
+    expect(words).toContain(`(pid ${first.child.pid}, apply, since `)
+
+    const freed = await project.ferry(['unlock', name, '--confirm', name])
+    expect(freed.stdout).toMatch(/^Freed the lock of /)
+    expect(await project.ferry(args)).toMatchObject({ code: 0 })
+    const before = await project.ferry(['state', 'pull', name])
+    first.child.kill('SIGCONT')
+    const late = await first.ended
+    expect([6, 8]).toContain(late.code)
+    expect(late.stderr).toMatch(/FERRY1407/)
+    expect((await project.ferry(['state', 'pull', name])).stdout).toBe(before.stdout)
+  }, 120_000)
+})
+
+const stopped = async (project: ReturnType<typeof projectOn>): Promise<void> => {
+  const { waitFor } = await import('../kafka/wait.ts')
+  await waitFor('ferry to stand still', { timeoutMs: 30_000 }, () =>
+    project.read('died') === '' ? undefined : true,
+  )
+}
