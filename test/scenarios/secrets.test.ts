@@ -2,6 +2,7 @@ import { chmodSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Kafka } from 'kafkajs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { oracle } from '../kafka/index.ts'
 import { fill } from './_clients.ts'
 import { errorsIn } from './_findings.ts'
 import { withAdmin } from './_image.ts'
@@ -100,6 +101,7 @@ const expectNoLeak = (project: Project, { stdout, stderr }: Ended): void => {
 
 test('every verb, when all goes well', async () => {
   const project = secretProject('secrets-kept')
+  project.edit('ferry.yaml', 'store: file', 'store: kafka, cluster: new, topic: state-secrets')
   for (const args of [
     ['validate'],
     ['validate', '--json'],
@@ -112,6 +114,11 @@ test('every verb, when all goes well', async () => {
     ['status', 'orders', '--json'],
     ['verify', 'orders', '--full'],
     ['verify', 'orders', '--json'],
+    ['graph'],
+    ['unlock', 'orders'],
+    ['state', 'list'],
+    ['state', 'show', 'orders'],
+    ['state', 'pull', 'orders', '-o', 'orders.state'],
   ]) {
     const ended = await project.ferry([...DEBUG, ...args])
     expect(ended.code, `ferry ${args.join(' ')}\n${ended.stderr}`).toBe(0)
@@ -123,6 +130,20 @@ test('every verb, when all goes well', async () => {
   const ended = await mirror.ended
   expect(ended.code, ended.stderr).toBe(0)
   expectNoLeak(project, ended)
+
+  // The topic, also what was aborted or is no longer the last of its key; then the other store, with all that was recorded.
+  const records = await oracle.readText(world.target, 'state-secrets')
+  expect(records.filter(({ key }) => key?.startsWith('["journal"')).length).toBeGreaterThan(10)
+  expect(leaksIn(JSON.stringify(records.map(({ key, value }) => [key, value])))).toEqual([])
+  project.edit('ferry.yaml', /state: .*/, 'state: { store: file }')
+  for (const args of [
+    ['state', 'push', 'orders', 'orders.state'],
+    ['status', 'orders'],
+  ]) {
+    const moved = await project.ferry([...DEBUG, ...args])
+    expect(moved.code, moved.stderr).toBe(0)
+    expectNoLeak(project, moved)
+  }
 
   // The state was searched, and the passwords were really used.
   expect([...writtenIn(project).keys()].join()).toMatch(/orders\.plan\.json.*|journal\.jsonl/)
