@@ -184,14 +184,18 @@ export class Project {
   }
 
   /** Starts ferry and does not wait. */
-  start(args: readonly string[], env: Readonly<Record<string, string>> = {}): Running {
+  start(
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+    longestMs = LONGEST_MS,
+  ): Running {
     const { PATH = '', HOME = '' } = process.env
     const child = spawn(process.execPath, [MAIN, ...args], {
       cwd: this.folder,
       env: { PATH, HOME, ...this.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
-    const running = new Running(child, args)
+    const running = new Running(child, args, longestMs)
     this.#running.add(running)
     const forget = () => this.#running.delete(running)
     running.ended.then(forget, forget)
@@ -210,7 +214,7 @@ export class Running {
   #stderr = ''
   #hasEnded = false
 
-  constructor(child: ChildProcess, args: readonly string[]) {
+  constructor(child: ChildProcess, args: readonly string[], longestMs: number) {
     this.child = child
     this.#what = `ferry ${args.join(' ')}`
     child.stdout?.setEncoding('utf8').on('data', (text: string) => {
@@ -224,7 +228,7 @@ export class Running {
       const timer = setTimeout(() => {
         child.kill('SIGKILL')
         reject(new Error(`${this.#what} hangs:\n${this.#stdout}${this.#stderr}`))
-      }, LONGEST_MS)
+      }, longestMs)
       child.once('error', reject)
       // Not `exit`: there may be output left to read then.
       child.once('close', (code) => {
