@@ -11,6 +11,7 @@ import {
 } from '../mirror/mirror.ts'
 import type { MirrorResult } from '../views/mirror.ts'
 import type { Session } from './open-session.ts'
+import { pauseUntil } from './pause.ts'
 import { CommitRenewer } from './renew-commits.ts'
 import type { Services } from './services.ts'
 
@@ -67,7 +68,7 @@ export const keepMirrored = async (
         }
       }
       options.look(lookAt(mirrors, unread))
-      await pause(FOLLOW_EVERY_MS, options.signal)
+      await pauseUntil(FOLLOW_EVERY_MS, options.signal)
     }
   } finally {
     await Promise.allSettled([...mirrors.values()].map((mirror) => mirror.stop()))
@@ -154,14 +155,3 @@ const lookAt = (
 
 const reportsOf = (mirrors: ReadonlyMap<string, MirrorWithFacts>): readonly PartitionReport[] =>
   [...mirrors.values()].flatMap((mirror) => mirror.reports())
-
-const pause = (ms: number, signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    const timer = setTimeout(done, ms)
-    signal.addEventListener('abort', done, { once: true })
-    function done(): void {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-  })

@@ -1,8 +1,9 @@
-import { chmod, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { canonicalJson } from '../domain/canonical-json.ts'
 import { diagnostic, FerryError } from '../domain/diagnostic.ts'
 import { PLAN_FORMAT_VERSION, type Plan } from '../domain/plan.ts'
 import { planStructureProblems } from './plan-structure.ts'
+import { reasonOf, replaceText } from './write-text.ts'
 
 /** The text of a plan file: canonical, so that the same plan is the same bytes, and its digest names it. */
 export const planText = (plan: Plan): string => `${canonicalJson(plan)}\n`
@@ -11,25 +12,9 @@ export const planText = (plan: Plan): string => `${canonicalJson(plan)}\n`
 export const writePlanFile = (path: string, plan: Plan): Promise<void> =>
   writePrivateFile(path, planText(plan))
 
-/** Replaces the file at once or not at all, readable by its owner only. Throws FERRY1111. */
-export const writePrivateFile = async (path: string, text: string): Promise<void> => {
-  const temporary = `${path}.${process.pid}.tmp`
-  try {
-    await writeFile(temporary, text, { mode: 0o600, flag: 'wx' })
-    await chmod(temporary, 0o600)
-    await rename(temporary, path)
-  } catch (cause) {
-    await rm(temporary, { force: true })
-    throw new FerryError(
-      diagnostic({
-        code: 'FERRY1111',
-        detail: `${path} cannot be written: ${reasonOf(cause)}.`,
-        fix: 'Give a path in a folder that exists and that you may write to.',
-      }),
-      { cause },
-    )
-  }
-}
+/** Readable by its owner only. Throws FERRY1111. */
+export const writePrivateFile = (path: string, text: string): Promise<void> =>
+  replaceText(path, text, 0o600)
 
 /** A plan file as it was shown. Anything that is not exactly what this version writes is refused, part by part. */
 export const readPlanFile = async (path: string): Promise<Plan> =>
@@ -85,18 +70,3 @@ const notAPlan = (path: string, because: string): FerryError =>
       fix: 'Make the plan again: `ferry plan NAME -o FILE`.',
     }),
   )
-
-const reasonOf = (cause: unknown): string => {
-  const code = (cause as { readonly code?: string }).code
-  switch (code) {
-    case 'ENOENT':
-      return 'there is no such file or folder'
-    case 'EACCES':
-    case 'EPERM':
-      return 'the rights are missing'
-    case 'EISDIR':
-      return 'it is a folder'
-    default:
-      return code ?? 'the system gave no reason'
-  }
-}

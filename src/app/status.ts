@@ -1,5 +1,13 @@
-import type { PartitionKey, TopicName } from '../domain/ids.ts'
+import type { CopyLook, CopyProgress } from '../domain/copy-progress.ts'
+import {
+  type PartitionKey,
+  partitionKey,
+  type TargetOffset,
+  type TopicName,
+} from '../domain/ids.ts'
+import type { Mark, Seal } from '../domain/mark.ts'
 import type { Migration } from '../domain/migration.ts'
+import { indexFromEnds, type OffsetIndex, rankOf } from '../domain/offset-index.ts'
 import type { Plan } from '../domain/plan.ts'
 import { stageRank, stagesInOrder } from '../domain/stage.ts'
 import type { MigrationState, PartitionProgress } from '../domain/state.ts'
@@ -24,13 +32,18 @@ export interface StatusParts {
   readonly plan: Plan
   readonly words: StepWords
   readonly processes: readonly MirrorProcess[] | undefined
+  /** What the looks before this one add to it. */
+  readonly copied: readonly CopyProgress[]
 }
+
+/** What the looks at a copy need. */
+export type LookParts = Pick<StatusParts, 'migration' | 'state' | 'observed' | 'progress'>
 
 /** Pure: everything was read before. */
 export const statusOf = (parts: StatusParts): MigrationStatus => {
   const { migration, state, observed, plan } = parts
-  const live = liveProgress(parts)
-  const stopped = live.flatMap((each) => (each.problem === null ? [] : [each.problem]))
+  const known = knownOf(parts)
+  const stopped = [...known.progress.values()].flatMap(({ problem }) => problem ?? [])
   return {
     name: migration.name,
     owner: migration.owner ?? null,
@@ -39,8 +52,8 @@ export const statusOf = (parts: StatusParts): MigrationStatus => {
     target: migration.to,
     stage: state.stage,
     asks: migration.stage,
-    mirror: mirrorStatus(parts, live),
-    topics: migration.topics.map((topic) => topicStatus(topic.name, parts, live)),
+    mirror: mirrorStatus(parts, known),
+    topics: migration.topics.map((topic) => topicStatus(topic.name, parts, known)),
     groups: migration.groups.map((group) => ({
       id: group.id,
       source: groupSide(observed.source, group.id),
@@ -54,24 +67,94 @@ export const statusOf = (parts: StatusParts): MigrationStatus => {
   }
 }
 
-/** True if a partition of the migration stopped: nothing of it is copied until somebody acts. */
-export const hasStopped = (status: MigrationStatus): boolean =>
-  status.topics.some((topic) => topic.state === 'stopped')
+/** How far the copy of each marked topic is at this look, for the meter. */
+export const looksOf = (parts: LookParts): readonly CopyLook[] => {
+  const known = knownOf(parts)
+  return parts.migration.topics.flatMap((topic): readonly CopyLook[] => {
+    const marks = known.marks.get(topic.name) ?? []
+    const places = marks.map((mark) => placeOf(mark, parts.observed, known))
+    if (places.length === 0) return []
+    const records = places.reduce((sum, { index }) => sum + rankOf(index, index.mirroredTo), 0n)
+    const left = places.reduce((sum, place) => sum + (lagOf(place) ?? 0), 0)
+    const size = Math.max(
+      0,
+      ...(parts.observed.source.topics.get(topic.name)?.partitions ?? []).map(
+        ({ sample }) => sample?.recordBytes ?? 0,
+      ),
+    )
+    const bytes = size === 0 ? null : Math.round(Number(records) * size)
+    return [{ topic: topic.name, records: Number(records), bytes, left }]
+  })
+}
 
-/** Progress of an older mark is void. */
-const liveProgress = ({ state, progress }: StatusParts): readonly PartitionProgress[] =>
-  [...progress.values()].filter((each) =>
-    state.marks.some(
-      (mark) =>
-        mark.topic === each.topic &&
-        mark.partition === each.partition &&
-        mark.producerId === each.producerId,
+/** What the state says of each partition, to be found without searching: there may be a hundred thousand. */
+interface Known {
+  readonly marks: ReadonlyMap<TopicName, readonly Mark[]>
+  readonly seals: ReadonlyMap<PartitionKey, Seal>
+  /** That of an older mark is void, and not in it. */
+  readonly progress: ReadonlyMap<PartitionKey, PartitionProgress>
+}
+
+const knownOf = ({ state, progress }: LookParts): Known => {
+  const marks = new Map<TopicName, Mark[]>()
+  const producers = new Map<PartitionKey, bigint>()
+  for (const mark of state.marks) {
+    const list = marks.get(mark.topic)
+    if (list === undefined) marks.set(mark.topic, [mark])
+    else list.push(mark)
+    producers.set(partitionKey(mark.topic, mark.partition), mark.producerId)
+  }
+  return {
+    marks,
+    seals: new Map(state.seals.map((each) => [partitionKey(each.topic, each.partition), each])),
+    progress: new Map(
+      [...progress].filter(([key, each]) => producers.get(key) === each.producerId),
     ),
-  )
+  }
+}
+
+/** How far a marked partition is. */
+interface Place {
+  readonly index: OffsetIndex
+  readonly sealed: boolean
+  readonly problem: PartitionProgress['problem']
+  /** What is not yet stable cannot be mirrored, so it is not lag either. Undefined: the source did not say. */
+  readonly sourceStable: bigint | undefined
+}
+
+const placeOf = (mark: Mark, observed: Observed, known: Known): Place => {
+  const key = partitionKey(mark.topic, mark.partition)
+  const progress = known.progress.get(key)
+  const seal = known.seals.get(key)
+  const target = partitionOf(observed.target, mark)
+  const sourceStable = partitionOf(observed.source, mark)?.lastStable
+  const gaps = progress?.gaps ?? []
+  const said = { mark, gaps, mirroredTo: progress?.mirroredTo ?? mark.sourceStart }
+  const problem = progress?.problem ?? null
+  if (seal !== undefined) {
+    return { index: indexFromEnds(mark, gaps, seal), sealed: true, problem, sourceStable }
+  }
+  const end = target?.highWatermark
+  // An end that cannot be right (cut off, or written to by others) is not believed; the mirror stops there and says why.
+  if (problem !== null || end === undefined || end < mark.targetStart) {
+    return { index: said, sealed: false, problem, sourceStable }
+  }
+  const index = indexFromEnds(mark, gaps, end as TargetOffset)
+  const tooFar = sourceStable !== undefined && index.mirroredTo > sourceStable
+  return { index: tooFar ? said : index, sealed: false, problem, sourceStable }
+}
+
+const partitionOf = (side: ObservedSide, { topic, partition }: Pick<Mark, 'topic' | 'partition'>) =>
+  side.topics.get(topic)?.partitions.find((each) => each.partition === partition)
+
+const lagOf = ({ index, sourceStable }: Place): number | null =>
+  sourceStable === undefined
+    ? null
+    : Math.max(0, Number(sourceStable - (index.mirroredTo as bigint)))
 
 const mirrorStatus = (
   { migration, state, processes }: StatusParts,
-  live: readonly PartitionProgress[],
+  { progress }: Known,
 ): MirrorStatus => ({
   need: mirrorNeed(state),
   processes:
@@ -79,7 +162,7 @@ const mirrorStatus = (
       ? null
       : mirrorsOf(processes, migration).map(({ host, pid }) => ({ host, pid })),
   lastProgress:
-    live
+    [...progress.values()]
       .map((each) => each.at)
       .sort()
       .at(-1) ?? null,
@@ -87,11 +170,10 @@ const mirrorStatus = (
 
 const topicStatus = (
   name: TopicName,
-  { state, observed }: StatusParts,
-  live: readonly PartitionProgress[],
+  { observed, copied }: StatusParts,
+  known: Known,
 ): TopicStatus => {
-  const marks = state.marks.filter((mark) => mark.topic === name)
-  const seals = state.seals.filter((seal) => seal.topic === name)
+  const marks = known.marks.get(name) ?? []
   const source = observed.source.topics.get(name)
   const numbers = new Set([
     ...(source?.partitions.map((each) => each.partition) ?? []),
@@ -101,46 +183,79 @@ const topicStatus = (
     .sort((one, other) => one - other)
     .map((partition): PartitionStatus => {
       const mark = marks.find((each) => each.partition === partition)
-      const seal = seals.find((each) => each.partition === partition)
-      const progress = live.find((each) => each.topic === name && each.partition === partition)
-      const seen = source?.partitions.find((each) => each.partition === partition)
-      const mirroredTo = seal?.sourceEnd ?? progress?.mirroredTo ?? mark?.sourceStart ?? null
-      // What is not yet stable cannot be mirrored, so it is not lag either.
-      const end = seen?.lastStable ?? null
+      const place = mark && placeOf(mark, observed, known)
       return {
         partition,
         sourceStart: integer(mark?.sourceStart),
         targetStart: integer(mark?.targetStart),
-        mirroredTo: integer(mirroredTo),
-        sourceEnd: integer(seen?.highWatermark),
-        lag: mirroredTo === null || end === null ? null : Math.max(0, Number(end - mirroredTo)),
-        sealed: seal !== undefined,
-        stopped: progress !== undefined && progress.problem !== null,
-        divergedAt: integer(progress?.diverged?.source),
+        mirroredTo: integer(place?.index.mirroredTo),
+        sourceEnd: integer(partitionOf(observed.source, { topic: name, partition })?.highWatermark),
+        lag: place === undefined ? null : lagOf(place),
+        sealed: place?.sealed ?? false,
+        stopped: (place?.problem ?? null) !== null,
+        problem: place?.problem ?? null,
       }
     })
-  return { name, mode: marks[0]?.mode ?? null, state: topicState(), partitions }
+  const found = copied.find((each) => each.topic === name)
+  return {
+    name,
+    mode: marks[0]?.mode ?? null,
+    state: topicState(),
+    progress: found === undefined ? null : withoutTopic(found),
+    partitions,
+  }
 
   function topicState(): TopicStatus['state'] {
     if (partitions.some((each) => each.stopped)) return 'stopped'
-    if (marks.length > 0) return seals.length === marks.length ? 'sealed' : 'mirrored'
+    if (marks.length > 0) {
+      return partitions.filter((each) => each.sealed).length === marks.length
+        ? 'sealed'
+        : 'mirrored'
+    }
     return observed.target.topics.has(name) ? 'not-marked' : 'absent'
   }
 }
 
+const withoutTopic = ({ topic: _, ...rest }: CopyProgress): Omit<CopyProgress, 'topic'> => rest
+
 const groupSide = (side: ObservedSide, id: Migration['groups'][number]['id']): GroupSide => {
   const group = side.groups.get(id)
+  const members = group?.description.members ?? []
   return {
     state: group?.description.state ?? 'unknown',
-    members: group?.description.members.length ?? 0,
+    members: members.length,
+    clients: members.map(({ clientId, host }) => ({ clientId, host })),
+    lag: group === undefined ? null : groupLag(side, group.commits),
   }
+}
+
+const groupLag = (
+  side: ObservedSide,
+  commits: ReadonlyMap<PartitionKey, { readonly offset: bigint }>,
+): number | null => {
+  const behind = [...side.topics].flatMap(([topic, { partitions }]) =>
+    partitions.flatMap(({ partition, highWatermark }) => {
+      const commit = commits.get(partitionKey(topic, partition))
+      return commit === undefined ? [] : [Math.max(0, Number(highWatermark - commit.offset))]
+    }),
+  )
+  return behind.length === 0 ? null : behind.reduce((sum, lag) => sum + lag, 0)
 }
 
 const nextStep = ({ migration, state, plan, words }: StatusParts): NextStep => {
   if (plan.problems.some((each) => each.severity === 'error')) return { kind: 'blocked' }
   const first = plan.steps[0]
   if (first !== undefined) {
-    return { kind: 'apply', step: sentence(first, words), waitsFor: words.gates(first) }
+    const waiting = plan.steps.find((step) => words.gates(step).length > 0)
+    return {
+      kind: 'apply',
+      command: `ferry apply ${migration.name}`,
+      step: sentence(first, words),
+      gate:
+        waiting === undefined
+          ? null
+          : { step: sentence(waiting, words), waitsFor: words.gates(waiting) },
+    }
   }
   const stages = stagesInOrder(migration.order)
   const further = stages[stageRank(state.stage, migration.order)]

@@ -1,9 +1,10 @@
 import type { PlannedMigration } from '../app/apply-plans.ts'
 import type { Session } from '../app/open-session.ts'
+import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { Stage } from '../domain/stage.ts'
 import { actedNow } from '../views/acted-now.ts'
 import type { AppliedPlan } from '../views/apply.ts'
-import type { StepWords } from '../views/step-words.ts'
+import type { ApplyTeller } from './apply-teller.ts'
 import { ask } from './ask.ts'
 import { type Context, mirrorTimings, planOptions, withSession } from './context.ts'
 import { EXIT, type ExitCode, exitCodeFor } from './exit-codes.ts'
@@ -21,6 +22,13 @@ export interface PlansToRun {
   readonly until: Stage | undefined
 }
 
+/** How it ended; `problems` are those that no plan's result has. */
+interface Ran {
+  readonly applied: readonly AppliedPlan[]
+  readonly code: ExitCode
+  readonly problems: readonly Diagnostic[]
+}
+
 /**
  * 1. Plan.
  * 2. Show it; stop if it has errors or nothing to do.
@@ -30,16 +38,17 @@ export interface PlansToRun {
 const runPlans = (
   context: Context,
   wanted: PlansToRun,
+  teller: ApplyTeller,
   show: (planned: readonly PlannedMigration[]) => void,
-): Promise<{ readonly applied: readonly AppliedPlan[]; readonly code: ExitCode }> =>
-  withPlans(context, wanted, async (planned, run) => {
+): Promise<Ran> =>
+  withPlans(context, wanted, teller, async (planned, run) => {
     show(planned)
     const problems = planned.flatMap((each) => each.plan.problems)
     context.tell([...problems, ...planned.flatMap((each) => each.warnings)])
     const blocked = exitCodeFor(problems)
-    if (blocked !== EXIT.done) return { applied: [], code: blocked }
+    if (blocked !== EXIT.done) return { applied: [], code: blocked, problems }
     const pending = planned.filter((each) => each.plan.steps.length > 0)
-    if (pending.length === 0) return { applied: [], code: EXIT.done }
+    if (pending.length === 0) return { applied: [], code: EXIT.done, problems: [] }
     const confirmed = await ask(context, pending, {
       approved: wanted.approved,
       confirmed: wanted.confirm,
@@ -49,9 +58,9 @@ const runPlans = (
       const result = await run(each, confirmed.has(each.migration.name))
       applied.push({ plan: each.plan, result })
       const code = applyExitCode({ plan: each.plan, result })
-      if (code !== EXIT.done) return { applied, code }
+      if (code !== EXIT.done) return { applied, code, problems: [] }
     }
-    return { applied, code: EXIT.done }
+    return { applied, code: EXIT.done, problems: [] }
   })
 
 type RunPlan = (planned: PlannedMigration, confirmed: boolean) => Promise<AppliedPlan['result']>
@@ -59,18 +68,15 @@ type RunPlan = (planned: PlannedMigration, confirmed: boolean) => Promise<Applie
 const withPlans = async <T>(
   context: Context,
   wanted: PlansToRun,
+  teller: ApplyTeller,
   work: (planned: readonly PlannedMigration[], run: RunPlan) => Promise<T>,
 ): Promise<T> => {
   const { runPlan } = await import('../app/apply-plans.ts')
   const { DEFAULT_TIMINGS } = await import('../mirror/mirror.ts')
-  const { OUTCOME_WORDS, renderLiveStep } = await import('../views/apply.ts')
-  const { renderLive } = await import('../views/live.ts')
-  const words = await context.services.stepWords()
   return withSession(context, wanted.names, async (session) => {
     const planned = await wanted.plan(session)
-    return work(planned, (each, confirmed) => {
-      let title = ''
-      return runPlan(session, each, {
+    return work(planned, async (each, confirmed) => {
+      const result = await runPlan(session, each, {
         ...planOptions(context),
         waitMs: wanted.waitMs,
         until: wanted.until,
@@ -79,30 +85,12 @@ const withPlans = async <T>(
         log: context.log,
         debug: context.flags.logLevel === 'debug',
         stopping: context.stopping,
-        on: {
-          started: (step, index, of) => {
-            title = renderLiveStep(index, of, stepTitle(words, step))
-            context.progress.report(title)
-          },
-          live: (live) => {
-            const { line, details } = renderLive(live)
-            context.progress.report(title === '' ? line : `${title}: ${line}`, details)
-          },
-          finished: (_, { outcome }) =>
-            context.progress.note(`${title}: ${OUTCOME_WORDS[outcome]}`),
-          warned: (each) =>
-            typeof each === 'string'
-              ? context.progress.note(`warning: ${each}`)
-              : context.tell([each]),
-        },
+        on: teller.began(each.plan),
       })
+      teller.ended(each.plan, result)
+      return result
     })
   })
-}
-
-const stepTitle = (words: StepWords, step: Parameters<StepWords['describe']>[0]): string => {
-  const { noun, name } = words.describe(step)
-  return `${noun} ${name}`
 }
 
 /**
@@ -124,24 +112,26 @@ export const applyExitCode = ({ result }: AppliedPlan): ExitCode => {
   }
 }
 
-/** Runs plans and tells everything about it: the plans before, the results after. `again` is the command that goes on with one. */
+/** Runs plans and tells everything about it: the plans before, the results after; as JSON what happens, while it happens. `again` is the command that goes on with one. */
 export const showAndRun = async (
   context: Context,
   wanted: PlansToRun,
   options: { readonly json: boolean; again(migration: string): string },
 ): Promise<ExitCode> => {
   const { renderPlan } = await import('../views/plan.ts')
-  const { renderApplied, renderAppliedJson } = await import('../views/apply.ts')
+  const { renderApplied } = await import('../views/apply.ts')
   const words = await context.services.stepWords()
-  const { applied, code } = await runPlans(context, wanted, (planned) => {
+  const { applyTeller } = await import('./apply-teller.ts')
+  const teller = applyTeller(context, words, options.json)
+  const { applied, code, problems } = await runPlans(context, wanted, teller, (planned) => {
     if (options.json) return
     context.print(planned.map(({ plan }) => renderPlan(plan, words, context.style)).join('\n'))
   })
-  if (options.json) context.print(renderAppliedJson(applied))
   for (const each of applied) {
     const again = options.again(each.plan.migration)
     if (!options.json) context.print(`\n${renderApplied(each, words, again, context.style)}`)
     context.tell(each.result.problems)
   }
+  teller.finished(code, problems)
   return code
 }

@@ -25,14 +25,16 @@ export const run = async (
 ): Promise<ExitCode> => {
   let code: ExitCode = EXIT.done
   const act: Act =
-    (work, { finishesStep = false } = {}) =>
+    (work, { finishesStep: option = false, failedJson = problemsJson } = {}) =>
     async (...given) => {
       // Commander hands over the positional arguments, then the flags, then the command.
       const command = given.at(-1) as Command
       const flags = given.at(-2) as RawFlags
+      const finishesStep = typeof option === 'function' ? option(flags) : option
       const context = await openContext(streams, services, globalFlags(program), finishesStep)
       const asked = work(context, given.slice(0, -2), flags, command)
-      const working = reported(asked, context, flags, command)
+      const asJson = flags.json === true && hasJson(command)
+      const working = reported(asked, context, asJson ? failedJson : undefined)
       code = await Promise.race([working, interrupted(context, finishesStep ? GRACE_MS : 0)])
       context.progress.clear()
     }
@@ -65,26 +67,33 @@ const openContext = async (
   return createContext(streams, services ?? (await real()), flags, finishesStep, json)
 }
 
-/** The work's exit code, also when it throws; --json gets its problems as JSON too. */
+const hasJson = (command: Command): boolean =>
+  command.options.some((option) => option.long === '--json')
+
+/** The work's exit code, also when it throws; who wants JSON gets that as JSON too. */
 const reported = async (
   working: Promise<ExitCode>,
   context: Context,
-  flags: RawFlags,
-  command: Command,
+  failedJson: FailedJson | undefined,
 ): Promise<ExitCode> => {
   try {
     return await working
   } catch (error) {
     // Whatever breaks off after Ctrl-C was broken off by it.
-    if (context.stopping.aborted) return saidInterrupted(context)
-    const code = failed(error, context)
-    const takesJson = command.options.some((option) => option.long === '--json')
-    if (takesJson && flags.json === true && error instanceof FerryError) {
-      const { renderJson } = await import('../views/json.ts')
-      context.print(renderJson({ formatVersion: '1.0', problems: error.diagnostics }))
-    }
+    const code = context.stopping.aborted ? saidInterrupted(context) : failed(error, context)
+    const problems = context.stopping.aborted ? [] : problemsOf(error)
+    const text = await failedJson?.(code, problems, context.streams.now())
+    if (text !== undefined) context.print(text)
     return code
   }
+}
+
+type FailedJson = NonNullable<NonNullable<Parameters<Act>[1]>['failedJson']>
+
+const problemsJson: FailedJson = async (code, problems) => {
+  if (code === EXIT.interrupted) return ''
+  const { renderJson } = await import('../views/json.ts')
+  return renderJson({ formatVersion: '1.0', problems })
 }
 
 /** Resolves when the verb is to be left, whatever it still does; never otherwise. */
@@ -105,12 +114,15 @@ const saidInterrupted = (context: Context): ExitCode => {
 
 /** What was thrown, as diagnostics. Anything but a FerryError is a bug, and is shown without its stack unless debugging is on. */
 const failed = (error: unknown, context: Context): ExitCode => {
-  const diagnostics = error instanceof FerryError ? error.diagnostics : [internal(error)]
+  const diagnostics = problemsOf(error)
   context.tell(diagnostics)
   if (context.flags.logLevel === 'debug') context.streams.stderr.write(`${stackOf(error)}\n`)
   const code = exitCodeFor(diagnostics)
   return code === EXIT.done ? EXIT.error : code
 }
+
+const problemsOf = (error: unknown): readonly Diagnostic[] =>
+  error instanceof FerryError ? error.diagnostics : [internal(error)]
 
 const internal = (error: unknown): Diagnostic => ({
   code: 'FERRY1901',

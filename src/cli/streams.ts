@@ -12,8 +12,10 @@ export interface Streams {
   /** Progress, warnings and errors. */
   readonly stderr: TextSink
   readonly isTty: { readonly stdin: boolean; readonly stdout: boolean; readonly stderr: boolean }
-  /** Of the terminal; 100 where there is none. */
+  /** Of the terminal, as it is now; 100 where there is none. */
   readonly columns: number
+  /** Of the terminal, as it is now; 40 where there is none. */
+  readonly rows: number
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
   /** Where a spinner may draw; undefined where progress must be plain lines. */
@@ -39,7 +41,12 @@ export const processStreams = (interrupts: Interrupts): Streams => ({
     stdout: process.stdout.isTTY === true,
     stderr: process.stderr.isTTY === true,
   },
-  columns: process.stdout.columns ?? process.stderr.columns ?? 100,
+  get columns() {
+    return process.stdout.columns ?? process.stderr.columns ?? 100
+  },
+  get rows() {
+    return process.stdout.rows ?? 40
+  },
   env: process.env,
   cwd: process.cwd(),
   terminal: process.stderr.isTTY === true ? process.stderr : undefined,

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { Context } from './context.ts'
 import type { ExitCode } from './exit-codes.ts'
 
@@ -23,8 +24,14 @@ export type Act = (
     command: Command,
   ) => Promise<ExitCode>,
   options?: {
-    /** True for verbs that change something: Ctrl-C lets the current step end first. */
-    readonly finishesStep?: boolean
+    /** True for verbs that change something, or have no other end: Ctrl-C lets them end by themselves first. */
+    readonly finishesStep?: boolean | ((flags: RawFlags) => boolean)
+    /** With --json, what is printed where the work throws; an object with the problems where this is absent. */
+    readonly failedJson?: (
+      code: ExitCode,
+      problems: readonly Diagnostic[],
+      now: Date,
+    ) => Promise<string>
   },
 ) => (...commander: unknown[]) => Promise<void>
 

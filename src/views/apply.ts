@@ -1,8 +1,6 @@
 import type { AppliedStep, ApplyResult, StepOutcome } from '../applier/apply-options.ts'
 import type { Plan } from '../domain/plan.ts'
 import { actedNow } from './acted-now.ts'
-import { sortedOnce } from './diagnostics.ts'
-import { OUTPUT_FORMAT_VERSION, renderJson } from './json.ts'
 import type { StepWords } from './step-words.ts'
 import type { Style } from './style.ts'
 import { table } from './table.ts'
@@ -72,18 +70,3 @@ export const renderResultCounts = (steps: readonly AppliedStep[]): string => {
     .map(([outcome, n], index) => `${index === 0 ? count(n, 'step') : n} ${OUTCOME_WORDS[outcome]}`)
   return parts.length === 0 ? 'no steps' : listed(parts)
 }
-
-export const renderAppliedJson = (applied: readonly AppliedPlan[]): string =>
-  renderJson({
-    formatVersion: OUTPUT_FORMAT_VERSION,
-    migrations: applied.map(({ plan, result }) => ({
-      name: plan.migration,
-      from: plan.from,
-      to: plan.to,
-      stage: result.stage ?? null,
-      status: result.status,
-      begun: result.begun,
-      steps: result.steps,
-      problems: sortedOnce(result.problems),
-    })),
-  })

@@ -1,13 +1,15 @@
+import type { CopyProgress } from '../domain/copy-progress.ts'
 import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { Deadline } from '../domain/plan.ts'
 import type { ReachedStage, Stage } from '../domain/stage.ts'
 
-export const STATUS_FORMAT_VERSION = '1.0'
+export const STATUS_FORMAT_VERSION = '1.1'
 
 /** Where a migration is and what is next, as it was seen at one moment. Plain JSON data: `status --json` prints it. */
 export interface MigrationStatus {
   readonly name: string
   readonly owner: string | null
+  /** ISO 8601. */
   readonly at: string
   readonly source: string
   readonly target: string
@@ -35,6 +37,8 @@ export interface TopicStatus {
   readonly name: string
   readonly mode: 'identical' | 'dense' | null
   readonly state: 'absent' | 'not-marked' | 'mirrored' | 'sealed' | 'stopped'
+  /** Of all its partitions; null before the mark. Bytes are estimated from the size of the newest records. */
+  readonly progress: Omit<CopyProgress, 'topic'> | null
   readonly partitions: readonly PartitionStatus[]
 }
 
@@ -43,15 +47,18 @@ export interface PartitionStatus {
   /** The mark; null before it was made. */
   readonly sourceStart: number | null
   readonly targetStart: number | null
-  /** Source offset up to which records were mirrored, as the mirror last said. */
+  /**
+   * Source offset up to which records were mirrored: the sealed end, else what the target's log end says, and where the partition is
+   * stopped what the mirror last said.
+   */
   readonly mirroredTo: number | null
   readonly sourceEnd: number | null
   /** Offsets between the two; null where either is unknown. */
   readonly lag: number | null
   readonly sealed: boolean
   readonly stopped: boolean
-  /** Source offset from which on offsets differ although they were to be identical (FERRY1614); null as long as they do not. */
-  readonly divergedAt: number | null
+  /** Why it stopped. */
+  readonly problem: Diagnostic | null
 }
 
 export interface GroupStatus {
@@ -62,14 +69,23 @@ export interface GroupStatus {
   readonly syncedAt: string | null
 }
 export interface GroupSide {
+  /** As Kafka names it, lower case; `absent`: the cluster knows no such group; `unknown`: it could not be asked. */
   readonly state: string
   readonly members: number
+  readonly clients: readonly { readonly clientId: string; readonly host: string }[]
+  /** Records of the migration's topics behind the group's commits; null if it has none there. */
+  readonly lag: number | null
 }
 
 export type NextStep =
   | { readonly kind: 'blocked' }
-  /** The next step of a plan made now, and what it waits for. */
-  | { readonly kind: 'apply'; readonly step: string; readonly waitsFor: readonly string[] }
+  /** `command` runs the plan that would be made now, beginning with `step`; `gate` is the first wait on its way, null: none. */
+  | {
+      readonly kind: 'apply'
+      readonly command: string
+      readonly step: string
+      readonly gate: { readonly step: string; readonly waitsFor: readonly string[] } | null
+    }
   /** All is as asked; the plan file could ask for more. */
   | { readonly kind: 'edit'; readonly stage: Stage }
   | { readonly kind: 'finished' }

@@ -1,5 +1,7 @@
+import { renderReadyIn } from './copy-progress.ts'
 import { sortedOnce } from './diagnostics.ts'
 import { renderJson } from './json.ts'
+import { renderPartitions, renderStopped } from './status-partitions.ts'
 import {
   type GroupSide,
   type MigrationStatus,
@@ -8,51 +10,103 @@ import {
 } from './status-report.ts'
 import type { Style } from './style.ts'
 import { table } from './table.ts'
-import { count, duration, hanging, listed, MAX_COLUMNS, moment, thousands } from './text.ts'
+import {
+  bytes,
+  count,
+  duration,
+  hanging,
+  listed,
+  MAX_COLUMNS,
+  moment,
+  printable,
+  second,
+  thousands,
+} from './text.ts'
+
+export interface StatusView {
+  readonly style: Style
+  /** Of the page; it is never wider than 100. */
+  readonly columns: number
+}
+
+/** Narrower pages cannot be read. */
+const LEAST_COLUMNS = 60
+
+const sorted = (statuses: readonly MigrationStatus[]) => ({
+  formatVersion: STATUS_FORMAT_VERSION,
+  migrations: statuses.map((each) => ({ ...each, problems: sortedOnce(each.problems) })),
+})
 
 export const renderStatusJson = (statuses: readonly MigrationStatus[]): string =>
-  renderJson({
-    formatVersion: STATUS_FORMAT_VERSION,
-    migrations: statuses.map((each) => ({ ...each, problems: sortedOnce(each.problems) })),
-  })
+  renderJson(sorted(statuses))
+
+/** `status --watch --json`: one look, one line. */
+export const renderStatusLine = (statuses: readonly MigrationStatus[]): string =>
+  `${JSON.stringify(sorted(statuses))}\n`
 
 /** One page for each migration. Problems are diagnostics and are shown as such, after it. */
-export const renderStatus = (statuses: readonly MigrationStatus[], style: Style): string =>
-  statuses.map((each) => renderOne(each, style)).join('\n')
+export const renderStatus = (statuses: readonly MigrationStatus[], view: StatusView): string =>
+  statuses.map((each) => renderPage(each, view)).join('\n')
 
-const renderOne = (status: MigrationStatus, style: Style): string => {
+const renderPage = (status: MigrationStatus, { style, columns }: StatusView): string => {
+  const width = Math.max(Math.min(columns, MAX_COLUMNS), LEAST_COLUMNS)
   const owner = status.owner === null ? '' : `, owned by ${status.owner}`
+  const line = (name: string, text: string): string => hanging(`  ${name.padEnd(8)}`, text, width)
   const lines = [
-    style.bold(`${status.name}: ${status.source} -> ${status.target}${owner}`),
-    `  stage   ${status.stage === status.asks ? status.stage : `${status.stage}; the plan file asks for ${status.asks}`}`,
-    hanging('  next    ', renderNext(status), MAX_COLUMNS),
-    hanging('  mirror  ', renderMirrorState(status), MAX_COLUMNS).replace(
+    style.bold(printable(`${status.name}: ${status.source} -> ${status.target}${owner}`)),
+    line('seen', second(status.at)),
+    line(
+      'stage',
+      status.stage === status.asks
+        ? status.stage
+        : `${status.stage}; the plan file asks for ${status.asks}`,
+    ),
+    ...renderNext(status, line),
+    line('mirror', renderMirrorState(status)).replace(
       /NOBODY MIRRORS/,
       style.error('NOBODY MIRRORS'),
     ),
-    ...status.deadlines.map((each) =>
-      hanging('  until   ', `${moment(each.at, status.at)}: ${each.says}`, MAX_COLUMNS),
-    ),
+    ...status.deadlines.map((each) => line('until', renderDeadline(each, status.at))),
+    ...renderStopped(status, width, style),
     '',
-    topicTable(status.topics),
+    topicTable(status.topics, width),
+    ...renderPartitions(status.topics, width, style),
+    ...status.groups.flatMap((group) => renderGroup(group, status, width, style)),
   ]
-  if (status.groups.length > 0) lines.push('', groupTable(status))
   return `${lines.join('\n')}\n`
 }
 
-const renderNext = ({ name, next }: MigrationStatus): string => {
+type Line = (name: string, text: string) => string
+
+/** The command that goes on, and where it will wait. */
+const renderNext = ({ name, next }: MigrationStatus, line: Line): readonly string[] => {
   switch (next.kind) {
     case 'blocked':
-      return 'blocked: see the errors below'
-    case 'apply': {
-      const waits = next.waitsFor.length === 0 ? '' : `, which waits until ${listed(next.waitsFor)}`
-      return `${next.step}${waits}. To go on: ferry apply ${name}`
-    }
+      return [line('next', `blocked: see the errors, then ferry plan ${name}`)]
+    case 'apply':
+      return [
+        line('next', next.command),
+        ...(next.gate?.step === next.step ? [] : [line('', `begins with ${next.step}`)]),
+        next.gate === null
+          ? line('', 'waits at no gate')
+          : line('', `waits at ${next.gate.step} until ${listed(next.gate.waitsFor)}`),
+      ]
     case 'edit':
-      return `nothing to apply. To go on, set stage: ${next.stage} in the plan file`
+      return [
+        line('next', `set stage: ${next.stage} in the plan file, then ferry plan ${name}`),
+        line('', 'nothing to apply until then'),
+      ]
     case 'finished':
-      return 'nothing: the migration is finished'
+      return [line('next', 'nothing: the migration is finished')]
   }
+}
+
+const renderDeadline = (
+  { at, says }: MigrationStatus['deadlines'][number],
+  now: string,
+): string => {
+  const left = Date.parse(at) - Date.parse(now)
+  return `${moment(at, now)}, ${left < 0 ? 'PASSED' : `in ${duration(left)}`}: ${says}`
 }
 
 const renderMirrorState = ({ name, at, target, mirror }: MigrationStatus): string => {
@@ -73,51 +127,96 @@ const renderMirrorState = ({ name, at, target, mirror }: MigrationStatus): strin
 const ago = (at: string, now: string): string =>
   `${duration(Math.max(0, Date.parse(now) - Date.parse(at)))} ago`
 
-const topicTable = (topics: readonly TopicStatus[]): string =>
-  table(
+/** Below this the bytes have no room. */
+const COLUMNS_FOR_BYTES = 90
+
+const topicTable = (topics: readonly TopicStatus[], width: number): string => {
+  const withBytes = width >= COLUMNS_FOR_BYTES
+  return table(
     [
       { title: 'topic' },
       { title: 'state' },
       { title: 'offsets' },
-      { title: 'partitions', align: 'right' },
-      { title: 'marked', align: 'right' },
-      { title: 'sealed', align: 'right' },
-      { title: 'stopped', align: 'right' },
+      { title: 'copied', align: 'right' },
       { title: 'lag', align: 'right' },
+      { title: 'records/s', align: 'right' },
+      ...(withBytes ? [{ title: '~bytes/s', align: 'right' } as const] : []),
+      { title: 'ready in', align: 'right' },
     ],
-    topics.map((topic) => {
-      const lags = topic.partitions.flatMap((each) => (each.lag === null ? [] : [each.lag]))
-      const having = (test: (partition: TopicStatus['partitions'][number]) => boolean): string =>
-        thousands(topic.partitions.filter(test).length)
-      return [
-        topic.name,
-        topic.state.replace('-', ' '),
-        offsetsOf(topic),
-        thousands(topic.partitions.length),
-        having((each) => each.sourceStart !== null),
-        having((each) => each.sealed),
-        having((each) => each.stopped),
-        lags.length === 0 ? '-' : thousands(lags.reduce((total, lag) => total + lag, 0)),
-      ]
-    }),
+    topics.map(({ name, mode, progress, ...topic }) => [
+      name,
+      topicState(topic),
+      mode ?? '-',
+      progress === null ? '-' : thousands(progress.records),
+      progress === null ? '-' : thousands(progress.left),
+      rate(progress?.recordsPerSecond, (n) => thousands(Math.round(n))),
+      ...(withBytes ? [rate(progress?.bytesPerSecond, (n) => `${bytes(n)}/s`)] : []),
+      progress === null || topic.state !== 'mirrored' ? '-' : renderReadyIn(progress),
+    ]),
+    '  ',
+    width,
   )
-
-const offsetsOf = ({ mode, partitions }: TopicStatus): string => {
-  const diverged = partitions.filter(({ divergedAt }) => divergedAt !== null).length
-  if (mode === null) return '-'
-  return diverged === 0 ? mode : `${mode}, ${thousands(diverged)} diverged`
 }
 
-const groupTable = ({ groups, source, target, at }: MigrationStatus): string =>
-  table(
-    [{ title: 'group' }, { title: `on ${source}` }, { title: `on ${target}` }, { title: 'synced' }],
-    groups.map((group) => [
-      group.id,
-      side(group.source),
-      side(group.target),
-      group.syncedAt === null ? '-' : ago(group.syncedAt, at),
-    ]),
-  )
+const rate = (value: number | null | undefined, say: (n: number) => string): string =>
+  value === null || value === undefined ? '-' : say(value)
 
-const side = ({ state, members }: GroupSide): string =>
-  members === 0 ? state : `${state}, ${count(members, 'member')}`
+/** `mirrored`, `sealed`, and how many where it is not all of them: `3 of 12 stopped`. */
+const topicState = ({ state, partitions }: Pick<TopicStatus, 'state' | 'partitions'>): string => {
+  const having = (test: (each: TopicStatus['partitions'][number]) => boolean): number =>
+    partitions.filter(test).length
+  const of = (n: number, what: string): string =>
+    n === partitions.length ? what : `${n} of ${partitions.length} ${what}`
+  switch (state) {
+    case 'stopped':
+      return of(
+        having((each) => each.stopped),
+        'stopped',
+      )
+    case 'mirrored': {
+      const sealed = having((each) => each.sealed)
+      if (sealed > 0) return of(sealed, 'sealed')
+      return of(
+        having((each) => each.sourceStart !== null),
+        'mirrored',
+      )
+    }
+    default:
+      return state.replace('-', ' ')
+  }
+}
+
+/** Members beyond these are counted: a group may have hundreds. */
+const MOST_CLIENTS = 6
+
+const renderGroup = (
+  { id, source, target, syncedAt }: MigrationStatus['groups'][number],
+  status: MigrationStatus,
+  width: number,
+  style: Style,
+): readonly string[] => {
+  const names = [`on ${status.source}`, `on ${status.target}`, 'positions']
+  const wide = Math.max(...names.map((name) => name.length))
+  const line = (name: string, text: string): string =>
+    hanging(`  ${printable(name).padEnd(wide)}  `, text, width)
+  const synced = syncedAt === null ? 'not synced yet' : `synced ${ago(syncedAt, status.at)}`
+  return [
+    '',
+    style.bold(printable(`group ${id}`)),
+    line(`on ${status.source}`, renderSide(source)),
+    line(`on ${status.target}`, renderSide(target)),
+    line('positions', synced),
+  ]
+}
+
+const renderSide = ({ state, members, clients, lag }: GroupSide): string => {
+  const shown = clients
+    .slice(0, MOST_CLIENTS)
+    .map(({ clientId, host }) => `${clientId} on ${host.replace(/^\//, '')}`)
+  const more = clients.length - shown.length
+  const who = [...shown, ...(more > 0 ? [`${thousands(more)} more`] : [])]
+  return [
+    members === 0 ? state : `${state}, ${count(members, 'member')} (${listed(who)})`,
+    ...(lag === null ? [] : [`${count(lag, 'record')} behind`]),
+  ].join(', ')
+}

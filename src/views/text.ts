@@ -17,6 +17,13 @@ export const printable = (text: string): string =>
 export const clip = (text: string, width: number): string =>
   text.length <= width ? text : `${text.slice(0, Math.max(width - 1, 0))}…`
 
+/** As {@link clip}, but its end stays, where names of one family differ. */
+export const clipMiddle = (text: string, width: number): string => {
+  if (text.length <= width) return text
+  const end = Math.floor((width - 1) / 2)
+  return `${text.slice(0, width - 1 - end)}…${text.slice(text.length - end)}`
+}
+
 /** Breaks at spaces; a word longer than the width gets a line of its own and is never cut. Never empty. */
 export const wrap = (text: string, width: number): readonly string[] => {
   const lines: string[] = []
@@ -78,6 +85,10 @@ export const duration = (ms: number): string => {
 
 const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat']
 const two = (n: number): string => n.toString().padStart(2, '0')
+
+/** `Sun 2025-03-02 10:00:05 UTC` */
+export const second = (at: string): string =>
+  `${DAYS[new Date(at).getUTCDay()]} ${at.slice(0, 10)} ${at.slice(11, 19)} UTC`
 
 /** `Tue 18:20 UTC` within the next six days, else `Tue 2026-03-03 18:20 UTC`. */
 export const moment = (at: string, seenFrom: string): string => {

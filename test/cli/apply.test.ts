@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, it } from 'vitest'
 import { run } from '../../src/cli/run.ts'
 import { diagnostic } from '../../src/domain/diagnostic.ts'
+import { schemaProblems } from '../schema-problems.ts'
 import { type FakeServices, fakeServices } from './fake-services.ts'
 import { streamsForTesting, type TestStreamsOptions } from './streams-for-testing.ts'
 
@@ -138,18 +139,93 @@ describe('ferry apply NAME', () => {
       [0, 'No changes. orders is at stage mirrored, as the plan file asks.\n'],
     )
   })
+})
 
-  it('gives results as JSON and nothing else on stdout', async () => {
-    const services = fakeServices({
-      result: { status: 'waiting', problems: [gate] },
-      plan: { steps: SIX },
-    })
-    const { out } = await ferry(['apply', 'orders', '--auto-approve', '--json'], services)
-    const [only] = JSON.parse(out).migrations
+describe('ferry apply --json', () => {
+  type Event = Readonly<Record<string, unknown>>
+
+  /** Runs it, checks every line against the published schema, and answers the events. */
+  const events = async (services: FakeServices, argv: readonly string[] = ['orders']) => {
+    const { code, out } = await ferry(['apply', ...argv, '--auto-approve', '--json'], services)
+    const found = out
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Event)
+    for (const event of found) deepStrictEqual(await schemaProblems('events', event), [])
+    return { code, found }
+  }
+
+  it('is a line for each thing that happens, the last with the exit code', async () => {
+    const services = undoable()
+    const gates = [{ title: 'orders-api is empty', because: '2 members' }]
+    const applyPlan: FakeServices['applyPlan'] = async (options) => {
+      const [step] = options.plan.steps
+      const { on } = options
+      on.warned(diagnostic({ code: 'FERRY1322', severity: 'warning', detail: 'd', fix: '' }))
+      on.warned('the lock was taken over')
+      on.started(step!, 0, 6)
+      on.live({ kind: 'waiting', gates })
+      on.live({ kind: 'waiting', gates })
+      on.live({ kind: 'waiting', gates: [{ ...gates[0]!, because: '1 member' }] })
+      const topic = {
+        topic: 'orders.events',
+        records: 5,
+        bytes: null,
+        left: 3,
+        recordsPerSecond: null,
+        bytesPerSecond: 1.5,
+        secondsLeft: 0,
+      }
+      on.live({ kind: 'copying', topics: [topic], waitsFor: null })
+      // At once again: nothing new that soon.
+      on.live('verifies')
+      on.finished(step!, { id: step!.id, outcome: 'waiting', earlier: false, problem: gate })
+      return services.applyPlan(options)
+    }
+    const waiting = { ...services, applyPlan }
+    services.result = { status: 'waiting', problems: [gate] }
+    const { code, found } = await events(waiting)
     deepStrictEqual(
-      [only.name, only.status, only.steps.length, only.problems.length],
-      ['orders', 'waiting', 6, 1],
+      found.map((each) => each.event),
+      [
+        'started',
+        'warning',
+        'warning',
+        'step-started',
+        'waiting',
+        'waiting',
+        'progress',
+        'step-done',
+        'plan-finished',
+        'finished',
+      ],
     )
+    deepStrictEqual([code, found.at(-1)?.exit, found.at(-2)?.status], [7, 7, 'waiting'])
+    deepStrictEqual(found[4]?.gates, gates)
+  })
+
+  it('ends with its last event also where nothing is to do, or all is refused', async () => {
+    for (const [services, argv, expected] of [
+      [fakeServices({ plan: { steps: [] } }), ['orders'], 0],
+      [fakeServices({ plan: { problems: [{ ...gate, code: 'FERRY1301' }] } }), ['orders'], 4],
+      [undoable(), ['ordres'], 64],
+      [undoable(), ['no-such.plan'], 1],
+      [
+        fakeServices({
+          connect: async () => {
+            throw new Error('a bug')
+          },
+        }),
+        ['orders'],
+        1,
+      ],
+    ] as const) {
+      const { code, found } = await events(services, argv)
+      deepStrictEqual(
+        [code, found.map((each) => [each.event, each.exit])],
+        [expected, [['finished', expected]]],
+      )
+    }
   })
 })
 

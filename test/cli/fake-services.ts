@@ -16,6 +16,8 @@ export interface FakeServices extends Services {
   /** What apply was asked to run. */
   readonly applied: ApplyOptions[]
   readonly closed: string[]
+  /** How an apply ends, where it is not all done. */
+  result: Partial<ApplyResult>
 }
 
 const place = (file: string) => ({ file, line: 1, column: 1, pointer: '' })
@@ -50,10 +52,11 @@ export const fakeServices = (change: {
     readProgress: async () => new Map(),
     close: async () => undefined,
   } as unknown as StateStore
-  return {
+  const services: FakeServices = {
     project,
     applied,
     closed,
+    result: change.result ?? {},
     loadProject: async () => ({ project, diagnostics: [] }),
     openStore: async () => store,
     connectCluster: async (_, name) =>
@@ -76,7 +79,7 @@ export const fakeServices = (change: {
         begun: true,
         stage: options.plan.to,
         takenOverFrom: undefined,
-        ...change.result,
+        ...services.result,
       }
     },
     applyParts: async () => ({
@@ -92,6 +95,7 @@ export const fakeServices = (change: {
     },
     verifyMigration: async () => ({ formatVersion: '1.0', ok: true, topics: [], groups: [] }),
   }
+  return services
 }
 
 const clusterSpec = (folder: string, name: string): ClusterSpec => {

@@ -38,6 +38,7 @@ export const streamsForTesting = (options: TestStreamsOptions = {}): TestStreams
     },
     isTty: { stdin: tty, stdout: tty, stderr: tty },
     columns: 100,
+    rows: 40,
     env: options.env ?? {},
     cwd: options.cwd ?? '/nowhere',
     terminal: undefined,

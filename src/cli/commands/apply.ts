@@ -102,7 +102,7 @@ export const applyCommand = (act: Act): Command =>
       collected,
       [],
     )
-    .option('--json', 'the results as JSON')
+    .option('--json', 'what happens as JSON: an event a line, the last one `finished`')
     .action(
       act(
         async (context, raw, flags) => {
@@ -113,6 +113,9 @@ export const applyCommand = (act: Act): Command =>
             again: (name) => `ferry apply ${file ?? name}`,
           })
         },
-        { finishesStep: true },
+        {
+          finishesStep: true,
+          failedJson: async (...end) => (await import('../apply-teller.ts')).lastLine(...end),
+        },
       ),
     )

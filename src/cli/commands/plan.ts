@@ -4,6 +4,7 @@ import type { MadePlan } from '../../app/make-plan.ts'
 import { collected, isSet, listFlag, names, textFlag, wrongUse } from '../args.ts'
 import { type Context, planOptions, withSession } from '../context.ts'
 import { EXIT, type ExitCode, exitCodeFor } from '../exit-codes.ts'
+import { printPlans, twoResults } from '../print-plans.ts'
 import type { Act, RawFlags } from '../verb.ts'
 
 export interface PlanArgs {
@@ -12,6 +13,8 @@ export interface PlanArgs {
   readonly output: string | undefined
   readonly detailedExitcode: boolean
   readonly json: boolean
+  /** Where the Markdown goes; `-`: to stdout, instead of the text for people. */
+  readonly markdown: string | undefined
   /** Groups that may be taken back. */
   readonly allowRewind: readonly string[]
 }
@@ -22,8 +25,10 @@ export const planArgs = (args: readonly unknown[], flags: RawFlags): PlanArgs =>
     output: textFlag(flags, 'output'),
     detailedExitcode: isSet(flags, 'detailedExitcode'),
     json: isSet(flags, 'json'),
+    markdown: textFlag(flags, 'markdown'),
     allowRewind: listFlag(flags, 'allowRewind'),
   }
+  if (parsed.json && parsed.markdown === '-') throw twoResults()
   if (parsed.output !== undefined && parsed.names.length !== 1) {
     throw wrongUse(
       `-o takes the plan of one migration; ${parsed.names.length === 0 ? 'none was named' : `${parsed.names.length} were named`}.`,
@@ -77,18 +82,16 @@ export const planCommand = (act: Act): Command =>
       '--json',
       'the plan as JSON, the same as the plan file; an object with plans unless one name is given',
     )
+    .option(
+      '--markdown <file>',
+      'also write it as Markdown for a pull request, below 65,536 characters; - for stdout instead',
+    )
     .action(
       act(async (context, raw, flags) => {
         const args = planArgs(raw, flags)
         const made = await plan(context, args)
-        const { renderPlan } = await import('../../views/plan.ts')
-        const { renderPlansJson } = await import('../../views/json.ts')
-        const words = await context.services.stepWords()
         const plans = made.map((each) => each.plan)
-        const text = args.json
-          ? renderPlansJson(plans, args.names.length === 1)
-          : plans.map((each) => renderPlan(each, words, context.style)).join('\n')
-        context.print(text)
+        await printPlans(context, plans, { ...args, single: args.names.length === 1 })
         context.tell(made.flatMap((each) => [...each.plan.problems, ...each.warnings]))
         if (args.output !== undefined && plans[0] !== undefined) {
           const { writePlanFile } = await import('../../app/plan-file.ts')

@@ -103,9 +103,13 @@ export const rollbackCommand = (act: Act): Command =>
       (name: string, before: readonly string[]) => [...before, name],
       [],
     )
-    .option('--json', 'the results as JSON; with -o the plan')
+    .option(
+      '--json',
+      'what happens as JSON: an event a line, the last one `finished`; with -o the plan',
+    )
     .action(
       act(async (context, raw, flags) => rollback(context, rollbackArgs(raw, flags)), {
         finishesStep: true,
+        failedJson: async (...end) => (await import('../apply-teller.ts')).lastLine(...end),
       }),
     )

@@ -1,9 +1,10 @@
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import type { Plan } from '../../domain/plan.ts'
-import { isSet, names } from '../args.ts'
+import { isSet, names, textFlag } from '../args.ts'
 import type { Context } from '../context.ts'
 import { EXIT } from '../exit-codes.ts'
+import { printPlans, twoResults } from '../print-plans.ts'
 import type { Act } from '../verb.ts'
 
 /** The plan in a file, as it was made. Asks no broker: whether it still holds is found out by apply. */
@@ -20,17 +21,16 @@ export const showCommand = (act: Act): Command =>
     )
     .argument('<file>', 'a file that `ferry plan NAME -o FILE` wrote')
     .option('--json', 'as JSON')
+    .option(
+      '--markdown <file>',
+      'also write it as Markdown for a pull request, below 65,536 characters; - for stdout instead',
+    )
     .action(
       act(async (context, args, flags) => {
+        const [json, markdown] = [isSet(flags, 'json'), textFlag(flags, 'markdown')]
+        if (json && markdown === '-') throw twoResults()
         const shown = await show(context, names(args)[0] ?? '')
-        const { renderPlan } = await import('../../views/plan.ts')
-        const { renderPlansJson } = await import('../../views/json.ts')
-        const words = await context.services.stepWords()
-        context.print(
-          isSet(flags, 'json')
-            ? renderPlansJson([shown], true)
-            : renderPlan(shown, words, context.style),
-        )
+        await printPlans(context, [shown], { json, markdown, single: true })
         context.tell(shown.problems)
         return EXIT.done
       }),

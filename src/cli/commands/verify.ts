@@ -1,6 +1,7 @@
+import { resolve } from 'node:path'
 import { Command } from 'commander'
 import type { VerifyMode, VerifyReport } from '../../verify/index.ts'
-import { countFlag, isSet, names, wrongUse } from '../args.ts'
+import { countFlag, isSet, names, textFlag, wrongUse } from '../args.ts'
 import { type Context, withSession } from '../context.ts'
 import { EXIT } from '../exit-codes.ts'
 import type { Act, RawFlags } from '../verb.ts'
@@ -12,6 +13,8 @@ export interface VerifyArgs {
   readonly names: readonly string[]
   readonly mode: VerifyMode
   readonly json: boolean
+  /** Where the JUnit XML goes. */
+  readonly junit: string | undefined
 }
 
 export const verifyArgs = (args: readonly unknown[], flags: RawFlags): VerifyArgs => {
@@ -23,7 +26,7 @@ export const verifyArgs = (args: readonly unknown[], flags: RawFlags): VerifyArg
   const mode: VerifyMode = full
     ? { kind: 'full' }
     : { kind: 'sample', records: sample ?? DEFAULT_SAMPLE }
-  return { names: names(args), mode, json: isSet(flags, 'json') }
+  return { names: names(args), mode, json: isSet(flags, 'json'), junit: textFlag(flags, 'junit') }
 }
 
 /** Compares both clusters, for all migrations asked for, as one report. Read-only. */
@@ -61,6 +64,10 @@ export const verifyCommand = (act: Act): Command =>
       `compare so many records of each partition (default: ${DEFAULT_SAMPLE})`,
     )
     .option('--json', 'as JSON')
+    .option(
+      '--junit <file>',
+      'also write it as JUnit XML: a test case for each partition and each group',
+    )
     .action(
       act(async (context, raw, flags) => {
         const args = verifyArgs(raw, flags)
@@ -69,6 +76,11 @@ export const verifyCommand = (act: Act): Command =>
           '../../views/verify.ts'
         )
         context.print(args.json ? renderVerifyJson(report) : renderVerify(report, context.style))
+        if (args.junit !== undefined) {
+          const { renderJunit } = await import('../../views/junit.ts')
+          const { replaceText } = await import('../../app/write-text.ts')
+          await replaceText(resolve(context.cwd, args.junit), renderJunit(report))
+        }
         context.tell(verifyProblems(report))
         return report.ok ? EXIT.done : EXIT.notVerified
       }),

@@ -1,0 +1,186 @@
+import { deepStrictEqual } from 'node:assert'
+import { describe, it } from 'vitest'
+import { looksOf, type StatusParts, statusOf } from '../../src/app/status.ts'
+import { diagnostic } from '../../src/domain/diagnostic.ts'
+import type { GroupId, PartitionKey, TopicName } from '../../src/domain/ids.ts'
+import type { Mark, Seal } from '../../src/domain/mark.ts'
+import type { Migration } from '../../src/domain/migration.ts'
+import { emptyState, type PartitionProgress } from '../../src/domain/state.ts'
+import type { Observed, ObservedSide } from '../../src/planner/observed.ts'
+import { aPlan, WORDS } from '../views/a-plan.ts'
+
+const topic = 'orders.events' as TopicName
+const group = 'orders-api' as GroupId
+
+const mark = (partition: number, change: Partial<Mark> = {}): Mark =>
+  ({
+    topic,
+    partition,
+    sourceStart: 100n,
+    targetStart: 0n,
+    mode: 'dense',
+    producerId: 5n,
+    ...change,
+  }) as Mark
+
+/** Ends of the target's partitions, stable ends and high watermarks of the source's. */
+const side = (partitions: readonly (readonly [bigint, bigint])[]): ObservedSide =>
+  ({
+    name: 'x',
+    topics: new Map([
+      [
+        topic,
+        {
+          partitions: partitions.map(([highWatermark, lastStable], partition) => ({
+            partition,
+            logStart: 0n,
+            highWatermark,
+            lastStable,
+            sample: { headTimestamp: -1, tail: 'plain', recordBytes: 10 },
+          })),
+        },
+      ],
+    ]),
+    groups: new Map([
+      [
+        group,
+        {
+          description: {
+            state: 'stable',
+            members: [{ memberId: 'm', clientId: 'api-1', host: '/10.0.0.1' }],
+          },
+          commits: new Map([[`${topic}:0` as PartitionKey, { offset: 150n }]]),
+        },
+      ],
+    ]),
+  }) as unknown as ObservedSide
+
+const progress = (partition: number, change: Partial<PartitionProgress> = {}) =>
+  [
+    `${topic}:${partition}` as PartitionKey,
+    { topic, partition, producerId: 5n, mirroredTo: 120n, gaps: [], problem: null, ...change },
+  ] as unknown as [PartitionKey, PartitionProgress]
+
+const parts = (change: {
+  readonly marks?: readonly Mark[]
+  readonly seals?: readonly Partial<Seal>[]
+  readonly source?: readonly (readonly [bigint, bigint])[]
+  readonly target?: readonly (readonly [bigint, bigint])[]
+  readonly progress?: readonly [PartitionKey, PartitionProgress][]
+}): StatusParts => ({
+  migration: {
+    name: 'orders',
+    order: 'consumers-first',
+    stage: 'mirrored',
+    topics: [{ name: topic }],
+    groups: [{ id: group }],
+  } as unknown as Migration,
+  state: {
+    ...emptyState('orders', 'x'),
+    marks: change.marks ?? [mark(0)],
+    seals: (change.seals ?? []) as readonly Seal[],
+  },
+  observed: {
+    at: '2025-03-02T10:00:00.000Z',
+    source: side(change.source ?? [[400n, 300n]]),
+    target: side(change.target ?? [[100n, 100n]]),
+    problems: [],
+  } as Observed,
+  progress: new Map(change.progress ?? []),
+  plan: aPlan(),
+  words: WORDS,
+  processes: [],
+  copied: [],
+})
+
+const first = (change: Parameters<typeof parts>[0]) => {
+  const { mirroredTo, lag, sealed, stopped } = statusOf(parts(change)).topics[0]!.partitions[0]!
+  return { mirroredTo, lag, sealed, stopped }
+}
+
+describe('how far a partition is', () => {
+  it('is what the end of the target says, up to what is stable on the source', () => {
+    deepStrictEqual(first({}), { mirroredTo: 200, lag: 100, sealed: false, stopped: false })
+  })
+
+  it('counts gaps', () => {
+    const gaps = [{ from: 110n, to: 115n }] as unknown as PartitionProgress['gaps']
+    deepStrictEqual(first({ progress: [progress(0, { gaps })] }).mirroredTo, 205)
+  })
+
+  it('is what the mirror said where it stopped, or the end cannot be right', () => {
+    const problem = diagnostic({ code: 'FERRY1301', detail: '', fix: '' })
+    deepStrictEqual(first({ progress: [progress(0, { problem })] }), {
+      mirroredTo: 120,
+      lag: 180,
+      sealed: false,
+      stopped: true,
+    })
+    for (const target of [[[900n, 900n]], [[0n, 0n]]] as const) {
+      const marks = [mark(0, { targetStart: 10n as Mark['targetStart'] })]
+      deepStrictEqual(first({ marks, target, progress: [progress(0)] }).mirroredTo, 120)
+    }
+  })
+
+  it('does not take the word of an older mark', () => {
+    const problem = diagnostic({ code: 'FERRY1301', detail: '', fix: '' })
+    const status = statusOf(parts({ progress: [progress(0, { problem, producerId: 4n })] }))
+    deepStrictEqual([status.topics[0]?.state, status.problems], ['mirrored', []])
+  })
+
+  it('is the seal where there is one', () => {
+    const seal = { topic, partition: 0, sourceEnd: 250n, targetEnd: 150n } as unknown as Seal
+    deepStrictEqual(first({ seals: [seal] }), {
+      mirroredTo: 250,
+      lag: 50,
+      sealed: true,
+      stopped: false,
+    })
+  })
+
+  it('is unknown before the mark', () => {
+    deepStrictEqual(first({ marks: [] }), {
+      mirroredTo: null,
+      lag: null,
+      sealed: false,
+      stopped: false,
+    })
+  })
+})
+
+it('looks at all partitions of a topic, and estimates bytes', () => {
+  const marks = [mark(0), mark(1)]
+  const source = [
+    [400n, 300n],
+    [150n, 150n],
+  ] as const
+  const target = [
+    [100n, 100n],
+    [50n, 50n],
+  ] as const
+  deepStrictEqual(looksOf(parts({ marks, source, target })), [
+    { topic, records: 150, bytes: 1500, left: 100 },
+  ])
+  deepStrictEqual(looksOf(parts({ marks: [] })), [])
+})
+
+it('tells who is in a group and how far it is behind', () => {
+  deepStrictEqual(statusOf(parts({})).groups[0]?.source, {
+    state: 'stable',
+    members: 1,
+    clients: [{ clientId: 'api-1', host: '/10.0.0.1' }],
+    lag: 250,
+  })
+})
+
+it('names the command, the step it begins with, and the first gate on the way', () => {
+  deepStrictEqual(statusOf(parts({})).next, {
+    kind: 'apply',
+    command: 'ferry apply orders',
+    step: 'topic orders.events',
+    gate: {
+      step: 'sync group orders-api',
+      waitsFor: WORDS.gates(aPlan().steps.find((step) => step.kind === 'sync-group')!),
+    },
+  })
+})
