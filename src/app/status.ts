@@ -10,7 +10,7 @@ import type { Migration } from '../domain/migration.ts'
 import { indexFromEnds, type OffsetIndex, rankOf } from '../domain/offset-index.ts'
 import type { Plan } from '../domain/plan.ts'
 import { stageRank, stagesInOrder } from '../domain/stage.ts'
-import type { MigrationState, PartitionProgress } from '../domain/state.ts'
+import { type MigrationState, offsetMapOf, type PartitionProgress } from '../domain/state.ts'
 import type { Step } from '../domain/step.ts'
 import type { Observed, ObservedSide } from '../planner/observed.ts'
 import type {
@@ -128,18 +128,18 @@ const placeOf = (mark: Mark, observed: Observed, known: Known): Place => {
   const seal = known.seals.get(key)
   const target = partitionOf(observed.target, mark)
   const sourceStable = partitionOf(observed.source, mark)?.lastStable
-  const gaps = progress?.gaps ?? []
-  const said = { mark, gaps, mirroredTo: progress?.mirroredTo ?? mark.sourceStart }
+  const map = offsetMapOf(mark, progress)
+  const said = { ...map, mirroredTo: progress?.mirroredTo ?? mark.sourceStart }
   const problem = progress?.problem ?? null
   if (seal !== undefined) {
-    return { index: indexFromEnds(mark, gaps, seal), sealed: true, problem, sourceStable }
+    return { index: indexFromEnds(map, seal), sealed: true, problem, sourceStable }
   }
   const end = target?.highWatermark
   // An end that cannot be right (cut off, or written to by others) is not believed; the mirror stops there and says why.
   if (problem !== null || end === undefined || end < mark.targetStart) {
     return { index: said, sealed: false, problem, sourceStable }
   }
-  const index = indexFromEnds(mark, gaps, end as TargetOffset)
+  const index = indexFromEnds(map, end as TargetOffset)
   const tooFar = sourceStable !== undefined && index.mirroredTo > sourceStable
   return { index: tooFar ? said : index, sealed: false, problem, sourceStable }
 }
@@ -191,6 +191,7 @@ const topicStatus = (
         mirroredTo: integer(place?.index.mirroredTo),
         sourceEnd: integer(partitionOf(observed.source, { topic: name, partition })?.highWatermark),
         lag: place === undefined ? null : lagOf(place),
+        diverged: integer(place?.index.diverged?.source),
         sealed: place?.sealed ?? false,
         stopped: (place?.problem ?? null) !== null,
         problem: place?.problem ?? null,

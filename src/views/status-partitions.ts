@@ -82,7 +82,7 @@ export const renderPartitions = (
   const more = all.length - shown.length
   return [
     '',
-    rows.replaceAll(/STOPPED$/gm, style.error('STOPPED')),
+    rows.replaceAll(/STOPPED(?=$|, diverged)/gm, style.error('STOPPED')),
     ...(more > 0
       ? [`  and ${count(more, 'partition')} with no more lag than these; --json has all`]
       : []),
@@ -91,7 +91,12 @@ export const renderPartitions = (
 
 const offset = (value: number | null): string => (value === null ? '-' : thousands(value))
 
-const wordOf = ({ stopped, sealed, sourceStart, lag }: PartitionStatus): string => {
+const wordOf = (each: PartitionStatus): string => {
+  const diverged = each.diverged === null ? '' : `, diverged at ${thousands(each.diverged)}`
+  return `${stateOf(each)}${diverged}`.replace(/^, /, '')
+}
+
+const stateOf = ({ stopped, sealed, sourceStart, lag }: PartitionStatus): string => {
   if (stopped) return 'STOPPED'
   if (sealed) return 'sealed'
   if (sourceStart === null) return 'not marked'

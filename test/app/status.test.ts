@@ -2,6 +2,7 @@ import { deepStrictEqual } from 'node:assert'
 import { describe, it } from 'vitest'
 import { looksOf, type StatusParts, statusOf } from '../../src/app/status.ts'
 import { diagnostic } from '../../src/domain/diagnostic.ts'
+import { GapList } from '../../src/domain/gap-list.ts'
 import type { GroupId, PartitionKey, TopicName } from '../../src/domain/ids.ts'
 import type { Mark, Seal } from '../../src/domain/mark.ts'
 import type { Migration } from '../../src/domain/migration.ts'
@@ -58,7 +59,16 @@ const side = (partitions: readonly (readonly [bigint, bigint])[]): ObservedSide 
 const progress = (partition: number, change: Partial<PartitionProgress> = {}) =>
   [
     `${topic}:${partition}` as PartitionKey,
-    { topic, partition, producerId: 5n, mirroredTo: 120n, gaps: [], problem: null, ...change },
+    {
+      topic,
+      partition,
+      producerId: 5n,
+      mirroredTo: 120n,
+      gaps: new GapList(),
+      diverged: null,
+      problem: null,
+      ...change,
+    },
   ] as unknown as [PartitionKey, PartitionProgress]
 
 const parts = (change: {
@@ -104,7 +114,7 @@ describe('how far a partition is', () => {
   })
 
   it('counts gaps', () => {
-    const gaps = [{ from: 110n, to: 115n }] as unknown as PartitionProgress['gaps']
+    const gaps = GapList.of([{ from: 110n, to: 115n }])
     deepStrictEqual(first({ progress: [progress(0, { gaps })] }).mirroredTo, 205)
   })
 

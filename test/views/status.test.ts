@@ -39,6 +39,7 @@ const STATUS: MigrationStatus = {
         mirroredTo: 1000,
         sourceEnd: 1600,
         lag: 600,
+        diverged: null,
         sealed: false,
         stopped: false,
         problem: null,
