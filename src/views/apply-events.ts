@@ -4,7 +4,7 @@ import type { CopyProgress } from '../domain/copy-progress.ts'
 import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { Live, WaitingAtGates } from '../domain/live.ts'
 import type { Plan } from '../domain/plan.ts'
-import type { ReachedStage, Stage } from '../domain/stage.ts'
+import type { ReachedStage } from '../domain/stage.ts'
 import type { Step } from '../domain/step.ts'
 import { sortedOnce } from './diagnostics.ts'
 import { renderLive } from './live.ts'
@@ -19,7 +19,7 @@ export type ApplyEvent =
       {
         readonly plan: string
         readonly from: ReachedStage
-        readonly to: Stage
+        readonly to: ReachedStage
         readonly steps: readonly {
           readonly id: string
           readonly kind: string
