@@ -191,7 +191,7 @@ const topicStatus = (
         mirroredTo: integer(place?.index.mirroredTo),
         sourceEnd: integer(partitionOf(observed.source, { topic: name, partition })?.highWatermark),
         lag: place === undefined ? null : lagOf(place),
-        diverged: integer(place?.index.diverged?.source),
+        divergedAt: integer(place?.index.diverged?.source),
         sealed: place?.sealed ?? false,
         stopped: (place?.problem ?? null) !== null,
         problem: place?.problem ?? null,

@@ -92,7 +92,7 @@ export const renderPartitions = (
 const offset = (value: number | null): string => (value === null ? '-' : thousands(value))
 
 const wordOf = (each: PartitionStatus): string => {
-  const diverged = each.diverged === null ? '' : `, diverged at ${thousands(each.diverged)}`
+  const diverged = each.divergedAt === null ? '' : `, diverged at ${thousands(each.divergedAt)}`
   return `${stateOf(each)}${diverged}`.replace(/^, /, '')
 }
 

@@ -55,8 +55,8 @@ export interface PartitionStatus {
   readonly sourceEnd: number | null
   /** Offsets between the two; null where either is unknown. */
   readonly lag: number | null
-  /** Source offset from which on identical offsets are no longer so; null: they are, or never were to be. */
-  readonly diverged: number | null
+  /** Source offset from which on offsets differ although they were to be identical (FERRY1614); null as long as they do not. */
+  readonly divergedAt: number | null
   readonly sealed: boolean
   readonly stopped: boolean
   /** Why it stopped. */

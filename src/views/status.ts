@@ -146,7 +146,7 @@ const topicTable = (topics: readonly TopicStatus[], width: number): string => {
     topics.map(({ name, mode, progress, ...topic }) => [
       name,
       topicState(topic),
-      mode ?? '-',
+      offsetsOf(mode, topic.partitions),
       progress === null ? '-' : thousands(progress.records),
       progress === null ? '-' : thousands(progress.left),
       rate(progress?.recordsPerSecond, (n) => thousands(Math.round(n))),
@@ -156,6 +156,12 @@ const topicTable = (topics: readonly TopicStatus[], width: number): string => {
     '  ',
     width,
   )
+}
+
+const offsetsOf = (mode: TopicStatus['mode'], partitions: TopicStatus['partitions']): string => {
+  const diverged = partitions.filter(({ divergedAt }) => divergedAt !== null).length
+  if (mode === null) return '-'
+  return diverged === 0 ? mode : `${mode}, ${thousands(diverged)} diverged`
 }
 
 const rate = (value: number | null | undefined, say: (n: number) => string): string =>

@@ -39,7 +39,7 @@ const STATUS: MigrationStatus = {
         mirroredTo: 1000,
         sourceEnd: 1600,
         lag: 600,
-        diverged: null,
+        divergedAt: null,
         sealed: false,
         stopped: false,
         problem: null,
@@ -212,6 +212,16 @@ group orders-api
     deepStrictEqual(line.indexOf('\n'), line.length - 1)
     deepStrictEqual(JSON.parse(line), JSON.parse(renderStatusJson(statuses)))
     deepStrictEqual((await schemaProblems('status', { formatVersion: '1.1' })).length, 1)
+  })
+
+  it('shows partitions whose offsets are not identical any more', () => {
+    const partitions = topic.partitions.map((each, i) => ({
+      ...each,
+      divergedAt: i === 0 ? 500 : null,
+    }))
+    const text = show({ topics: [{ ...topic, partitions }] })
+    match(text, /mirrored {2}identical, 1 diverged /)
+    match(text, /orders\.events:0 .* diverged at 500\n/)
   })
 
   it('is loud while consumers starve', () => {
