@@ -145,6 +145,12 @@ export const runPlan = async (
       ...(await parts.passedDeadlines(plan.deadlines, run)),
       ...(await parts.checkInvariants(plan.invariants, run)),
     ],
+    look: async (state) => {
+      const whole = parts.withState(migration, state)
+      const observed = await services.observe(clusters, whole, now, options.signal)
+      if (observed.problems.length > 0) throw new FerryError(observed.problems)
+      return parts.factsOf(whole, observed, state)
+    },
     timings,
     gateTimeoutMs: options.waitMs ?? migration.gates.timeoutMs,
     until: options.until,

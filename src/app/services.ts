@@ -72,6 +72,12 @@ export interface LoadedProject {
 
 export interface ApplyParts {
   readonly kinds: ApplyOptions['kinds']
+  withState(desired: Migration, state: MigrationState): Migration
+  factsOf(
+    desired: Migration,
+    observed: Observed,
+    state: MigrationState,
+  ): ReadonlyMap<string, string>
   checkAgain(saved: Plan, fresh: Plan): readonly Diagnostic[]
   checkInvariants(invariants: Plan['invariants'], run: Run): Promise<readonly Diagnostic[]>
   passedDeadlines(deadlines: Plan['deadlines'], run: LookingRun): Promise<readonly Diagnostic[]>

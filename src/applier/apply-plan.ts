@@ -1,5 +1,6 @@
 import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { ReachedStage } from '../domain/stage.ts'
+import type { MigrationState, SeenFacts } from '../domain/state.ts'
 import type { Step } from '../domain/step.ts'
 import type { Lock } from '../state/state-store.ts'
 import type { Run } from '../steps/step-kind.ts'
@@ -120,7 +121,9 @@ const finish = async (
   const { plan, digest } = options
   if (plan.steps.every((step) => done.has(step.id))) {
     if (!history.finished) await journal.append({ kind: 'plan-finished' })
-    await run.decide((s) => ({ ...s, stage: plan.to, plan: { digest, status: 'done' } }))
+    // In one write: a plan that has run to its end never runs again, so nobody would look later.
+    const seen = await seenNow(options, { ...run.state(), stage: plan.to })
+    await run.decide((s) => ({ ...s, stage: plan.to, plan: { digest, status: 'done' }, seen }))
   }
   return { status: 'done', problems: [] }
 }
@@ -149,6 +152,8 @@ const whileOpen = async (
     return await work()
   } finally {
     record.stage = run.state().stage
+    if (run.state().plan?.status === 'open')
+      await warnInstead(options, () => writeSeen(options, run))
     await warnInstead(options, close)
   }
 }
@@ -163,6 +168,22 @@ const whileLocked = async (
   } finally {
     await warnInstead(options, () => lock.release())
   }
+}
+
+/** Not when a second Ctrl-C asked to leave at once. */
+const writeSeen = async (options: ApplyOptions, run: Run): Promise<void> => {
+  if (options.signal.aborted) return
+  const seen = await seenNow(options, run.state())
+  if (seen !== null) await run.decide((s) => ({ ...s, seen }))
+}
+
+/** Null, with a warning, if it cannot be read: what a run has done counts more than what can be told of it later. */
+const seenNow = async (options: ApplyOptions, state: MigrationState): Promise<SeenFacts | null> => {
+  let seen: SeenFacts | null = null
+  await warnInstead(options, async () => {
+    seen = { at: options.now().toISOString(), facts: await options.look(state) }
+  })
+  return seen
 }
 
 /** What fails while things are closed must not hide how the run itself ended, nor keep the rest from being closed. */

@@ -54,9 +54,16 @@ export const openPlan = async (options: ApplyOptions, lock: Lock): Promise<Opene
 
   const opened = openRun(options, state)
   const journal = openPlanJournal(store, migration.name, digest, options.now)
+  // What an earlier run has seen says nothing once this one has changed something; a killed one must not leave it behind.
+  if (isOpen && state.seen !== null) await opened.run.decide((s) => ({ ...s, seen: null }))
   if (!isOpen) {
     const clusters = { source: options.clusters.source.id, target: options.clusters.target.id }
-    await opened.run.decide((s) => ({ ...s, clusters, plan: { digest, status: 'open' } }))
+    await opened.run.decide((s) => ({
+      ...s,
+      clusters,
+      plan: { digest, status: 'open' },
+      seen: null,
+    }))
   }
   // A crash may have come between the decision and this line.
   if (!history.started) await journal.append({ kind: 'plan-started' })

@@ -3,6 +3,7 @@ import { toolVersion } from '../app/tool-version.ts'
 import { applyCommand } from './commands/apply.ts'
 import { completionCommand } from './commands/completion.ts'
 import { doctorCommand } from './commands/doctor.ts'
+import { driftCommand } from './commands/drift.ts'
 import { explainCommand } from './commands/explain.ts'
 import { fmtCommand } from './commands/fmt.ts'
 import { graphCommand } from './commands/graph.ts'
@@ -40,6 +41,7 @@ const VERBS = [
   mirrorCommand,
   statusCommand,
   verifyCommand,
+  driftCommand,
   rollbackCommand,
   resyncCommand,
   salvageCommand,

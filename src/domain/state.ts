@@ -56,6 +56,13 @@ export interface MigrationState {
   readonly purges: readonly Purge[]
   /** Groups that were put back to the source, with what they had there before. */
   readonly returns: readonly GroupReturn[]
+  /** What the clusters were at the end of the last apply, for `ferry drift`; null: it was killed, or there was none. */
+  readonly seen: SeenFacts | null
+}
+
+export interface SeenFacts {
+  readonly at: string
+  readonly facts: ReadonlyMap<string, string>
 }
 
 export interface QuotaBefore {
@@ -218,4 +225,5 @@ export const emptyState = (migration: string, lineage: string): MigrationState =
   configsBefore: [],
   purges: [],
   returns: [],
+  seen: null,
 })

@@ -62,7 +62,10 @@ const exists = (side: ObservedSide, id: Migration['groups'][number]['id']): bool
   (side.groups.get(id)?.description.state ?? 'absent') !== 'absent'
 
 /** Those that touch what the migration manages: an ACL for another team's topic must not make this plan stale. */
-const relevantAcls = (desired: Migration, target: ObservedSide): unknown => {
+export const relevantAcls = (
+  desired: Migration,
+  target: ObservedSide,
+): readonly string[] | 'no-authorizer' | 'not-read' => {
   if (typeof target.acls === 'string') return target.acls
   const names = new Set<string>([
     '*',

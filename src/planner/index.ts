@@ -1,3 +1,4 @@
+export { driftBetween, factsOf } from './drift.ts'
 export { changedParts } from './fingerprint.ts'
 export { observe } from './observe.ts'
 export type * from './observed.ts'

@@ -13,6 +13,7 @@ import {
   type QuotaBefore,
   type ReturnedPosition,
   type Salvage,
+  type SeenFacts,
   STATE_FORMAT_VERSION,
 } from '../domain/state.ts'
 import type { SyncedPosition } from '../domain/step.ts'
@@ -138,6 +139,8 @@ const groupReturn = objectOf<GroupReturn>({
   positions: mapOf<PartitionKey, ReturnedPosition>(returned),
 })
 
+const seenFacts = objectOf<SeenFacts>({ at: instant, facts: mapOf<string, string>(text<string>) })
+
 const decisions = objectOf<MigrationState>({
   formatVersion: oneOf(STATE_FORMAT_VERSION),
   migration: text,
@@ -165,6 +168,7 @@ const decisions = objectOf<MigrationState>({
   configsBefore: added(listOf(configsBefore), []),
   purges: added(listOf(purge), []),
   returns: added(listOf(groupReturn), []),
+  seen: added(nullable(seenFacts), null),
 })
 
 /** Decisions as every store writes them. */
@@ -173,6 +177,7 @@ export const encodeDecisions = (state: MigrationState): string =>
     ...state,
     syncs: state.syncs.map((s) => ({ ...s, positions: Object.fromEntries(s.positions) })),
     returns: state.returns.map((r) => ({ ...r, positions: Object.fromEntries(r.positions) })),
+    seen: state.seen && { ...state.seen, facts: Object.fromEntries(state.seen.facts) },
     configsBefore: state.configsBefore.map((c) => ({ ...c, was: Object.fromEntries(c.was) })),
   })
 

@@ -158,6 +158,7 @@ export const fakeApply = (
     },
     recheck: async () => [],
     checkInvariants: async () => [],
+    look: async () => new Map([['a fact', 'as it is']]),
     timings: { sessionTimeoutMs: 30_000, requestTimeoutMs: 10_000 },
     gateTimeoutMs: 60_000,
     confirmed: false,

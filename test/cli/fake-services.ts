@@ -86,6 +86,8 @@ export const fakeServices = (change: {
       kinds: () => {
         throw new Error('nothing runs here')
       },
+      withState: (desired) => desired,
+      factsOf: () => new Map(),
       checkAgain: () => [],
       checkInvariants: async () => [],
       passedDeadlines: async () => [],

@@ -194,6 +194,18 @@ describe('rollback', () => {
     expect(refused.stderr).toContain('FERRY1330')
     expect(refused.stderr).toMatch(/offsets 400 to 400/)
     expect(await writing('line')).toBe('ok')
+
+    // What the service writes is no drift; what somebody changes behind Ferry's back is.
+    const still = await project.ferry(['drift', 'line'])
+    expect(still).toMatchObject({ code: 0, stdout: expect.stringContaining('no drift') })
+    await withAdmin(world.target, (admin) =>
+      admin.createPartitions({ topicPartitions: [{ topic: 'line', count: 2 }] }),
+    )
+    const drift = await project.ferry(['drift', 'line', '--json'])
+    expect(drift.code).toBe(3)
+    expect(JSON.parse(drift.stdout).migrations[0].drift).toEqual([
+      { what: 'partitions of topic line on new', was: '1', is: '2' },
+    ])
   })
 })
 

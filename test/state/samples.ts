@@ -129,6 +129,13 @@ export const fullState = (serial: number, migration = 'orders'): MigrationState 
       },
     },
   ],
+  seen: {
+    at: AT,
+    facts: new Map([
+      ['topic orders.events on new', 'there'],
+      ['__proto__', 'x'],
+    ]),
+  },
   returns: [
     {
       group: 'orders-audit' as GroupId,

@@ -76,4 +76,9 @@ export const PLAN_CODES = {
     'State is in use',
     'The migration has marks and is not retired, so its state is what keeps the copy exact: without it the mirror cannot go on, nothing can be undone, and the next plan takes the migration for one that was never begun. ferry state forget NAME --confirm NAME forgets it anyway; a backup stays (ferry state pull NAME --backup SERIAL).',
   ),
+  FERRY1430: page(
+    4,
+    'Nothing to compare with',
+    'Drift is what differs from the end of the last apply. That apply was killed before it could write down what it left behind, so what somebody else has changed cannot be told from what it did itself. The next apply that ends writes it down.',
+  ),
 } as const satisfies Record<string, CodePage>
