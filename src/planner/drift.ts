@@ -1,3 +1,4 @@
+import type { Drifted } from '../domain/drift.ts'
 import { parsePartitionKey } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
 import type { MigrationState } from '../domain/state.ts'
@@ -68,14 +69,6 @@ const commitFacts = (
       else if (at !== undefined) facts.set(fact, `${at}, behind the sync at ${written.target}`)
     }
   }
-}
-
-export interface Drifted {
-  readonly what: string
-  /** Null: it was not there. */
-  readonly was: string | null
-  /** Null: it is gone. */
-  readonly is: string | null
 }
 
 /** What differs, by name. */

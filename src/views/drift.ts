@@ -1,5 +1,5 @@
 import type { Diagnostic } from '../domain/diagnostic.ts'
-import type { Drifted } from '../planner/drift.ts'
+import type { Drifted } from '../domain/drift.ts'
 import { OUTPUT_FORMAT_VERSION, renderJson } from './json.ts'
 import type { Style } from './style.ts'
 import { table } from './table.ts'
