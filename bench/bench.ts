@@ -8,7 +8,7 @@
  *
  * 1. Start a broker for each side, fill a topic for each case on the source.
  * 2. In each round, each engine copies each topic, in turn; who begins changes.
- * 3. Prime.
+ * 3. Prime; copy a transactional topic with identical offsets.
  */
 import { parseArgs } from 'node:util'
 import { benchCases, CASE_NAMES, type CaseName } from './cases.ts'
@@ -17,6 +17,7 @@ import type { Engine, EngineName } from './engine.ts'
 import { ferry } from './ferry.ts'
 import { type Measurement, measure } from './measure.ts'
 import { mm2Default, mm2Tuned } from './mirror-maker.ts'
+import { measurePadding } from './padded.ts'
 import { measurePriming } from './prime.ts'
 import { type CaseResult, median, reportOf } from './report.ts'
 import { renderTable } from './table.ts'
@@ -52,9 +53,11 @@ try {
   say('priming')
   const primes: number[] = []
   for (let i = 0; i < rounds; i++) primes.push(await measurePriming(clusters, PRIMED_OFFSETS))
+  say('a transactional source with identical offsets')
+  const padded = await measurePadding(clusters, { isQuick: values.quick, rounds })
   const report = reportOf(results, {
     primeOffsetsPerSecond: median(primes),
-    paddedRecordsPerSecond: null,
+    paddedRecordsPerSecond: padded,
   })
   process.stdout.write(
     values.json ? `${JSON.stringify(report, null, 2)}\n` : renderTable(report, results),

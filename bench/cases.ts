@@ -4,9 +4,9 @@ import type { TopicName } from '../src/domain/ids.ts'
 export const CASE_NAMES = ['1kb', '100b', 'tiny', 'lz4', '1000-partitions'] as const
 export type CaseName = (typeof CASE_NAMES)[number]
 
-/** What is copied in one case. */
+/** What is copied once. */
 export interface BenchCase {
-  readonly name: CaseName
+  readonly name: string
   readonly topic: TopicName
   readonly partitions: number
   readonly records: number
@@ -17,11 +17,22 @@ export interface BenchCase {
   /** Of a source batch; 0: one record in each. */
   readonly batchSize: number
   readonly compression: 'none' | 'lz4'
+  /** Records of a transaction; absent: none. */
+  readonly commitEvery?: number
+}
+
+/** What its topic takes up in its log: a transaction ends in a marker. */
+export const offsetsOf = ({ records, commitEvery }: BenchCase): number =>
+  records + (commitEvery === undefined ? 0 : Math.ceil(records / commitEvery))
+
+/** One that is compared, in the table. */
+export interface TableCase extends BenchCase {
+  readonly name: CaseName
 }
 
 /** Ten partitions, so that a thousand can be compared with ten. Quick ones have a fifth of the records. */
-export const benchCases = (isQuick: boolean): readonly BenchCase[] => {
-  const make = (name: CaseName, over: Partial<BenchCase>): BenchCase => {
+export const benchCases = (isQuick: boolean): readonly TableCase[] => {
+  const make = (name: CaseName, over: Partial<Omit<BenchCase, 'name'>>): TableCase => {
     const records = over.records ?? 1_000_000
     return {
       name,

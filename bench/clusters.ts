@@ -5,7 +5,7 @@ import { startKafka, type TestCluster } from '../test/kafka/index.ts'
 import { oracle } from '../test/kafka/oracle.ts'
 import { waitFor } from '../test/kafka/wait.ts'
 import { connectTo, createTopic } from '../test/mirror/_support.ts'
-import type { BenchCase } from './cases.ts'
+import { type BenchCase, offsetsOf } from './cases.ts'
 
 /** One real broker on each side, and ports to them for setting up and watching. */
 export interface BenchClusters {
@@ -42,8 +42,8 @@ export const startClusters = async (): Promise<BenchClusters> => {
 export const partitionsOf = ({ topic, partitions }: Pick<BenchCase, 'topic' | 'partitions'>) =>
   Array.from({ length: partitions }, (_, partition) => ({ topic, partition }))
 
-/** Records in a topic without holes. */
-export const recordsIn = async (
+/** Log ends of a topic that begins at 0, together. */
+export const offsetsIn = async (
   cluster: Cluster,
   of: Pick<BenchCase, 'topic' | 'partitions'>,
 ): Promise<number> => {
@@ -65,10 +65,14 @@ export const fill = async (clusters: BenchClusters, c: BenchCase): Promise<void>
     lingerMs: c.batchSize === 0 ? 0 : 1_000,
     compression: c.compression,
     partitions: partitionsOf(c).map(({ partition }) => partition),
+    ...(c.commitEvery !== undefined && {
+      transactionalId: c.topic,
+      commitEvery: c.commitEvery,
+    }),
     timeoutMs: 600_000,
   })
-  const found = await recordsIn(from, c)
-  if (found !== c.records) throw new Error(`${c.topic} has ${found} of ${c.records} records`)
+  const found = await offsetsIn(from, c)
+  if (found !== offsetsOf(c)) throw new Error(`${c.topic} has ${found} of ${offsetsOf(c)} offsets`)
 }
 
 /** Deletes topics and waits until the cluster no longer knows them. */

@@ -11,11 +11,11 @@ const MAIN = join(import.meta.dirname, '..', 'dist', 'main.js')
 const MIGRATION = 'bench'
 
 /** `ferry mirror` as it is built and installed, on a project whose topic was just marked. */
-export const ferry: Engine = {
+const ferryWith = (mode: 'dense' | 'identical'): Engine => ({
   name: 'ferry',
   start: async ({ source, target, from, to }, c, folder) => {
     await createTopic(to, c.topic, c.partitions)
-    const marks = await markTopic(from, to, c.topic, { mode: 'dense' })
+    const marks = await markTopic(from, to, c.topic, { mode })
     await mkdir(join(folder, 'clusters'))
     await mkdir(join(folder, 'plans'))
     await Promise.all([
@@ -28,7 +28,7 @@ export const ferry: Engine = {
           from: 'old',
           to: 'new',
           stage: 'mirrored',
-          topics: [{ name: c.topic, offsets: 'dense' }],
+          topics: [{ name: c.topic, offsets: mode }],
         }),
       ),
     ])
@@ -46,7 +46,10 @@ export const ferry: Engine = {
     const command = [process.execPath, MAIN, '--chdir', folder, 'mirror', MIGRATION]
     return spawnGuarded(command, join(folder, 'log'))
   },
-}
+})
+
+export const ferry = ferryWith('dense')
+export const ferryIdentical = ferryWith('identical')
 
 /** JSON is YAML. */
 const yaml = (kind: string, name: string, spec: object): string =>

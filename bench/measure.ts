@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { tail } from '../test/kafka/process.ts'
 import { waitFor } from '../test/kafka/wait.ts'
-import type { BenchCase } from './cases.ts'
-import { type BenchClusters, deleteTopics, recordsIn } from './clusters.ts'
+import { type BenchCase, offsetsOf } from './cases.ts'
+import { type BenchClusters, deleteTopics, offsetsIn } from './clusters.ts'
 import type { Engine } from './engine.ts'
 import { isOfMirrorMaker } from './mirror-maker.ts'
 import { numbersOf } from './process-numbers.ts'
@@ -45,24 +45,25 @@ export const measure = async (
       const orFail = () => {
         if (running.exited) throw new Error(`it ended by itself: ${tail(join(folder, 'log'))}`)
       }
-      let first: { at: number; records: number; cpuSeconds: number } | undefined
+      const all = offsetsOf(c)
+      let first: { at: number; offsets: number; cpuSeconds: number } | undefined
       return await waitFor(
         `${engine.name} to copy ${c.topic}`,
         { timeoutMs: COPY_TIMEOUT_MS, everyMs, orFail },
         async () => {
-          const records = await recordsIn(to, c)
+          const offsets = await offsetsIn(to, c)
           const at = performance.now()
           const { cpuSeconds, peakRssMB } = numbersOf(running.pid)
-          if (records === 0) return undefined
-          first ??= { at, records, cpuSeconds }
-          if (records < c.records) return undefined
-          if (records > c.records) throw new Error(`${records} instead of ${c.records} records`)
-          const left = c.records - first.records
-          if (left === 0) throw new Error('too few records: all came between two looks')
+          if (offsets === 0) return undefined
+          first ??= { at, offsets, cpuSeconds }
+          if (offsets < all) return undefined
+          if (offsets > all) throw new Error(`${offsets} instead of ${all} offsets`)
+          const share = (all - first.offsets) / all
+          if (share === 0) throw new Error('too few records: all came between two looks')
           return {
-            recordsPerSecond: (left / (at - first.at)) * 1000,
+            recordsPerSecond: ((share * c.records) / (at - first.at)) * 1000,
             cpuSeconds,
-            copyingCpuSeconds: ((cpuSeconds - first.cpuSeconds) / left) * c.records,
+            copyingCpuSeconds: (cpuSeconds - first.cpuSeconds) / share,
             peakRssMB,
             secondsToFirst: (first.at - began) / 1000,
           }

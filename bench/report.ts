@@ -1,5 +1,5 @@
 import { cpus, totalmem } from 'node:os'
-import type { BenchCase, CaseName } from './cases.ts'
+import type { BenchCase, CaseName, TableCase } from './cases.ts'
 import type { EngineName } from './engine.ts'
 import { ENGINE_NAMES } from './engine.ts'
 import type { Measurement } from './measure.ts'
@@ -34,14 +34,14 @@ export interface BenchReport {
       }
     >
   >
-  readonly primeOffsetsPerSecond: number | null
-  /** Of one partition. Null: this version does not pad. */
-  readonly paddedRecordsPerSecond: number | null
+  readonly primeOffsetsPerSecond: number
+  /** Of one partition, a transaction every 100 records. */
+  readonly paddedRecordsPerSecond: number
 }
 
 /** All that was measured of one case. */
 export interface CaseResult {
-  readonly of: BenchCase
+  readonly of: TableCase
   readonly rounds: Readonly<Record<EngineName, readonly Measurement[]>>
 }
 

@@ -48,8 +48,8 @@ export const renderTable = (report: BenchReport, results: readonly CaseResult[])
     ...aligned([HEAD, ...rows]),
     'CPU s/GB: user and system of the whole process, its start included; copying: without its start.',
     'rate, CPU: of Ferry, compared with that engine.',
-    `priming: ${report.primeOffsetsPerSecond?.toLocaleString('en') ?? 'not measured'} offsets/s`,
-    `padded transactional source: ${report.paddedRecordsPerSecond === null ? 'not measured, this version does not pad' : `${report.paddedRecordsPerSecond.toLocaleString('en')} records/s`}`,
+    `priming: ${report.primeOffsetsPerSecond.toLocaleString('en')} offsets/s`,
+    `transactional source, identical offsets, one partition: ${report.paddedRecordsPerSecond.toLocaleString('en')} records/s`,
     '',
   ].join('\n')
 }

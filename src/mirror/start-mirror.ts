@@ -42,6 +42,8 @@ export interface MirrorInternals {
 /** A mirror that also says how it made its batches. */
 export interface RunningMirror extends MirrorWithFacts {
   readonly counters: Readonly<CopyCounters>
+  /** Of all buffers that records are read into and merged in, those that wait to be used again included. */
+  readonly bufferBytes: number
 }
 
 /** How batches were made: what passed through is in none of the intake's. */
@@ -67,6 +69,8 @@ class Engine implements RunningMirror {
     recordsReEncoded: 0,
   }
   readonly #options: MirrorOptions
+  readonly #answerBuffers: BufferPool
+  readonly #mergeBuffers: BufferPool
   readonly #membership: Membership
   readonly #progress: Coalescer<MirroredPartition, PartitionProgress | undefined>
   readonly #announcements: Coalescer<MirroredPartition, void>
@@ -133,6 +137,8 @@ class Engine implements RunningMirror {
       log,
     })
     const forAnswers = options.memoryBudget * ANSWERS_SHARE
+    this.#answerBuffers = new BufferPool(forAnswers)
+    this.#mergeBuffers = new BufferPool(options.memoryBudget - forAnswers)
     this.#routes = new Routes({
       source,
       target,
@@ -140,12 +146,12 @@ class Engine implements RunningMirror {
       targetLog: this.#targetLog,
       fetcher: {
         budget: new Budget(forAnswers),
-        buffers: new BufferPool(forAnswers),
+        buffers: this.#answerBuffers,
       },
       sender: {
         maySend: () => this.#membership.maySend(),
         throttle: new Throttle(options.throttle, performance.now()),
-        pool: new BufferPool(options.memoryBudget - forAnswers),
+        pool: this.#mergeBuffers,
         requestTimeoutMs: timings.requestTimeoutMs,
         freshMs,
         counters: this.counters,
@@ -170,6 +176,10 @@ class Engine implements RunningMirror {
         this.#watch.look([...this.#tended.keys()], this.#counts),
       ),
     ]
+  }
+
+  get bufferBytes(): number {
+    return this.#answerBuffers.bytes + this.#mergeBuffers.bytes
   }
 
   follow(migrations: readonly MirroredMigration[]): void {

@@ -1,0 +1,134 @@
+import { deepStrictEqual, ok, strictEqual } from 'node:assert/strict'
+import { afterAll, beforeAll, describe, it, vi } from 'vitest'
+import type { BrokerLink, Cluster } from '../../src/kafka/cluster.ts'
+import { startMirror } from '../../src/mirror/start-mirror.ts'
+import { oracle } from '../kafka/oracle.ts'
+import {
+  contentOf,
+  createTopic,
+  endsOf,
+  FileProgress,
+  markTopic,
+  mirrorOptions,
+  type Pair,
+  startPair,
+  topicName,
+  untilCopied,
+  withFolder,
+} from './_support.ts'
+
+/** Everything that opens a batch goes through these two. */
+const opened = vi.hoisted(() => ({ batches: 0 }))
+vi.mock('../../src/records/read-records.ts', async (original) => {
+  const actual = await original<typeof import('../../src/records/read-records.ts')>()
+  const counted =
+    <A extends unknown[], R>(open: (...args: A) => R) =>
+    (...args: A): R => {
+      opened.batches++
+      return open(...args)
+    }
+  return {
+    ...actual,
+    forEachRecord: counted(actual.forEachRecord),
+    recordsOf: counted(actual.recordsOf),
+  }
+})
+
+const PARTITIONS = 60
+const RECORDS = 24_000
+
+/** Counts what goes over the connections of a cluster. */
+const counting = (cluster: Cluster) => {
+  const counts = { links: 0, fetches: 0, produces: 0 }
+  const connectBroker = async (nodeId: number): Promise<BrokerLink> => {
+    const link = await cluster.connectBroker(nodeId)
+    counts.links++
+    return {
+      nodeId,
+      get connected() {
+        return link.connected
+      },
+      fetch: (request, space) => {
+        counts.fetches++
+        return link.fetch(request, space)
+      },
+      produce: (request) => {
+        counts.produces++
+        return link.produce(request)
+      },
+      writeMarkers: (request) => link.writeMarkers(request),
+      close: () => link.close(),
+    }
+  }
+  const port = new Proxy(cluster, {
+    get: (of, name) => {
+      if (name === 'connectBroker') return connectBroker
+      const value = Reflect.get(of, name, of)
+      return typeof value === 'function' ? value.bind(of) : value
+    },
+  })
+  return { port, counts }
+}
+
+describe('the relay', () => {
+  let pair: Pair
+  beforeAll(async () => {
+    pair = await startPair()
+  })
+  afterAll(() => pair?.stop())
+
+  it('opens no batch, holds no more than its budget, and asks brokers, not partitions', async () => {
+    const { source, target } = pair
+    const from = counting(pair.from)
+    const to = counting(pair.to)
+    const topic = topicName('relay')
+    await createTopic(pair.from, topic, PARTITIONS)
+    await createTopic(pair.to, topic, PARTITIONS)
+    const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition)
+    for (const compression of ['none', 'lz4'] as const) {
+      await oracle.produce(source, topic, {
+        count: RECORDS / 2,
+        size: 1_000,
+        noise: 900,
+        compression,
+        partitions,
+        lingerMs: 1_000,
+      })
+    }
+    const ends = await endsOf(
+      pair.from,
+      partitions.map((partition) => ({ topic, partition })),
+    )
+    await withFolder(async (folder) => {
+      const memoryBudget = 8 * 1024 * 1024
+      const marks = await markTopic(pair.from, pair.to, topic, { mode: 'dense' })
+      opened.batches = 0
+      const mirror = startMirror(
+        mirrorOptions(from.port, to.port, new FileProgress(`${folder}/progress`), { memoryBudget }),
+      )
+      let most = 0
+      const looking = setInterval(() => {
+        most = Math.max(most, mirror.bufferBytes)
+      }, 1)
+      try {
+        mirror.follow([{ migration: 'm', marks, seals: [] }])
+        await untilCopied(mirror, ends)
+      } finally {
+        clearInterval(looking)
+        await mirror.stop()
+      }
+      deepStrictEqual([opened.batches, mirror.counters.recordsReEncoded], [0, 0])
+      ok(mirror.counters.batchesMerged > 0 && mirror.counters.batchesPassedThrough > 0)
+      ok(most > memoryBudget / 4 && most <= memoryBudget, `${most} bytes of ${memoryBudget}`)
+      // One to fetch and two to send; each log was read over one more, if at all.
+      ok(from.counts.links <= 2, `${from.counts.links} connections to the source`)
+      ok(to.counts.links <= 3, `${to.counts.links} connections to the target`)
+      // 25 MB: answers of 2 MB on average, and a look every 250 ms.
+      ok(from.counts.fetches < PARTITIONS, `${from.counts.fetches} fetches`)
+    })
+    const read = async (of: Pair['source']) => contentOf(await oracle.read(of, topic))
+    const copied = await read(target)
+    strictEqual(copied.length, RECORDS)
+    deepStrictEqual(copied, await read(source))
+  })
+})
