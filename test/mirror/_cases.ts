@@ -13,9 +13,7 @@ import type { Migration } from '../../src/domain/migration.ts'
 import { expectedTargetEnd, indexFromEnds } from '../../src/domain/offset-index.ts'
 import { emptyState, offsetMapOf, type PartitionProgress } from '../../src/domain/state.ts'
 import { translateOffset } from '../../src/domain/translate-offset.ts'
-import { primeTopic } from '../../src/mirror/prime.ts'
 import { startMirror } from '../../src/mirror/start-mirror.ts'
-import { withPartitions } from '../../src/mirror/with-partitions.ts'
 import { encodeBatch, type NewRecord } from '../../src/records/index.ts'
 import { verifyMigration } from '../../src/verify/verify-migration.ts'
 import type { KafkaVersion } from '../kafka/index.ts'
@@ -28,8 +26,8 @@ import {
   markTopic,
   mirrorOptions,
   type Pair,
+  primeUpTo,
   startPair,
-  TIMINGS,
   topicName,
   untilCopied,
   withFolder,
@@ -295,25 +293,7 @@ export const beginMirroring = async (
   const filler = await to.initProducerId()
   const starts = await from.listOffsets([{ topic, partition: 0 }], 'earliest')
   const upTo = starts.ok.get(partitionKey(topic, 0))!
-  if (mode === 'identical' && upTo > 0n) {
-    const options = {
-      project: 'test',
-      target: to,
-      timings: TIMINGS,
-      log: () => {},
-      signal: new AbortController().signal,
-    }
-    await withPartitions(options, new Map([[topic, 1]]), (lock) =>
-      primeTopic({
-        ...options,
-        topic,
-        partitions: [{ partition: 0, upTo }],
-        filler,
-        lock,
-        isFirst: false,
-      }),
-    )
-  }
+  if (mode === 'identical' && upTo > 0n) await primeUpTo(to, topic, [upTo], filler)
   return markTopic(from, to, topic, { mode, fillerProducerId: filler.producerId })
 }
 

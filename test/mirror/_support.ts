@@ -13,7 +13,7 @@ import {
 } from '../../src/domain/ids.ts'
 import type { Mark } from '../../src/domain/mark.ts'
 import type { GapChunk, PartitionProgress } from '../../src/domain/state.ts'
-import type { Cluster } from '../../src/kafka/cluster.ts'
+import type { Cluster, ProducerIdentity } from '../../src/kafka/cluster.ts'
 import { connectCluster } from '../../src/kafka/kafkajs-cluster.ts'
 import {
   DEFAULT_MEMORY_BUDGET,
@@ -23,6 +23,8 @@ import {
   type PartitionReport,
   type ProgressStore,
 } from '../../src/mirror/mirror.ts'
+import { primeTopic } from '../../src/mirror/prime.ts'
+import { withPartitions } from '../../src/mirror/with-partitions.ts'
 import { FileStore } from '../../src/state/file-store.ts'
 import { type StartOptions, startKafka, type TestCluster } from '../kafka/index.ts'
 import type { OracleRecord } from '../kafka/oracle-lines.ts'
@@ -111,6 +113,26 @@ const whole = <K, V>(answers: Answers<K, V>): ReadonlyMap<K, V> => {
   const result = complete(answers)
   if ('problems' in result) throw new FerryError(result.problems)
   return result.all
+}
+
+/** Primes each partition of a topic on the target up to an offset, as apply would. */
+export const primeUpTo = async (
+  target: Cluster,
+  topic: TopicName,
+  upTo: readonly bigint[],
+  filler: ProducerIdentity,
+): Promise<void> => {
+  const options = {
+    project: 'test',
+    target,
+    timings: TIMINGS,
+    log: () => {},
+    signal: new AbortController().signal,
+  }
+  const partitions = upTo.map((offset, partition) => ({ partition, upTo: offset }))
+  await withPartitions(options, new Map([[topic, upTo.length]]), (lock) =>
+    primeTopic({ ...options, topic, partitions, filler, lock, isFirst: false }),
+  )
 }
 
 /** Marks a topic at its source's log starts, as apply would. */

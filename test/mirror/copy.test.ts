@@ -1,8 +1,6 @@
 import { deepStrictEqual, ok, strictEqual } from 'node:assert/strict'
 import { afterAll, beforeAll, describe, it } from 'vitest'
-import { primeTopic } from '../../src/mirror/prime.ts'
 import { startMirror } from '../../src/mirror/start-mirror.ts'
-import { withPartitions } from '../../src/mirror/with-partitions.ts'
 import { oracle, type RecordToWrite } from '../kafka/oracle.ts'
 import {
   contentOf,
@@ -12,8 +10,8 @@ import {
   markTopic,
   mirrorOptions,
   type Pair,
+  primeUpTo,
   startPair,
-  TIMINGS,
   topicName,
   untilCopied,
   withFolder,
@@ -80,26 +78,10 @@ describe('a mirror', () => {
       if (mode === 'identical') {
         const starts = (await from.listOffsets(partitions, 'earliest')).ok
         strictEqual(starts.get(key), 0n)
-        const options = {
-          project: 'test',
-          target: to,
-          timings: TIMINGS,
-          log: () => {},
-          signal: new AbortController().signal,
-        }
-        await withPartitions(options, new Map([[topic, 3]]), (lock) =>
-          primeTopic({
-            ...options,
-            topic,
-            partitions: partitions.map(({ partition }) => ({
-              partition,
-              upTo: starts.get(`${topic}:${partition}` as never)!,
-            })),
-            filler,
-            lock,
-            isFirst: false,
-          }),
+        const upTo = partitions.map(
+          ({ partition }) => starts.get(`${topic}:${partition}` as never)!,
         )
+        await primeUpTo(to, topic, upTo, filler)
       }
       const marks = await markTopic(from, to, topic, { mode, fillerProducerId: filler.producerId })
       if (mode === 'identical') ok(marks.every((m) => (m.sourceStart as bigint) === m.targetStart))

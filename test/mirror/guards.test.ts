@@ -8,9 +8,7 @@ import { type PartitionKey, partitionKey, type TopicName } from '../../src/domai
 import type { Mark } from '../../src/domain/mark.ts'
 import type { Cluster } from '../../src/kafka/cluster.ts'
 import type { PartitionReport } from '../../src/mirror/mirror.ts'
-import { primeTopic } from '../../src/mirror/prime.ts'
 import { type RunningMirror, startMirror } from '../../src/mirror/start-mirror.ts'
-import { withPartitions } from '../../src/mirror/with-partitions.ts'
 import { oracle } from '../kafka/oracle.ts'
 import { waitFor } from '../kafka/wait.ts'
 import {
@@ -21,8 +19,8 @@ import {
   markTopic,
   mirrorOptions,
   type Pair,
+  primeUpTo,
   startPair,
-  TIMINGS,
   topicName,
   untilCopied,
   withFolder,
@@ -424,29 +422,11 @@ describe('identical offsets', () => {
   })
   afterAll(() => pair?.stop())
 
-  const prime = async (
+  const prime = (
     topic: TopicName,
     upTo: bigint,
     filler: { producerId: bigint; epoch: number },
-  ) => {
-    const options = {
-      project: 'test',
-      target: pair.to,
-      timings: TIMINGS,
-      log: () => {},
-      signal: new AbortController().signal,
-    }
-    await withPartitions(options, new Map([[topic, 1]]), (lock) =>
-      primeTopic({
-        ...options,
-        topic,
-        partitions: [{ partition: 0, upTo }],
-        filler,
-        lock,
-        isFirst: false,
-      }),
-    )
-  }
+  ): Promise<void> => primeUpTo(pair.to, topic, [upTo], filler)
 
   it('survive kill -9 of the target broker right after priming: the filler is deleted again', async () => {
     const topic = topicName('filler')
