@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
-import pc from 'picocolors'
+import { pc } from './colours.ts'
 
 const MAIN = join(import.meta.dirname, '..', 'dist', 'main.js')
 
