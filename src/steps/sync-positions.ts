@@ -97,6 +97,15 @@ export const refusal = (
   run: Pick<Run, 'clusters' | 'state'>,
 ): Diagnostic | undefined => {
   const { target } = run.clusters
+  // Nothing is written there, so that its consumers would begin at what somebody left.
+  const left = [...previous.keys()].find((key) => now.has(key) && !wanted.has(key))
+  if (left !== undefined) {
+    return diagnostic({
+      code: 'FERRY1705',
+      detail: `${step.group} has no position in ${left} on the source, but is at ${previous.get(left)!.offset} of it on ${target.name} already: its consumers would begin there and miss what is before.`,
+      fix: `Delete that offset on ${target.name} (kafka-consumer-groups.sh --delete-offsets), or write \`uncommitted: start\` or \`end\` for this group.`,
+    })
+  }
   for (const [key, position] of wanted) {
     const { targetStart, targetEnd } = now.get(key)!
     if (position.target < targetStart || position.target > targetEnd) {

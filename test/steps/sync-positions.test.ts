@@ -138,4 +138,13 @@ describe('writing is refused', () => {
     expect(refused(partition(), { [KEY]: 45n }, { allowRewind: true })).toBeUndefined()
     expect(refused(partition(), { [KEY]: 45n }, {}, 45n)).toBeUndefined()
   })
+
+  it('where somebody left a position on the target that the group has not on the source', () => {
+    const run = { clusters: { target }, state: () => ({ syncs: [] }) } as never
+    const all = new Map([[KEY, partition()]])
+    const left = (previous: Readonly<Record<string, bigint>>) =>
+      refusal(step(), new Map(), all, commits(previous), run)?.code
+    expect(left({ [KEY]: 3n })).toBe('FERRY1705')
+    expect(left({ 'other:0': 3n })).toBeUndefined()
+  })
 })
