@@ -15,7 +15,10 @@ const ferryWith = (mode: 'dense' | 'identical'): Engine => ({
   name: 'ferry',
   start: async ({ source, target, from, to }, c, folder) => {
     await createTopic(to, c.topic, c.partitions)
-    const marks = await markTopic(from, to, c.topic, { mode })
+    // Control markers that make up for holes carry the id of filler.
+    const filler = await to.initProducerId()
+    const options = { mode, fillerProducerId: filler.producerId }
+    const marks = await markTopic(from, to, c.topic, options)
     await mkdir(join(folder, 'clusters'))
     await mkdir(join(folder, 'plans'))
     await Promise.all([
