@@ -72,7 +72,10 @@ export const checkTail = async (
       if (last < at) continue
       const isMarker = isOurMarker(ours, records, cursor.at)
       if (isMarker && (overshoot === undefined || overshoot.to === at)) {
-        if (!ours.markers?.isHole(at)) overshoot = { from: overshoot?.from ?? at, to: last + 1 }
+        // One that touches those too many is one of them, also where a later hole is known: the records before it are missing.
+        if (overshoot !== undefined || !ours.markers?.isHole(at)) {
+          overshoot = { from: overshoot?.from ?? at, to: last + 1 }
+        }
         at = last + 1
         continue
       }

@@ -17,6 +17,7 @@ import { type MirroredPartition, markersOf, type Position } from './partition.ts
 import {
   contentDiffers,
   divergence,
+  foreignWrite,
   lostOnSource,
   lostOnTarget,
   StopPartition,
@@ -216,6 +217,12 @@ export class Checker {
 
   /** From the first record behind the markers on, nothing is where it is on the source. */
   #diverge(p: MirroredPartition, { from, to }: { readonly from: number; readonly to: number }) {
+    const { diverged } = p
+    // Found again by a check that begins lower. Another one would move what is mapped already.
+    if (diverged !== null && (Number(diverged.source) !== from || Number(diverged.target) !== to)) {
+      const who = 'the mirror itself: markers where offsets are not identical any more'
+      throw new StopPartition(foreignWrite(p.key, from, to, who))
+    }
     p.diverged = { source: BigInt(from) as SourceOffset, target: BigInt(to) as TargetOffset }
     const { code, detail, fix } = divergence(p.key, from, to)
     this.#options.log({ level: 'warn', message: `${code} ${detail} ${fix}` })

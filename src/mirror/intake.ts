@@ -124,7 +124,8 @@ class Intake {
         return this.#stop('too-large', error.offset, error.offset + 1)
       }
       if (!(error instanceof MalformedBatch)) throw error
-      return this.#stop('malformed', this.#next, this.#next + 1, error.message)
+      const from = this.#oldBytes > 0 ? this.#oldLast + 1 : this.#next
+      return this.#stop('malformed', from, from + 1, error.message)
     }
   }
 
@@ -134,13 +135,12 @@ class Intake {
     if (item === 'bad-length') return this.#stop('malformed', this.#next, this.#next + 1)
     const { buf, at } = cursor
     const last = item === 'batch' ? lastOffset(buf, at) : this.#next
-    if (last < this.#options.next) {
-      // A Fetch answers with whole batches; one that ends below what was asked for is not ours to judge, but a marker may count.
-      if (item === 'batch') filter.isVisible(buf, at, last)
-      return true
-    }
     const limits = { expectedNext: this.#next, maxBytes: this.#options.maxBytes }
     const verdict = classify(buf, at, limits)
+    if (verdict !== 'crc-mismatch' && item === 'batch' && this.#isBelow(last)) {
+      filter.isVisible(buf, at, last)
+      return true
+    }
     switch (verdict) {
       case 'pass-through':
         // The filter must see every marker and every producer's batches in their order.
@@ -153,14 +153,23 @@ class Intake {
         return this.#stop(verdict, this.#next, this.#next + 1)
       case 'malformed':
       case 'unknown-attributes':
-        return this.#stop(verdict, Math.min(this.#next, last), last + 1)
+        return this.#stop(verdict, this.#next, Math.max(this.#next, last) + 1)
     }
-    if (last < this.#next) return this.#stop('malformed', last, last + 1)
+    if (last < this.#next) return this.#stop('malformed', this.#next, this.#next + 1)
     if (!filter.isVisible(buf, at, last)) {
       this.#skipTo(last + 1)
       return true
     }
     return this.#carry(cursor, last)
+  }
+
+  /**
+   * A Fetch answers with whole batches; one that ends below what was asked for is not ours to judge, but a marker may count. Only before
+   * anything else: behind it, an offset that low is damage, and what it hides must not become a gap.
+   */
+  #isBelow(last: number): boolean {
+    const { next } = this.#options
+    return last < next && this.#next === next && this.#oldBytes === 0
   }
 
   #carry(cursor: RecordSetCursor, last: number): boolean {
@@ -199,10 +208,10 @@ class Intake {
       return this.#stop('crc-mismatch', this.#next, this.#next + 1)
     }
     const last = baseOffset(buf, at)
-    if (last < this.#options.next) return true
+    if (this.#isBelow(last)) return true
     if (last < this.#next || last <= this.#oldLast) {
       this.#endOldRun()
-      return this.#stop('malformed', last, last + 1)
+      return this.#stop('malformed', this.#next, this.#next + 1)
     }
     const isSet = oldCodec(buf, at) !== 'none'
     if (isSet || this.#oldBytes + length > OLD_RUN_BYTES) this.#endOldRun()
@@ -211,10 +220,9 @@ class Intake {
     this.#oldBytes += length
     this.#oldLast = last
     if (!isSet) return true
-    this.#endRun()
+    this.#oldBytes = 0
     this.#encode(oldCodec(buf, at) ?? 'none')
     this.#skipTo(last + 1)
-    this.#oldBytes = 0
     return true
   }
 

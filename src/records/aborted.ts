@@ -35,13 +35,14 @@ export class AbortedFilter {
     while (this.#next < this.#aborted.length && this.#aborted[this.#next]!.firstOffset <= last) {
       this.#producers.add(this.#aborted[this.#next++]!.producerId)
     }
+    // The cleaner may leave a marker's batch without its record: to consumers it is no marker then.
+    if (recordCount(buf, at) === 0) return false
     if (bits & ATTRIBUTES.control) {
       if (this.#producers.size > 0 && readControlMarker(buf, at).kind === 'abort') {
         this.#producers.delete(producerId(buf, at))
       }
       return false
     }
-    if (recordCount(buf, at) === 0) return false
     return !(
       bits & ATTRIBUTES.transactional &&
       this.#producers.size > 0 &&

@@ -1,4 +1,7 @@
 import { deepStrictEqual, ok, strictEqual } from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { gzipSync } from 'node:zlib'
+import { crc32 } from '@node-rs/crc32'
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
 import { GapList } from '../../src/domain/gap-list.ts'
@@ -232,3 +235,134 @@ const cleaned = (all: readonly Written[], gone: ReadonlySet<number>): readonly W
     return { ...one, holds: one.holds.map((holds, i) => holds && !gone.has(start + i)) }
   })
 }
+
+describe('what is damaged on the source', () => {
+  const batchAt = (base: number): Buffer =>
+    encodeBatch({
+      baseOffset: base,
+      records: [0, 1].map((n) => ({ timestamp: 1, key: null, value: Buffer.from(`v${n}`) })),
+    })
+  const taken = (batches: readonly Buffer[], next: number) =>
+    takeIn({
+      records: Buffer.concat(batches),
+      aborted: null,
+      next,
+      maxBytes: 1_000_000,
+      splitAtHoles: false,
+      counters: { batchesReEncoded: 0, recordsReEncoded: 0 },
+    })
+
+  it('never becomes a gap: a batch whose last offset seems to lie below', () => {
+    const [first, second, third] = [batchAt(0), batchAt(2), batchAt(4)]
+    second[23]! ^= 0x80
+    const { gaps, next, block } = taken([first, second, third], 0)
+    deepStrictEqual(gaps, [])
+    strictEqual(next, 2)
+    deepStrictEqual(block, { reason: 'crc-mismatch', from: 2, to: 3 })
+  })
+
+  it('never becomes a gap: a base offset, which no checksum covers', () => {
+    const [first, second, third] = [batchAt(10), batchAt(12), batchAt(14)]
+    second[7] = 2
+    const { gaps, next, block } = taken([first, second, third], 10)
+    deepStrictEqual(gaps, [])
+    strictEqual(next, 12)
+    deepStrictEqual(block, { reason: 'malformed', from: 12, to: 13 })
+  })
+})
+
+/** The filter throws nothing at a marker of which the cleaner left the batch only. */
+describe('an empty control batch', () => {
+  it('is no marker, also while a transaction of somebody else is aborted', () => {
+    const record = { timestamp: 1, key: null, value: null }
+    const batches = [
+      encodeBatch({
+        baseOffset: 0,
+        producerId: 1n,
+        epoch: 0,
+        baseSequence: 0,
+        attributes: ATTRIBUTES.transactional,
+        records: [record],
+      }),
+      encodeBatch({
+        baseOffset: 1,
+        lastOffsetDelta: 0,
+        producerId: 2n,
+        epoch: 0,
+        attributes: ATTRIBUTES.transactional | ATTRIBUTES.control,
+        records: [],
+      }),
+      encodeBatch({ baseOffset: 2, records: [record] }),
+    ]
+    const { gaps, next, block } = takeIn({
+      records: Buffer.concat(batches),
+      aborted: [{ producerId: 1n, firstOffset: 0 }],
+      next: 0,
+      maxBytes: 1_000_000,
+      splitAtHoles: false,
+      counters: { batchesReEncoded: 0, recordsReEncoded: 0 },
+    })
+    deepStrictEqual(
+      [...GapList.of(gaps.map(([from, to]) => ({ from, to })))],
+      [{ from: 0n, to: 2n }],
+    )
+    strictEqual(next, 3)
+    strictEqual(block, undefined)
+  })
+})
+
+describe('old messages', () => {
+  const message = (offset: number, codec: number, value: Buffer): Buffer => {
+    const bytes = Buffer.alloc(34 + value.length)
+    bytes.writeBigInt64BE(BigInt(offset), 0)
+    bytes.writeInt32BE(bytes.length - 12, 8)
+    bytes[16] = 1
+    bytes[17] = codec
+    bytes.writeBigInt64BE(1000n, 18)
+    bytes.writeInt32BE(-1, 26)
+    bytes.writeInt32BE(value.length, 30)
+    value.copy(bytes, 34)
+    bytes.writeInt32BE(crc32(bytes.subarray(16)) | 0, 12)
+    return bytes
+  }
+  const offsetsOf = ({ pieces }: Taken): number[] => {
+    const offsets: number[] = []
+    for (const { buf, at, end } of pieces) {
+      forEachBatch(
+        buf,
+        (_, cursor) => void forEachRecord(buf, cursor.at, (r) => void offsets.push(r.offset)),
+        { start: at, end },
+      )
+    }
+    return offsets
+  }
+  const take = (records: Buffer, maxBytes: number): Taken =>
+    takeIn({
+      records,
+      aborted: null,
+      next: 0,
+      maxBytes,
+      splitAtHoles: false,
+      counters: { batchesReEncoded: 0, recordsReEncoded: 0 },
+    })
+
+  it('in a compressed set with one that is too large: those before it come once', () => {
+    const set = [Buffer.from('a'), Buffer.from('b'), randomBytes(5000)].map((value, offset) =>
+      message(offset, 0, value),
+    )
+    const all = take(message(2, 1, gzipSync(Buffer.concat(set))), 2000)
+    deepStrictEqual(offsetsOf(all), [0, 1])
+    strictEqual(all.next, 2)
+    deepStrictEqual(all.block, { reason: 'too-large', from: 2, to: 3 })
+  })
+
+  it('stop at the one that is malformed, not before it', () => {
+    const bad = message(3, 0, Buffer.from('zz'))
+    bad.writeInt32BE(99, 30)
+    bad.writeInt32BE(crc32(bad.subarray(16)) | 0, 12)
+    const good = [0, 1, 2].map((offset) => message(offset, 0, Buffer.from('x')))
+    const all = take(Buffer.concat([...good, bad]), 1_000_000)
+    deepStrictEqual(offsetsOf(all), [0, 1, 2])
+    strictEqual(all.block?.from, 3)
+  })
+})
