@@ -2,6 +2,7 @@ import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import { type GroupId, parsePartitionKey, type TopicName } from '../domain/ids.ts'
 import type { GroupSpec, Migration, TopicSpec } from '../domain/migration.ts'
 import { notSupported } from '../domain/not-supported.ts'
+import { counted } from '../steps/_words.ts'
 import { plannedStart } from '../steps/start-from.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
 import { chooseMode } from './choose-mode.ts'
@@ -93,7 +94,7 @@ const countGuards = (
     found.push(
       diagnostic({
         code: 'FERRY1304',
-        detail: `${spec.name} has ${count} partitions on ${observed.source.name}, but ${other} ${who}.`,
+        detail: `${spec.name} has ${counted(count, 'partition')} on ${observed.source.name}, but ${other} ${who}.`,
         fix,
         at: spec.at,
       }),

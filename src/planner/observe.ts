@@ -29,7 +29,14 @@ export const observe = async (
     observeSide(clusters.source, migration, 'source', problems, signal),
     observeSide(clusters.target, migration, 'target', problems, signal),
   ])
+  // They come in the order of the answers: the same plan must be the same text.
+  problems.sort(byCodeAndDetail)
   return { at: now().toISOString(), source, target, problems }
+}
+
+const byCodeAndDetail = (one: Diagnostic, other: Diagnostic): number => {
+  const [a, b] = [`${one.code} ${one.detail}`, `${other.code} ${other.detail}`]
+  return a < b ? -1 : a > b ? 1 : 0
 }
 
 /** Takes what was answered, and turns what was not into problems. */

@@ -14,6 +14,8 @@ export interface VerifiedPartition {
   /** Records since the mark. */
   readonly mirrored: number
   readonly compared: number
+  /** Records since the mark that retention or compaction took on one side: only counted, from the offset index. */
+  readonly gone: number
   readonly ok: boolean
   readonly problems: readonly Diagnostic[]
 }

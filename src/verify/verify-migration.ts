@@ -157,6 +157,7 @@ const partitionOf = (
     targetEnd: exact(facts.targetEnd),
     mirrored: index === undefined ? 0 : exact(rankOf(index, index.mirroredTo)),
     compared: result?.compared ?? 0,
+    gone: result?.gone ?? 0,
     ok: problems.length === 0,
     problems,
   }
@@ -208,6 +209,7 @@ const unmarkedPartition = async (
     targetEnd: 0,
     mirrored: 0,
     compared: 0,
+    gone: 0,
     ok: false,
     problems: [problem],
   }

@@ -47,7 +47,7 @@ export const renderApplied = (
 const verdict = (plan: Plan, result: ApplyResult, again: string, style: Style): string => {
   const counts = renderResultCounts(result.steps)
   const stage = result.stage === undefined ? '' : ` ${plan.migration} is at stage ${result.stage}.`
-  const goOn = ` To go on: ${again} (what is done is not done again).`
+  const goOn = `\nTo go on: ${again} (what is done is not done again).`
   switch (result.status) {
     case 'done':
       return `${style.good('Applied')}: ${counts}.${stage}`

@@ -57,7 +57,7 @@ const testCase = (suiteName: string, { name, says, ok, problems }: Case): string
 
 const partitionCase = (each: VerifiedPartition): Case => ({
   name: `partition ${each.partition}`,
-  says: `${thousands(each.compared)} of ${thousands(each.mirrored)} mirrored records compared; source ${each.sourceStart}..${each.sourceEnd}, target ${each.targetStart}..${each.targetEnd}`,
+  says: `${thousands(each.compared)} of ${thousands(each.mirrored)} mirrored records compared${each.gone === 0 ? '' : `, ${thousands(each.gone)} only counted: retention or compaction took them`}; source ${each.sourceStart}..${each.sourceEnd}, target ${each.targetStart}..${each.targetEnd}`,
   ok: each.ok,
   problems: each.problems,
 })

@@ -31,6 +31,13 @@ export const renderVerify = (report: VerifyReport, style: Style): string => {
   const wrong =
     partitions.filter((each) => !each.ok).length + positions.filter((each) => !each.ok).length
   const compared = partitions.reduce((total, each) => total + each.compared, 0)
+  const gone = partitions.reduce((total, each) => total + each.gone, 0)
+  const counted =
+    gone === 0
+      ? []
+      : [
+          `${count(gone, 'record')} only counted, by the offset index: retention or compaction took them.`,
+        ]
   const scope = `${count(compared, 'record')} compared in ${count(partitions.length, 'partition')}, ${count(positions.length, 'group position')} checked`
   const verdict =
     partitions.length + positions.length === 0
@@ -38,7 +45,7 @@ export const renderVerify = (report: VerifyReport, style: Style): string => {
       : report.ok
         ? `${style.good('Verified')}: ${scope}.`
         : `${style.error('Not verified')}: ${wrong} of ${partitions.length + positions.length} rows differ; ${scope}.`
-  return `${[...blocks, ...(blocks.length > 0 ? [''] : []), verdict].join('\n')}\n`
+  return `${[...blocks, ...(blocks.length > 0 ? [''] : []), ...counted, verdict].join('\n')}\n`
 }
 
 type Partition = VerifyReport['topics'][number]['partitions'][number] & {
@@ -47,8 +54,9 @@ type Partition = VerifyReport['topics'][number]['partitions'][number] & {
 }
 type Position = VerifyReport['groups'][number]['partitions'][number] & { readonly group: string }
 
-const partitionTable = (partitions: readonly Partition[]): string =>
-  table(
+const partitionTable = (partitions: readonly Partition[]): string => {
+  const someGone = partitions.some((each) => each.gone > 0)
+  return table(
     [
       { title: 'partition' },
       { title: 'offsets' },
@@ -56,6 +64,7 @@ const partitionTable = (partitions: readonly Partition[]): string =>
       { title: 'target', align: 'right' },
       { title: 'mirrored', align: 'right' },
       { title: 'compared', align: 'right' },
+      ...(someGone ? [{ title: 'only counted', align: 'right' } as const] : []),
       { title: 'result' },
     ],
     partitions.map((each) => [
@@ -65,9 +74,11 @@ const partitionTable = (partitions: readonly Partition[]): string =>
       `${thousands(each.targetStart)}..${thousands(each.targetEnd)}`,
       thousands(each.mirrored),
       thousands(each.compared),
+      ...(someGone ? [thousands(each.gone)] : []),
       verdictOf(each.ok, each.problems),
     ]),
   )
+}
 
 const positionTable = (positions: readonly Position[]): string =>
   table(

@@ -14,6 +14,7 @@ const partition = (n: number, change: Partial<VerifiedPartition> = {}): Verified
   targetEnd: 1600,
   mirrored: 1600,
   compared: 1600,
+  gone: 0,
   ok: true,
   problems: [],
   ...change,

@@ -20,6 +20,7 @@ const REPORT: VerifyReport = {
           targetEnd: 41200,
           mirrored: 40000,
           compared: 40000,
+          gone: 0,
           ok: true,
           problems: [],
         },
@@ -31,6 +32,7 @@ const REPORT: VerifyReport = {
           targetEnd: 4,
           mirrored: 4,
           compared: 4,
+          gone: 0,
           ok: false,
           problems: [],
         },
@@ -80,6 +82,21 @@ Groups
 
 Not verified: 1 of 4 rows differ; 40,004 records compared in 2 partitions, 2 group positions checked.
 `,
+    )
+  })
+
+  it('says what was only counted', () => {
+    const [topic] = REPORT.topics
+    const [first] = topic!.partitions
+    const partitions = [{ ...first!, compared: 39_000, gone: 1000 }]
+    const lines = renderVerify({ ...REPORT, topics: [{ ...topic!, partitions }] }, PLAIN).split(
+      '\n',
+    )
+    deepStrictEqual(lines[1]?.endsWith('mirrored  compared  only counted  result'), true)
+    deepStrictEqual(lines[2]?.endsWith('40,000    39,000         1,000  ok'), true)
+    deepStrictEqual(
+      lines.at(-3),
+      '1,000 records only counted, by the offset index: retention or compaction took them.',
     )
   })
 
