@@ -71,6 +71,7 @@ describe('a good copy', () => {
           targetEnd: 203,
           mirrored: 200,
           compared: 200,
+          gone: 0,
           ok: true,
           problems: [],
         },
