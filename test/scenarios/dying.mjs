@@ -27,10 +27,15 @@ const around = (type, method, nameOf) => {
 if (log) {
   const { FileStore } = await import('../../dist/state/file-store.js')
   const { KafkaStore } = await import('../../dist/state/kafka-store.js')
+  // Not by their serial: that is another at every attempt, and a run would die at each.
+  let last = 'start'
+  let decisions = 0
   for (const store of [FileStore, KafkaStore]) {
-    around(store, 'appendJournal', (_, { what }) =>
-      [what.kind, what.step, what.outcome].filter(Boolean).join(' '),
-    )
-    around(store, 'writeDecisions', ({ serial }) => `decisions ${serial}`)
+    around(store, 'appendJournal', (_, { what }) => {
+      last = [what.kind, what.step, what.outcome].filter(Boolean).join(' ')
+      decisions = 0
+      return last
+    })
+    around(store, 'writeDecisions', () => `decisions ${++decisions} behind ${last}`)
   }
 }
