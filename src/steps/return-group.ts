@@ -11,6 +11,7 @@ import { commitsOf } from './commits-of.ts'
 import { copyIsChecked, groupIsEmpty } from './gates/index.ts'
 import { type PartitionNow, partitionsNow } from './partitions-now.ts'
 import type { Outcome, Run, StepKind } from './step-kind.ts'
+import { unproved, writeCommits } from './write-commits.ts'
 
 /** Puts a group back to the source at exactly the record that it would read next on the target, and proves each position. */
 export const returnGroup: StepKind<ReturnGroup> = {
@@ -69,7 +70,10 @@ export const returnGroup: StepKind<ReturnGroup> = {
     for (const key of wanted.keys()) {
       const proof = proofs.get(key)
       if (proof === undefined || 'problem' in proof) {
-        return { done: false, problem: proof?.problem ?? unproved(step.group, key) }
+        return {
+          done: false,
+          problem: proof?.problem ?? unproved(step.group, key, 'Run it again.'),
+        }
       }
     }
     return write(step, run, wanted, there)
@@ -204,27 +208,12 @@ const write = async (
       ],
     }))
   await record('pending')
-  if (positions.size > 0) {
-    const answers = await source.commitOffsets(
-      step.group,
-      new Map([...positions].map(([key, p]) => [key, { offset: p.source, metadata: p.metadata }])),
-    )
-    const [failure] = answers.failed.values()
-    if (failure) return { done: false, problem: failure }
-  }
-  const read = await commitsOf(source, step.group)
-  for (const [key, p] of positions) {
-    const found = read.get(key)
-    if (found?.offset === p.source && found.metadata === p.metadata) continue
-    return {
-      done: false,
-      problem: diagnostic({
-        code: 'FERRY1701',
-        detail: `${step.group} was written at ${p.source} of ${key} on ${source.name}, but ${found ? `${found.offset} was read back` : 'nothing was read back'}.`,
-        fix: 'See whether its consumers run on the source already; stop them and run it again.',
-      }),
-    }
-  }
+  const to = { cluster: source, side: 'source', group: step.group, again: 'run it again' } as const
+  const problem = await writeCommits(
+    to,
+    new Map([...positions].map(([key, p]) => [key, { offset: p.source, metadata: p.metadata }])),
+  )
+  if (problem) return { done: false, problem }
   const after = await commitsOf(target, step.group)
   const strayed = [...after].find(([key, commit]) => commit.offset !== there.get(key)?.offset)
   if (strayed) {
@@ -248,10 +237,3 @@ const write = async (
     },
   }
 }
-
-const unproved = (group: GroupId, key: PartitionKey): Diagnostic =>
-  diagnostic({
-    code: 'FERRY1701',
-    detail: `The position of ${group} in ${key} could not be proved.`,
-    fix: 'Run it again.',
-  })

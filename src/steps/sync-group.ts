@@ -1,4 +1,4 @@
-import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
+import { diagnostic } from '../domain/diagnostic.ts'
 import type { GroupId, PartitionKey } from '../domain/ids.ts'
 import type { SyncedPosition, SyncGroup } from '../domain/step.ts'
 import { provePositions } from '../verify/index.ts'
@@ -7,8 +7,9 @@ import { commitsOf } from './commits-of.ts'
 import { commitsAreStable, fillerIsHidden, groupIsEmpty, mirrorPassed } from './gates/index.ts'
 import { partitionsNow } from './partitions-now.ts'
 import type { Outcome, PlanContext, Run, StepKind } from './step-kind.ts'
-import { type Commits, earlierPrevious, refusal, wantedPositions } from './sync-positions.ts'
+import { type Commits, previousOf, refusal, wantedPositions } from './sync-positions.ts'
 import { undoSyncs } from './undo-syncs.ts'
+import { unproved, writeCommits } from './write-commits.ts'
 
 /** Writes a group's positions on the target, all of them in one request, and proves each by comparing the records around it. */
 export const syncGroup: StepKind<SyncGroup> = {
@@ -77,14 +78,16 @@ export const syncGroup: StepKind<SyncGroup> = {
     for (const [key, p] of wanted.positions) {
       const proof = proofs.get(key)
       if (proof === undefined || 'problem' in proof) {
-        return { done: false, problem: proof?.problem ?? unproved(step, key) }
+        return {
+          done: false,
+          problem: proof?.problem ?? unproved(step.group, key, 'Run apply again.'),
+        }
       }
-      const before = earlierPrevious(run, step, key) ?? previous.get(key)
       positions.set(key, {
         source: p.source,
         ...(p.rewoundFrom !== undefined && { rewoundFrom: p.rewoundFrom }),
         target: p.target,
-        previous: before ? { offset: before.offset, metadata: before.metadata } : null,
+        previous: previousOf(run, step.group, key, previous.get(key)),
         metadata: p.metadata,
         proof: proof.proof,
       })
@@ -143,28 +146,17 @@ const write = async (
       ],
     }))
   await record('pending')
-  if (positions.size > 0) {
-    const answers = await target.commitOffsets(
-      step.group,
-      new Map([...positions].map(([key, p]) => [key, { offset: p.target, metadata: p.metadata }])),
-    )
-    const [failure] = answers.failed.values()
-    if (failure) return { done: false, problem: failure }
-  }
-  const back = await commitsOf(target, step.group)
-  for (const [key, p] of positions) {
-    const read = back.get(key)
-    if (read?.offset !== p.target || read.metadata !== p.metadata) {
-      return {
-        done: false,
-        problem: diagnostic({
-          code: 'FERRY1701',
-          detail: `${step.group} was written at ${p.target} of ${key} on ${target.name}, but ${read ? `${read.offset} was read back` : 'nothing was read back'}.`,
-          fix: 'See whether its consumers run on the target already; stop them and run apply again.',
-        }),
-      }
-    }
-  }
+  const to = {
+    cluster: target,
+    side: 'target',
+    group: step.group,
+    again: 'run apply again',
+  } as const
+  const problem = await writeCommits(
+    to,
+    new Map([...positions].map(([key, p]) => [key, { offset: p.target, metadata: p.metadata }])),
+  )
+  if (problem) return { done: false, problem }
   const after = await commitsOf(source, step.group)
   for (const key of positions.keys()) {
     if (after.get(key)?.offset !== committed.get(key)?.offset) {
@@ -189,10 +181,3 @@ const write = async (
     },
   }
 }
-
-const unproved = (step: SyncGroup, key: PartitionKey): Diagnostic =>
-  diagnostic({
-    code: 'FERRY1701',
-    detail: `The position of ${step.group} in ${key} could not be proved.`,
-    fix: 'Run apply again.',
-  })

@@ -1,5 +1,10 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
-import { type PartitionKey, parsePartitionKey, type SourceOffset } from '../domain/ids.ts'
+import {
+  type GroupId,
+  type PartitionKey,
+  parsePartitionKey,
+  type SourceOffset,
+} from '../domain/ids.ts'
 import { expectedTargetEnd } from '../domain/offset-index.ts'
 import type { SyncedPosition, SyncGroup } from '../domain/step.ts'
 import { translateOffset } from '../domain/translate-offset.ts'
@@ -138,12 +143,15 @@ const isOurs = (
     .state()
     .syncs.some((s) => s.group === step.group && s.positions.get(key)?.target === there.offset)
 
-/** What was there before the first attempt: after it, our own commit is there. */
-export const earlierPrevious = (
+/** What the group had on the target before the first attempt to sync it: after that, our own commit may be there. */
+export const previousOf = (
   run: Pick<Run, 'state'>,
-  step: SyncGroup,
+  group: GroupId,
   key: PartitionKey,
-): SyncedPosition['previous'] | undefined => {
-  const sync = run.state().syncs.find((s) => s.group === step.group)
-  return sync?.positions.get(key)?.previous ?? undefined
+  now: CommittedOffset | undefined,
+): SyncedPosition['previous'] => {
+  const sync = run.state().syncs.find((s) => s.group === group)
+  const known = sync?.positions.get(key)
+  if (known !== undefined) return known.previous
+  return now === undefined ? null : { offset: now.offset, metadata: now.metadata }
 }

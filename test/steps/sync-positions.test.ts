@@ -4,7 +4,7 @@ import type { Mark, Seal } from '../../src/domain/mark.ts'
 import { GapList, type OffsetIndex } from '../../src/domain/offset-index.ts'
 import type { SyncGroup } from '../../src/domain/step.ts'
 import type { PartitionNow } from '../../src/steps/partitions-now.ts'
-import { refusal, wantedPositions } from '../../src/steps/sync-positions.ts'
+import { previousOf, refusal, wantedPositions } from '../../src/steps/sync-positions.ts'
 
 /** The rules of design section 6 for one position, as pure functions. That brokers keep them is for test/scenarios. */
 
@@ -146,5 +146,25 @@ describe('writing is refused', () => {
       refusal(step(), new Map(), all, commits(previous), run)?.code
     expect(left({ [KEY]: 3n })).toBe('FERRY1705')
     expect(left({ 'other:0': 3n })).toBeUndefined()
+  })
+})
+
+describe('what was there before', () => {
+  const group = 'g' as GroupId
+  const ours = { offset: 44n, metadata: 'm', leaderEpoch: -1 }
+  const tried = (previous: { readonly offset: bigint; readonly metadata: string } | null) =>
+    ({ state: () => ({ syncs: [{ group, positions: new Map([[KEY, { previous }]]) }] }) }) as never
+
+  it('is what the first attempt found, also nothing: a later one finds our own commit', () => {
+    expect(previousOf(tried(null), group, KEY, ours)).toBeNull()
+    expect(previousOf(tried({ offset: 3n, metadata: '' }), group, KEY, ours)).toMatchObject({
+      offset: 3n,
+    })
+  })
+
+  it('is what is there where nothing was tried yet', () => {
+    const run = { state: () => ({ syncs: [] }) } as never
+    expect(previousOf(run, group, KEY, ours)).toEqual({ offset: 44n, metadata: 'm' })
+    expect(previousOf(run, group, KEY, undefined)).toBeNull()
   })
 })
