@@ -15,7 +15,7 @@ import {
   recordCount,
   recordSet,
 } from '../records/index.ts'
-import { foreignWrite } from './problems.ts'
+import { foreignWrite, MARKERS_TOO_LATE } from './problems.ts'
 
 const READ_BYTES = 4 * 1024 * 1024
 
@@ -80,9 +80,7 @@ export const checkTail = async (
         continue
       }
       const tooFar = overshoot === undefined ? 0 : overshoot.to - overshoot.from
-      const who = isMarker
-        ? 'the mirror itself: markers where offsets are not identical any more'
-        : strangerness(ours, records, cursor, at, tooFar)
+      const who = isMarker ? MARKERS_TOO_LATE : strangerness(ours, records, cursor, at, tooFar)
       if (foreign === undefined) {
         if (who === undefined) latest = Number(maxTimestamp(records, cursor.at))
         else foreign = { from: Math.min(at, baseOffset(records, cursor.at)), to: last + 1, who }

@@ -20,6 +20,7 @@ import {
   foreignWrite,
   lostOnSource,
   lostOnTarget,
+  MARKERS_TOO_LATE,
   StopPartition,
   sourceAbsent,
   sourceCut,
@@ -220,8 +221,7 @@ export class Checker {
     const { diverged } = p
     // Found again by a check that begins lower. Another one would move what is mapped already.
     if (diverged !== null && (Number(diverged.source) !== from || Number(diverged.target) !== to)) {
-      const who = 'the mirror itself: markers where offsets are not identical any more'
-      throw new StopPartition(foreignWrite(p.key, from, to, who))
+      throw new StopPartition(foreignWrite(p.key, from, to, MARKERS_TOO_LATE))
     }
     p.diverged = { source: BigInt(from) as SourceOffset, target: BigInt(to) as TargetOffset }
     const { code, detail, fix } = divergence(p.key, from, to)

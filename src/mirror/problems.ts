@@ -90,6 +90,10 @@ export const sourceAbsent = (key: PartitionKey): Diagnostic =>
 export const targetGone = (key: PartitionKey, why: string): Diagnostic =>
   diagnostic({ code: 'FERRY1613', detail: `${key}: ${why}`, fix: resync })
 
+/** Who wrote a control marker that nothing asks for any more. */
+export const MARKERS_TOO_LATE =
+  'the mirror itself: markers where offsets are not identical any more'
+
 export const foreignWrite = (
   key: PartitionKey,
   from: number,
