@@ -35,7 +35,7 @@ export function javaCommand(program: JavaProgram): string[] {
     '-Djava.net.preferIPv4Stack=true',
     '-Djava.awt.headless=true',
     loggingFlag(jars.name),
-    ...(existsSync(archive) ? [`-XX:SharedArchiveFile=${archive}`, '-Xlog:cds=off'] : []),
+    ...(existsSync(archive) ? [`-XX:SharedArchiveFile=${archive}`, '-Xlog:cds*=off'] : []),
     ...OPEN_TO_OLD_KAFKA,
     ...flags,
     '-cp',
