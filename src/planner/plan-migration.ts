@@ -7,7 +7,7 @@ import { stepsOfStage } from '../steps/index.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
 import { deadlines, invariants } from './deadlines.ts'
 import { fingerprint } from './fingerprint.ts'
-import { guard, type OtherTopics, sameClusters } from './guards.ts'
+import { guard, type OtherTopics, sameClusters } from './guards/index.ts'
 import { planResync } from './plan-resync.ts'
 import { type PlanParts, planRollback } from './plan-rollback.ts'
 

@@ -1,0 +1,86 @@
+import { type Diagnostic, diagnostic } from '../../domain/diagnostic.ts'
+import type { TopicSpec } from '../../domain/migration.ts'
+import type { PlanContext } from '../../steps/step-kind.ts'
+import type { ObservedTopic } from '../observed.ts'
+import { targetDefault, topicConfigs } from '../topic-configs.ts'
+import { durabilityRisks } from '../write-fence.ts'
+
+export const configGuards = (
+  { observed, now }: PlanContext,
+  spec: TopicSpec,
+  source: ObservedTopic,
+): readonly Diagnostic[] => {
+  const found: Diagnostic[] = []
+  if (source.configs === null && spec.configs === undefined) {
+    found.push(
+      diagnostic({
+        code: 'FERRY1318',
+        detail: `${observed.source.name} cannot describe the configs of ${spec.name}.`,
+        fix: 'Write `configs` for this topic, at least retention.ms, retention.bytes, cleanup.policy and max.message.bytes.',
+        at: spec.at,
+      }),
+    )
+  }
+  const { final, protective, leftBehind } = topicConfigs(spec, source, observed.target, now)
+  if (leftBehind.length > 0) {
+    found.push(
+      diagnostic({
+        code: 'FERRY1317',
+        severity: 'warning',
+        summary: 'Configs left behind',
+        detail: `${spec.name} sets ${leftBehind.join(', ')} on ${observed.source.name}; Kafka on ${observed.target.name} does not know ${leftBehind.length === 1 ? 'it' : 'them'}.`,
+        fix: 'Nothing, if the service does not need it.',
+        at: spec.at,
+      }),
+    )
+  }
+  const target = observed.target.topics.get(spec.name)
+  const brokers = observed.target.cluster.brokers.length
+  const factor =
+    target?.description.partitions[0]?.replicas.length ??
+    spec.replicationFactor ??
+    Number(observed.target.brokerConfigs.get('default.replication.factor')?.value ?? '-1')
+  const minInsync = Number(
+    final.get('min.insync.replicas') ??
+      targetDefault(observed.target, 'min.insync.replicas') ??
+      '1',
+  )
+  if (factor > brokers) {
+    found.push(
+      diagnostic({
+        code: 'FERRY1317',
+        detail: `${spec.name} asks for replication factor ${factor}; ${observed.target.name} has ${brokers} brokers.`,
+        fix: 'Lower it.',
+        at: spec.at,
+      }),
+    )
+  }
+  if (factor > 0 && minInsync > factor) {
+    found.push(
+      diagnostic({
+        code: 'FERRY1317',
+        detail: `${spec.name} would have min.insync.replicas ${minInsync} above its replication factor ${factor}: nobody could write to it.`,
+        fix: 'Set min.insync.replicas in `configs`, or raise replicationFactor.',
+        at: spec.at,
+      }),
+    )
+  }
+  const risks = durabilityRisks(
+    observed.target,
+    spec.name,
+    factor,
+    Number(protective.get('min.insync.replicas') ?? minInsync),
+  )
+  if (risks.length > 0) {
+    found.push(
+      diagnostic({
+        code: 'FERRY1306',
+        severity: 'warning',
+        detail: `${spec.name} on ${observed.target.name}: ${risks.join(', ')}. Records that were acknowledged can be lost when a broker fails.`,
+        fix: 'Replication factor 3, min.insync.replicas 2 and no unclean election are usual.',
+        at: spec.at,
+      }),
+    )
+  }
+  return found
+}

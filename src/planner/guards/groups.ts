@@ -1,0 +1,70 @@
+import { type Diagnostic, diagnostic } from '../../domain/diagnostic.ts'
+import { parsePartitionKey, type TopicName } from '../../domain/ids.ts'
+import type { GroupSpec } from '../../domain/migration.ts'
+import type { PlanContext } from '../../steps/step-kind.ts'
+
+/** Topics of other migrations of the project, with the names of those. */
+export type OtherTopics = ReadonlyMap<TopicName, string>
+
+export const groupGuards = (
+  { desired, observed, state }: PlanContext,
+  spec: GroupSpec,
+  others: OtherTopics,
+): readonly Diagnostic[] => {
+  if (state.syncs.some((s) => s.group === spec.id && s.status === 'done')) return []
+  const group = observed.source.groups.get(spec.id)
+  if (!group) return []
+  const found: Diagnostic[] = []
+  const add = (parts: Parameters<typeof diagnostic>[0]) =>
+    found.push(diagnostic({ ...parts, at: spec.at }))
+  const { state: groupState, type, protocolType } = group.description
+  if (
+    type === 'share' ||
+    type === 'streams' ||
+    (protocolType !== '' && protocolType !== 'consumer')
+  ) {
+    add({
+      code: 'FERRY1314',
+      detail: `${spec.id} on ${observed.source.name} is a ${type === 'classic' || type === 'unknown' ? protocolType : type} group.`,
+      fix: 'Take it out of the file and move it by its own means.',
+    })
+  }
+  if (groupState === 'absent' && group.commits.size === 0) {
+    add({
+      code: 'FERRY1315',
+      detail: `${observed.source.name} knows no group ${spec.id}.`,
+      fix: 'Correct the name, or take the group out of the file.',
+    })
+    return found
+  }
+  const ours = new Set(desired.topics.map((t) => t.name))
+  const foreign = new Map<TopicName, string | undefined>()
+  for (const key of group.commits.keys()) {
+    const { topic } = parsePartitionKey(key)
+    if (!ours.has(topic)) foreign.set(topic, others.get(topic))
+  }
+  for (const [topic, migration] of foreign) {
+    add({
+      code: 'FERRY1308',
+      detail: `${spec.id} has committed positions on ${topic}, which ${migration ? `belongs to migration ${migration}` : 'is in no plan file'}.`,
+      fix: migration
+        ? `Put both into one migration: ${desired.name} and ${migration} share this group.`
+        : `Add ${topic} to the topics, or delete the group's commits on it if they are old.`,
+    })
+  }
+  if (observed.source.commitsExpireEarly && !spec.uncommittedSaid) {
+    const without = desired.topics.flatMap((t) =>
+      (observed.source.topics.get(t.name)?.partitions ?? [])
+        .filter((p) => !group.commits.has(`${t.name}:${p.partition}` as never))
+        .map((p) => `${t.name}-${p.partition}`),
+    )
+    if (without.length > 0) {
+      add({
+        code: 'FERRY1313',
+        detail: `${spec.id} shows no commit on ${without.slice(0, 5).join(', ')}${without.length > 5 ? ` and ${without.length - 5} more` : ''}; on ${observed.source.name} it may have expired.`,
+        fix: 'Say it in the file: `uncommitted: absent`, `start` or `end`.',
+      })
+    }
+  }
+  return found
+}

@@ -1,0 +1,30 @@
+import type { Diagnostic } from '../../domain/diagnostic.ts'
+import type { GroupId } from '../../domain/ids.ts'
+import { notSupported } from '../../domain/not-supported.ts'
+import type { PlanContext } from '../../steps/step-kind.ts'
+import { coverageWarnings } from '../coverage.ts'
+import { cutoverWarnings } from '../cutover-warnings.ts'
+import { accessGuards } from './access.ts'
+import { sameClusters } from './clusters.ts'
+import { groupGuards, type OtherTopics } from './groups.ts'
+import { topicGuards } from './topics.ts'
+
+/** What stands in the way of a plan, all of it at once: errors block apply, warnings are shown. Pure. */
+export const guard = (
+  context: PlanContext,
+  others: OtherTopics,
+  otherGroups: ReadonlySet<GroupId> = new Set(),
+): readonly Diagnostic[] => [
+  ...context.observed.problems,
+  ...notSupported(context.desired),
+  ...sameClusters(context),
+  ...context.desired.topics.flatMap((spec) => topicGuards(context, spec)),
+  ...context.desired.groups.flatMap((spec) => groupGuards(context, spec, others)),
+  ...accessGuards(context),
+  ...cutoverWarnings(context),
+  ...coverageWarnings(context, otherGroups),
+]
+
+export { sameClusters } from './clusters.ts'
+export type { OtherTopics } from './groups.ts'
+export { topicGuards } from './topics.ts'

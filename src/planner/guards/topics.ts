@@ -1,0 +1,139 @@
+import { type Diagnostic, diagnostic } from '../../domain/diagnostic.ts'
+import type { TopicSpec } from '../../domain/migration.ts'
+import { counted } from '../../steps/_words.ts'
+import { plannedStart } from '../../steps/start-from.ts'
+import type { PlanContext } from '../../steps/step-kind.ts'
+import { chooseMode } from '../choose-mode.ts'
+import type { ObservedTopic } from '../observed.ts'
+import { writeFence } from '../write-fence.ts'
+import { configGuards } from './configs.ts'
+
+export const topicGuards = (context: PlanContext, spec: TopicSpec): readonly Diagnostic[] => {
+  const { observed, state } = context
+  const source = observed.source.topics.get(spec.name)
+  if (!source) {
+    return observed.problems.length > 0
+      ? []
+      : [
+          diagnostic({
+            code: 'FERRY1303',
+            detail: `${observed.source.name} has no topic ${spec.name}, or the user may not describe it.`,
+            fix: 'Correct the name, or take the topic out of the file.',
+            at: spec.at,
+          }),
+        ]
+  }
+  const target = observed.target.topics.get(spec.name)
+  // What a purge that was begun has left is still the mirror's own.
+  const marked = [...state.marks, ...state.purges].some((mark) => mark.topic === spec.name)
+  return [
+    ...countGuards(context, spec, source, target),
+    ...contentGuards(context, spec, source, target, marked),
+    ...configGuards(context, spec, source),
+    ...(state.seals.some((seal) => seal.topic === spec.name) ? [] : fenceGuards(context, spec)),
+  ]
+}
+
+const countGuards = (
+  { observed }: PlanContext,
+  spec: TopicSpec,
+  source: ObservedTopic,
+  target: ObservedTopic | undefined,
+): readonly Diagnostic[] => {
+  const count = source.description.partitions.length
+  const found: Diagnostic[] = []
+  const differ = (who: string, other: number, fix: string) =>
+    found.push(
+      diagnostic({
+        code: 'FERRY1304',
+        detail: `${spec.name} has ${counted(count, 'partition')} on ${observed.source.name}, but ${other} ${who}.`,
+        fix,
+        at: spec.at,
+      }),
+    )
+  if (spec.partitions !== undefined && spec.partitions !== count) {
+    differ('in the plan file', spec.partitions, `Write ${count}, or leave \`partitions\` out.`)
+  }
+  const there = target?.description.partitions.length
+  if (there !== undefined && there !== count) {
+    differ(
+      `on ${observed.target.name}`,
+      there,
+      there < count
+        ? `Add partitions on ${observed.target.name}, or delete the topic there if it is nobody's.`
+        : `Delete the topic on ${observed.target.name} if it is nobody's: partitions cannot be taken away.`,
+    )
+  }
+  const headless = source.description.partitions.find((p) => p.leader < 0)
+  if (headless || source.partitions.length !== count) {
+    found.push(
+      diagnostic({
+        code: 'FERRY1316',
+        detail: headless
+          ? `${spec.name}-${headless.partition} has no leader on ${observed.source.name}.`
+          : `The offsets of ${count - source.partitions.length} partitions of ${spec.name} on ${observed.source.name} could not be read.`,
+        fix: 'Wait until the cluster is well again, then plan again.',
+        at: spec.at,
+      }),
+    )
+  }
+  return found
+}
+
+const contentGuards = (
+  { desired, observed, state }: PlanContext,
+  spec: TopicSpec,
+  source: ObservedTopic,
+  target: ObservedTopic | undefined,
+  marked: boolean,
+): readonly Diagnostic[] => {
+  if (marked) return []
+  const found: Diagnostic[] = []
+  const ours = state.markIntents.some((intent) => intent.topic === spec.name)
+  const used = target?.partitions.find((p) => p.highWatermark > p.logStart)
+  if (used && !ours) {
+    found.push(
+      diagnostic({
+        code: 'FERRY1305',
+        detail: `${spec.name}-${used.partition} on ${observed.target.name} holds offsets ${used.logStart} to ${used.highWatermark - 1n}, which Ferry did not write.`,
+        fix: `Delete the topic on ${observed.target.name} if nobody needs it; plan creates it again.`,
+        at: spec.at,
+      }),
+    )
+  }
+  const choice = chooseMode(
+    spec,
+    source,
+    target,
+    (p) => plannedStart(desired, observed.source, spec.name, p),
+    observed.target.cluster.authorized,
+  )
+  if (choice.impossible && !used) {
+    found.push(
+      diagnostic({
+        code: 'FERRY1309',
+        detail: `${spec.name}: ${choice.impossible}.`,
+        fix: 'Take `offsets: auto`, or remove what stands in the way.',
+        at: spec.at,
+      }),
+    )
+  }
+  return found
+}
+
+const fenceGuards = ({ observed }: PlanContext, spec: TopicSpec): readonly Diagnostic[] => {
+  const { writers, unfenced } = writeFence(observed.target, spec.name)
+  if (writers.length === 0 && unfenced === null) return []
+  return [
+    diagnostic({
+      code: 'FERRY1310',
+      severity: 'warning',
+      detail:
+        writers.length > 0
+          ? `${writers.join(', ')} may write to ${spec.name} on ${observed.target.name} before the copy is complete.`
+          : `Nothing keeps others from writing to ${spec.name} on ${observed.target.name}: ${unfenced}.`,
+      fix: 'Take the WRITE right away until producers move, or make sure that no producer starts there. Ferry stops the partition if one does.',
+      at: spec.at,
+    }),
+  ]
+}
