@@ -2,8 +2,8 @@
  * What Ferry asks of a cluster, in Kafka's own words. This is the only border to a Kafka client: `src/kafka/` implements it on kafkajs
  * connections, planner tests in memory. Plural on purpose: requests grow with brokers, not with topics or partitions.
  *
- * Two ports: {@link Cluster} for what is asked now and then (all answers are complete or say what is missing) and {@link BrokerLink}
- * for the mirror's hot path (raw bytes, error codes as numbers, nothing wrapped per partition but what the broker sent).
+ * Three ports: {@link Cluster} for what is asked now and then (all answers are complete or say what is missing), {@link BrokerLink} for the
+ * mirror's hot path, and {@link GroupMemberPort} for its lock.
  */
 import type { AclBinding } from '../domain/access.ts'
 import type { Answers } from '../domain/answers.ts'
@@ -11,9 +11,14 @@ import type { ClusterId, GroupId, PartitionKey, TopicName, TopicPartition } from
 import type { QuotaSpec, ScramMechanism } from '../domain/migration.ts'
 import type { Secret } from '../domain/secret.ts'
 import type { ApiName } from './api-name.ts'
+import type { BrokerLink } from './broker-link.ts'
+import type { GroupMemberOptions, GroupMemberPort } from './group-member-port.ts'
 import type { Inquiry } from './inquiry.ts'
 
 export type { ApiName } from './api-name.ts'
+export type * from './broker-link.ts'
+export { LinkLost } from './broker-link.ts'
+export type * from './group-member-port.ts'
 
 export interface BrokerAddress {
   readonly nodeId: number
@@ -270,139 +275,5 @@ export interface Cluster extends Inquiry {
   /** A member of a group of our own protocol type, on a connection of its own. */
   openGroupMember(options: GroupMemberOptions): Promise<GroupMemberPort>
 
-  close(): Promise<void>
-}
-
-// ── the mirror's hot path ────────────────────────────────────────────────────────────────────────────────────────────
-
-/** Kafka's error codes that code branches on; 0 is none. The full list with names is in `error-codes.ts`. */
-export type KafkaErrorCode = number
-
-export interface FetchPartitionRequest {
-  readonly partition: number
-  readonly fetchOffset: number
-  readonly maxBytes: number
-}
-export interface FetchRequest {
-  readonly topics: readonly {
-    readonly topic: TopicName
-    readonly partitions: readonly FetchPartitionRequest[]
-  }[]
-  readonly maxWaitMs: number
-  readonly minBytes: number
-  readonly maxBytes: number
-  readonly isolation: 'read-committed' | 'read-uncommitted'
-}
-export interface FetchedPartition {
-  readonly topic: TopicName
-  readonly partition: number
-  readonly errorCode: KafkaErrorCode
-  readonly highWatermark: number
-  readonly lastStableOffset: number
-  /** -1 where the broker does not say (Fetch before v5). */
-  readonly logStartOffset: number
-  /** Null where there are none. */
-  readonly abortedTransactions:
-    | readonly { readonly producerId: bigint; readonly firstOffset: number }[]
-    | null
-  /** A view into the response, valid as long as it is referenced: no copy was made. The last batch may be cut off. */
-  readonly records: Buffer
-}
-
-export interface ProduceRequest {
-  /** Of batches that are part of a transaction. */
-  readonly transactionalId?: string
-  readonly topics: readonly {
-    readonly topic: TopicName
-    /** Exactly one batch per partition, in one or more pieces that are written without being copied. */
-    readonly partitions: readonly {
-      readonly partition: number
-      readonly batch: readonly Buffer[]
-    }[]
-  }[]
-  readonly timeoutMs: number
-}
-export interface ProducedPartition {
-  readonly topic: TopicName
-  readonly partition: number
-  readonly errorCode: KafkaErrorCode
-  readonly errorMessage?: string
-  readonly baseOffset: number
-  readonly logStartOffset: number
-}
-
-/** A buffer of at least `bytes` for an answer of that size. Asked once, when the size is known, and not at all if all of it is there then. */
-export type AnswerSpace = (bytes: number) => Buffer
-
-/** Control markers for one partition, as a transaction coordinator writes them: each takes one offset, and no consumer sees it. */
-export interface MarkersRequest {
-  readonly topic: TopicName
-  readonly partition: number
-  readonly count: number
-  readonly producerId: bigint
-  readonly producerEpoch: number
-  /** The broker refuses one that is lower than it has seen of this producer (52). */
-  readonly coordinatorEpoch: number
-}
-
-export interface BrokerLink {
-  readonly nodeId: number
-  readonly connected: boolean
-  /** Acks all. Rejects with {@link LinkLost} when the answer is lost: whether it was appended is then unknown. */
-  produce(request: ProduceRequest): Promise<readonly ProducedPartition[]>
-  /** The records are views into the answer, which is read into what `space` gives. */
-  fetch(request: FetchRequest, space?: AnswerSpace): Promise<readonly FetchedPartition[]>
-  /** Rejects with {@link LinkLost} when the answer is lost. Not idempotent: a request that is sent again writes again. */
-  writeMarkers(request: MarkersRequest): Promise<KafkaErrorCode>
-  close(): Promise<void>
-}
-
-/** The connection ended, or an answer did not come in time: what happened at the broker is unknown. */
-export class LinkLost extends Error {
-  constructor(message: string, options?: { cause?: unknown }) {
-    super(message, options)
-    this.name = 'LinkLost'
-  }
-}
-
-// ── the lock: Kafka's own group protocol ─────────────────────────────────────────────────────────────────────────────
-
-export interface GroupMemberOptions {
-  readonly group: GroupId
-  /** `ferry`, as Connect has its own. */
-  readonly protocolType: string
-  readonly protocolName: string
-  readonly sessionTimeoutMs: number
-  readonly rebalanceTimeoutMs: number
-}
-export interface JoinedGroup {
-  /** The fencing token: grows with every rebalance. */
-  readonly generation: number
-  readonly memberId: string
-  readonly isLeader: boolean
-  /** Only for the leader. */
-  readonly members: readonly { readonly memberId: string; readonly metadata: Buffer }[]
-}
-export interface GroupMemberPort {
-  /** Joins or rejoins (the member id is kept inside); waits until the coordinator has everybody. */
-  join(metadata: Buffer, signal: AbortSignal): Promise<JoinedGroup>
-  sync(
-    joined: JoinedGroup,
-    assignments: ReadonlyMap<string, Buffer>,
-    signal: AbortSignal,
-  ): Promise<Buffer | 'rejoin'>
-  heartbeat(joined: JoinedGroup): Promise<'ok' | 'rejoin' | 'lost'>
-  leave(): Promise<void>
-  /** Takes a member whose process is known to be gone out of the group, so that nobody waits for its session to end. */
-  removeMember(memberId: string): Promise<void>
-  /** Metadata and client ids of the members now, without joining. */
-  describe(): Promise<
-    readonly {
-      readonly memberId: string
-      readonly clientId: string
-      readonly host: string
-      readonly metadata: Buffer
-    }[]
-  >
   close(): Promise<void>
 }
