@@ -4,8 +4,8 @@ import {
   type TopicName,
   type TopicPartition,
 } from '../domain/ids.ts'
+import { partitionsByTopic } from './by-topic.ts'
 import type { Asked } from './faults.ts'
-import { partitionsByTopic } from './groups.ts'
 import type { BrokerDisks, ClockReading } from './inquiry.ts'
 import type { Session } from './session.ts'
 import { describeLogDirs } from './wire/describe-log-dirs.ts'

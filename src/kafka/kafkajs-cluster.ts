@@ -18,13 +18,14 @@ import type {
   TopicCreation,
   TransactionalProducer,
 } from './cluster.ts'
-import { epochEnds } from './epoch-ends.ts'
+import { Commits } from './commits.ts'
 import { type Asked, FaultReporter } from './faults.ts'
 import { KafkajsGroupMember } from './group-member.ts'
 import { Groups } from './groups.ts'
 import { Inquiries } from './inquiries.ts'
 import type { KafkaLogger } from './kafkajs.ts'
 import { KafkajsLink } from './kafkajs-link.ts'
+import { LogOffsets } from './log-offsets.ts'
 import { Session } from './session.ts'
 import { Topics } from './topics.ts'
 import { TransactionalIds } from './transactional-ids.ts'
@@ -80,7 +81,9 @@ class KafkajsCluster implements Cluster {
   readonly id: Cluster['id']
   readonly #session: Session
   readonly #topics: Topics
+  readonly #offsets: LogOffsets
   readonly #groups: Groups
+  readonly #commits: Commits
   readonly #transactions: Transactions
   readonly #acls: Acls
   readonly #users: Users
@@ -92,7 +95,9 @@ class KafkajsCluster implements Cluster {
     this.id = session.brokers.clusterId
     this.#session = session
     this.#topics = new Topics(session)
+    this.#offsets = new LogOffsets(session)
     this.#groups = new Groups(session)
+    this.#commits = new Commits(session)
     this.#transactions = new Transactions(session)
     this.#acls = new Acls(session)
     this.#users = new Users(session)
@@ -138,11 +143,11 @@ class KafkajsCluster implements Cluster {
   }
 
   listOffsets(partitions: readonly TopicPartition[], at: OffsetAt) {
-    return this.#topics.offsets(partitions, at)
+    return this.#offsets.list(partitions, at)
   }
 
   epochEnds(epochs: Parameters<Cluster['epochEnds']>[0]) {
-    return epochEnds(this.#session, epochs)
+    return this.#offsets.epochEnds(epochs)
   }
 
   createTopics(topics: readonly TopicCreation[], options = {}) {
@@ -158,7 +163,7 @@ class KafkajsCluster implements Cluster {
   }
 
   deleteRecords(before: ReadonlyMap<PartitionKey, bigint>) {
-    return this.#topics.deleteRecords(before)
+    return this.#offsets.deleteRecords(before)
   }
 
   listGroups() {
@@ -170,15 +175,15 @@ class KafkajsCluster implements Cluster {
   }
 
   fetchCommits(ids: readonly GroupId[], options: CommitsOptions = {}) {
-    return this.#groups.commits(ids, options)
+    return this.#commits.fetch(ids, options)
   }
 
   commitOffsets(id: GroupId, offsets: Parameters<Cluster['commitOffsets']>[1]) {
-    return this.#groups.commit(id, offsets)
+    return this.#commits.commit(id, offsets)
   }
 
   deleteCommits(id: GroupId, partitions: readonly PartitionKey[]) {
-    return this.#groups.deleteCommits(id, partitions)
+    return this.#commits.delete(id, partitions)
   }
 
   describeProducers(partitions: readonly TopicPartition[]) {

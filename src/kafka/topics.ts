@@ -1,13 +1,8 @@
 import type { Answers } from '../domain/answers.ts'
 import { FerryError } from '../domain/diagnostic.ts'
-import {
-  type PartitionKey,
-  parsePartitionKey,
-  partitionKey,
-  type TopicName,
-  type TopicPartition,
-} from '../domain/ids.ts'
-import type { ConfigEntry, OffsetAt, TopicCreation, TopicDescription } from './cluster.ts'
+import type { TopicName } from '../domain/ids.ts'
+import { askedTopic, unlessNew } from './asked-topic.ts'
+import type { ConfigEntry, TopicCreation, TopicDescription } from './cluster.ts'
 import type { BrokerConnection } from './connection.ts'
 import { ErrorCode } from './error-codes.ts'
 import type { Asked, Fault } from './faults.ts'
@@ -16,26 +11,12 @@ import type { Outcomes } from './settle.ts'
 import { operationsOfBits } from './wire/acls.ts'
 import type { CodeAndMessage } from './wire/api.ts'
 import { createTopics } from './wire/create-topics.ts'
-import { deleteRecords } from './wire/delete-records.ts'
 import { deleteTopics } from './wire/delete-topics.ts'
 import { CONFIG_RESOURCE, type DescribedConfigs, describeConfigs } from './wire/describe-configs.ts'
 import { incrementalAlterConfigs } from './wire/incremental-alter-configs.ts'
-import { listOffsets } from './wire/list-offsets.ts'
 import { type MetadataTopic, metadata } from './wire/metadata.ts'
 
-/** How many rounds a topic that is unknown is asked for again: a broker may not have heard of a new one yet. About 2.5 s. */
-const ROUNDS_FOR_NEW_TOPICS = 6
-
-export const askedTopic = (
-  verb: string,
-  operation: Asked['right']['operation'],
-  topic: string,
-): Asked => ({
-  what: `${verb} topic ${topic}`,
-  right: { operation, resourceType: 'TOPIC', resourceName: topic },
-})
-
-/** Topics, their configs, offsets and records: that half of the cluster port. */
+/** Topics and configs: that part of the cluster port. */
 export class Topics {
   readonly #session: Session
 
@@ -113,7 +94,7 @@ export class Topics {
       const outcomes: Outcomes<TopicName, ReadonlyMap<string, ConfigEntry>> = new Map()
       for (const answer of answers) {
         const name = answer.name as TopicName
-        const fault = () => this.#unlessNew(answer, asked(name), round)
+        const fault = () => unlessNew(this.#session.faults, answer, asked(name), round)
         outcomes.set(name, answer.code === 0 ? { value: entriesOf(answer) } : fault())
       }
       return outcomes
@@ -139,57 +120,6 @@ export class Topics {
     })
     if (answer === undefined) throw new FerryError(this.#session.faults.leftOut(asked).diagnostic)
     return entriesOf(answer)
-  }
-
-  offsets(
-    partitions: readonly TopicPartition[],
-    at: OffsetAt,
-  ): Promise<Answers<PartitionKey, bigint>> {
-    const keys = partitions.map(({ topic, partition }) => partitionKey(topic, partition))
-    const asked = (key: PartitionKey) => ({
-      ...askedTopic('read the offsets of', 'DESCRIBE', parsePartitionKey(key).topic),
-      what: `read the ${at instanceof Date ? `first offset since ${at.toISOString()}` : `${at} offset`} of ${key}`,
-    })
-    return this.#session.settlePerLeader(keys, asked, async (broker, mine, outcomes, round) => {
-      const topics = byTopic(mine, ({ partition }) => partition)
-      const answers = await this.#session.call(broker, listOffsets, {
-        readCommitted: at === 'stable',
-        timestamp: at instanceof Date ? BigInt(at.getTime()) : at === 'earliest' ? -2n : -1n,
-        topics,
-      })
-      for (const { topic, partition, code, offset } of answers) {
-        const key = partitionKey(topic as TopicName, partition)
-        const fault = () => this.#unlessNew({ code, message: null }, asked(key), round)
-        outcomes.set(key, code === 0 ? { value: offset } : fault())
-      }
-    })
-  }
-
-  deleteRecords(before: ReadonlyMap<PartitionKey, bigint>): Promise<Answers<PartitionKey, bigint>> {
-    const asked = (key: PartitionKey) => ({
-      ...askedTopic('delete records of', 'DELETE', parsePartitionKey(key).topic),
-      what: `delete the records of ${key} below ${before.get(key)}`,
-    })
-    const timeoutMs = this.#session.brokers.options.requestTimeoutMs
-    return this.#session.settlePerLeader(
-      [...before.keys()],
-      asked,
-      async (broker, mine, outcomes) => {
-        const topics = byTopic(mine, ({ key, partition }) => ({
-          partition,
-          before: before.get(key)!,
-        }))
-        const answers = await this.#session.call(broker, deleteRecords, {
-          topics,
-          timeoutMs: timeoutMs / 2,
-        })
-        for (const { topic, partition, code, lowWatermark } of answers) {
-          const key = partitionKey(topic as TopicName, partition)
-          const fault = () => this.#session.faults.ofCode(code, asked(key))
-          outcomes.set(key, code === 0 ? { value: lowWatermark } : fault())
-        }
-      },
-    )
   }
 
   async create(
@@ -302,30 +232,7 @@ export class Topics {
       ...((isUnknown || isTimedOut) && { retriable: false }),
     })
   }
-
-  /** An unknown topic may be a new one, for a short while. */
-  #unlessNew(answer: CodeAndMessage, asked: Asked, round: number): Fault {
-    const isUnknown = answer.code === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-    return this.#session.faults.ofCode(answer.code, asked, {
-      message: answer.message,
-      ...(isUnknown && { retriable: round < ROUNDS_FOR_NEW_TOPICS }),
-    })
-  }
 }
 
 const entriesOf = (answer: DescribedConfigs): ReadonlyMap<string, ConfigEntry> =>
   new Map(answer.entries.map(({ name, value, isOverride }) => [name, { value, isOverride }]))
-
-export const byTopic = <T>(
-  keys: readonly PartitionKey[],
-  each: (partition: { readonly key: PartitionKey; readonly partition: number }) => T,
-): Map<string, T[]> => {
-  const topics = new Map<string, T[]>()
-  for (const key of keys) {
-    const { topic, partition } = parsePartitionKey(key)
-    const list = topics.get(topic) ?? []
-    list.push(each({ key, partition }))
-    topics.set(topic, list)
-  }
-  return topics
-}

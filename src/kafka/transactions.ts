@@ -6,10 +6,10 @@ import {
   type TopicName,
   type TopicPartition,
 } from '../domain/ids.ts'
+import { partitionsByTopic } from './by-topic.ts'
 import type { ActiveProducer, ListedTransaction } from './cluster.ts'
 import { ErrorCode } from './error-codes.ts'
 import type { Asked } from './faults.ts'
-import { partitionsByTopic } from './groups.ts'
 import type { Session } from './session.ts'
 import { describeProducers } from './wire/describe-producers.ts'
 import { listTransactions } from './wire/list-transactions.ts'

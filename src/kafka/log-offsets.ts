@@ -1,0 +1,106 @@
+import type { Answers } from '../domain/answers.ts'
+import {
+  type PartitionKey,
+  parsePartitionKey,
+  partitionKey,
+  type TopicName,
+  type TopicPartition,
+} from '../domain/ids.ts'
+import { askedTopic, unlessNew } from './asked-topic.ts'
+import { byTopic } from './by-topic.ts'
+import type { EpochEnd, OffsetAt } from './cluster.ts'
+import type { Session } from './session.ts'
+import { deleteRecords } from './wire/delete-records.ts'
+import { listOffsets } from './wire/list-offsets.ts'
+import { offsetForLeaderEpoch } from './wire/offset-for-leader-epoch.ts'
+
+/** Where the logs of partitions begin and end: that part of the cluster port. Each is asked of its leader. */
+export class LogOffsets {
+  readonly #session: Session
+
+  constructor(session: Session) {
+    this.#session = session
+  }
+
+  list(
+    partitions: readonly TopicPartition[],
+    at: OffsetAt,
+  ): Promise<Answers<PartitionKey, bigint>> {
+    const keys = partitions.map(({ topic, partition }) => partitionKey(topic, partition))
+    const asked = (key: PartitionKey) => ({
+      ...askedTopic('read the offsets of', 'DESCRIBE', parsePartitionKey(key).topic),
+      what: `read the ${at instanceof Date ? `first offset since ${at.toISOString()}` : `${at} offset`} of ${key}`,
+    })
+    return this.#session.settlePerLeader(keys, asked, async (broker, mine, outcomes, round) => {
+      const topics = byTopic(mine, ({ partition }) => partition)
+      const answers = await this.#session.call(broker, listOffsets, {
+        readCommitted: at === 'stable',
+        timestamp: at instanceof Date ? BigInt(at.getTime()) : at === 'earliest' ? -2n : -1n,
+        topics,
+      })
+      for (const { topic, partition, code, offset } of answers) {
+        const key = partitionKey(topic as TopicName, partition)
+        const fault = () =>
+          unlessNew(this.#session.faults, { code, message: null }, asked(key), round)
+        outcomes.set(key, code === 0 ? { value: offset } : fault())
+      }
+    })
+  }
+
+  deleteRecords(before: ReadonlyMap<PartitionKey, bigint>): Promise<Answers<PartitionKey, bigint>> {
+    const asked = (key: PartitionKey) => ({
+      ...askedTopic('delete records of', 'DELETE', parsePartitionKey(key).topic),
+      what: `delete the records of ${key} below ${before.get(key)}`,
+    })
+    const timeoutMs = this.#session.brokers.options.requestTimeoutMs
+    return this.#session.settlePerLeader(
+      [...before.keys()],
+      asked,
+      async (broker, mine, outcomes) => {
+        const topics = byTopic(mine, ({ key, partition }) => ({
+          partition,
+          before: before.get(key)!,
+        }))
+        const answers = await this.#session.call(broker, deleteRecords, {
+          topics,
+          timeoutMs: timeoutMs / 2,
+        })
+        for (const { topic, partition, code, lowWatermark } of answers) {
+          const key = partitionKey(topic as TopicName, partition)
+          const fault = () => this.#session.faults.ofCode(code, asked(key))
+          outcomes.set(key, code === 0 ? { value: lowWatermark } : fault())
+        }
+      },
+    )
+  }
+
+  epochEnds(
+    epochs: ReadonlyMap<PartitionKey, number | 'current'>,
+  ): Promise<Answers<PartitionKey, EpochEnd>> {
+    const asked = (key: PartitionKey) => ({
+      ...askedTopic('read the leader epochs of', 'DESCRIBE', parsePartitionKey(key).topic),
+      what: `read where leader epoch ${epochs.get(key)} of ${key} ended`,
+    })
+    return this.#session.settlePerLeader(
+      [...epochs.keys()],
+      asked,
+      async (broker, mine, outcomes) => {
+        const names = [...new Set(mine.map((key) => parsePartitionKey(key).topic))]
+        // From memory: the leader that is asked was found there too.
+        const leaders = await this.#session.leaders(names, Number.POSITIVE_INFINITY)
+        const topics = byTopic(mine, ({ key, partition }) => {
+          const currentLeaderEpoch = leaders.get(key)?.leaderEpoch ?? -1
+          const epoch = epochs.get(key)!
+          const leaderEpoch = epoch === 'current' ? currentLeaderEpoch : epoch
+          return { partition, currentLeaderEpoch, leaderEpoch }
+        })
+        const answers = await this.#session.call(broker, offsetForLeaderEpoch, { topics })
+        for (const { topic, partition, code, leaderEpoch, endOffset } of answers) {
+          const key = partitionKey(topic as TopicName, partition)
+          const fault = () => this.#session.faults.ofCode(code, asked(key))
+          outcomes.set(key, code === 0 ? { value: { leaderEpoch, endOffset } } : fault())
+        }
+      },
+    )
+  }
+}
