@@ -143,9 +143,9 @@ export class Commits {
     ) => Promise<void>,
   ): Promise<Answers<PartitionKey, void>> {
     return this.#session.settle(keys, asked, async (pending, round) => {
-      if (round > 0) this.#session.forgetCoordinator(id)
+      if (round > 0) this.#session.coordinators.forget(id)
       const outcomes: Outcomes<PartitionKey, void> = new Map()
-      const coordinator = (await this.#session.coordinators([id])).get(id)
+      const coordinator = (await this.#session.coordinators.of([id])).get(id)
       const code = coordinator?.code ?? ErrorCode.COORDINATOR_NOT_AVAILABLE
       if (coordinator === undefined || code !== 0) {
         for (const key of pending) outcomes.set(key, this.#session.faults.ofCode(code, asked(key)))

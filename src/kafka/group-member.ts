@@ -163,7 +163,7 @@ export class KafkajsGroupMember implements GroupMemberPort {
       )
       const code = codeOf(answer) ?? 0
       if (MOVED.has(code)) {
-        this.#session.forgetCoordinator(this.#options.group)
+        this.#session.coordinators.forget(this.#options.group)
         connection.close('the coordinator moved')
         this.#throwIfCode(code, 'join')
       }
@@ -180,7 +180,7 @@ export class KafkajsGroupMember implements GroupMemberPort {
     if (this.#connection?.connected) return this.#connection
     const { group } = this.#options
     try {
-      const coordinator = (await this.#session.coordinators([group])).get(group)
+      const coordinator = (await this.#session.coordinators.of([group])).get(group)
       if (coordinator === undefined) throw this.#session.faults.leftOut(this.#asked('find'))
       this.#throwIfCode(coordinator.code, 'find')
       const connection = await this.#session.brokers.dedicated(coordinator.nodeId)
@@ -188,7 +188,7 @@ export class KafkajsGroupMember implements GroupMemberPort {
       this.#connection = connection
       return connection
     } catch (error) {
-      if (isConnectionTrouble(error)) this.#session.forgetCoordinator(group)
+      if (isConnectionTrouble(error)) this.#session.coordinators.forget(group)
       throw error
     }
   }

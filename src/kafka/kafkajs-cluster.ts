@@ -265,7 +265,7 @@ class KafkajsCluster implements Cluster {
       what: `find the leaders of ${topics.length} topics`,
       right: { operation: 'DESCRIBE', resourceType: 'TOPIC', resourceName: '*' },
     }
-    return this.#session.ask(asked, () => this.#session.leaders(topics, maxAgeMs))
+    return this.#session.ask(asked, () => this.#session.topics.leaders(topics, maxAgeMs))
   }
 
   async connectBroker(nodeId: number): Promise<BrokerLink> {

@@ -87,7 +87,7 @@ export class LogOffsets {
       async (broker, mine, outcomes) => {
         const names = [...new Set(mine.map((key) => parsePartitionKey(key).topic))]
         // From memory: the leader that is asked was found there too.
-        const leaders = await this.#session.leaders(names, Number.POSITIVE_INFINITY)
+        const leaders = await this.#session.topics.leaders(names, Number.POSITIVE_INFINITY)
         const topics = byTopic(mine, ({ key, partition }) => {
           const currentLeaderEpoch = leaders.get(key)?.leaderEpoch ?? -1
           const epoch = epochs.get(key)!

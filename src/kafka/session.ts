@@ -1,36 +1,19 @@
 import type { Answers } from '../domain/answers.ts'
 import { FerryError } from '../domain/diagnostic.ts'
-import {
-  type PartitionKey,
-  parsePartitionKey,
-  partitionKey,
-  type TopicName,
-} from '../domain/ids.ts'
+import { type PartitionKey, parsePartitionKey } from '../domain/ids.ts'
 import type { Brokers } from './brokers.ts'
 import { LinkLost } from './cluster.ts'
 import type { BrokerConnection } from './connection.ts'
+import { Coordinators } from './coordinators.ts'
 import { ErrorCode } from './error-codes.ts'
 import { type Asked, Fault, type FaultReporter } from './faults.ts'
 import { ConnectFailure } from './open-connection.ts'
 import { type Outcomes, type Patience, pause, settle } from './settle.ts'
+import { TopicMetadata } from './topic-metadata.ts'
 import type { Api, CodeAndMessage } from './wire/api.ts'
-import {
-  type FoundCoordinator,
-  findCoordinator,
-  findCoordinators,
-} from './wire/find-coordinator.ts'
-import { type MetadataTopic, metadata } from './wire/metadata.ts'
-
-interface Leader {
-  readonly leader: number
-  readonly leaderEpoch: number
-}
 
 /** How long {@link Session.untilSeen} waits. */
 const LONGEST_UNTIL_SEEN_MS = 5_000
-
-/** Before v4 of Metadata a broker may create a topic because it was named. */
-const FIRST_HARMLESS_METADATA = 4
 
 /**
  * How questions reach the brokers they belong to: leaders, coordinators, the controller; with retries and what to say when they run out.
@@ -40,16 +23,15 @@ export class Session {
   readonly brokers: Brokers
   readonly faults: FaultReporter
   readonly patience: Patience
-  readonly #leaders = new Map<
-    TopicName,
-    { readonly at: number; readonly partitions: ReadonlyMap<number, Leader> }
-  >()
-  readonly #coordinators = new Map<string, number>()
+  readonly topics: TopicMetadata
+  readonly coordinators: Coordinators
 
   constructor(brokers: Brokers, faults: FaultReporter, patience: Patience) {
     this.brokers = brokers
     this.faults = faults
     this.patience = patience
+    this.topics = new TopicMetadata(brokers)
+    this.coordinators = new Coordinators(brokers)
   }
 
   call<Request, Answer>(
@@ -121,7 +103,7 @@ export class Session {
   ): Promise<Answers<PartitionKey, V>> {
     return this.settle(keys, asked, async (pending, round) => {
       const topics = [...new Set(pending.map((key) => parsePartitionKey(key).topic))]
-      const leaders = await this.leaders(topics, round === 0 ? 30_000 : 0)
+      const leaders = await this.topics.leaders(topics, round === 0 ? 30_000 : 0)
       const outcomes: Outcomes<PartitionKey, V> = new Map()
       const perBroker = new Map<number, PartitionKey[]>()
       for (const key of pending) {
@@ -152,11 +134,11 @@ export class Session {
   ): Promise<Answers<K, V>> {
     return this.settle(groups, asked, async (pending, round) => {
       if (round > 0) {
-        for (const group of pending) this.#coordinators.delete(group)
+        for (const group of pending) this.coordinators.forget(group)
         await this.brokers.refresh()
       }
       const outcomes: Outcomes<K, V> = new Map()
-      const found = await this.coordinators(pending)
+      const found = await this.coordinators.of(pending)
       const perBroker = new Map<number, K[]>()
       for (const group of pending) {
         const coordinator = found.get(group)
@@ -203,44 +185,6 @@ export class Session {
     )
   }
 
-  /** The coordinator of each group: one request for all where the broker has it (3.0). */
-  async coordinators(
-    groups: readonly string[],
-  ): Promise<ReadonlyMap<string, Omit<FoundCoordinator, 'key'>>> {
-    const found = new Map<string, Omit<FoundCoordinator, 'key'>>()
-    const unknown: string[] = []
-    for (const group of groups) {
-      const nodeId = this.#coordinators.get(group)
-      if (nodeId === undefined) unknown.push(group)
-      else found.set(group, { nodeId, code: 0, message: null })
-    }
-    if (unknown.length === 0) return found
-    const broker = await this.brokers.any()
-    if (broker.negotiate(findCoordinators) !== undefined) {
-      const answers = await this.call(broker, findCoordinators, unknown)
-      for (const answer of answers) found.set(answer.key, answer)
-    } else {
-      const asking = unknown.map(async (group) => {
-        found.set(group, await this.call(broker, findCoordinator, group))
-      })
-      await Promise.all(asking)
-    }
-    let hasNewBroker = false
-    for (const group of unknown) {
-      const coordinator = found.get(group)
-      if (coordinator?.code !== 0) continue
-      this.#coordinators.set(group, coordinator.nodeId)
-      hasNewBroker ||= !this.brokers.addresses.has(coordinator.nodeId)
-    }
-    if (hasNewBroker) await this.brokers.refresh()
-    return found
-  }
-
-  /** The coordinator of one group may have moved. */
-  forgetCoordinator(group: string): void {
-    this.#coordinators.delete(group)
-  }
-
   /**
    * The broker for changes. Only ZooKeeper clusters insist (NOT_CONTROLLER); KRaft brokers pass on. Always asked anew: it moves.
    * Nothing was changed yet when this throws, so the fault may be tried again.
@@ -267,58 +211,6 @@ export class Session {
       const seen = await Promise.all(waiting.map((broker) => isSeenBy(broker).catch(() => true)))
       waiting = waiting.filter((_, i) => !seen[i])
     }
-  }
-
-  /** Metadata of topics; `absent` where a broker too old to be asked by name does not list it. */
-  async metadataOf(
-    names: readonly TopicName[],
-  ): Promise<ReadonlyMap<TopicName, MetadataTopic | 'absent'>> {
-    const broker = await this.brokers.any()
-    const canName = (broker.negotiate(metadata) ?? 0) >= FIRST_HARMLESS_METADATA
-    const answer = await this.brokers.metadata({
-      topics: canName ? names : null,
-      withAuthorized: true,
-    })
-    const topics = new Map<TopicName, MetadataTopic | 'absent'>()
-    for (const topic of answer.topics) {
-      topics.set(topic.name as TopicName, topic)
-      this.#noteLeaders(topic)
-    }
-    if (!canName) for (const name of names) if (!topics.has(name)) topics.set(name, 'absent')
-    return topics
-  }
-
-  /** Leaders of the partitions of some topics. A topic that the cluster does not know is left out. */
-  async leaders(
-    topics: readonly TopicName[],
-    maxAgeMs: number,
-  ): Promise<ReadonlyMap<PartitionKey, Leader>> {
-    const oldest = performance.now() - maxAgeMs
-    const stale = topics.filter((topic) => (this.#leaders.get(topic)?.at ?? -Infinity) < oldest)
-    if (stale.length > 0) {
-      for (const topic of stale) this.#leaders.delete(topic)
-      await this.metadataOf(stale)
-    }
-    const leaders = new Map<PartitionKey, Leader>()
-    for (const topic of topics) {
-      for (const [partition, leader] of this.#leaders.get(topic)?.partitions ?? []) {
-        leaders.set(partitionKey(topic, partition), leader)
-      }
-    }
-    return leaders
-  }
-
-  #noteLeaders(topic: MetadataTopic): void {
-    if (topic.code !== 0) return
-    this.#leaders.set(topic.name as TopicName, {
-      at: performance.now(),
-      partitions: new Map(
-        topic.partitions.map(({ partition, leader, leaderEpoch }) => [
-          partition,
-          { leader, leaderEpoch },
-        ]),
-      ),
-    })
   }
 }
 

@@ -39,7 +39,7 @@ export class Topics {
     const asked = (name: TopicName) => askedTopic('describe', 'DESCRIBE', name)
     return this.#session.settle(names, asked, async (pending) => {
       const outcomes: Outcomes<TopicName, TopicDescription | 'absent'> = new Map()
-      const topics = await this.#session.metadataOf(pending)
+      const topics = await this.#session.topics.of(pending)
       for (const name of pending) {
         const topic = topics.get(name)
         if (topic === undefined) continue
