@@ -120,6 +120,32 @@ export const topicConfigs = (
   return { final: sorted(final), protective: sorted(protective), leftBehind: leftBehind.sort() }
 }
 
+/** Configs under which the target would delete, once they are final, what the source keeps: `retention.ms=86400000`. */
+export const keepsLess = (
+  { final }: Pick<TopicConfigs, 'final'>,
+  source: ObservedTopic,
+  target: ObservedSide,
+): readonly string[] => {
+  const valueThen = (key: string) => final.get(key) ?? targetDefault(target, key)
+  const less = RETENTIONS.filter((key) => {
+    const [here, there] = [effective(source, key), valueThen(key)]
+    return here !== undefined && there !== undefined && isLess(there, here)
+  })
+  const compacts =
+    valueThen('cleanup.policy')?.includes('compact') === true &&
+    effective(source, 'cleanup.policy')?.includes('compact') === false
+  return [
+    ...less.map((key) => `${key}=${valueThen(key)}`),
+    ...(compacts ? [`cleanup.policy=${valueThen('cleanup.policy')}`] : []),
+  ]
+}
+
+const RETENTIONS = ['retention.ms', 'retention.bytes'] as const
+
+/** -1 is for ever. */
+const isLess = (one: string, other: string): boolean =>
+  one !== '-1' && (other === '-1' || BigInt(one) < BigInt(other))
+
 const sorted = (map: ReadonlyMap<string, string>): ReadonlyMap<string, string> =>
   new Map([...map].sort(([a], [b]) => (a < b ? -1 : 1)))
 

@@ -1,7 +1,7 @@
 import type { TopicSpec } from '../domain/migration.ts'
 import type { Stage } from '../domain/stage.ts'
 import type { ConfigureTopic } from '../domain/step.ts'
-import { configChanges, overrides, topicConfigs } from '../planner/topic-configs.ts'
+import { configChanges, keepsLess, overrides, topicConfigs } from '../planner/topic-configs.ts'
 import { topicsAreSealed } from './gates/index.ts'
 import type { PlanContext, Run, StepKind, Undoing } from './step-kind.ts'
 
@@ -74,7 +74,10 @@ const planTopic = (context: PlanContext, spec: TopicSpec, stage: Stage): Configu
         phase === 'protective'
           ? 'until the seal the target must not delete, compact or restamp what is mirrored'
           : 'the copy is complete: the configs that the service runs with can take over',
-      undo: { cost: 'restores', says: `restore ${Object.keys(was).length} configs` },
+      undo: undoOf(
+        Object.keys(was).length,
+        phase === 'final' ? keepsLess(configs, source, observed.target) : [],
+      ),
       topic: spec.name,
       phase,
       set,
@@ -82,6 +85,15 @@ const planTopic = (context: PlanContext, spec: TopicSpec, stage: Stage): Configu
     },
   ]
 }
+
+/** Configs can be restored; what the target deletes under them while the source keeps it has to be copied again. */
+const undoOf = (count: number, less: readonly string[]): ConfigureTopic['undo'] =>
+  less.length === 0
+    ? { cost: 'restores', says: `restore ${count} configs` }
+    : {
+        cost: 'copies-back',
+        says: `restore ${count} configs; what ${less.join(', ')} deletes meanwhile takes a resync`,
+      }
 
 /** A topic that Ferry made has nothing to go back to: it is deleted. */
 const rememberBefore = async (step: ConfigureTopic, run: Run): Promise<void> => {

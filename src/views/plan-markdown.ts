@@ -1,5 +1,6 @@
 import { digestOf } from '../domain/canonical-json.ts'
 import type { Diagnostic } from '../domain/diagnostic.ts'
+import { type NoReturn, noReturnOf } from '../domain/no-return.ts'
 import type { Plan } from '../domain/plan.ts'
 import type { Step } from '../domain/step.ts'
 import type { StepDescription } from '../steps/step-kind.ts'
@@ -70,9 +71,10 @@ export const renderPlanMarkdown = (
         before: [`**Deletes ${thousands(deleted.length)}:**`, ''],
       })
     }
-    page.say(noReturnLine(rows), '')
+    const noReturn = noReturnOf(plan)
+    page.say(noReturnLine(noReturn, rows), '')
     page.list('deadlines', deadlineLines(plan), { noun: 'deadline' })
-    page.list('table', tableLines(rows), {
+    page.list('table', tableLines(noReturn, rows), {
       noun: 'row',
       before: ['| stage | | step | | what | undo |', '| --- | --- | --- | --- | --- | --- |'],
     })
@@ -158,12 +160,12 @@ const problemLines = (problems: readonly Diagnostic[], cwd: string): readonly st
 const deletionLine = ({ noun, name, says, step }: Row): string =>
   `- ${mdText(noun)} ${mdCode(name)}: ${mdText(says)} — ${mdText(step.reason)}`
 
-const noReturnLine = (rows: readonly Row[]): string => {
-  const at = rows.findIndex(({ step }) => step.undo.cost === 'impossible')
-  const row = rows[at]
-  return row === undefined
-    ? '**Point of no return:** none in this plan.'
-    : `**Point of no return:** before step ${thousands(at + 1)} of ${thousands(rows.length)}, ${mdText(row.noun)} ${mdCode(row.name)}: ${mdText(row.step.undo.says)}.`
+const noReturnLine = (noReturn: NoReturn | null, rows: readonly Row[]): string => {
+  if (noReturn === null) return '**Point of no return:** none in this plan.'
+  const { before, because, once } = noReturn
+  const at = once === null ? before : before - 1
+  const row = rows[at] as Row
+  return `**Point of no return:** ${once === null ? 'before' : 'after'} step ${thousands(at + 1)} of ${thousands(rows.length)}, ${mdText(row.noun)} ${mdCode(row.name)}: ${mdText(because)}.`
 }
 
 const deadlineLines = ({ deadlines, createdAt }: Plan): readonly string[] =>
@@ -171,12 +173,16 @@ const deadlineLines = ({ deadlines, createdAt }: Plan): readonly string[] =>
     .sort((one, other) => (one.at < other.at ? -1 : 1))
     .map(({ at, says }) => `**Valid until ${moment(at, createdAt)}:** ${mdText(says)}.  `)
 
-const tableLines = (rows: readonly Row[]): readonly string[] => {
-  const noReturn = rows.findIndex(({ step }) => step.undo.cost === 'impossible')
-  return rows.flatMap(({ symbol, noun, name, says, step }, index) => [
-    ...(index === noReturn ? ['| | | **point of no return** | | | |'] : []),
-    `| ${step.stage} | \`${symbol}\` | ${mdText(noun)} | ${mdCellCode(name)} | ${mdText(says)} | ${mdText(undoOf(step))} |`,
-  ])
+const tableLines = (noReturn: NoReturn | null, rows: readonly Row[]): readonly string[] => {
+  const lines = rows.map(
+    ({ symbol, noun, name, says, step }) =>
+      `| ${step.stage} | \`${symbol}\` | ${mdText(noun)} | ${mdCellCode(name)} | ${mdText(says)} | ${mdText(undoOf(step))} |`,
+  )
+  if (noReturn !== null) {
+    const once = noReturn.once === null ? '' : `, ${mdText(noReturn.once)}`
+    lines.splice(noReturn.before, 0, `| | | **point of no return**${once} | | | |`)
+  }
+  return lines
 }
 
 const undoOf = ({ undo }: Step): string => (undo.says === '' ? undo.cost : undo.says)

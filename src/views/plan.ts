@@ -1,3 +1,4 @@
+import { type NoReturn, noReturnOf } from '../domain/no-return.ts'
 import type { Plan } from '../domain/plan.ts'
 import type { Step } from '../domain/step.ts'
 import type { StepDescription } from '../steps/step-kind.ts'
@@ -31,7 +32,7 @@ export const renderPlan = (plan: Plan, words: StepWords, style: Style): string =
   if (plan.steps.length === 0) return `${renderNoChanges(plan)}\n`
   const rows = plan.steps.map((step) => toRow(step, words))
   const widths = measure(rows)
-  const noReturn = rows.findIndex((row) => row.step.undo.cost === 'impossible')
+  const noReturn = noReturnOf(plan)
   const lines = [
     style.bold(
       `${plan.migration}: ${plan.from} -> ${plan.to}, ${plan.clusters.source.name} -> ${plan.clusters.target.name}`,
@@ -43,10 +44,11 @@ export const renderPlan = (plan: Plan, words: StepWords, style: Style): string =
       stage = row.step.stage
       lines.push('', style.bold(stage))
     }
-    if (index === noReturn) lines.push(ruled('point of no return', style))
+    if (index === noReturn?.before) lines.push(ruled(noReturnTitle(noReturn), style))
     lines.push(...renderRow(row, widths, style))
   })
-  if (noReturn === -1) lines.push(ruled('point of no return: none in this plan', style))
+  if (noReturn === null) lines.push(ruled('point of no return: none in this plan', style))
+  else if (noReturn.before === rows.length) lines.push(ruled(noReturnTitle(noReturn), style))
   lines.push('', renderSummary(plan.steps, words), ...renderDeadline(plan))
   return `${lines.join('\n')}\n`
 }
@@ -134,6 +136,15 @@ const renderRow = (row: Row, widths: Widths, style: Style): readonly string[] =>
   )
   return [...(tooLong ? [head.trimEnd()] : []), ...body, ...gates]
 }
+
+const noReturnTitle = ({ once }: NoReturn): string =>
+  once === null ? 'point of no return' : shortened(`point of no return: ${printable(once)}`)
+
+/** A line has one line. */
+const shortened = (title: string): string =>
+  title.length <= MAX_COLUMNS - 10
+    ? title
+    : 'point of no return: once producers write on the target'
 
 /** A line across the page with its title in the middle. */
 const ruled = (title: string, style: Style): string => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { chooseMode, PRIME_LIMIT } from '../../src/planner/choose-mode.ts'
-import { configChanges, topicConfigs } from '../../src/planner/topic-configs.ts'
+import { configChanges, keepsLess, topicConfigs } from '../../src/planner/topic-configs.ts'
 import { durabilityRisks, writeFence } from '../../src/planner/write-fence.ts'
 import { ACCESS, NOW, side, topic, topicSeen, topicSpec } from './_build.ts'
 
@@ -85,6 +85,54 @@ describe('topicConfigs', () => {
     })
     expect(leftBehind).toEqual(['confluent.tier.enable', 'leader.replication.throttled.replicas'])
     expect(final.size).toBe(0)
+  })
+})
+
+describe('keepsLess', () => {
+  const less = (
+    overrides: Record<string, string>,
+    file: Record<string, string> = {},
+    target: Record<string, string> = {},
+  ) => {
+    const source = topicSeen('t', [[0n, 5n]], overrides)
+    const there = side('new')
+    const brokerConfigs = new Map([
+      ...there.brokerConfigs,
+      ...Object.entries(target).map(([key, value]) => [key, { value, isOverride: false }] as const),
+    ])
+    const spec = topicSpec('t', { configs: new Map(Object.entries(file)) })
+    const to = { ...there, brokerConfigs }
+    return keepsLess(topicConfigs(spec, source, to, NOW), source, to)
+  }
+
+  it.each([
+    ['the same on both sides', { 'retention.ms': String(3 * DAY) }, {}, {}, []],
+    ['longer in the file', {}, { 'retention.ms': '-1' }, {}, []],
+    [
+      'shorter in the file',
+      { 'retention.ms': '-1' },
+      { 'retention.ms': String(DAY) },
+      {},
+      [`retention.ms=${DAY}`],
+    ],
+    [
+      "the target's default, where nobody says one",
+      {},
+      {},
+      { 'log.retention.ms': String(DAY) },
+      [`retention.ms=${DAY}`],
+    ],
+    [
+      'a size that the source does not have',
+      { 'retention.bytes': '-1' },
+      { 'retention.bytes': '1024' },
+      {},
+      ['retention.bytes=1024'],
+    ],
+    ['compaction', {}, { 'cleanup.policy': 'compact' }, {}, ['cleanup.policy=compact']],
+    ['compaction on both sides', { 'cleanup.policy': 'compact' }, {}, {}, []],
+  ])('%s', (_, overrides, file, target, expected) => {
+    expect(less(overrides, file, target)).toEqual(expected)
   })
 })
 

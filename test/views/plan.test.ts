@@ -1,5 +1,6 @@
 import { deepStrictEqual } from 'node:assert'
 import { describe, it } from 'vitest'
+import type { Step } from '../../src/domain/step.ts'
 import { renderPlan, renderSummary } from '../../src/views/plan.ts'
 import { PLAIN, styleFor } from '../../src/views/style.ts'
 import { aPlan, WORDS } from './a-plan.ts'
@@ -14,6 +15,20 @@ describe('renderPlan', () => {
     deepStrictEqual(
       `\n${renderPlan(aPlan({ steps, to: 'prepared', deadlines: [] }), WORDS, PLAIN)}`,
       NONE,
+    )
+  })
+
+  it('draws the line behind a seal that nothing follows but the producers', () => {
+    const steps = aPlan().steps.map(
+      (step): Step =>
+        step.kind === 'seal-topic' ? { ...step, undo: { cost: 'free', says: 'open it' } } : step,
+    )
+    const line =
+      '  ------------------ point of no return: once producers write on new-idc -------------------'
+    const lines = renderPlan(aPlan({ steps }), WORDS, PLAIN).split('\n')
+    deepStrictEqual(
+      lines.map((each) => each.replaceAll(/-{5,}/g, '--')).indexOf(line.replaceAll(/-{5,}/g, '--')),
+      lines.findIndex((each) => each.startsWith('Plan: ')) - 2,
     )
   })
 
