@@ -13,7 +13,7 @@ import { checkTail } from './check-tail.ts'
 import { firstDifference } from './first-difference.ts'
 import { type LogEnds, type LogReader, raiseLogStart } from './log-reader.ts'
 import type { MirrorLog, MirrorTimings } from './mirror.ts'
-import { type MirroredPartition, markersOf, type Position } from './partition.ts'
+import type { MirroredPartition, Position } from './partition.ts'
 import {
   contentDiffers,
   divergence,
@@ -63,27 +63,27 @@ export class Checker {
   async check(p: MirroredPartition, signal: AbortSignal): Promise<Position> {
     const { sourceLog, targetLog } = this.#options
     await this.#checkTopics(p, signal)
-    const acknowledged = Math.max(p.checkedTo, p.targetStart)
+    const acknowledged = Math.max(p.checkedTo, p.offsets.targetStart)
     if ((await targetLog.end(p.key)) < acknowledged) await this.#forgetLost(p, acknowledged, signal)
-    const from = Math.max(p.checkedTo, p.targetStart)
+    const from = Math.max(p.checkedTo, p.offsets.targetStart)
     const target = await this.#targetEnds(p)
     const tail = await checkTail(
       {
         key: p.key,
         producerId: p.producerId,
         producerEpoch: p.mark.producerEpoch,
-        ...markersOf(p),
-        sequenceOf: (offset) => p.sequenceOf(offset),
+        ...p.offsets.markers,
+        sequenceOf: (offset) => p.offsets.sequenceOf(offset),
       },
       (key, offset, maxBytes) => targetLog.read(key, offset, maxBytes),
       { from: Math.max(from, target.start), end: target.end },
       signal,
     )
-    p.checkedTo = Math.max(p.checkedTo, p.targetStart, tail.checkedTo)
+    p.checkedTo = Math.max(p.checkedTo, p.offsets.targetStart, tail.checkedTo)
     if (tail.problem) throw new StopPartition(tail.problem)
     if (tail.overshoot !== undefined) this.#diverge(p, tail.overshoot)
     const targetEnd = Math.max(target.end, tail.checkedTo)
-    const sourceNext = p.sourceOf(targetEnd)
+    const sourceNext = p.offsets.sourceOf(targetEnd)
     const source = await sourceLog.ends(p.key)
     if (source.end < sourceNext) {
       // A new leader of the source may announce less than the old one did, for a moment.
@@ -134,13 +134,13 @@ export class Checker {
     const end = await untilSettled(targetLog, p.key, timings.requestTimeoutMs, signal)
     if (end >= acknowledged) return
     // Without the filler below the mark there is nothing to go on from.
-    if (end < p.targetStart) throw new StopPartition(lostOnTarget(p.key, end, acknowledged))
-    const { diverged } = p
+    if (end < p.offsets.targetStart) throw new StopPartition(lostOnTarget(p.key, end, acknowledged))
+    const { diverged } = p.offsets
     // What is left of the markers too many is found again.
     const isUndone = diverged !== null && end <= diverged.target
-    if (isUndone) p.diverged = null
+    if (isUndone) p.offsets.diverged = null
     p.checkedTo = Math.max(
-      p.targetStart,
+      p.offsets.targetStart,
       Math.min(end - 1, isUndone ? Number(diverged.source) : end - 1),
     )
     const { code, detail } = lostOnTarget(p.key, end, acknowledged)
@@ -178,9 +178,10 @@ export class Checker {
   async #targetEnds(p: MirroredPartition): Promise<LogEnds> {
     const { target, targetLog } = this.#options
     const ends = await targetLog.ends(p.key)
-    if (ends.end < p.targetStart) throw new Error(`the target log ends at ${ends.end} again`)
-    if (p.mark.mode !== 'identical' || ends.start >= p.targetStart) return ends
-    return raiseLogStart(target, targetLog, p.key, p.targetStart)
+    if (ends.end < p.offsets.targetStart)
+      throw new Error(`the target log ends at ${ends.end} again`)
+    if (p.mark.mode !== 'identical' || ends.start >= p.offsets.targetStart) return ends
+    return raiseLogStart(target, targetLog, p.key, p.offsets.targetStart)
   }
 
   /** The last record of both logs, byte by byte: a source that was cut and grew again is found even without topic ids. Answers freshness. */
@@ -190,12 +191,12 @@ export class Checker {
     targetStart: number,
     source: LogEnds,
   ): Promise<boolean> {
-    const last = p.lastRecordBelow(targetEnd)
+    const last = p.offsets.lastRecordBelow(targetEnd)
     if (last === undefined || last.target < targetStart) return false
     const { sourceLog, targetLog } = this.#options
     const compare = async (below: number): Promise<boolean> => {
       // A marker may stand there: then the record before it is compared.
-      const last = p.lastRecordBelow(below)
+      const last = p.offsets.lastRecordBelow(below)
       // Nothing to compare with any more.
       if (last === undefined || last.source < source.start || last.target < targetStart) return true
       const [mine, theirs] = await Promise.all([
@@ -209,21 +210,24 @@ export class Checker {
       return onSource === undefined || onSource === onTarget
     }
     if (!(await compare(targetEnd))) {
-      const both = { from: Math.max(p.targetStart, targetStart), to: targetEnd }
+      const both = { from: Math.max(p.offsets.targetStart, targetStart), to: targetEnd }
       const first = await firstDifference(both, (target) => compare(target + 1))
-      throw new StopPartition(contentDiffers(p.key, p.sourceOf(first), first, targetEnd))
+      throw new StopPartition(contentDiffers(p.key, p.offsets.sourceOf(first), first, targetEnd))
     }
     return this.#isFresh(await targetLog.read(p.key, last.target, 1))
   }
 
   /** From the first record behind the markers on, nothing is where it is on the source. */
   #diverge(p: MirroredPartition, { from, to }: { readonly from: number; readonly to: number }) {
-    const { diverged } = p
+    const { diverged } = p.offsets
     // Found again by a check that begins lower. Another one would move what is mapped already.
     if (diverged !== null && (Number(diverged.source) !== from || Number(diverged.target) !== to)) {
       throw new StopPartition(foreignWrite(p.key, from, to, MARKERS_TOO_LATE))
     }
-    p.diverged = { source: BigInt(from) as SourceOffset, target: BigInt(to) as TargetOffset }
+    p.offsets.diverged = {
+      source: BigInt(from) as SourceOffset,
+      target: BigInt(to) as TargetOffset,
+    }
     const { code, detail, fix } = divergence(p.key, from, to)
     this.#options.log({ level: 'warn', message: `${code} ${detail} ${fix}` })
   }

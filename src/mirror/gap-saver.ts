@@ -66,9 +66,9 @@ export class GapSaver {
 
   #chunkOf(p: MirroredPartition): GapChunk {
     const appended = this.#appended.get(p) ?? 0
-    const isWhole = p.gapsStoredTo < 0 || appended > 2 * p.gaps.bytes + SLACK_BYTES
-    const from = isWhole ? p.sourceStart : p.gapsStoredTo
-    const gaps = p.gaps.bytesFrom(from)
+    const isWhole = p.gapsStoredTo < 0 || appended > 2 * p.offsets.gaps.bytes + SLACK_BYTES
+    const from = isWhole ? p.offsets.sourceStart : p.gapsStoredTo
+    const gaps = p.offsets.gaps.bytesFrom(from)
     this.#appended.set(p, isWhole ? 0 : appended + gaps.length * 1.4 + CHUNK_BYTES)
     return {
       topic: p.topic,

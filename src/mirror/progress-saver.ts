@@ -3,6 +3,7 @@ import type { SourceOffset, TargetOffset } from '../domain/ids.ts'
 import { type PartitionProgress, STATE_FORMAT_VERSION } from '../domain/state.ts'
 import type { MirrorLog, ProgressStore } from './mirror.ts'
 import type { MirroredPartition } from './partition.ts'
+import { isSameProgress, type SavedProgress } from './saved-progress.ts'
 
 export interface SaverOptions {
   readonly store: ProgressStore
@@ -35,7 +36,7 @@ export class ProgressSaver {
   ): Promise<Answers<MirroredPartition, void>> {
     for (const p of partitions) p.mayBeInFlight = true
     await this.save(partitions)
-    const written = partitions.filter((p) => p.savedInFlight)
+    const written = partitions.filter((p) => p.saved.inDoubt)
     return { ok: new Map(written.map((p) => [p, undefined])), failed: new Map() }
   }
 
@@ -43,32 +44,17 @@ export class ProgressSaver {
     const changed = new Map<string, MirroredPartition[]>()
     for (const p of partitions) {
       if (p.checkedTo < 0 && p.problem === undefined && !p.mayBeInFlight) continue
-      const isSaved =
-        p.checkedTo === p.savedTo &&
-        p.problem === p.savedProblem &&
-        p.inDoubt === p.savedInFlight &&
-        p.diverged === p.savedDiverged &&
-        this.#progressOf(p).mirroredTo === p.savedSource
-      if (isSaved) continue
+      if (isSameProgress(savedOf(p), p.saved)) continue
       const list = changed.get(p.migration)
       if (list === undefined) changed.set(p.migration, [p])
       else list.push(p)
     }
     for (const [migration, list] of changed) {
       const progress = list.map((p) => this.#progressOf(p))
-      const saved = list.map((p) => {
-        const { checkedTo, problem, inDoubt, diverged } = p
-        return { p, checkedTo, problem, inDoubt, diverged, source: this.#progressOf(p).mirroredTo }
-      })
+      const told = list.map((p) => [p, savedOf(p)] as const)
       try {
         await this.#options.store.writeProgress(migration, progress)
-        for (const { p, checkedTo, problem, inDoubt, diverged, source } of saved) {
-          p.savedDiverged = diverged
-          p.savedSource = source
-          p.savedInFlight = inDoubt
-          p.savedTo = checkedTo
-          p.savedProblem = problem
-        }
+        for (const [p, saved] of told) p.saved = saved
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error)
         this.#options.log({
@@ -80,16 +66,16 @@ export class ProgressSaver {
   }
 
   #progressOf(p: MirroredPartition): PartitionProgress {
-    const checkedTo = Math.max(p.checkedTo, p.targetStart)
+    const checkedTo = checkedToOf(p)
     return {
       formatVersion: STATE_FORMAT_VERSION,
       topic: p.topic,
       partition: p.partition,
       producerId: p.mark.producerId,
       checkedTo: BigInt(checkedTo) as TargetOffset,
-      mirroredTo: BigInt(p.sourceOf(checkedTo)) as SourceOffset,
-      gaps: p.gaps,
-      diverged: p.diverged,
+      mirroredTo: BigInt(p.offsets.sourceOf(checkedTo)) as SourceOffset,
+      gaps: p.offsets.gaps,
+      diverged: p.offsets.diverged,
       mayBeInFlight: p.inDoubt,
       problem: p.problem ?? null,
       holder: this.#options.holder(p),
@@ -97,6 +83,16 @@ export class ProgressSaver {
     }
   }
 }
+
+const checkedToOf = (p: MirroredPartition): number => Math.max(p.checkedTo, p.offsets.targetStart)
+
+const savedOf = (p: MirroredPartition): SavedProgress => ({
+  checkedTo: p.checkedTo,
+  mirroredTo: p.offsets.sourceOf(checkedToOf(p)),
+  inDoubt: p.inDoubt,
+  problem: p.problem,
+  diverged: p.offsets.diverged,
+})
 
 /** The stored progress of many partitions, one read for each migration. */
 export const readProgressOf = async (

@@ -5,8 +5,8 @@ import type { PartitionProgress, Purge } from '../domain/state.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { checkTail } from './check-tail.ts'
 import { type LogEnds, LogReader, raiseLogStart } from './log-reader.ts'
+import { MarkedOffsets } from './marked-offsets.ts'
 import type { MirrorTimings } from './mirror.ts'
-import { MirroredPartition, markersOf } from './partition.ts'
 import { pause } from './wait.ts'
 import type { PartitionLock } from './with-partitions.ts'
 
@@ -14,7 +14,6 @@ const SEQUENCES = 2 ** 31
 
 export interface PurgeOptions {
   readonly target: Cluster
-  readonly migration: string
   readonly purge: Purge
   readonly progress: ReadonlyMap<PartitionKey, PartitionProgress>
   /** Of the topic as it is now. */
@@ -92,7 +91,7 @@ const foreign = async (
   key: PartitionKey,
   { start, end }: LogEnds,
   reader: LogReader,
-  { purge, progress, migration, signal, target }: PurgeOptions,
+  { purge, progress, signal, target }: PurgeOptions,
 ): Promise<Diagnostic | undefined> => {
   const read = (of: PartitionKey, offset: number, bytes: number) => reader.read(of, offset, bytes)
   const mark = purge.marks.find((m) => m.partition === partition)
@@ -104,14 +103,14 @@ const foreign = async (
   }
   const stored = progress.get(key)
   const from = mark === undefined ? start : checkedTo(stored, mark)
-  const copy = mark && new MirroredPartition(migration, mark)
-  copy?.resume(stored?.producerId === mark?.producerId ? stored : undefined, '')
+  const copy = mark && new MarkedOffsets(mark)
+  if (stored?.producerId === mark?.producerId && stored !== undefined) copy?.resume(stored)
   const tail = await checkTail(
     {
       key,
-      producerId: Number(copy?.producerId ?? purge.intent?.fillerProducerId),
+      producerId: Number(mark?.producerId ?? purge.intent?.fillerProducerId),
       producerEpoch: mark?.producerEpoch ?? purge.intent?.fillerProducerEpoch ?? 0,
-      ...(copy && markersOf(copy)),
+      ...copy?.markers,
       sequenceOf: (offset) => copy?.sequenceOf(offset) ?? offset % SEQUENCES,
     },
     read,

@@ -3,9 +3,11 @@ import type { BrokerLink, ProducedPartition, ProduceRequest } from '../kafka/clu
 import { ErrorCode, errorName, isRetriable } from '../kafka/error-codes.ts'
 import { MERGE_TARGET_BYTES } from '../records/index.ts'
 import type { BufferPool } from './buffer-pool.ts'
+import type { SentBatch } from './in-flight.ts'
 import { mergeLimit, Outbox } from './outbox.ts'
-import type { InFlight, MirroredPartition, Trouble } from './partition.ts'
-import { paddingRefused, refused } from './problems.ts'
+import { mustPad, type PadCounters, Padder, type PadderOptions } from './padder.ts'
+import type { MirroredPartition, Trouble } from './partition.ts'
+import { refused } from './problems.ts'
 import type { Throttle } from './throttle.ts'
 
 /** Per partition, where the broker is sure to refuse a batch whose predecessor failed. */
@@ -28,33 +30,20 @@ const NOT_APPENDED = new Set<number>([
   ErrorCode.NOT_ENOUGH_REPLICAS,
 ])
 
-/** Control markers of one request. */
-const MARKERS_PER_REQUEST = 500
-/** Answered before any is written. */
-const MARKERS_REFUSED = new Set<number>([
-  31, // CLUSTER_AUTHORIZATION_FAILED
-  35, // UNSUPPORTED_VERSION
-])
-
 /** Numbers for tests and the bench: how batches were made. */
-export interface SendCounters {
+export interface SendCounters extends PadCounters {
   requests: number
   batchesPassedThrough: number
   batchesMerged: number
   sourceBatchesMerged: number
-  /** Offsets that were padded because the source has holes there. */
-  markersWritten: number
 }
 
-export interface SenderOptions {
+export interface SenderOptions extends PadderOptions {
   readonly maySend: () => boolean
   readonly throttle: Throttle
   readonly pool: BufferPool
-  readonly requestTimeoutMs: number
   readonly freshMs: () => number
   readonly counters: SendCounters
-  /** A partition has room again, or a batch was acknowledged. */
-  readonly drained: (p: MirroredPartition) => void
   /** An acknowledged batch came with this log start. */
   readonly logStart: (p: MirroredPartition, offset: number) => void
 }
@@ -62,7 +51,7 @@ export interface SenderOptions {
 interface SentPartition {
   readonly p: MirroredPartition
   readonly tenure: number
-  readonly batch: InFlight
+  readonly batch: SentBatch
 }
 
 /**
@@ -76,6 +65,7 @@ export class Sender {
   readonly #partitions = new Set<MirroredPartition>()
   #ready: MirroredPartition[] = []
   readonly #isReady = new Set<MirroredPartition>()
+  readonly #padder: Padder
   #requests = 0
   #scheduled = false
   #throttled: NodeJS.Timeout | undefined
@@ -84,6 +74,7 @@ export class Sender {
     this.link = link
     this.#options = options
     this.#outbox = new Outbox(options.pool)
+    this.#padder = new Padder(link, options)
   }
 
   add(p: MirroredPartition): void {
@@ -144,7 +135,7 @@ export class Sender {
     this.#ready = []
     this.#isReady.clear()
     for (const p of [...this.#partitions]) {
-      p.end({ why: 'the connection to the target was lost', uncertain: p.inFlight.length > 0 })
+      p.end({ why: 'the connection to the target was lost', uncertain: p.inFlight.count > 0 })
     }
   }
 
@@ -159,21 +150,21 @@ export class Sender {
     for (; i < ready.length && bytes < REQUEST_BYTES; i++) {
       const p = ready[i]!
       this.#isReady.delete(p)
-      if (this.#mustPad(p)) {
-        void this.#pad(p)
+      if (this.#partitions.has(p) && mustPad(p)) {
+        void this.#padder.pad(p).finally(() => this.offer(p))
         continue
       }
       if (!this.#canSend(p)) continue
       const stamp = {
         producerId: p.mark.producerId,
         epoch: p.mark.producerEpoch,
-        baseSequence: p.sequenceOf(p.sendBase),
+        baseSequence: p.offsets.sequenceOf(p.sendBase),
       }
       const out = this.#outbox.next(
         p.queue,
         stamp,
-        mergeLimit(!p.isPipelined, p.maxBytes),
-        p.isIdentical,
+        mergeLimit(!p.inFlight.mayBeSeveral, p.maxBytes),
+        p.offsets.isIdentical,
       )
       const batch = { ...out, expectedBase: p.sendBase, isFresh: out.maxTimestamp > freshAfter }
       p.sent(batch)
@@ -193,62 +184,10 @@ export class Sender {
   #canSend(p: MirroredPartition): boolean {
     if (!p.flowing || !this.#partitions.has(p) || p.queue.bytes === 0) return false
     if (p.padding || p.missingMarkers !== 0) return false
-    if (p.inFlight.length === 0) return true
+    if (p.inFlight.count === 0) return true
     // More waits to be merged with: an answer comes soon, and asks again.
     if (p.queue.bytes < MERGE_TARGET_BYTES) return false
-    return p.isPipelined && p.inFlight.length < IN_FLIGHT_PER_PARTITION
-  }
-
-  /** Markers may only follow what was acknowledged, and records only follow markers that were: neither can be taken back. */
-  #mustPad(p: MirroredPartition): boolean {
-    return (
-      p.flowing &&
-      this.#partitions.has(p) &&
-      !p.padding &&
-      p.inFlight.length === 0 &&
-      p.missingMarkers > 0
-    )
-  }
-
-  async #pad(p: MirroredPartition): Promise<void> {
-    const { tenure } = p
-    const count = Math.min(p.missingMarkers, MARKERS_PER_REQUEST)
-    p.padding = true
-    const late = setTimeout(() => void this.link.close(), this.#options.requestTimeoutMs)
-    try {
-      const code = await this.link.writeMarkers({
-        topic: p.topic,
-        partition: p.partition,
-        count,
-        producerId: p.mark.fillerProducerId,
-        producerEpoch: 0,
-        coordinatorEpoch: p.fence,
-      })
-      if (p.tenure !== tenure || !p.flowing) return
-      if (code === 0) {
-        p.padded(count)
-        this.#options.counters.markersWritten += count
-        this.#options.drained(p)
-      } else this.#paddingFailed(p, code)
-    } catch (error) {
-      await this.link.close()
-      const why = `the answer to control markers was lost (${(error as Error).message})`
-      if (p.tenure === tenure) p.end({ why, uncertain: true })
-    } finally {
-      clearTimeout(late)
-      p.paddingEnded()
-      this.offer(p)
-    }
-  }
-
-  /** Some of them may have been written: the log end is read before it is tried again. */
-  #paddingFailed(p: MirroredPartition, code: number): void {
-    const error = errorName(code)
-    const why = `the target answered ${error} to control markers`
-    const problem = MARKERS_REFUSED.has(code)
-      ? { problem: paddingRefused(p.key, p.sendBase, error) }
-      : {}
-    p.end({ why, uncertain: !MARKERS_REFUSED.has(code), ...problem })
+    return p.inFlight.mayBeSeveral && p.inFlight.count < IN_FLIGHT_PER_PARTITION
   }
 
   async #send(sent: readonly SentPartition[]): Promise<void> {
@@ -331,14 +270,14 @@ export class Sender {
 const isFor = (answer: ProducedPartition, { p }: SentPartition): boolean =>
   answer.partition === p.partition && answer.topic === p.topic
 
-const troubleOf = (p: MirroredPartition, batch: InFlight, answer: ProducedPartition): Trouble => {
+const troubleOf = (p: MirroredPartition, batch: SentBatch, answer: ProducedPartition): Trouble => {
   const code = answer.errorCode
   const said = answer.errorMessage === undefined ? '' : ` (${answer.errorMessage})`
   const error = `${errorName(code)}${said}`
   if (CHECK_AGAIN.has(code) || isRetriable(code)) {
     return { why: `the target answered ${error}`, uncertain: !NOT_APPENDED.has(code) }
   }
-  const from = p.sourceOf(batch.expectedBase)
+  const from = p.offsets.sourceOf(batch.expectedBase)
   return {
     why: error,
     uncertain: false,

@@ -1,14 +1,13 @@
 import type { PartitionKey, TopicName } from '../domain/ids.ts'
 import type { Mark } from '../domain/mark.ts'
-import type { PartitionProgress } from '../domain/state.ts'
 import { codecsReady } from '../records/index.ts'
-import type { Share } from './assignment.ts'
 import { Budget } from './budget.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { Checker } from './check.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { Coalescer } from './coalescer.ts'
 import { GapSaver } from './gap-saver.ts'
+import { Holdings } from './holdings.ts'
 import type { IntakeCounters } from './intake.ts'
 import { LogReader } from './log-reader.ts'
 import { Membership } from './membership.ts'
@@ -24,7 +23,6 @@ import { ProgressSaver, readProgressOf } from './progress-saver.ts'
 import { Routes } from './routes.ts'
 import type { SendCounters } from './sender.ts'
 import { TargetFacts } from './target-facts.ts'
-import { tend } from './tend.ts'
 import { Throttle } from './throttle.ts'
 import { pause } from './wait.ts'
 import { Watch } from './watch.ts'
@@ -72,25 +70,17 @@ class Engine implements RunningMirror {
   readonly #answerBuffers: BufferPool
   readonly #mergeBuffers: BufferPool
   readonly #membership: Membership
-  readonly #progress: Coalescer<MirroredPartition, PartitionProgress | undefined>
-  readonly #announcements: Coalescer<MirroredPartition, void>
-  readonly #checker: Checker
+  readonly #holdings: Holdings
   readonly #routes: Routes
   readonly #saver: ProgressSaver
-  readonly #gaps: GapSaver
   readonly #watch: Watch
   readonly #facts: TargetFacts
   readonly #sourceLog: LogReader
   readonly #targetLog: LogReader
   readonly #ended = new AbortController()
   #partitions = new Map<PartitionKey, MirroredPartition>()
-  readonly #tended = new Map<MirroredPartition, AbortController>()
   #counts: ReadonlyMap<TopicName, number> = new Map()
   #subscribed = ''
-  /** What is held now; undefined while not a member. A partition let go in doubt is no longer clean. */
-  #share: Map<PartitionKey, boolean> | undefined
-  /** The end of the last life of each partition, under whatever mark: the next one begins after it. */
-  readonly #ends = new Map<PartitionKey, Promise<void>>()
   #lockWaitsFor: string | undefined
   #timers: Promise<void>[] = []
   #stopping: Promise<void> | undefined
@@ -109,16 +99,19 @@ class Engine implements RunningMirror {
       clock: internals.clock ?? systemClock,
       log,
       events: {
-        shared: (share) => this.#shared(share),
-        drain: () => this.#drain(),
-        lost: () => this.#lost(),
+        shared: (share) => {
+          this.#lockWaitsFor = undefined
+          this.#holdings.shared(share, this.#partitions.values())
+        },
+        drain: () => this.#holdings.drain(),
+        lost: () => this.#holdings.lost(),
         beat: () => this.#routes.resume(),
         waiting: (why) => {
           this.#lockWaitsFor = why
         },
       },
     })
-    this.#checker = new Checker({
+    const checker = new Checker({
       target,
       sourceLog: this.#sourceLog,
       targetLog: this.#targetLog,
@@ -128,8 +121,6 @@ class Engine implements RunningMirror {
       maxBatchBytes: (p) => this.#facts.maxBatchBytes(p.topic),
       now: Date.now,
     })
-    this.#announcements = new Coalescer((asked) => this.#saver.announce(asked))
-    this.#progress = new Coalescer((asked) => readProgressOf(asked, options.progress))
     this.#watch = new Watch({
       target,
       sourceLog: this.#sourceLog,
@@ -156,12 +147,12 @@ class Engine implements RunningMirror {
         freshMs,
         counters: this.counters,
         logStart: (p, offset) => {
-          if (offset >= p.targetStart) return
+          if (offset >= p.offsets.targetStart) return
           this.#watch.hideFiller(p, offset).catch((error) => this.#warn(String(error)))
         },
       },
     })
-    this.#gaps = new GapSaver(options.progress, () => this.#membership.maySend())
+    const gaps = new GapSaver(options.progress, () => this.#membership.maySend())
     this.#saver = new ProgressSaver({
       store: options.progress,
       holder: (p) => {
@@ -170,10 +161,34 @@ class Engine implements RunningMirror {
       },
       log,
     })
+    const announcements = new Coalescer((asked: readonly MirroredPartition[]) =>
+      this.#saver.announce(asked),
+    )
+    const progress = new Coalescer((asked: readonly MirroredPartition[]) =>
+      readProgressOf(asked, options.progress),
+    )
+    this.#holdings = new Holdings({
+      ready: () => Promise.all([codecsReady(), this.#facts.refresh()]),
+      save: (partitions) => this.#saver.save(partitions),
+      saveWithinMs: timings.requestTimeoutMs,
+      tend: {
+        checker,
+        routes: this.#routes,
+        isOwn: ({ host, pid }) => {
+          const own = this.#membership.identity
+          return host === own.host && pid === own.pid
+        },
+        readProgress: (of) => progress.ask(of),
+        announce: (of) => announcements.ask(of),
+        storeGaps: (of) => gaps.save(of),
+        generation: () => this.#membership.generation,
+        log,
+      },
+    })
     this.#timers = [
-      this.#every(internals.saveEveryMs ?? 2_000, () => this.#save()),
+      this.#every(internals.saveEveryMs ?? 2_000, () => this.#saver.save(this.#holdings.held)),
       this.#every(internals.watchEveryMs ?? 60_000, () =>
-        this.#watch.look([...this.#tended.keys()], this.#counts),
+        this.#watch.look(this.#holdings.tended, this.#counts),
       ),
     ]
   }
@@ -198,11 +213,11 @@ class Engine implements RunningMirror {
       }
     }
     for (const [key, p] of this.#partitions) {
-      if (wanted.get(key) !== p) void this.#letGo(p).then(() => this.#saver.save([p]))
+      if (wanted.get(key) !== p) void this.#holdings.letGo(p).then(() => this.#saver.save([p]))
     }
     this.#partitions = wanted
     this.#counts = counts
-    for (const p of wanted.values()) this.#place(p)
+    for (const p of wanted.values()) this.#holdings.place(p)
     const subscribed = JSON.stringify([...open].sort())
     if (subscribed === this.#subscribed) return
     this.#subscribed = subscribed
@@ -211,7 +226,7 @@ class Engine implements RunningMirror {
 
   reports(): readonly PartitionReport[] {
     return [...this.#partitions.values()].map((p) => {
-      const next = p.sourceOf(Math.max(p.checkedTo, p.targetStart))
+      const next = p.offsets.sourceOf(Math.max(p.checkedTo, p.offsets.targetStart))
       const waitsFor = p.waitsFor === 'the lock' ? (this.#lockWaitsFor ?? p.waitsFor) : p.waitsFor
       return {
         migration: p.migration,
@@ -226,14 +241,14 @@ class Engine implements RunningMirror {
         bytes: p.numbers.bytes,
         errors: p.numbers.errors,
         ...(p.problem !== undefined && { problem: p.problem }),
-        ...(p.diverged !== null && { divergedAt: Number(p.diverged.source) }),
+        ...(p.offsets.diverged !== null && { divergedAt: Number(p.offsets.diverged.source) }),
       }
     })
   }
 
   facts(): MirrorFacts {
     const nothing = this.#subscribed === '' || this.#subscribed === '[]'
-    const waits = this.#share === undefined ? 'waiting' : 'held'
+    const waits = this.#holdings.isMember ? 'held' : 'waiting'
     return {
       lock: nothing ? 'none' : waits,
       ...(this.#lockWaitsFor !== undefined && { lockWaitsFor: this.#lockWaitsFor }),
@@ -251,7 +266,7 @@ class Engine implements RunningMirror {
     await this.#membership.stop()
     this.#ended.abort()
     await Promise.allSettled(this.#timers)
-    await Promise.all([...this.#tended.keys()].map((p) => this.#letGo(p)))
+    await this.#holdings.letAllGo()
     await this.#routes.close()
     await Promise.all([this.#sourceLog.close(), this.#targetLog.close()])
   }
@@ -261,96 +276,6 @@ class Engine implements RunningMirror {
     const known = this.#partitions.get(p.key)
     const isSame = known?.migration === migration && known.mark.producerId === mark.producerId
     return isSame ? known : p
-  }
-
-  #shared(share: Share): void {
-    this.#lockWaitsFor = undefined
-    this.#share = new Map(share)
-    for (const p of this.#partitions.values()) this.#place(p)
-  }
-
-  /** Starts what is held and followed. */
-  #place(p: MirroredPartition): void {
-    if (p.state === 'stopped' || this.#share === undefined) return
-    const tended = this.#tended.get(p)
-    if (tended !== undefined && !tended.signal.aborted) return
-    if (!this.#share.has(p.key)) {
-      p.state = 'elsewhere'
-      return
-    }
-    const abort = new AbortController()
-    this.#tended.set(p, abort)
-    this.#ends.set(p.key, this.#tend(p, this.#ends.get(p.key), abort.signal))
-  }
-
-  async #tend(p: MirroredPartition, before: Promise<void> | undefined, signal: AbortSignal) {
-    await before
-    await Promise.all([codecsReady(), this.#facts.refresh()])
-    if (signal.aborted) return
-    if (this.#share?.get(p.key) !== true) p.inherited = true
-    await tend(
-      p,
-      {
-        checker: this.#checker,
-        routes: this.#routes,
-        isOwn: ({ host, pid }) => {
-          const own = this.#membership.identity
-          return host === own.host && pid === own.pid
-        },
-        readProgress: (of) => this.#progress.ask(of),
-        announce: (of) => this.#announcements.ask(of),
-        storeGaps: (of) => this.#gaps.save(of),
-        generation: () => this.#membership.generation,
-        log: this.#options.log,
-      },
-      signal,
-    )
-  }
-
-  /** Resolves when nothing of it is in flight; whoever has it next under this share knows whether that is certain. */
-  async #letGo(p: MirroredPartition): Promise<void> {
-    const share = this.#share
-    const abort = this.#tended.get(p)
-    if (abort === undefined) return
-    abort.abort()
-    // Not until its end: a question to a broker that is down may take longer than the others wait, and changes nothing.
-    await p.whenQuiet()
-    p.mayBeInFlight &&= !p.isCertain
-    if (!p.isCertain && share?.has(p.key)) share.set(p.key, false)
-    if (this.#tended.get(p) === abort) this.#tended.delete(p)
-  }
-
-  /** Everything held is let go; what is certain of it may be handed over. */
-  async #drain(): Promise<ReadonlySet<PartitionKey>> {
-    const share = this.#share ?? new Map<PartitionKey, boolean>()
-    const tended = [...this.#tended.keys()]
-    await Promise.all(tended.map((p) => this.#letGo(p)))
-    this.#share = undefined
-    for (const p of tended) {
-      if (p.isCertain && share.has(p.key)) share.set(p.key, true)
-    }
-    // The next holder has less to check and to wait for then; not worth more of the time that the others wait.
-    const late = new AbortController()
-    const { requestTimeoutMs } = this.#options.timings
-    await Promise.race([
-      this.#saver.save(tended),
-      pause(requestTimeoutMs, late.signal).catch(() => {}),
-    ])
-    late.abort()
-    return new Set([...share].flatMap(([key, isClean]) => (isClean ? [key] : [])))
-  }
-
-  #lost(): void {
-    this.#share = undefined
-    for (const [p, abort] of this.#tended) {
-      p.uncertain = true
-      abort.abort()
-    }
-  }
-
-  #save(): Promise<void> {
-    const held = [...this.#tended].filter(([, abort]) => !abort.signal.aborted)
-    return this.#saver.save(held.map(([p]) => p))
   }
 
   async #every(ms: number, act: () => Promise<void>): Promise<void> {

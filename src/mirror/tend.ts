@@ -101,17 +101,17 @@ const useProgress = async (p: MirroredPartition, options: TendOptions): Promise<
   const others = ours === undefined || options.isOwn(ours.holder) ? 0 : ours.holder.generation + 1
   p.fence = Math.max(p.fence, options.generation(), others)
   if (ours === undefined) return
-  p.savedInFlight = ours.mayBeInFlight
   p.checkedTo = Math.max(p.checkedTo, Number(ours.checkedTo))
   // A problem of before is looked at again once; the check finds it if it is still there.
-  p.savedProblem = ours.problem ?? undefined
+  const { mayBeInFlight, problem, diverged } = ours
+  p.saved = { ...p.saved, inDoubt: mayBeInFlight, problem: problem ?? undefined, diverged }
 }
 
 const flow = async (p: MirroredPartition, options: TendOptions, signal: AbortSignal) => {
   const position = await options.checker.check(p, signal)
   const route = await options.routes.connect(p)
   signal.throwIfAborted()
-  const isTold = p.mayBeInFlight && p.savedInFlight && p.diverged === p.savedDiverged
+  const isTold = p.mayBeInFlight && p.saved.inDoubt && p.offsets.diverged === p.saved.diverged
   if (!isTold) await options.announce(p)
   signal.throwIfAborted()
   const ended = p.flow(position, {

@@ -43,12 +43,18 @@ export class Watch {
 
   /** Deletes filler again that a crash of the target broker brought back. */
   async hideFiller(p: MirroredPartition, start: number): Promise<void> {
-    if (p.mark.mode !== 'identical' || start >= p.targetStart || this.#deleting.has(p)) return
+    if (p.mark.mode !== 'identical' || start >= p.offsets.targetStart || this.#deleting.has(p))
+      return
     this.#deleting.add(p)
     try {
-      const message = `${p.key}: the target's log start went back to ${start}; deleting below ${p.targetStart} again`
+      const message = `${p.key}: the target's log start went back to ${start}; deleting below ${p.offsets.targetStart} again`
       this.#options.log({ level: 'warn', message })
-      await raiseLogStart(this.#options.target, this.#options.targetLog, p.key, p.targetStart)
+      await raiseLogStart(
+        this.#options.target,
+        this.#options.targetLog,
+        p.key,
+        p.offsets.targetStart,
+      )
     } finally {
       this.#deleting.delete(p)
     }
@@ -56,12 +62,12 @@ export class Watch {
 
   async #lookAtTarget(p: MirroredPartition): Promise<void> {
     const { tenure, sendBase } = p
-    const isIdle = p.inFlight.length === 0 && p.queue.bytes === 0 && !p.padding
+    const isIdle = p.inFlight.count === 0 && p.queue.bytes === 0 && !p.padding
     const { start, end } = await this.#options.targetLog.ends(p.key)
     if (p.tenure !== tenure || !p.flowing) return
     await this.hideFiller(p, start)
     // Only what was the same before and after the question says something about the answer.
-    const wasIdle = isIdle && p.inFlight.length === 0 && !p.padding && p.sendBase === sendBase
+    const wasIdle = isIdle && p.inFlight.count === 0 && !p.padding && p.sendBase === sendBase
     if (wasIdle && p.flowing && end !== sendBase) {
       p.end({ why: `the target log ends at ${end} instead of ${sendBase}`, uncertain: false })
     }

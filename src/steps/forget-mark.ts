@@ -45,7 +45,6 @@ export const forgetMark: StepKind<ForgetMark> = {
         (lock) =>
           purgeTopic({
             target,
-            migration: run.migration.name,
             purge,
             progress,
             targetTopicId: topic.topicId,

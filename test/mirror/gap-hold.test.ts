@@ -21,7 +21,7 @@ const begin = () => {
       storeGaps: () =>
         new Promise((resolve, reject) => {
           const fail = () => reject(new Error('the disk is full'))
-          writes.push({ gaps: p.gaps.count, done: resolve, fail })
+          writes.push({ gaps: p.offsets.gaps.count, done: resolve, fail })
         }),
       released: () => {
         released++

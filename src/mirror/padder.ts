@@ -1,0 +1,80 @@
+import type { BrokerLink } from '../kafka/cluster.ts'
+import { errorName } from '../kafka/error-codes.ts'
+import type { MirroredPartition } from './partition.ts'
+import { paddingRefused } from './problems.ts'
+
+/** Control markers of one request. */
+const MARKERS_PER_REQUEST = 500
+/** Answered before any is written. */
+const MARKERS_REFUSED = new Set<number>([
+  31, // CLUSTER_AUTHORIZATION_FAILED
+  35, // UNSUPPORTED_VERSION
+])
+
+export interface PadderOptions {
+  readonly requestTimeoutMs: number
+  readonly counters: PadCounters
+  /** A partition has room again, or what was sent of it was acknowledged. */
+  readonly drained: (p: MirroredPartition) => void
+}
+
+export interface PadCounters {
+  /** Offsets that were padded because the source has holes there. */
+  markersWritten: number
+}
+
+/** Markers may only follow what was acknowledged, and records only follow markers that were: neither can be taken back. */
+export const mustPad = (p: MirroredPartition): boolean =>
+  p.flowing && !p.padding && p.inFlight.count === 0 && p.missingMarkers > 0
+
+/** Fills holes of the source with control markers, on the connection that the partition's records take. */
+export class Padder {
+  readonly #link: BrokerLink
+  readonly #options: PadderOptions
+
+  constructor(link: BrokerLink, options: PadderOptions) {
+    this.#link = link
+    this.#options = options
+  }
+
+  /** Only where {@link mustPad}. One request; resolves when nothing of it is on its way any more, however it ended. */
+  async pad(p: MirroredPartition): Promise<void> {
+    const { tenure } = p
+    const count = Math.min(p.missingMarkers, MARKERS_PER_REQUEST)
+    p.padding = true
+    const late = setTimeout(() => void this.#link.close(), this.#options.requestTimeoutMs)
+    try {
+      const code = await this.#link.writeMarkers({
+        topic: p.topic,
+        partition: p.partition,
+        count,
+        producerId: p.mark.fillerProducerId,
+        producerEpoch: 0,
+        coordinatorEpoch: p.fence,
+      })
+      if (p.tenure !== tenure || !p.flowing) return
+      if (code === 0) {
+        p.padded(count)
+        this.#options.counters.markersWritten += count
+        this.#options.drained(p)
+      } else this.#failed(p, code)
+    } catch (error) {
+      await this.#link.close()
+      const why = `the answer to control markers was lost (${(error as Error).message})`
+      if (p.tenure === tenure) p.end({ why, uncertain: true })
+    } finally {
+      clearTimeout(late)
+      p.paddingEnded()
+    }
+  }
+
+  /** Some of them may have been written: the log end is read before it is tried again. */
+  #failed(p: MirroredPartition, code: number): void {
+    const error = errorName(code)
+    const why = `the target answered ${error} to control markers`
+    const problem = MARKERS_REFUSED.has(code)
+      ? { problem: paddingRefused(p.key, p.sendBase, error) }
+      : {}
+    p.end({ why, uncertain: !MARKERS_REFUSED.has(code), ...problem })
+  }
+}

@@ -1,0 +1,27 @@
+import type { Diagnostic } from '../domain/diagnostic.ts'
+import type { Divergence } from '../domain/offset-index.ts'
+
+/** What the store was last told of a partition. */
+export interface SavedProgress {
+  readonly checkedTo: number
+  /** A source offset; it also moves where only holes were read. */
+  readonly mirroredTo: number
+  readonly inDoubt: boolean
+  readonly problem: Diagnostic | undefined
+  readonly diverged: Divergence | null
+}
+
+export const NOTHING_SAVED: SavedProgress = {
+  checkedTo: -1,
+  mirroredTo: -1,
+  inDoubt: false,
+  problem: undefined,
+  diverged: null,
+}
+
+export const isSameProgress = (now: SavedProgress, before: SavedProgress): boolean =>
+  now.checkedTo === before.checkedTo &&
+  now.mirroredTo === before.mirroredTo &&
+  now.inDoubt === before.inDoubt &&
+  now.problem === before.problem &&
+  now.diverged === before.diverged
