@@ -67,11 +67,11 @@ export const salvage = async (
     const done: SalvagedRange[] = []
     for (;;) {
       if (state === undefined) return done
-      const open = (state.salvages ?? []).find(({ status }) => status === 'pending')
+      const open = state.salvages.find(({ status }) => status === 'pending')
       const [range] = open ? [open] : await strandedNow(session, migration, state)
       if (range === undefined) return done
       const intent = open ?? (await intentOf(range))
-      if (!open) state = await decide(state, [...(state.salvages ?? []), intent])
+      if (!open) state = await decide(state, [...state.salvages, intent])
       const step = `salvage/${partitionKey(intent.topic, intent.partition)}`
       await journal({ kind: 'intent', step })
       options.report(`appends ${nameRange(intent)}`)
@@ -84,7 +84,7 @@ export const salvage = async (
         report: options.report,
         signal: options.signal,
       })
-      const rest = (state.salvages ?? []).filter((each) => each.producerId !== intent.producerId)
+      const rest = state.salvages.filter((each) => each.producerId !== intent.producerId)
       state = await decide(state, [...rest, { ...intent, status: 'done' }])
       const facts = { range: nameRange(intent), records }
       await journal({ kind: 'result', step, outcome: 'done', facts })

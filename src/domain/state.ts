@@ -14,7 +14,8 @@ import { type Divergence, GapList, type OffsetMap } from './offset-index.ts'
 import type { ReachedStage } from './stage.ts'
 import type { SyncedPosition } from './step.ts'
 
-export const STATE_FORMAT_VERSION = 1
+/** A key that is added, dropped or means something else needs the next number, unless this one is in no release yet: see `state/format-ladder.ts`. */
+export const STATE_FORMAT_VERSION = 2
 
 /**
  * The decisions of one migration: what cannot be read back from the clusters. Its serial grows with every change and is part of a
@@ -36,8 +37,8 @@ export interface MigrationState {
   readonly markIntents: readonly MarkIntent[]
   readonly marks: readonly Mark[]
   readonly seals: readonly Seal[]
-  /** Late records that were, or are being, appended to the target after the seal. Absent in states of before. */
-  readonly salvages?: readonly Salvage[]
+  /** Late records that were, or are being, appended to the target after the seal. */
+  readonly salvages: readonly Salvage[]
   readonly syncs: readonly GroupSync[]
   /** ACLs that Ferry created: the only ones that a rollback may remove. */
   readonly grants: readonly AclBinding[]
@@ -218,6 +219,7 @@ export const emptyState = (migration: string, lineage: string): MigrationState =
   markIntents: [],
   marks: [],
   seals: [],
+  salvages: [],
   syncs: [],
   grants: [],
   users: [],

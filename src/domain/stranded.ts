@@ -16,7 +16,7 @@ const isOf = (seal: Seal, { topic, partition }: Salvage): boolean =>
 
 /** Up to where a sealed partition of the source is accounted for: by the seal, and by what was salvaged since. */
 export const coveredTo = (seal: Seal, state: Pick<MigrationState, 'salvages'>): SourceOffset =>
-  (state.salvages ?? [])
+  state.salvages
     .filter((salvage) => salvage.status === 'done' && isOf(seal, salvage))
     .reduce((end, { to }) => (to > end ? to : end), seal.sourceEnd)
 

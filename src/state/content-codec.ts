@@ -3,6 +3,7 @@ import type { SourceOffset } from '../domain/ids.ts'
 import {
   type GapChunk,
   type JournalEntry,
+  type MigrationState,
   type PartitionProgress,
   STATE_FORMAT_VERSION,
 } from '../domain/state.ts'
@@ -50,17 +51,47 @@ export const wholeChunks = (
     gaps: gaps.bytesFrom(0),
   }))
 
-/** All of a migration's state as one text: what `ferry state pull` prints, and what backups hold. Canonical, checksummed, without secrets. */
-export const encodeContent = (content: StateContent): string =>
-  encodeRecord({
-    formatVersion: STATE_FORMAT_VERSION,
-    kind: 'ferry-state',
-    migration: content.decisions.migration,
-    decisions: JSON.parse(encodeDecisions(content.decisions)),
-    journal: content.journal,
-    progress: content.progress.map((each) => JSON.parse(encodeProgress(each))),
-    gaps: wholeChunks(content.progress, 'export').map((each) => JSON.parse(encodeChunk(each))),
+/** A record as it was read, and its text, which may be of an older format. */
+export interface Stored<T> {
+  readonly value: T
+  readonly text: string
+}
+
+/** A migration's state as a store holds it. */
+export interface StoredContent {
+  readonly decisions: Stored<MigrationState>
+  readonly journal: readonly JournalEntry[]
+  readonly progress: readonly Stored<PartitionProgress>[]
+}
+
+/** All of a migration's state as one text: what `ferry state pull` prints. Canonical, checksummed, without secrets. */
+export const encodeContent = ({ decisions, journal, progress }: StateContent): string =>
+  encodeStored({
+    decisions: { value: decisions, text: encodeDecisions(decisions) },
+    journal,
+    progress: progress.map((value) => ({ value, text: encodeProgress(value) })),
   })
+
+/** The same of what is stored, in the format that it has: what backups hold. The version that wrote it can push it. */
+export const encodeStored = ({ decisions, journal, progress }: StoredContent): string =>
+  encodeRecord({
+    formatVersion: formatOf(decisions.text),
+    kind: 'ferry-state',
+    migration: decisions.value.migration,
+    decisions: JSON.parse(decisions.text),
+    journal,
+    progress: progress.map(({ text }) => JSON.parse(text)),
+    gaps: wholeChunks(
+      progress.map(({ value }) => value),
+      'export',
+    ).map((each) => JSON.parse(encodeChunk(each))),
+  })
+
+/** True for what an older version wrote: before it is overwritten, it is kept as it is. */
+export const isOlder = (text: string): boolean => formatOf(text) < STATE_FORMAT_VERSION
+
+/** Of a record that was decoded before. */
+const formatOf = (text: string): number => JSON.parse(text).formatVersion
 
 /** Fully checked, the chain of the journal too; throws FERRY1402 or FERRY1403 naming `where`. */
 export const decodeContent = (source: string, where: string): StateContent => {

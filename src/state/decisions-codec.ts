@@ -18,7 +18,6 @@ import {
 } from '../domain/state.ts'
 import type { SyncedPosition } from '../domain/step.ts'
 import {
-  added,
   count,
   digits,
   flag,
@@ -141,6 +140,7 @@ const groupReturn = objectOf<GroupReturn>({
 
 const seenFacts = objectOf<SeenFacts>({ at: instant, facts: mapOf<string, string>(text<string>) })
 
+/** A key that is new here is also one that older formats lack: `format-ladder.ts` says what it was then. */
 const decisions = objectOf<MigrationState>({
   formatVersion: oneOf(STATE_FORMAT_VERSION),
   migration: text,
@@ -153,7 +153,7 @@ const decisions = objectOf<MigrationState>({
   markIntents: listOf(markIntent),
   marks: listOf(mark),
   seals: listOf(seal),
-  salvages: optional(listOf(salvage)),
+  salvages: listOf(salvage),
   syncs: listOf(groupSync),
   grants: listOf(acl),
   users: listOf(
@@ -161,14 +161,14 @@ const decisions = objectOf<MigrationState>({
       name: text<string>,
       mechanism: oneOf(...SCRAM_MECHANISMS),
       passwordVersion: count,
-      made: added(flag, false),
+      made: flag,
     }),
   ),
-  quotasBefore: added(listOf(quotaBefore), []),
-  configsBefore: added(listOf(configsBefore), []),
-  purges: added(listOf(purge), []),
-  returns: added(listOf(groupReturn), []),
-  seen: added(nullable(seenFacts), null),
+  quotasBefore: listOf(quotaBefore),
+  configsBefore: listOf(configsBefore),
+  purges: listOf(purge),
+  returns: listOf(groupReturn),
+  seen: nullable(seenFacts),
 })
 
 /** Decisions as every store writes them. */

@@ -20,16 +20,10 @@ interface OptionalField<T> {
   readonly optional: Decoder<T>
 }
 
-/** For what older versions did not write. */
-interface AddedField<T> {
-  readonly added: Decoder<T>
-  readonly before: T
-}
-
 type Fields<T> = {
   readonly [K in keyof T]-?: object extends Pick<T, K>
     ? OptionalField<Required<T>[K]>
-    : Decoder<T[K]> | AddedField<T[K]>
+    : Decoder<T[K]>
 }
 
 /** What was found, short enough for a message. */
@@ -102,12 +96,6 @@ export const listOf =
 
 export const optional = <T>(decode: Decoder<T>): OptionalField<T> => ({ optional: decode })
 
-/** A field that came later: `before` is what a record without it means. */
-export const added = <T>(decode: Decoder<T>, before: T): AddedField<T> => ({
-  added: decode,
-  before,
-})
-
 export const members = (value: unknown, pointer: string): Readonly<Record<string, unknown>> => {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw expected('an object', value, pointer)
@@ -139,8 +127,6 @@ export const objectOf =
       const present = Object.hasOwn(given, key)
       if (isOptional(field)) {
         if (present) result[key] = field.optional(given[key], `${pointer}/${key}`)
-      } else if (isAdded(field)) {
-        result[key] = present ? field.added(given[key], `${pointer}/${key}`) : field.before
       } else {
         if (!present) throw new Malformed(`${pointer}/${key}`, 'missing')
         result[key] = (field as Decoder<unknown>)(given[key], `${pointer}/${key}`)
@@ -151,6 +137,3 @@ export const objectOf =
 
 const isOptional = (field: unknown): field is OptionalField<unknown> =>
   typeof field === 'object' && field !== null && 'optional' in field
-
-const isAdded = (field: unknown): field is AddedField<unknown> =>
-  typeof field === 'object' && field !== null && 'added' in field

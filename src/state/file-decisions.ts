@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { MigrationState } from '../domain/state.ts'
+import type { Stored } from './content-codec.ts'
 import { decodeDecisions, encodeDecisions } from './decisions-codec.ts'
 import {
   claimFile,
@@ -25,17 +26,24 @@ const CURRENT = 'decisions.json'
 const JOURNAL = 'journal.jsonl'
 
 /** Undefined only where nothing was ever written. */
-export const readDecisionFiles = async (folder: string): Promise<MigrationState | undefined> => {
+export const readDecisionFiles = async (folder: string): Promise<MigrationState | undefined> =>
+  (await readStoredDecisions(folder))?.value
+
+/** The same with its text. */
+export const readStoredDecisions = async (
+  folder: string,
+): Promise<Stored<MigrationState> | undefined> => {
   let latest = await readFrom(join(folder, CURRENT))
   if (latest === undefined) await refuseLost(folder)
   for (;;) {
-    const serial = (latest?.serial ?? 0) + 1
+    const serial = (latest?.value.serial ?? 0) + 1
     const file = join(folder, numbered(serial))
     const next = await readFrom(file)
     if (next === undefined) return latest
-    if (next.serial !== serial) throw damaged(file, `holds serial ${next.serial}`)
-    if (latest && next.lineage !== latest.lineage) {
-      throw damaged(file, `holds lineage ${next.lineage}, ${CURRENT} holds ${latest.lineage}`)
+    if (next.value.serial !== serial) throw damaged(file, `holds serial ${next.value.serial}`)
+    const lineage = latest?.value.lineage ?? next.value.lineage
+    if (next.value.lineage !== lineage) {
+      throw damaged(file, `holds lineage ${next.value.lineage}, ${CURRENT} holds ${lineage}`)
     }
     latest = next
   }
@@ -89,9 +97,9 @@ export const replaceDecisionFiles = async (
   await syncFolder(folder)
 }
 
-const readFrom = async (file: string): Promise<MigrationState | undefined> => {
-  const content = await readIfThere(file)
-  return content && decodeDecisions(content.toString(), file)
+const readFrom = async (file: string): Promise<Stored<MigrationState> | undefined> => {
+  const text = (await readIfThere(file))?.toString()
+  return text === undefined ? undefined : { value: decodeDecisions(text, file), text }
 }
 
 /** Files that can only exist after a first write: without decisions, these were lost, and nothing may start over. */

@@ -1,7 +1,7 @@
 import { join, relative } from 'node:path'
 import { type PartitionKey, partitionKey } from '../domain/ids.ts'
 import type { GapChunk, JournalEntry, MigrationState, PartitionProgress } from '../domain/state.ts'
-import { encodeContent, wholeChunks } from './content-codec.ts'
+import { encodeStored, isOlder, type Stored, wholeChunks } from './content-codec.ts'
 import {
   makeFolder,
   namesIn,
@@ -11,7 +11,12 @@ import {
   replaceFile,
   syncFolder,
 } from './durable-files.ts'
-import { readDecisionFiles, replaceDecisionFiles, writeDecisionFiles } from './file-decisions.ts'
+import {
+  readDecisionFiles,
+  readStoredDecisions,
+  replaceDecisionFiles,
+  writeDecisionFiles,
+} from './file-decisions.ts'
 import { appendGapFiles, gapFileNameOf, readGapFile } from './file-gaps.ts'
 import { type FileJournal, openFileJournal } from './file-journal.ts'
 import { breakLock, type FileLock, readHolder, takeLock } from './file-lock.ts'
@@ -33,7 +38,7 @@ const BACKUP = 'backup'
  * orders/journal.jsonl           an entry a line
  * orders/progress/<topic>-<n>.json, and <topic>-<n>.gaps.jsonl
  * orders/lock/<n>.json           the highest number says who holds the lock
- * orders/backup/<serial>.json    what ferry state push or forget replaced
+ * orders/backup/<serial>.json    what ferry state push or forget replaced, and what was in an older format
  * ```
  */
 export class FileStore implements StateStore {
@@ -42,6 +47,8 @@ export class FileStore implements StateStore {
   readonly #journals = new Map<string, FileJournal>()
   /** Locks that this store holds: nothing is written under one that was broken meanwhile. */
   readonly #locks = new Map<string, FileLock>()
+  /** Migrations whose decisions are in the newest format. */
+  readonly #current = new Set<string>()
 
   constructor(directory: string) {
     this.#directory = directory
@@ -50,15 +57,12 @@ export class FileStore implements StateStore {
   }
 
   async readDecisions(migration: string): Promise<MigrationState | undefined> {
-    const state = await readDecisionFiles(this.#folder(migration))
-    if (state && state.migration !== migration) {
-      throw damaged(this.#folder(migration), `holds the decisions of ${state.migration}`)
-    }
-    return state
+    return (await this.#decisions(migration))?.value
   }
 
   async writeDecisions(next: MigrationState, expectedSerial: number): Promise<void> {
     await this.#locks.get(next.migration)?.check()
+    await this.#keepOlder(next.migration)
     await writeDecisionFiles(this.#folder(next.migration), next, expectedSerial)
   }
 
@@ -72,20 +76,27 @@ export class FileStore implements StateStore {
   }
 
   async readProgress(migration: string): Promise<ReadonlyMap<PartitionKey, PartitionProgress>> {
+    const stored = await this.#readProgress(migration)
+    return new Map(
+      stored.map(({ value }) => [partitionKey(value.topic, value.partition), value] as const),
+    )
+  }
+
+  async #readProgress(migration: string): Promise<readonly Stored<PartitionProgress>[]> {
     const folder = this.#folder(migration, 'progress')
-    const found = new Map<PartitionKey, PartitionProgress>()
+    const found: Stored<PartitionProgress>[] = []
     for (const name of await namesIn(folder)) {
       if (!name.endsWith('.json')) continue
       const file = join(folder, name)
-      const content = await readIfThere(file)
-      if (content === undefined) continue
-      const progress = decodeProgress(content.toString(), file)
+      const text = (await readIfThere(file))?.toString()
+      if (text === undefined) continue
+      const progress = decodeProgress(text, file)
       // A copied file would answer for another partition, or for one twice.
       if (fileNameOf(progress) !== name) {
         throw damaged(file, `holds the progress of ${progress.topic}:${progress.partition}`)
       }
       await readGapFile(folder, progress)
-      found.set(partitionKey(progress.topic, progress.partition), progress)
+      found.push({ value: progress, text })
     }
     return found
   }
@@ -142,16 +153,8 @@ export class FileStore implements StateStore {
 
   async replace(migration: string, content: StateContent | undefined): Promise<void> {
     await this.#locks.get(migration)?.check()
-    const decisions = await this.readDecisions(migration)
-    const progress = await this.readProgress(migration)
-    if (decisions !== undefined) {
-      const journal = await this.readJournal(migration)
-      const folder = this.#folder(migration, BACKUP)
-      await makeFolder(folder)
-      const text = encodeContent({ decisions, journal, progress: [...progress.values()] })
-      await replaceFile(join(folder, `${decisions.serial}.json`), text)
-      await syncFolder(folder)
-    }
+    const stored = await this.#decisions(migration)
+    if (stored !== undefined) await this.#backUp(migration, stored)
     const next = content?.progress ?? []
     await this.appendGaps(migration, wholeChunks(next))
     await this.writeProgress(migration, next)
@@ -178,6 +181,32 @@ export class FileStore implements StateStore {
   }
 
   async close(): Promise<void> {}
+
+  /** Once: after that, all that this store finds was written by versions that know the newest format. */
+  async #keepOlder(migration: string): Promise<void> {
+    if (this.#current.has(migration)) return
+    const stored = await this.#decisions(migration)
+    if (stored && isOlder(stored.text)) await this.#backUp(migration, stored)
+    this.#current.add(migration)
+  }
+
+  async #decisions(migration: string): Promise<Stored<MigrationState> | undefined> {
+    const stored = await readStoredDecisions(this.#folder(migration))
+    if (stored && stored.value.migration !== migration) {
+      throw damaged(this.#folder(migration), `holds the decisions of ${stored.value.migration}`)
+    }
+    return stored
+  }
+
+  async #backUp(migration: string, decisions: Stored<MigrationState>): Promise<void> {
+    const journal = await this.readJournal(migration)
+    const progress = await this.#readProgress(migration)
+    const folder = this.#folder(migration, BACKUP)
+    await makeFolder(folder)
+    const text = encodeStored({ decisions, journal, progress })
+    await replaceFile(join(folder, `${decisions.value.serial}.json`), text)
+    await syncFolder(folder)
+  }
 
   async #replaceJournal(
     migration: string,

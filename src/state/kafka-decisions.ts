@@ -1,4 +1,5 @@
-import type { JournalEntry, MigrationState } from '../domain/state.ts'
+import type { JournalEntry, MigrationState, PartitionProgress } from '../domain/state.ts'
+import { encodeStored, type Stored } from './content-codec.ts'
 import { decodeDecisions, encodeDecisions } from './decisions-codec.ts'
 import { encodeEntry, readEntry } from './journal-chain.ts'
 import { decodeLock, type LockRecord } from './lock-record.ts'
@@ -27,6 +28,11 @@ export class MigrationRecords {
 
   /** Undefined only where nothing was ever written. */
   decisions(table: StateTable): MigrationState | undefined {
+    return this.storedDecisions(table)?.value
+  }
+
+  /** The same with its text. */
+  storedDecisions(table: StateTable): Stored<MigrationState> | undefined {
     const serial = this.#highest(table, 'decisions')
     const journal = this.#texts(table, 'journal')
     const expected = Math.max(0, ...journal.map(({ after }) => after))
@@ -34,12 +40,13 @@ export class MigrationRecords {
     if (serial === 0) return undefined
     const key = this.#key('decisions', serial)
     const found = table.get(key)
-    const state = decodeDecisions(found?.text ?? '', keyText(key))
+    const text = found?.text ?? ''
+    const state = decodeDecisions(text, keyText(key))
     if (state.serial !== serial || state.migration !== this.#migration) {
       throw damaged(keyText(key), `holds serial ${state.serial} of ${state.migration}`)
     }
     if (journal.length < (found?.after ?? 0)) throw this.#lost('journal', found?.after ?? 0)
-    return state
+    return { value: state, text }
   }
 
   /** Checked: a broken chain is an error. */
@@ -100,19 +107,28 @@ export class MigrationRecords {
     return { key: this.#key('lock'), text: lock === undefined ? null : encodeRecord(lock) }
   }
 
-  /** These instead of all that is there, of which `backup` is kept. */
+  /** Keeps what is there, with this progress. */
+  backupWrites(
+    table: StateTable,
+    progress: readonly Stored<PartitionProgress>[],
+  ): readonly StateWrite[] {
+    const decisions = this.storedDecisions(table)
+    if (decisions === undefined) return []
+    const text = encodeStored({ decisions, journal: this.journal(table), progress })
+    return [{ key: this.#key('backup', decisions.value.serial), text }]
+  }
+
+  /** These instead of all that is there. */
   replaceWrites(
     table: StateTable,
     next:
       | { readonly decisions: MigrationState; readonly journal: readonly JournalEntry[] }
       | undefined,
-    backup: { readonly serial: number; readonly text: string } | undefined,
   ): readonly StateWrite[] {
     const old = (['decisions', 'journal'] as const).flatMap((kind) =>
       table.keys(kind, this.#project, this.#migration),
     )
     const writes: StateWrite[] = []
-    if (backup) writes.push({ key: this.#key('backup', backup.serial), text: backup.text })
     if (next) {
       const { decisions, journal } = next
       for (const entry of journal) {

@@ -1,5 +1,6 @@
-import { type PartitionKey, partitionKey, type TopicName } from '../domain/ids.ts'
+import type { TopicName } from '../domain/ids.ts'
 import type { GapChunk, PartitionProgress } from '../domain/state.ts'
+import type { Stored } from './content-codec.ts'
 import { decodeChunk, encodeChunk, GapsReader } from './gaps-codec.ts'
 import { decodeProgress, encodeProgress } from './progress-codec.ts'
 import { damaged } from './records.ts'
@@ -43,11 +44,12 @@ export const progressIn = (
   project: string,
   migration: string,
   table: StateTable,
-): ReadonlyMap<PartitionKey, PartitionProgress> => {
-  const found = new Map<PartitionKey, PartitionProgress>()
+): readonly Stored<PartitionProgress>[] => {
+  const found: Stored<PartitionProgress>[] = []
   for (const key of table.keys('progress', project, migration)) {
     const where = keyText(key)
-    const progress = decodeProgress(table.get(key)?.text ?? '', where)
+    const text = table.get(key)?.text ?? ''
+    const progress = decodeProgress(text, where)
     if (keyText(keyOf('progress', project, migration, progress)) !== where) {
       throw damaged(where, `holds the progress of ${progress.topic}:${progress.partition}`)
     }
@@ -57,7 +59,7 @@ export const progressIn = (
       if (!table.isWhole(chunk)) continue
       reader.take(decodeChunk(table.get(chunk)?.text ?? '', keyText(chunk)), keyText(chunk))
     }
-    found.set(partitionKey(progress.topic, progress.partition), progress)
+    found.push({ value: progress, text })
   }
   return found
 }

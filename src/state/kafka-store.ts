@@ -1,19 +1,17 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-import { diagnostic, FerryError } from '../domain/diagnostic.ts'
-import type { PartitionKey, TopicName } from '../domain/ids.ts'
+import { type PartitionKey, partitionKey, type TopicName } from '../domain/ids.ts'
 import type { GapChunk, JournalEntry, MigrationState, PartitionProgress } from '../domain/state.ts'
-import type { Cluster, TransactionalProducer } from '../kafka/cluster.ts'
+import type { Cluster } from '../kafka/cluster.ts'
 import { identityOf, type ProcessIdentity } from '../process-identity.ts'
-import { encodeContent, wholeChunks } from './content-codec.ts'
+import { isOlder, wholeChunks } from './content-codec.ts'
 import { encodeDecisions } from './decisions-codec.ts'
 import { type NewEntry, nextEntry } from './journal-chain.ts'
 import { MigrationRecords } from './kafka-decisions.ts'
 import { gapsWrites, progressIn, progressReplacing, progressWrites } from './kafka-progress.ts'
 import { heldBy, holderIsGone, type LockRecord, locked, lost } from './lock-record.ts'
+import { type Change, StateLog } from './state-log.ts'
 import type { Lock, LockHolder, StateContent, StateStore } from './state-store.ts'
-import type { StateTable, StateWrite } from './state-table.ts'
-import { DECISIONS, PROGRESS, StateTopic } from './state-topic.ts'
-import { TopicWriter } from './topic-writer.ts'
+import type { StateTable } from './state-table.ts'
+import { DECISIONS, PROGRESS } from './state-topic.ts'
 
 export interface KafkaStoreOptions {
   /** Names the project's records: several projects may share a topic. */
@@ -32,12 +30,6 @@ export interface KafkaStoreOptions {
 
 /** Renewed three times as often. Longer than a broker needs to come back. */
 const LEASE_MS = 60_000
-/** After so long the cluster aborts what a dead writer left open; until then readers wait. */
-const TRANSACTION_MS = 10_000
-/** Brokers look for open transactions every ten seconds. */
-const PATIENCE_MS = 45_000
-/** So often a write is tried again after somebody else took the transactional id without taking the lock. */
-const MOST_ATTEMPTS = 30
 
 /**
  * The state on a compacted topic. Decisions, journal and lock are written under a transactional id of the migration: who takes it fences
@@ -50,22 +42,23 @@ export class KafkaStore implements StateStore {
   readonly #options: KafkaStoreOptions
   readonly #now: () => Date
   readonly #leaseMs: number
-  #opened: Promise<{ readonly topic: StateTopic; readonly writer: TopicWriter }> | undefined
-  readonly #producers = new Map<string, TransactionalProducer>()
+  readonly #log: StateLog
   /** Locks that this store holds, with their renewal. */
   readonly #held = new Map<string, { readonly lock: LockRecord; readonly timer: NodeJS.Timeout }>()
-  /** One after the other on each partition: what was read must still be so when it is written. */
-  readonly #queues = new Map<number, Promise<unknown>>()
+
+  /** Migrations whose decisions are in the newest format. */
+  readonly #current = new Set<string>()
 
   constructor(options: KafkaStoreOptions) {
     this.#options = options
     this.#now = options.now ?? (() => new Date())
     this.#leaseMs = options.leaseMs ?? LEASE_MS
     this.describe = `topic ${options.topic} on ${options.clusterName}`
+    this.#log = new StateLog(this.describe, options.topic, options.connect)
   }
 
   readDecisions(migration: string): Promise<MigrationState | undefined> {
-    return this.#read(DECISIONS, (table) => this.#records(migration).decisions(table))
+    return this.#log.read(DECISIONS, (table) => this.#records(migration).decisions(table))
   }
 
   async writeDecisions(next: MigrationState, expectedSerial: number): Promise<void> {
@@ -73,6 +66,7 @@ export class KafkaStore implements StateStore {
       throw new Error(`serial ${next.serial} does not follow ${expectedSerial}`)
     }
     const records = this.#records(next.migration)
+    await this.#keepOlder(next.migration)
     await this.#write(next.migration, (table, isRetry) => {
       const stored = records.decisions(table)
       // Its answer was lost, but it was committed.
@@ -82,7 +76,7 @@ export class KafkaStore implements StateStore {
   }
 
   readJournal(migration: string): Promise<readonly JournalEntry[]> {
-    return this.#read(DECISIONS, (table) => this.#records(migration).journal(table))
+    return this.#log.read(DECISIONS, (table) => this.#records(migration).journal(table))
   }
 
   async appendJournal(migration: string, entry: NewEntry): Promise<JournalEntry> {
@@ -98,17 +92,20 @@ export class KafkaStore implements StateStore {
   }
 
   readProgress(migration: string): Promise<ReadonlyMap<PartitionKey, PartitionProgress>> {
-    return this.#read(PROGRESS, (table) => progressIn(this.#options.project, migration, table))
+    return this.#storedProgress(migration).then(
+      (stored) =>
+        new Map(stored.map(({ value }) => [partitionKey(value.topic, value.partition), value])),
+    )
   }
 
   async writeProgress(migration: string, progress: readonly PartitionProgress[]): Promise<void> {
     if (progress.length === 0) return
-    await this.#appendProgress(() => progressWrites(this.#options.project, migration, progress))
+    await this.#log.changeProgress(() => progressWrites(this.#options.project, migration, progress))
   }
 
   async appendGaps(migration: string, chunks: readonly GapChunk[]): Promise<void> {
     if (chunks.length === 0) return
-    await this.#appendProgress((table) =>
+    await this.#log.changeProgress((table) =>
       gapsWrites(this.#options.project, migration, chunks, table),
     )
   }
@@ -151,7 +148,7 @@ export class KafkaStore implements StateStore {
   }
 
   lockHolder(migration: string): Promise<LockHolder | undefined> {
-    return this.#read(DECISIONS, (table) => this.#records(migration).lock(table)?.holder)
+    return this.#log.read(DECISIONS, (table) => this.#records(migration).lock(table)?.holder)
   }
 
   async breakLock(migration: string): Promise<LockHolder | undefined> {
@@ -171,7 +168,7 @@ export class KafkaStore implements StateStore {
   }
 
   list(): Promise<readonly string[]> {
-    return this.#read(DECISIONS, (table) => {
+    return this.#log.read(DECISIONS, (table) => {
       const keys = table.keys('decisions', this.#options.project)
       return [...new Set(keys.map((key) => String(key[2])))].sort()
     })
@@ -181,92 +178,48 @@ export class KafkaStore implements StateStore {
   async replace(migration: string, content: StateContent | undefined): Promise<void> {
     const { project } = this.#options
     const records = this.#records(migration)
-    const progress = await this.readProgress(migration)
-    await this.#read(DECISIONS, (table) => this.#refuseUnlessMine(table, migration))
+    const progress = await this.#storedProgress(migration)
+    await this.#log.read(DECISIONS, (table) => this.#refuseUnlessMine(table, migration))
     const next = content?.progress ?? []
     const chunks = wholeChunks(next)
-    await this.#appendProgress((table) =>
+    await this.#log.changeProgress((table) =>
       progressReplacing(project, migration, next, chunks, table),
     )
-    await this.#write(migration, (table) => {
-      const decisions = records.decisions(table)
-      const journal = records.journal(table)
-      const backup = decisions && {
-        serial: decisions.serial,
-        text: encodeContent({ decisions, journal, progress: [...progress.values()] }),
-      }
-      return records.replaceWrites(table, content, backup)
-    })
+    await this.#write(migration, (table) => [
+      ...records.backupWrites(table, progress),
+      ...records.replaceWrites(table, content),
+    ])
   }
 
   backups(migration: string): Promise<ReadonlyMap<number, string>> {
-    return this.#read(DECISIONS, (table) => this.#records(migration).backups(table))
+    return this.#log.read(DECISIONS, (table) => this.#records(migration).backups(table))
   }
 
   async close(): Promise<void> {
     for (const { timer } of this.#held.values()) clearInterval(timer)
-    const opened = await this.#opened?.catch(() => undefined)
-    await opened?.writer.close()
-    await opened?.topic.close()
+    await this.#log.close()
   }
 
-  /**
-   * 1. Read, and see whether the change is refused or already there: nobody is fenced for that.
-   * 2. Take the transactional id, unless it was taken before, and read again: from here on only this store can write, or it is fenced.
-   * 3. Commit what the change says. Fenced: begin again.
-   */
-  #write(
-    migration: string,
-    change: (table: StateTable, isRetry: boolean) => readonly StateWrite[],
-    by: 'holder' | 'anybody' = 'holder',
-  ): Promise<void> {
-    const changed = (table: StateTable, isRetry: boolean) => {
+  #storedProgress(migration: string) {
+    return this.#log.read(PROGRESS, (table) => progressIn(this.#options.project, migration, table))
+  }
+
+  /** Once: after that, all that this store finds was written by versions that know the newest format. */
+  async #keepOlder(migration: string): Promise<void> {
+    if (this.#current.has(migration)) return
+    const records = this.#records(migration)
+    const stored = await this.#log.read(DECISIONS, (table) => records.storedDecisions(table))
+    if (stored && isOlder(stored.text)) {
+      const progress = await this.#storedProgress(migration)
+      await this.#write(migration, (table) => records.backupWrites(table, progress))
+    }
+    this.#current.add(migration)
+  }
+
+  #write(migration: string, change: Change, by: 'holder' | 'anybody' = 'holder'): Promise<void> {
+    return this.#log.changeDecisions(this.#transactionalId(migration), (table, isRetry) => {
       if (by === 'holder') this.#refuseUnlessMine(table, migration)
       return change(table, isRetry)
-    }
-    return this.#inTurn(DECISIONS, async () => {
-      const { topic, writer } = await this.#open()
-      for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-        await sleep(Math.random() * Math.min(attempt * 25, 500))
-        let table = await topic.read(DECISIONS)
-        let writes = changed(table, attempt > 0)
-        if (writes.length === 0) return
-        let producer = this.#producers.get(migration)
-        if (producer === undefined) {
-          await topic.open()
-          producer = await topic.cluster.takeTransactionalId(
-            this.#transactionalId(migration),
-            TRANSACTION_MS,
-          )
-          this.#producers.set(migration, producer)
-          table = await topic.read(DECISIONS)
-          writes = changed(table, attempt > 0)
-          if (writes.length === 0) return
-        }
-        // Until it is known to be committed, nothing is known: an error leaves the next write to take the id and read.
-        this.#producers.delete(migration)
-        if ((await writer.transact(producer, writes, table)) === 'ok') {
-          this.#producers.set(migration, producer)
-          return
-        }
-      }
-      throw crowded(this.describe)
-    })
-  }
-
-  #appendProgress(change: (table: StateTable) => readonly StateWrite[]): Promise<void> {
-    return this.#inTurn(PROGRESS, async () => {
-      const { topic, writer } = await this.#open()
-      await topic.open()
-      const table = await topic.read(PROGRESS)
-      await writer.append(change(table), table)
-    })
-  }
-
-  #read<T>(partition: number, look: (table: StateTable) => T): Promise<T> {
-    return this.#inTurn(partition, async () => {
-      const { topic } = await this.#open()
-      return look(await topic.read(partition))
     })
   }
 
@@ -300,20 +253,6 @@ export class KafkaStore implements StateStore {
     renewing.catch(() => undefined)
   }
 
-  #open() {
-    this.#opened ??= this.#connect().catch((error: unknown) => {
-      this.#opened = undefined
-      throw error
-    })
-    return this.#opened
-  }
-
-  async #connect() {
-    const cluster = await this.#options.connect()
-    const topic = new StateTopic({ cluster, topic: this.#options.topic, patienceMs: PATIENCE_MS })
-    return { topic, writer: new TopicWriter(topic, PATIENCE_MS) }
-  }
-
   #records(migration: string): MigrationRecords {
     return new MigrationRecords(this.#options.project, migration)
   }
@@ -321,23 +260,4 @@ export class KafkaStore implements StateStore {
   #transactionalId(migration: string): string {
     return `ferry-${this.#options.topic}-${this.#options.project}-${migration}`
   }
-
-  #inTurn<T>(partition: number, work: () => Promise<T>): Promise<T> {
-    const done = (this.#queues.get(partition) ?? Promise.resolve()).then(work)
-    this.#queues.set(
-      partition,
-      done.catch(() => undefined),
-    )
-    return done
-  }
 }
-
-const crowded = (where: string): FerryError =>
-  new FerryError(
-    diagnostic({
-      code: 'FERRY1405',
-      detail: `${where}: other processes write the state of this migration all the time; this write found no gap.`,
-      fix: 'See which processes of Ferry run for this migration, and run the same command again.',
-    }),
-    { retriable: true },
-  )

@@ -29,7 +29,6 @@ const code =
 
 /** As stored: the gaps have a place of their own, and what identical offsets ended at is only there if they did. */
 type Stored = Omit<PartitionProgress, 'gaps' | 'diverged'> & {
-  readonly gaps?: string
   readonly diverged?: Divergence
 }
 
@@ -41,8 +40,6 @@ const progress = (where: string): Decoder<Stored> =>
     producerId: digits,
     checkedTo: digits,
     mirroredTo: digits,
-    // Written by the first version, which knew of none.
-    gaps: optional(oneOf('')),
     diverged: optional(objectOf<Divergence>({ source: digits, target: digits })),
     mayBeInFlight: flag,
     problem: nullable(
@@ -65,6 +62,6 @@ export const encodeProgress = ({ gaps: _gaps, diverged, ...rest }: PartitionProg
 
 /** Fully checked; throws FERRY1402 or FERRY1403 naming `where`. The gaps are to be filled in. */
 export const decodeProgress = (source: string, where: string): PartitionProgress => {
-  const { gaps: _gaps, diverged = null, ...rest } = decodeRecord(source, where, progress(where))
+  const { diverged = null, ...rest } = decodeRecord(source, where, progress(where))
   return { ...rest, diverged, gaps: new GapList() }
 }

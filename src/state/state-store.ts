@@ -63,10 +63,10 @@ export interface StateStore {
   list(): Promise<readonly string[]>
   /**
    * Puts this in the place of all that is recorded of a migration; undefined: nothing is left. Only by the holder of the lock. What was
-   * there is kept as a backup first.
+   * there is kept as a backup first, in the format that it has.
    */
   replace(migration: string, content: StateContent | undefined): Promise<void>
-  /** What `replace` kept: for each serial the last text that was there, as `encodeContent` writes it. */
+  /** What `replace` and the first write after an older format kept: for each serial the last text that was there, to be decoded by `decodeContent`. */
   backups(migration: string): Promise<ReadonlyMap<number, string>>
 
   /** Ends what runs in the background. Locks that are held stay so, as when the process dies. */

@@ -1,7 +1,13 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { TopicName } from '../../src/domain/ids.ts'
 import { GapList } from '../../src/domain/offset-index.ts'
-import type { GapChunk, PartitionProgress } from '../../src/domain/state.ts'
+import {
+  type GapChunk,
+  type PartitionProgress,
+  STATE_FORMAT_VERSION,
+} from '../../src/domain/state.ts'
 import { decodeContent } from '../../src/state/content-codec.ts'
 import type { StateContent, StateStore } from '../../src/state/state-store.ts'
 import { AT, codesOf, fullState, holder, sampleChunk, sampleProgress } from './samples.ts'
@@ -9,7 +15,31 @@ import { AT, codesOf, fullState, holder, sampleChunk, sampleProgress } from './s
 /** A place for state that several stores can be opened on, as several processes would. */
 export interface StorePlace {
   open(): Promise<StateStore>
+  /** Puts there what an older version wrote, byte for byte. */
+  putOlder(records: OlderRecords): Promise<void>
   remove(): Promise<void>
+}
+
+/** Texts of the migration `orders`, as files of `test/fixtures/state/` hold them. */
+export interface OlderRecords {
+  readonly decisions: string
+  readonly journal: readonly string[]
+  /** Of `orders.events:0`. */
+  readonly progress: string
+  readonly gaps: string | undefined
+}
+
+export const OLDER_FORMATS = ['format-1', 'format-1-later'] as const
+
+const olderRecords = async (format: (typeof OLDER_FORMATS)[number]): Promise<OlderRecords> => {
+  const folder = join(import.meta.dirname, '../fixtures/state', format)
+  const text = (name: string) => readFile(join(folder, name), 'utf8')
+  return {
+    decisions: await text('decisions.json'),
+    journal: (await text('journal.jsonl')).trim().split('\n'),
+    progress: await text('progress.json'),
+    gaps: (await text('gaps.jsonl').catch(() => undefined))?.trim(),
+  }
 }
 
 const gapsOf = (progress: PartitionProgress | undefined) =>
@@ -350,6 +380,41 @@ export const describeStateStore = (name: string, makePlace: () => Promise<StoreP
         expect(await content(store)).toEqual({ decisions: undefined, journal: [], progress: [] })
         expect(await store.list()).toEqual([])
         const text = (await store.backups('orders')).get(2) ?? ''
+        await store.replace('orders', decodeContent(text, 'backup'))
+        expect(plain(await content(await place.open()))).toEqual(plain(before))
+      })
+
+      test.each(OLDER_FORMATS)(
+        'in %s is read, and kept as it was before the first write',
+        async (format) => {
+          const older = await olderRecords(format)
+          await place.putOlder(older)
+          const before = (await content(store)) as StateContent
+          expect(before.decisions).toMatchObject({ formatVersion: STATE_FORMAT_VERSION, serial: 3 })
+          expect(await store.backups('orders')).toEqual(new Map())
+          await store.lock('orders', holder())
+          await store.writeDecisions({ ...before.decisions, serial: 4 }, 3)
+          const next = await place.open()
+          await store.writeDecisions({ ...before.decisions, serial: 5 }, 4)
+          const backups = await next.backups('orders')
+          expect([...backups.keys()]).toEqual([3])
+          const backup = JSON.parse(backups.get(3) ?? '')
+          expect(backup).toMatchObject({ formatVersion: 1, kind: 'ferry-state' })
+          expect(backup.decisions).toEqual(JSON.parse(older.decisions))
+          expect(backup.progress).toEqual([JSON.parse(older.progress)])
+          expect(plain(decodeContent(backups.get(3) ?? '', 'backup'))).toEqual(plain(before))
+          expect((await next.readDecisions('orders'))?.serial).toBe(5)
+        },
+      )
+
+      test('in an older format is a backup in that format when it is replaced', async () => {
+        const older = await olderRecords('format-1')
+        await place.putOlder(older)
+        const before = (await content(store)) as StateContent
+        await store.lock('orders', holder())
+        await store.replace('orders', undefined)
+        const text = (await store.backups('orders')).get(3) ?? ''
+        expect(JSON.parse(text).decisions).toEqual(JSON.parse(older.decisions))
         await store.replace('orders', decodeContent(text, 'backup'))
         expect(plain(await content(await place.open()))).toEqual(plain(before))
       })

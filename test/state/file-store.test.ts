@@ -2,6 +2,7 @@ import {
   appendFile,
   chmod,
   cp,
+  mkdir,
   mkdtemp,
   readdir,
   readFile,
@@ -23,6 +24,15 @@ describeStateStore('the file store', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'ferry-state-'))
   return {
     open: async () => new FileStore(directory),
+    putOlder: async ({ decisions, journal, progress, gaps }) => {
+      const folder = join(directory, 'orders')
+      await mkdir(join(folder, 'progress'), { recursive: true })
+      await writeFile(join(folder, 'decisions.json'), decisions)
+      await writeFile(join(folder, 'journal.jsonl'), journal.map((line) => `${line}\n`).join(''))
+      const of = join(folder, 'progress', 'orders.events-0')
+      await writeFile(`${of}.json`, progress)
+      if (gaps !== undefined) await writeFile(`${of}.gaps.jsonl`, `${gaps}\n`)
+    },
     remove: () => rm(directory, { recursive: true }),
   }
 })
@@ -128,7 +138,9 @@ describe('decisions', () => {
 
   test('of a newer format are refused as such', async () => {
     await store.writeDecisions(fullState(1), 0)
-    await edit('decisions.json', (text) => text.replace('"formatVersion": 1', '"formatVersion": 2'))
+    await edit('decisions.json', (text) =>
+      text.replace(/"formatVersion": ([0-9]+)/, (_, now) => `"formatVersion": ${Number(now) + 1}`),
+    )
     expect(await codesOf(store.readDecisions('orders'))).toEqual(['FERRY1403'])
     expect(await codesOf(store.writeDecisions(fullState(2), 1))).toEqual(['FERRY1403'])
   })

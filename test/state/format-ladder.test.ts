@@ -2,6 +2,7 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { STATE_FORMAT_VERSION } from '../../src/domain/state.ts'
 import { FileStore } from '../../src/state/file-store.ts'
 import { climb, type Rung } from '../../src/state/format-ladder.ts'
 import { encodeRecord } from '../../src/state/records.ts'
@@ -27,14 +28,16 @@ test('what the first version wrote is read, and gets what was added since', asyn
   await withGolden(async (store) => {
     const state = await store.readDecisions('orders')
     expect(state).toMatchObject({
-      formatVersion: 1,
+      formatVersion: STATE_FORMAT_VERSION,
       serial: 3,
       stage: 'consumers-moved',
       users: [{ name: 'orders-api', made: false }],
       quotasBefore: [],
       configsBefore: [],
       purges: [],
+      salvages: [],
       returns: [],
+      seen: null,
     })
     expect(state?.marks[0]?.sourceStart).toBe(9_007_199_254_740_993n)
     expect((await store.readJournal('orders')).map(({ what }) => what.kind)).toEqual([
@@ -55,7 +58,7 @@ test('a format that is newer is refused, whatever else is in it', async () => {
     const { checksum: _, ...content } = JSON.parse(
       await readFile(join(folder, 'decisions.json'), 'utf8'),
     )
-    const newer = encodeRecord({ ...content, formatVersion: 2, hats: [] })
+    const newer = encodeRecord({ ...content, formatVersion: STATE_FORMAT_VERSION + 1, hats: [] })
     await writeFile(join(folder, 'decisions.json'), newer)
     expect(await codesOf(store.readDecisions('orders'))).toEqual(['FERRY1403'])
   })

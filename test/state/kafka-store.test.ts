@@ -11,49 +11,34 @@ import type { Cluster } from '../../src/kafka/cluster.ts'
 import { identityOf } from '../../src/process-identity.ts'
 import { decodeContent, encodeContent } from '../../src/state/content-codec.ts'
 import { FileStore } from '../../src/state/file-store.ts'
-import { KafkaStore, type KafkaStoreOptions } from '../../src/state/kafka-store.ts'
+import type { KafkaStoreOptions } from '../../src/state/kafka-store.ts'
 import type { StateStore } from '../../src/state/state-store.ts'
-import { connect } from '../adapter/connect.ts'
 import { oracle, startKafka, type TestCluster } from '../kafka/index.ts'
 import { describeStateStore } from './contract.ts'
+import { KafkaPlaces } from './kafka-place.ts'
 import { killWriters } from './kill-writer.ts'
 import { AT, codesOf, fullState, holder, sampleChunk, sampleProgress } from './samples.ts'
 
 const START_MS = 180_000
 let broker: TestCluster
-let clusters: Cluster[] = []
-const stores: KafkaStore[] = []
-let places = 0
+let places: KafkaPlaces
+let clusters: readonly Cluster[] = []
 
 beforeAll(async () => {
   broker = await startKafka({ version: '4.x' })
-  // Stores of one test are on connections of their own, as several processes would be.
-  clusters = await Promise.all(Array.from({ length: 4 }, () => connect(broker)))
+  places = await KafkaPlaces.on(broker)
+  clusters = places.clusters
 }, START_MS)
 afterAll(async () => {
-  await Promise.all(stores.map((store) => store.close()))
-  await Promise.all(clusters.map((cluster) => cluster.close()))
+  await places?.close()
   await broker?.stop()
 }, START_MS)
 
-const newTopic = () => `state-${places++}` as TopicName
+const newTopic = () => places.newTopic()
+const open = (topic: TopicName, options: Partial<KafkaStoreOptions> = {}) =>
+  places.open(topic, options)
 
-const open = (topic: TopicName, options: Partial<KafkaStoreOptions> = {}) => {
-  const store = new KafkaStore({
-    project: 'shop',
-    clusterName: 'new',
-    topic,
-    connect: async () => clusters[stores.length % clusters.length] as Cluster,
-    ...options,
-  })
-  stores.push(store)
-  return store
-}
-
-describeStateStore('the kafka store', async () => {
-  const topic = newTopic()
-  return { open: async () => open(topic), remove: async () => undefined }
-})
+describeStateStore('the kafka store', async () => places.place())
 
 const intent = (step: string) => ({
   at: AT,

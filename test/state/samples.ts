@@ -12,6 +12,7 @@ import {
   type GapChunk,
   type MigrationState,
   type PartitionProgress,
+  STATE_FORMAT_VERSION,
 } from '../../src/domain/state.ts'
 import type { LockHolder } from '../../src/state/state-store.ts'
 
@@ -136,6 +137,19 @@ export const fullState = (serial: number, migration = 'orders'): MigrationState 
       ['__proto__', 'x'],
     ]),
   },
+  salvages: [
+    {
+      topic: 'orders.events' as TopicName,
+      partition: 0,
+      from: 9_007_199_254_741_000n as SourceOffset,
+      to: 9_007_199_254_741_003n as SourceOffset,
+      status: 'pending',
+      producerId: 4002n,
+      producerEpoch: 0,
+      targetFrom: 9_007_199_254_741_000n as TargetOffset,
+      at: AT,
+    },
+  ],
   returns: [
     {
       group: 'orders-audit' as GroupId,
@@ -161,7 +175,7 @@ export const sampleProgress = (
   partition: number,
   over: Partial<PartitionProgress> = {},
 ): PartitionProgress => ({
-  formatVersion: 1,
+  formatVersion: STATE_FORMAT_VERSION,
   topic: topic as TopicName,
   partition,
   producerId: 4000n,

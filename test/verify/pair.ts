@@ -10,7 +10,12 @@ import type {
 import type { Mark } from '../../src/domain/mark.ts'
 import type { Migration } from '../../src/domain/migration.ts'
 import { type Gap, GapList, type OffsetIndex } from '../../src/domain/offset-index.ts'
-import { emptyState, type MigrationState, type PartitionProgress } from '../../src/domain/state.ts'
+import {
+  emptyState,
+  type MigrationState,
+  type PartitionProgress,
+  STATE_FORMAT_VERSION,
+} from '../../src/domain/state.ts'
 import type { BrokerLink, Cluster } from '../../src/kafka/cluster.ts'
 import type { Codec } from '../../src/records/batch.ts'
 import { encodeBatch, type NewRecord } from '../../src/records/write-batch.ts'
@@ -234,7 +239,7 @@ export const indexOf = (
 })
 
 export const progressOf = (mark: Mark, gaps: readonly Gap[]): PartitionProgress => ({
-  formatVersion: 1,
+  formatVersion: STATE_FORMAT_VERSION,
   topic: mark.topic,
   partition: mark.partition,
   producerId: mark.producerId,

@@ -17,7 +17,7 @@ export const salvage = (
     const { DEFAULT_TIMINGS } = await import('../../mirror/mirror.ts')
     const migration = session.migrations[0] as Migration
     const stranded = await app.findStranded(session, migration)
-    const open = (await session.store.readDecisions(name))?.salvages?.some(
+    const open = (await session.store.readDecisions(name))?.salvages.some(
       ({ status }) => status === 'pending',
     )
     if (stranded.length === 0 && !open) return []
