@@ -149,7 +149,7 @@ export const runPlan = async (
       const whole = parts.withState(migration, state)
       const observed = await services.observe(clusters, whole, now, options.signal)
       if (observed.problems.length > 0) throw new FerryError(observed.problems)
-      return parts.factsOf(whole, observed, state)
+      return parts.seenOf(whole, observed, state)
     },
     timings,
     gateTimeoutMs: options.waitMs ?? migration.gates.timeoutMs,

@@ -12,29 +12,26 @@ export const driftOf = async (
   migration: Migration,
   options: PlanOptions,
 ): Promise<DriftReport> => {
-  const { driftBetween, factsOf, withState } = await import('../planner/index.ts')
-  const { plan, observed, state } = await makePlan(session, migration, options)
-  const { seen } = state
-  const problems: readonly Diagnostic[] = [
-    ...observed.problems,
-    ...(seen === null && state.clusters !== null ? [notSeen(migration)] : []),
-  ]
-  const drift =
-    seen === null
-      ? []
-      : driftBetween(seen.facts, factsOf(withState(migration, state), observed, state))
-  return {
-    name: migration.name,
-    since: seen?.at ?? null,
-    drift,
-    pending: plan.steps.length,
-    problems,
+  const made = await makePlan(session, migration, options)
+  const { seen, clusters } = made.state
+  const since = { name: migration.name, since: seen?.at ?? null, pending: made.plan.steps.length }
+  if (seen === null) {
+    const problems = clusters === null ? [] : [notSeen(migration)]
+    return { ...since, drift: [], problems: [...made.observed.problems, ...problems] }
   }
+  const { driftBetween, factsOf, withManaged } = await import('../planner/index.ts')
+  const { managed } = seen
+  const users = managed.users.map((user) => ({ ...user, passwordVersion: 0 }))
+  const whole = withManaged(migration, { ...managed, users })
+  const { services, now, signal } = options
+  const observed = await services.observe(made.clusters, whole, now, signal)
+  const drift = driftBetween(seen.facts, factsOf(managed, observed, made.state))
+  return { ...since, drift, problems: observed.problems }
 }
 
 const notSeen = ({ name }: Migration): Diagnostic =>
   diagnostic({
     code: 'FERRY1430',
-    detail: `The last apply of ${name} was killed before it could write down what it left, so there is nothing to compare with.`,
+    detail: `The last apply of ${name} was killed before it could write down what it left, or an older version wrote it down in another way, so there is nothing to compare with.`,
     fix: `Run \`ferry apply ${name}\` to its end; what changes after that is seen.`,
   })

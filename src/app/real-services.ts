@@ -50,12 +50,12 @@ export const realServices = (env: Readonly<Record<string, string | undefined>>):
   applyPlan: async (options) => (await import('../applier/index.ts')).applyPlan(options),
   applyParts: async () => {
     const { kindOf } = await import('../steps/index.ts')
-    const { checkAgain, factsOf, withState } = await import('../planner/index.ts')
+    const { checkAgain, seenOf, withState } = await import('../planner/index.ts')
     const { checkInvariants, passedDeadlines } = await import('../applier/index.ts')
     return {
       kinds: kindOf,
       checkAgain,
-      factsOf,
+      seenOf,
       withState,
       checkInvariants,
       passedDeadlines,

@@ -4,7 +4,7 @@ import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { GroupId, PartitionKey, TopicName } from '../domain/ids.ts'
 import type { Migration, Project } from '../domain/migration.ts'
 import type { Plan, Purpose } from '../domain/plan.ts'
-import type { MigrationState, PartitionProgress } from '../domain/state.ts'
+import type { MigrationState, PartitionProgress, SeenFacts } from '../domain/state.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import type { Probe } from '../kafka/inquiry.ts'
 import type { MirrorOptions, MirrorWithFacts } from '../mirror/mirror.ts'
@@ -73,11 +73,7 @@ export interface LoadedProject {
 export interface ApplyParts {
   readonly kinds: ApplyOptions['kinds']
   withState(desired: Migration, state: MigrationState): Migration
-  factsOf(
-    desired: Migration,
-    observed: Observed,
-    state: MigrationState,
-  ): ReadonlyMap<string, string>
+  seenOf(desired: Migration, observed: Observed, state: MigrationState): Omit<SeenFacts, 'at'>
   checkAgain(saved: Plan, fresh: Plan): readonly Diagnostic[]
   checkInvariants(invariants: Plan['invariants'], run: Run): Promise<readonly Diagnostic[]>
   passedDeadlines(deadlines: Plan['deadlines'], run: LookingRun): Promise<readonly Diagnostic[]>

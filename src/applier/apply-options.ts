@@ -3,7 +3,7 @@ import type { Live } from '../domain/live.ts'
 import type { Migration, Project } from '../domain/migration.ts'
 import type { Plan } from '../domain/plan.ts'
 import type { ReachedStage, Stage } from '../domain/stage.ts'
-import type { MigrationState } from '../domain/state.ts'
+import type { MigrationState, SeenFacts } from '../domain/state.ts'
 import type { Step, StepKindName } from '../domain/step.ts'
 import type { Mirror, MirrorTimings } from '../mirror/mirror.ts'
 import type { LockHolder, StateStore } from '../state/state-store.ts'
@@ -28,7 +28,7 @@ export interface ApplyOptions {
   /** Asked before each step; errors mean that the plan counts on something that is no longer so. See `check-invariants.ts`. */
   readonly checkInvariants: (run: Run) => Promise<readonly Diagnostic[]>
   /** Reads what a run leaves behind, for `ferry drift`. */
-  readonly look: (state: MigrationState) => Promise<ReadonlyMap<string, string>>
+  readonly look: (state: MigrationState) => Promise<Omit<SeenFacts, 'at'>>
   readonly timings: MirrorTimings
   /** How long one step waits for its gates; 0 checks once. */
   readonly gateTimeoutMs: number

@@ -181,7 +181,7 @@ const writeSeen = async (options: ApplyOptions, run: Run): Promise<void> => {
 const seenNow = async (options: ApplyOptions, state: MigrationState): Promise<SeenFacts | null> => {
   let seen: SeenFacts | null = null
   await warnInstead(options, async () => {
-    seen = { at: options.now().toISOString(), facts: await options.look(state) }
+    seen = { at: options.now().toISOString(), ...(await options.look(state)) }
   })
   return seen
 }

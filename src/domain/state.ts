@@ -1,5 +1,6 @@
 import type { AclBinding } from './access.ts'
 import type { Diagnostic } from './diagnostic.ts'
+import type { Managed } from './drift.ts'
 import type {
   ClusterId,
   GroupId,
@@ -63,6 +64,7 @@ export interface MigrationState {
 
 export interface SeenFacts {
   readonly at: string
+  readonly managed: Managed
   readonly facts: ReadonlyMap<string, string>
 }
 

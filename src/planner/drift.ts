@@ -1,44 +1,55 @@
-import type { Drifted } from '../domain/drift.ts'
-import { parsePartitionKey } from '../domain/ids.ts'
+import type { Drifted, Managed } from '../domain/drift.ts'
+import { parsePartitionKey, type TopicName } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
-import type { MigrationState } from '../domain/state.ts'
+import type { MigrationState, SeenFacts } from '../domain/state.ts'
 import { relevantAcls } from './fingerprint.ts'
+import { managedOf } from './managed.ts'
 import type { Observed, ObservedSide } from './observed.ts'
 import { overrides } from './topic-configs.ts'
 
 /** Facts about what a migration manages, each by a name for people. What moves while a service lives is not among them. */
 export type Facts = ReadonlyMap<string, string>
 
+/** What an apply leaves behind, to be compared with what is later. */
+export const seenOf = (
+  desired: Migration,
+  observed: Observed,
+  state: MigrationState,
+): Omit<SeenFacts, 'at'> => {
+  const managed = managedOf(desired)
+  return { managed, facts: factsOf(managed, observed, state) }
+}
+
 /** What is, in facts that can be compared with those of another time. Pure. */
-export const factsOf = (desired: Migration, observed: Observed, state: MigrationState): Facts => {
+export const factsOf = (managed: Managed, observed: Observed, state: MigrationState): Facts => {
   const facts = new Map<string, string>()
-  for (const { name } of desired.topics) {
+  for (const name of managed.topics) {
     topicFacts(facts, observed.source, name, false)
     topicFacts(facts, observed.target, name, true)
   }
   const { target } = observed
-  const acls = relevantAcls(desired, target)
+  const acls = relevantAcls(managed, target)
   if (typeof acls === 'string') facts.set(`ACLs on ${target.name}`, acls)
   else for (const key of acls) facts.set(`ACL ${key} on ${target.name}`, 'there')
-  for (const { name, mechanism } of desired.users) {
+  for (const { name, mechanism } of managed.users) {
     if (target.users.get(name)?.has(mechanism)) {
       facts.set(`user ${name} (${mechanism}) on ${target.name}`, 'there')
     }
   }
-  for (const { user } of desired.quotas) {
+  for (const user of managed.quotas) {
     for (const rate of ['producerByteRate', 'consumerByteRate'] as const) {
       const bytes = target.quotas.get(user)?.[rate]
       if (bytes !== undefined) facts.set(`${rate} of ${user} on ${target.name}`, String(bytes))
     }
   }
-  commitFacts(facts, desired, observed, state)
+  commitFacts(facts, managed, observed, state)
   return facts
 }
 
 const topicFacts = (
   facts: Map<string, string>,
   side: ObservedSide,
-  name: Migration['topics'][number]['name'],
+  name: TopicName,
   withConfigs: boolean,
 ): void => {
   const topic = side.topics.get(name)
@@ -53,11 +64,11 @@ const topicFacts = (
 /** A group that reads on moves its commits; only one that is behind what Ferry wrote, or without it, was changed by somebody else. */
 const commitFacts = (
   facts: Map<string, string>,
-  desired: Migration,
+  managed: Managed,
   { target }: Observed,
   state: MigrationState,
 ): void => {
-  const topics = new Set(desired.topics.map((topic) => topic.name))
+  const topics = new Set(managed.topics)
   for (const sync of state.syncs) {
     if (sync.status !== 'done') continue
     const commits = target.groups.get(sync.group)?.commits

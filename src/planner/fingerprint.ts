@@ -1,7 +1,10 @@
 import { aclKey } from '../domain/access.ts'
 import { canonicalJson, sha256 } from '../domain/canonical-json.ts'
+import type { Managed } from '../domain/drift.ts'
+import type { TopicName } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
 import type { MigrationState } from '../domain/state.ts'
+import { managedOf } from './managed.ts'
 import type { Observed, ObservedSide } from './observed.ts'
 import { overrides } from './topic-configs.ts'
 
@@ -14,26 +17,26 @@ export const fingerprint = (
   observed: Observed,
   state: MigrationState,
 ): Readonly<Record<string, string>> => {
+  const { source, target } = observed
   const parts: Record<string, unknown> = {
-    'cluster ids': [observed.source.id, observed.target.id],
+    'cluster ids': [source.id, target.id],
     'decisions in the state': [state.lineage, state.serial],
-    'ACLs on the target': relevantAcls(desired, observed.target),
-    'users on the target': desired.users.map((u) => [
-      u.name,
-      [...(observed.target.users.get(u.name) ?? [])].sort(),
-    ]),
-    'quotas on the target': desired.quotas.map((q) => [
-      q.user,
-      observed.target.quotas.get(q.user) ?? null,
-    ]),
   }
-  for (const topic of desired.topics) {
-    parts[`topic ${topic.name} on the source`] = topicFacts(observed.source, topic.name)
-    parts[`topic ${topic.name} on the target`] = topicFacts(observed.target, topic.name)
+  const acls = relevantAcls(managedOf(desired), target)
+  if (typeof acls === 'string') parts['ACLs on the target'] = acls
+  else for (const acl of acls) parts[`ACL ${acl} on the target`] = 'there'
+  for (const { name } of desired.users) {
+    parts[`user ${name} on the target`] = [...(target.users.get(name) ?? [])].sort()
   }
-  for (const group of desired.groups) {
-    parts[`group ${group.id} on the source`] = exists(observed.source, group.id)
+  for (const { user } of desired.quotas) {
+    parts[`quota of ${user} on the target`] = target.quotas.get(user) ?? null
   }
+  for (const { name } of desired.topics) {
+    Object.assign(parts, topicParts(source, name, 'source'), topicParts(target, name, 'target'))
+  }
+  for (const { id } of desired.groups) parts[`group ${id} on the source`] = exists(source, id)
+  // Others that read the topics: one that came since was in nobody's review.
+  for (const { id } of source.coverage?.groups ?? []) parts[`group ${id} on the source`] ??= true
   return Object.fromEntries(
     Object.entries(parts).map(([name, value]) => [name, sha256(canonicalJson(value)).slice(0, 16)]),
   )
@@ -44,17 +47,33 @@ export const changedParts = (
   planned: Readonly<Record<string, string>>,
   now: Readonly<Record<string, string>>,
 ): readonly string[] =>
-  [...new Set([...Object.keys(planned), ...Object.keys(now)])]
-    .filter((part) => planned[part] !== now[part])
-    .sort()
+  withoutDetails(
+    [...new Set([...Object.keys(planned), ...Object.keys(now)])]
+      .filter((part) => planned[part] !== now[part])
+      .sort(),
+  )
 
-const topicFacts = (side: ObservedSide, name: Migration['topics'][number]['name']): unknown => {
+const DETAIL = /^(?:partitions|configs) of /
+
+/** Of a topic that came, went or is another one, all the rest changed too. */
+const withoutDetails = (changed: readonly string[]): readonly string[] => {
+  const all = new Set(changed)
+  return changed.filter((part) => !DETAIL.test(part) || !all.has(part.replace(DETAIL, '')))
+}
+
+const topicParts = (
+  side: ObservedSide,
+  name: TopicName,
+  where: 'source' | 'target',
+): Readonly<Record<string, unknown>> => {
+  const of = `topic ${name} on the ${where}`
   const topic = side.topics.get(name)
-  if (!topic) return 'absent'
+  if (!topic) return { [of]: 'absent' }
+  const { topicId, partitions } = topic.description
   return {
-    topicId: topic.description.topicId ?? null,
-    partitions: topic.description.partitions.length,
-    overrides: [...overrides(topic)].sort(),
+    [of]: topicId ?? 'there',
+    [`partitions of ${of}`]: partitions.length,
+    [`configs of ${of}`]: [...overrides(topic)].sort(),
   }
 }
 
@@ -63,16 +82,12 @@ const exists = (side: ObservedSide, id: Migration['groups'][number]['id']): bool
 
 /** Those that touch what the migration manages: an ACL for another team's topic must not make this plan stale. */
 export const relevantAcls = (
-  desired: Migration,
+  managed: Pick<Managed, 'topics' | 'groups' | 'principals'>,
   target: ObservedSide,
 ): readonly string[] | 'no-authorizer' | 'not-read' => {
   if (typeof target.acls === 'string') return target.acls
-  const names = new Set<string>([
-    '*',
-    ...desired.topics.map((t) => t.name),
-    ...desired.groups.map((g) => g.id),
-  ])
-  const principals = new Set(desired.access.map((a) => a.principal))
+  const names = new Set<string>(['*', ...managed.topics, ...managed.groups])
+  const principals = new Set(managed.principals)
   return target.acls
     .filter(
       (acl) =>

@@ -1,5 +1,6 @@
-export { driftBetween, factsOf } from './drift.ts'
+export { driftBetween, factsOf, seenOf } from './drift.ts'
 export { changedParts } from './fingerprint.ts'
+export { withManaged } from './managed.ts'
 export { observe } from './observe.ts'
 export type * from './observed.ts'
 export { goesBackTo, type PlanInputs, planMigration } from './plan-migration.ts'

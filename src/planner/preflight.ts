@@ -40,14 +40,19 @@ export const checkAgain = (saved: Plan, fresh: Plan): readonly Diagnostic[] => {
   const causes = [...inputs, ...changedParts(saved.fingerprint, fresh.fingerprint)]
   const changed = causes.length > 0 ? causes : changedContent(saved, fresh)
   if (changed.length === 0) return fresh.problems.filter(({ severity }) => severity === 'error')
-  return changed.map((what) =>
+  const rest = changed.length - NAMED_AT_MOST
+  const named = changed.slice(0, NAMED_AT_MOST).join('; ')
+  return [
     diagnostic({
       code: 'FERRY1401',
-      detail: `Since the plan was made at ${saved.createdAt}, this changed: ${what}.`,
+      detail: `Since the plan was made at ${saved.createdAt}, this changed: ${named}${rest > 0 ? `; and ${rest} more` : ''}.`,
       fix: 'Make a new plan and have it reviewed.',
     }),
-  )
+  ]
 }
+
+/** More would not be read. */
+const NAMED_AT_MOST = 20
 
 const changedContent = (saved: Plan, fresh: Plan): readonly string[] => {
   const byId = ({ steps }: Plan): ReadonlyMap<string, string> =>

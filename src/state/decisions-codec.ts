@@ -1,5 +1,6 @@
 import { type AclBinding, OPERATIONS, PATTERN_TYPES, RESOURCE_TYPES } from '../domain/access.ts'
-import type { ClusterId, PartitionKey, SourceOffset, TopicName } from '../domain/ids.ts'
+import type { Managed } from '../domain/drift.ts'
+import type { ClusterId, GroupId, PartitionKey, SourceOffset, TopicName } from '../domain/ids.ts'
 import type { Mark, Seal } from '../domain/mark.ts'
 import { SCRAM_MECHANISMS } from '../domain/migration.ts'
 import { STAGES } from '../domain/stage.ts'
@@ -138,7 +139,19 @@ const groupReturn = objectOf<GroupReturn>({
   positions: mapOf<PartitionKey, ReturnedPosition>(returned),
 })
 
-const seenFacts = objectOf<SeenFacts>({ at: instant, facts: mapOf<string, string>(text<string>) })
+const managed = objectOf<Managed>({
+  topics: listOf(text<TopicName>),
+  groups: listOf(text<GroupId>),
+  principals: listOf(text<string>),
+  users: listOf(objectOf({ name: text<string>, mechanism: oneOf(...SCRAM_MECHANISMS) })),
+  quotas: listOf(text<string>),
+})
+
+const seenFacts = objectOf<SeenFacts>({
+  at: instant,
+  managed,
+  facts: mapOf<string, string>(text<string>),
+})
 
 /** A key that is new here is also one that older formats lack: `format-ladder.ts` says what it was then. */
 const decisions = objectOf<MigrationState>({

@@ -15,7 +15,6 @@ const DECISIONS_OF_2: Content = {
   configsBefore: [],
   purges: [],
   returns: [],
-  seen: null,
 }
 
 const isDecisions = (content: Content): boolean => 'lineage' in content
@@ -23,7 +22,13 @@ const isProgress = (content: Content): boolean => 'mirroredTo' in content
 
 const toFormat2: Rung = (content) => {
   if (isDecisions(content)) {
-    return { ...DECISIONS_OF_2, ...content, users: listed(content.users, { made: false }) }
+    return {
+      ...DECISIONS_OF_2,
+      ...content,
+      users: listed(content.users, { made: false }),
+      // Some had facts, but none what they were about: there is nothing to compare with before the next apply.
+      seen: null,
+    }
   }
   if (isProgress(content) && content.gaps === '') {
     // The first version knew of no gaps; now they have a place of their own.

@@ -17,7 +17,7 @@ import type {
   StepKind,
 } from '../../src/steps/step-kind.ts'
 import { renderLive } from '../../src/views/live.ts'
-import { AT, holder, LINEAGE } from '../state/samples.ts'
+import { AT, holder, LINEAGE, NOTHING_MANAGED } from '../state/samples.ts'
 
 /** What a fake step does; steps are told apart by id. */
 export interface FakeStep {
@@ -158,7 +158,7 @@ export const fakeApply = (
     },
     recheck: async () => [],
     checkInvariants: async () => [],
-    look: async () => new Map([['a fact', 'as it is']]),
+    look: async () => ({ managed: NOTHING_MANAGED, facts: new Map([['a fact', 'as it is']]) }),
     timings: { sessionTimeoutMs: 30_000, requestTimeoutMs: 10_000 },
     gateTimeoutMs: 60_000,
     confirmed: false,

@@ -9,6 +9,7 @@ import type { Plan } from '../../src/domain/plan.ts'
 import type { Cluster } from '../../src/kafka/cluster.ts'
 import type { Observed } from '../../src/planner/observed.ts'
 import type { StateStore } from '../../src/state/state-store.ts'
+import { NOTHING_MANAGED } from '../state/samples.ts'
 import { aPlan, WORDS } from '../views/a-plan.ts'
 
 export interface FakeServices extends Services {
@@ -87,7 +88,7 @@ export const fakeServices = (change: {
         throw new Error('nothing runs here')
       },
       withState: (desired) => desired,
-      factsOf: () => new Map(),
+      seenOf: () => ({ managed: NOTHING_MANAGED, facts: new Map() }),
       checkAgain: () => [],
       checkInvariants: async () => [],
       passedDeadlines: async () => [],

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { PartitionKey, SourceOffset } from '../../src/domain/ids.ts'
 import { driftBetween, factsOf } from '../../src/planner/drift.ts'
+import { managedOf } from '../../src/planner/managed.ts'
 import type { Observed, ObservedSide } from '../../src/planner/observed.ts'
 import {
   ACCESS,
@@ -28,6 +29,8 @@ const DESIRED = migration({
     { user: 'api', producerByteRate: 5, consumerByteRate: undefined, at: undefined as never },
   ],
 })
+
+const MANAGED = managedOf(DESIRED)
 
 const STATE = stateWith({
   syncs: [
@@ -79,7 +82,7 @@ const topics = (overrides: Readonly<Record<string, string>>, partitions = 1) => 
 })
 
 const drift = (parts: Partial<ObservedSide>) =>
-  driftBetween(factsOf(DESIRED, target(), STATE), factsOf(DESIRED, target(parts), STATE)).map(
+  driftBetween(factsOf(MANAGED, target(), STATE), factsOf(MANAGED, target(parts), STATE)).map(
     ({ what, was, is }) => `${what}: ${was} -> ${is}`,
   )
 

@@ -1,3 +1,4 @@
+import type { Managed } from '../../src/domain/drift.ts'
 import type {
   ClusterId,
   GroupId,
@@ -27,6 +28,14 @@ export const holder = (over: Partial<LockHolder> = {}): LockHolder => ({
   since: AT,
   ...over,
 })
+
+export const NOTHING_MANAGED: Managed = {
+  topics: [],
+  groups: [],
+  principals: [],
+  users: [],
+  quotas: [],
+}
 
 /** Every field filled, with offsets beyond 2^53. */
 export const fullState = (serial: number, migration = 'orders'): MigrationState => ({
@@ -132,6 +141,13 @@ export const fullState = (serial: number, migration = 'orders'): MigrationState 
   ],
   seen: {
     at: AT,
+    managed: {
+      topics: ['orders.events' as TopicName],
+      groups: ['orders-api' as GroupId],
+      principals: ['User:orders-api'],
+      users: [{ name: 'orders-api', mechanism: 'scram-sha-512' }],
+      quotas: ['orders-api'],
+    },
     facts: new Map([
       ['topic orders.events on new', 'there'],
       ['__proto__', 'x'],
