@@ -6,7 +6,7 @@ import type { Streams } from '../src/cli/streams.ts'
 import { CODES } from '../src/domain/diagnostic-codes.ts'
 
 const ROOT = join(import.meta.dirname, '..')
-const SCHEMAS = ['project', 'cluster', 'migration', 'plan'] as const
+const SCHEMAS = ['project', 'cluster', 'migration', 'plan', 'receipt'] as const
 
 /** Every generated document with its text, by absolute path. */
 export const documents = async (): Promise<ReadonlyMap<string, string>> => {

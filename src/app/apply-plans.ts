@@ -14,6 +14,7 @@ import { changedInputs, inputDigests } from './input-digests.ts'
 import { lockHolder } from './lock-holder.ts'
 import { makePlan, type PlanOptions, readState } from './make-plan.ts'
 import type { Session } from './open-session.ts'
+import { toolVersion } from './tool-version.ts'
 
 /** A plan that may run, with the migration it is for. */
 export interface PlannedMigration {
@@ -122,6 +123,7 @@ export const runPlan = async (
     clusters,
     store: session.store,
     holder: lockHolder('apply', now()),
+    toolVersion: toolVersion(),
     kinds: parts.kinds,
     startMirror: () =>
       services.startMirror({

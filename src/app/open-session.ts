@@ -29,6 +29,8 @@ export interface Session {
   readonly store: StateStore
   /** Both clusters of a migration, connected at the first call and checked against their pinned ids. */
   clustersOf(migration: Migration): Promise<Clusters>
+  /** One cluster by its name in the project, connected and checked likewise. */
+  cluster(name: string): Promise<Cluster>
   close(): Promise<void>
 }
 
@@ -60,6 +62,7 @@ export const openSession = async (options: SessionOptions): Promise<Session> => 
     project,
     migrations,
     store,
+    cluster: connected,
     clustersOf: async (migration) => {
       const [source, target] = await bothOrEveryProblem(
         connected(migration.from),

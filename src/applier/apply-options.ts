@@ -20,6 +20,7 @@ export interface ApplyOptions {
   readonly store: StateStore
   /** Who applies, for whoever finds the migration locked. */
   readonly holder: LockHolder
+  readonly toolVersion: string
   readonly kinds: (name: StepKindName) => StepKind<Step>
   /** Called when the first step asks for it; it is told what to follow, and stopped, by the applier. */
   readonly startMirror: () => Promise<Mirror>

@@ -61,6 +61,11 @@ export const openRun = (options: ApplyOptions, stored: MigrationState): OpenedRu
       gateTimeoutMs: options.gateTimeoutMs,
       report: options.on.live,
       now: options.now,
+      by: {
+        user: options.holder.user,
+        host: options.holder.host,
+        toolVersion: options.toolVersion,
+      },
       signal: options.signal,
     },
     close: async () => {

@@ -12,6 +12,7 @@ import { indexCommand } from './commands/index-export.ts'
 import { initCommand } from './commands/init.ts'
 import { mirrorCommand } from './commands/mirror.ts'
 import { planCommand } from './commands/plan.ts'
+import { receiptCommand } from './commands/receipt.ts'
 import { resyncCommand } from './commands/resync.ts'
 import { rollbackCommand } from './commands/rollback.ts'
 import { salvageCommand } from './commands/salvage.ts'
@@ -41,6 +42,7 @@ const VERBS = [
   mirrorCommand,
   statusCommand,
   verifyCommand,
+  receiptCommand,
   driftCommand,
   rollbackCommand,
   resyncCommand,

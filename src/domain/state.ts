@@ -12,6 +12,7 @@ import type {
 import type { Mark, Seal } from './mark.ts'
 import type { ScramMechanism } from './migration.ts'
 import { type Divergence, GapList, type OffsetMap } from './offset-index.ts'
+import type { Receipt, ReceiptPartition } from './receipt.ts'
 import type { ReachedStage } from './stage.ts'
 import type { SyncedPosition } from './step.ts'
 
@@ -60,6 +61,10 @@ export interface MigrationState {
   readonly returns: readonly GroupReturn[]
   /** What the clusters were at the end of the last apply, for `ferry drift`; null: it was killed, or there was none. */
   readonly seen: SeenFacts | null
+  /** What was moved; written once, when the migration is retired. */
+  readonly receipt?: Receipt
+  /** Partitions of the receipt that is being made: reading a large copy again would take hours. */
+  readonly receiptParts?: readonly ReceiptPartition[]
 }
 
 export interface SeenFacts {

@@ -32,6 +32,7 @@ import {
   optional,
   text,
 } from './decode.ts'
+import { receipt, receiptPartition } from './receipt-codec.ts'
 import { decodeRecord, encodeRecord } from './records.ts'
 
 const mark = objectOf<Mark>({
@@ -182,6 +183,8 @@ const decisions = objectOf<MigrationState>({
   purges: listOf(purge),
   returns: listOf(groupReturn),
   seen: nullable(seenFacts),
+  receipt: optional(receipt),
+  receiptParts: optional(listOf(receiptPartition)),
 })
 
 /** Decisions as every store writes them. */

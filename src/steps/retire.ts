@@ -3,8 +3,9 @@ import type { Retire } from '../domain/step.ts'
 import { counted } from './_words.ts'
 import { groupHasMoved, topicsAreSealed } from './gates/index.ts'
 import type { StepKind } from './step-kind.ts'
+import { writeReceipt } from './write-receipt.ts'
 
-/** Ends a migration: nothing is mirrored or watched any more. Deletes nothing anywhere. */
+/** Ends a migration: writes its receipt; nothing is mirrored or watched any more. Deletes nothing anywhere. */
 export const retire: StepKind<Retire> = {
   kind: 'retire',
 
@@ -41,14 +42,19 @@ export const retire: StepKind<Retire> = {
 
   gates: (step) => [topicsAreSealed(step.topics), ...step.groups.map(groupHasMoved)],
 
-  apply: async (_step, run) => {
+  interruptible: true,
+
+  apply: async (step, run) => {
     const { marks, seals, syncs } = run.state()
+    const receipt = await writeReceipt(step, run)
+    if (!('digest' in receipt)) return { done: false, problem: receipt }
     return {
       done: true,
       facts: {
         seals: seals.map((s) => `${s.topic}:${s.partition} ${s.sourceEnd} -> ${s.targetEnd}`),
         marks: marks.length,
         groups: syncs.map((s) => s.group),
+        receipt: receipt.digest,
       },
     }
   },
@@ -57,6 +63,6 @@ export const retire: StepKind<Retire> = {
     symbol: '!',
     noun: 'retire',
     name: counted(step.topics.length, 'topic'),
-    says: 'stop watching the source; nothing is deleted there',
+    says: 'read the copy for the receipt, stop watching the source; nothing is deleted there',
   }),
 }

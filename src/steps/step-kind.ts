@@ -2,6 +2,7 @@ import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { GroupId, PartitionKey, TopicName } from '../domain/ids.ts'
 import type { Live } from '../domain/live.ts'
 import type { Migration, Project } from '../domain/migration.ts'
+import type { Receipt } from '../domain/receipt.ts'
 import type { ReachedStage, Stage } from '../domain/stage.ts'
 import type { MigrationState, PartitionProgress } from '../domain/state.ts'
 import type { Step } from '../domain/step.ts'
@@ -54,6 +55,8 @@ export interface Run {
   /** What is being done or waited for now; replaces what was reported before. */
   report(live: Live): void
   now(): Date
+  /** Who applies, for the receipt. */
+  readonly by: Receipt['by']
   readonly signal: AbortSignal
 }
 

@@ -1,4 +1,9 @@
 export {
+  type CheckReceiptOptions,
+  checkReceipt,
+  type ReceiptReport,
+} from './check-receipt.ts'
+export {
   compareRange,
   type RangeResult,
   type RangeToCompare,
@@ -15,5 +20,6 @@ export {
   proveEach,
   provePositions,
 } from './prove-position.ts'
+export { type ReceiptOptions, receiptPartitions } from './receipt-partitions.ts'
 export type { VerifiedPartition, VerifiedPosition, VerifyReport } from './report.ts'
 export { type VerifyMode, type VerifyOptions, verifyMigration } from './verify-migration.ts'

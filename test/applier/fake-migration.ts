@@ -151,6 +151,7 @@ export const fakeApply = (
     } as Clusters,
     store,
     holder: holder(),
+    toolVersion: '0.0.0',
     kinds: () => kind,
     startMirror: async () => {
       log.push('mirror started')

@@ -37,6 +37,8 @@ describe('what nobody can carry out is a usage error, and stdout stays empty', (
     [['verify', '--full', '--sample', '3'], /exclude each other/],
     [['verify', '--sample', '0'], /FERRY1105/],
     [['verify', 'orders', 'billing'], /FERRY1101/],
+    [['verify', '--receipt'], /of one migration/],
+    [['verify', 'orders', '--full', '--receipt'], /--receipt alone/],
     [['apply', '--wait', '15x'], /FERRY1105 Wrong value\n {2}--wait cannot be "15x"/],
     [['apply', '--until', 'moved'], /prepared, mirrored, consumers-moved/],
     [['apply', 'a.plan', 'orders'], /a plan file is applied alone/],

@@ -5,7 +5,15 @@ import { names } from '../args.ts'
 import { EXIT } from '../exit-codes.ts'
 import type { Act } from '../verb.ts'
 
-export const SCHEMA_KINDS = ['project', 'cluster', 'migration', 'plan', 'status', 'events'] as const
+export const SCHEMA_KINDS = [
+  'project',
+  'cluster',
+  'migration',
+  'plan',
+  'status',
+  'events',
+  'receipt',
+] as const
 export type SchemaKind = (typeof SCHEMA_KINDS)[number]
 
 /** The JSON schema of a kind of file, as it is published. Its kind may be written as in the file: `Migration`. */

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { Command } from 'commander'
-import type { VerifyMode, VerifyReport } from '../../verify/index.ts'
+import type { Migration } from '../../domain/migration.ts'
+import type { ReceiptReport, VerifyMode, VerifyReport } from '../../verify/index.ts'
 import { countFlag, isSet, names, textFlag, wrongUse } from '../args.ts'
 import { type Context, withSession } from '../context.ts'
 import { EXIT } from '../exit-codes.ts'
@@ -15,6 +16,8 @@ export interface VerifyArgs {
   readonly json: boolean
   /** Where the JUnit XML goes. */
   readonly junit: string | undefined
+  /** Check the receipt of one migration instead: of this file, or the one in the state. */
+  readonly receipt: { readonly file: string | undefined } | undefined
 }
 
 export const verifyArgs = (args: readonly unknown[], flags: RawFlags): VerifyArgs => {
@@ -26,7 +29,21 @@ export const verifyArgs = (args: readonly unknown[], flags: RawFlags): VerifyArg
   const mode: VerifyMode = full
     ? { kind: 'full' }
     : { kind: 'sample', records: sample ?? DEFAULT_SAMPLE }
-  return { names: names(args), mode, json: isSet(flags, 'json'), junit: textFlag(flags, 'junit') }
+  const junit = textFlag(flags, 'junit')
+  const file = textFlag(flags, 'receipt')
+  const receipt = file !== undefined || isSet(flags, 'receipt') ? { file } : undefined
+  if (receipt !== undefined) {
+    if (names(args).length !== 1) {
+      throw wrongUse('--receipt is of one migration.', 'Write `ferry verify NAME --receipt`.')
+    }
+    if (full || sample !== undefined || junit !== undefined) {
+      throw wrongUse(
+        '--receipt takes the figures of the receipt again, all of them; --full, --sample and --junit are of another check.',
+        'Give --receipt alone, or with --json.',
+      )
+    }
+  }
+  return { names: names(args), mode, json: isSet(flags, 'json'), junit, receipt }
 }
 
 /** Compares both clusters, for all migrations asked for, as one report. Read-only. */
@@ -51,6 +68,18 @@ export const verify = (context: Context, args: VerifyArgs): Promise<VerifyReport
     return mergedReports(reports)
   })
 
+/** Takes every figure of a receipt again. Read-only; needs the source only as long as there is one. */
+const checkReceipt = (context: Context, args: VerifyArgs): Promise<ReceiptReport> =>
+  withSession(context, args.names, async (session) => {
+    const { verifyReceipt } = await import('../../app/receipts.ts')
+    const file = args.receipt?.file
+    return verifyReceipt(session, session.migrations[0] as Migration, {
+      file: file === undefined ? undefined : resolve(context.cwd, file),
+      report: context.progress.report,
+      signal: context.signal,
+    })
+  })
+
 export const verifyCommand = (act: Act): Command =>
   new Command('verify')
     .summary('compare records and positions on both clusters')
@@ -63,6 +92,10 @@ export const verifyCommand = (act: Act): Command =>
       '--sample <records>',
       `compare so many records of each partition (default: ${DEFAULT_SAMPLE})`,
     )
+    .option(
+      '--receipt [file]',
+      'take every figure of the receipt again: of the file, or of the one in the state',
+    )
     .option('--json', 'as JSON')
     .option(
       '--junit <file>',
@@ -71,6 +104,19 @@ export const verifyCommand = (act: Act): Command =>
     .action(
       act(async (context, raw, flags) => {
         const args = verifyArgs(raw, flags)
+        if (args.receipt !== undefined) {
+          const checked = await checkReceipt(context, args)
+          const { renderReceiptCheck, renderReceiptCheckJson, receiptProblems } = await import(
+            '../../views/receipt.ts'
+          )
+          context.print(
+            args.json
+              ? renderReceiptCheckJson(checked)
+              : renderReceiptCheck(checked, context.style),
+          )
+          context.tell(receiptProblems(checked))
+          return checked.ok ? EXIT.done : EXIT.notVerified
+        }
         const report = await verify(context, args)
         const { renderVerify, renderVerifyJson, verifyProblems } = await import(
           '../../views/verify.ts'

@@ -66,4 +66,19 @@ export const VERIFY_CODES = {
     'Partition not mirrored',
     'The source topic has a partition without a mark: it was added after mirroring began. Its records are not on the target. Plan and apply again: that adds and marks it.',
   ),
+  FERRY1820: page(
+    9,
+    'Receipt was changed',
+    'The file is not what Ferry wrote when the migration was retired: its own digest does not fit what it says, it is not the receipt that the state holds, or it is no receipt at all. Nothing that it says is proved by it. `ferry receipt NAME -o FILE` writes the receipt again from the state.',
+  ),
+  FERRY1821: page(
+    9,
+    'Receipt not confirmed',
+    'A figure of the receipt is not what the clusters or the state say now: records of a block have another digest, a log ends below the seal, a topic is another one, or a group went back. What retention has removed is no such difference: it is counted. Find out who changed the named thing; the receipt itself is as it was written.',
+  ),
+  FERRY1822: page(
+    1,
+    'No receipt',
+    'A receipt is written when a migration is retired; the state of this one holds none. It is not retired yet, was retired by a version of Ferry that wrote none, or its state was forgotten. If you have the file, name it: `ferry verify NAME --receipt FILE`.',
+  ),
 } as const satisfies Record<string, CodePage>
