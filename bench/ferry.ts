@@ -46,7 +46,8 @@ const ferryWith = (mode: 'dense' | 'identical'): Engine => ({
       },
       0,
     )
-    const command = [process.execPath, MAIN, '--chdir', folder, 'mirror', MIGRATION]
+    const flags = process.env.FERRY_BENCH_NODE?.split(' ') ?? []
+    const command = [process.execPath, ...flags, MAIN, '--chdir', folder, 'mirror', MIGRATION]
     return spawnGuarded(command, join(folder, 'log'))
   },
 })

@@ -11,6 +11,7 @@ import { measure } from './measure.ts'
  *
  *     npm run bench:relay -- [records] [bytes per record] [bytes per batch] [partitions] [runs] [none|lz4]
  *
+ * FERRY_BENCH_NODE are flags of Node for the mirror, as `--cpu-prof --cpu-prof-dir=/tmp/profiles`.
  * FERRY_BENCH_BESIDE is another relay to run in the same minutes, since figures of a machine vary by a third: a command that gets source
  * topic, target topic and partitions as arguments, and the ports as SRC and DST.
  */

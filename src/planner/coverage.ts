@@ -1,3 +1,4 @@
+import { covers } from '../domain/access.ts'
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import type { GroupId, TopicName } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
@@ -42,15 +43,17 @@ export const coverage = (
 ): readonly CoverageFinding[] => {
   const seen = source.coverage
   if (seen === undefined) return []
-  const ours = desired.topics.map(({ name }) => name)
+  const topics = desired.topics.map(({ name }) => name)
+  const ours = new Set(topics)
+  const read = seen.groups && new Set(seen.groups.flatMap((group) => group.topics))
   const known = new Set<GroupId>([...desired.groups.map(({ id }) => id), ...elsewhere])
   return [
     ...groupFindings(seen, ours, known),
     ...streamsFindings(seen, desired, ours),
-    ...principalFindings(seen, desired, ours),
+    ...principalFindings(seen, desired, topics),
     ...transactionFindings(seen, desired),
-    ...ours
-      .filter((topic) => seen.groups !== null && !isRead(seen.groups, topic))
+    ...topics
+      .filter((topic) => read?.has(topic) === false)
       .map((topic) => ({ kind: 'no-group' as const, topic })),
     ...seen.notVisible.map((what) => ({ kind: 'not-visible' as const, what })),
   ]
@@ -69,34 +72,34 @@ export const coverageOfSurvey = (
   topics: readonly TopicName[],
 ): Pick<ObservedCoverage, 'internalTopics' | 'transactionalIds'> & {
   readonly groups: NonNullable<ObservedCoverage['groups']>
-} => ({
-  groups: [...groups]
-    .filter(([, { topics: used }]) => topics.some((topic) => used.has(topic)))
-    .sort(([one], [other]) => (one < other ? -1 : 1))
-    .map(([id, { topics: used }]) => ({ id, topics: [...used].sort(), members: 0 })),
-  internalTopics: [...live].filter((name) => INTERNAL.test(name)).sort(),
-  transactionalIds:
-    transactionalIds === 'unsupported'
-      ? null
-      : [...transactionalIds]
-          .map(([id, written]) => ({ id, topics: topics.filter((topic) => written.has(topic)) }))
-          .filter((each) => each.topics.length > 0)
-          .sort((one, other) => (one.id < other.id ? -1 : 1)),
-})
-
-const isRead = (groups: NonNullable<ObservedCoverage['groups']>, topic: TopicName): boolean =>
-  groups.some(({ topics }) => topics.includes(topic))
+} => {
+  const ours = new Set(topics)
+  return {
+    groups: [...groups]
+      .filter(([, { topics: used }]) => [...used].some((topic) => ours.has(topic)))
+      .sort(([one], [other]) => (one < other ? -1 : 1))
+      .map(([id, { topics: used }]) => ({ id, topics: [...used].sort(), members: 0 })),
+    internalTopics: [...live].filter((name) => INTERNAL.test(name)).sort(),
+    transactionalIds:
+      transactionalIds === 'unsupported'
+        ? null
+        : [...transactionalIds]
+            .map(([id, written]) => ({ id, topics: topics.filter((topic) => written.has(topic)) }))
+            .filter((each) => each.topics.length > 0)
+            .sort((one, other) => (one.id < other.id ? -1 : 1)),
+  }
+}
 
 /** Sink connectors commit as `connect-NAME`; moving the connector moves them. */
 const CONNECT = 'connect-'
 
 const groupFindings = (
   { groups }: ObservedCoverage,
-  ours: readonly TopicName[],
+  ours: ReadonlySet<TopicName>,
   known: ReadonlySet<GroupId>,
 ): readonly CoverageFinding[] =>
   (groups ?? []).flatMap(({ id, topics, members }): CoverageFinding[] => {
-    const touched = topics.filter((topic) => ours.includes(topic))
+    const touched = topics.filter((topic) => ours.has(topic))
     if (touched.length === 0 || known.has(id)) return []
     return id.startsWith(CONNECT)
       ? [{ kind: 'connect', id, topics: touched }]
@@ -107,15 +110,15 @@ const groupFindings = (
 const streamsFindings = (
   { groups, internalTopics }: ObservedCoverage,
   desired: Migration,
-  ours: readonly TopicName[],
+  ours: ReadonlySet<TopicName>,
 ): readonly CoverageFinding[] => {
   const touching = (groups ?? [])
-    .filter(({ topics }) => topics.some((topic) => ours.includes(topic)))
+    .filter(({ topics }) => topics.some((topic) => ours.has(topic)))
     .map(({ id }) => id)
   const ids = new Set<GroupId>([...desired.groups.map(({ id }) => id), ...touching])
   return [...ids].sort().flatMap((id): CoverageFinding[] => {
     const internal = internalTopics.filter(
-      (topic) => topic.startsWith(`${id}-`) && !ours.includes(topic),
+      (topic) => topic.startsWith(`${id}-`) && !ours.has(topic),
     )
     return internal.length > 0 ? [{ kind: 'streams', id, internal }] : []
   })
@@ -130,17 +133,18 @@ const principalFindings = (
 ): readonly CoverageFinding[] => {
   if (acls === null || desired.access.length === 0) return []
   const known = new Set(desired.access.map(({ principal }) => principal))
+  const names = new Set(ours)
   const found = new Map<string, { operations: Set<string>; topics: Set<TopicName> }>()
   for (const acl of acls) {
     if (acl.resourceType !== 'TOPIC' || acl.permission !== 'ALLOW' || !USES.has(acl.operation)) {
       continue
     }
     if (known.has(acl.principal)) continue
-    const topics = ours.filter((topic) =>
-      acl.patternType === 'PREFIXED'
-        ? topic.startsWith(acl.resourceName)
-        : acl.resourceName === topic || acl.resourceName === '*',
-    )
+    const literal = acl.resourceName as TopicName
+    const topics =
+      acl.patternType === 'LITERAL' && literal !== '*'
+        ? [literal].filter((topic) => names.has(topic))
+        : ours.filter((topic) => covers(acl, topic))
     if (topics.length === 0) continue
     const entry = found.get(acl.principal) ?? { operations: new Set(), topics: new Set() }
     found.set(acl.principal, entry)

@@ -1,7 +1,8 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
-import { partitionKey } from '../domain/ids.ts'
+import { type PartitionKey, partitionKey } from '../domain/ids.ts'
 import type { GroupSpec } from '../domain/migration.ts'
 import { stageRank } from '../domain/stage.ts'
+import { placesOf } from '../domain/state-places.ts'
 import { nameRange, producersMayWrite, strandedRanges } from '../domain/stranded.ts'
 import { counted } from '../steps/_words.ts'
 import { named } from '../steps/gates/index.ts'
@@ -10,7 +11,7 @@ import { recommendOrder } from './recommend-order.ts'
 
 /** What a person should know about moving groups and producers; none of it blocks, but for a start that cannot be told. Pure. */
 export const cutoverWarnings = (context: PlanContext): readonly Diagnostic[] => [
-  ...context.desired.groups.flatMap((spec) => withoutCommits(context, spec)),
+  ...withoutCommits(context),
   ...betterOrder(context),
   ...leftOut(context),
   ...stranded(context),
@@ -20,23 +21,48 @@ export const cutoverWarnings = (context: PlanContext): readonly Diagnostic[] => 
 const isSynced = ({ state }: PlanContext, { id }: GroupSpec): boolean =>
   state.syncs.some((s) => s.group === id && s.status === 'done')
 
-/** Partitions that hold records and in which the group has no position: their absence is copied. */
-const withoutCommits = (context: PlanContext, spec: GroupSpec): readonly Diagnostic[] => {
+/** A partition of the source that holds records. */
+interface Filled {
+  readonly name: string
+  readonly records: bigint
+}
+
+/** Partitions that hold records and in which a group has no position: their absence is copied. */
+const withoutCommits = (context: PlanContext): readonly Diagnostic[] => {
   const { desired, observed } = context
-  const group = observed.source.groups.get(spec.id)
-  if (!group || group.commits.size === 0 || spec.uncommittedSaid || isSynced(context, spec))
-    return []
   if (observed.source.commitsExpireEarly) return []
-  const without = desired.topics.flatMap(({ name }) =>
-    (observed.source.topics.get(name)?.partitions ?? [])
-      .filter((p) => p.highWatermark > p.logStart)
-      .filter((p) => !group.commits.has(partitionKey(name, p.partition)))
-      .map((p) => ({ name: `${name}-${p.partition}`, records: p.highWatermark - p.logStart })),
-  )
-  if (without.length === 0) return []
-  const names = without.slice(0, 5).map(({ name }) => name)
-  const more = without.length > names.length ? ` and ${without.length - names.length} more` : ''
-  const records = without.reduce((sum, each) => sum + each.records, 0n)
+  const filled = new Map<PartitionKey, Filled>()
+  for (const { name } of desired.topics) {
+    for (const p of observed.source.topics.get(name)?.partitions ?? []) {
+      const records = p.highWatermark - p.logStart
+      if (records <= 0n) continue
+      filled.set(partitionKey(name, p.partition), { name: `${name}-${p.partition}`, records })
+    }
+  }
+  const records = [...filled.values()].reduce((sum, each) => sum + each.records, 0n)
+  return desired.groups.flatMap((spec) => noCommit(context, spec, filled, records))
+}
+
+/** Counts what the group has, which is little where there is much, and takes it off the whole. */
+const noCommit = (
+  context: PlanContext,
+  spec: GroupSpec,
+  filled: ReadonlyMap<PartitionKey, Filled>,
+  all: bigint,
+): readonly Diagnostic[] => {
+  const { observed } = context
+  const commits = observed.source.groups.get(spec.id)?.commits
+  if (!commits || commits.size === 0 || spec.uncommittedSaid || isSynced(context, spec)) return []
+  const has = [...commits.keys()].flatMap((key) => filled.get(key) ?? [])
+  const count = filled.size - has.length
+  if (count === 0) return []
+  const names: string[] = []
+  for (const [key, { name }] of filled) {
+    if (!commits.has(key)) names.push(name)
+    if (names.length === Math.min(5, count)) break
+  }
+  const more = count > names.length ? ` and ${count - names.length} more` : ''
+  const records = has.reduce((left, each) => left - each.records, all)
   return [
     diagnostic({
       code: 'FERRY1340',
@@ -73,7 +99,10 @@ const isUrgent = (because: string, order: PlanContext['desired']['order']): bool
 const leftOut = (context: PlanContext): readonly Diagnostic[] => {
   const { desired, observed, state } = context
   const { startFrom } = desired.mirror
-  if (startFrom === 'earliest' || desired.topics.every(({ name }) => isMarked(context, name))) {
+  if (
+    startFrom === 'earliest' ||
+    desired.topics.every(({ name }) => placesOf(state).markedTopics.has(name))
+  ) {
     return []
   }
   if (startFrom === 'committed') {
@@ -89,18 +118,19 @@ const leftOut = (context: PlanContext): readonly Diagnostic[] => {
         ]
   }
   const from = startFrom === 'latest' ? 'the end of the log' : startFrom.toISOString()
+  const ends = new Map(
+    desired.topics.flatMap(({ name }) =>
+      (observed.source.topics.get(name)?.partitions ?? []).map(
+        (p) => [partitionKey(name, p.partition), p.lastStable] as const,
+      ),
+    ),
+  )
   const behind = desired.groups.flatMap(({ id }) => {
     const commits = observed.source.groups.get(id)?.commits
-    const lag = desired.topics.reduce(
-      (sum, { name }) =>
-        (observed.source.topics.get(name)?.partitions ?? []).reduce((topicSum, p) => {
-          const commit = commits?.get(partitionKey(name, p.partition))
-          return commit && commit.offset < p.lastStable
-            ? topicSum + p.lastStable - commit.offset
-            : topicSum
-        }, sum),
-      0n,
-    )
+    const lag = [...(commits ?? [])].reduce((sum, [key, { offset }]) => {
+      const end = ends.get(key)
+      return end !== undefined && offset < end ? sum + end - offset : sum
+    }, 0n)
     return lag > 0n ? [`${id} (${counted(lag, 'record')} behind now)`] : []
   })
   if (state.marks.length > 0 && behind.length === 0) return []
@@ -114,9 +144,6 @@ const leftOut = (context: PlanContext): readonly Diagnostic[] => {
     }),
   ]
 }
-
-const isMarked = ({ state }: PlanContext, name: string): boolean =>
-  state.marks.some(({ topic }) => topic === name)
 
 const stranded = ({ desired, observed, state }: PlanContext): readonly Diagnostic[] => {
   if (state.stage === 'retired') return []

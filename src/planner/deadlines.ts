@@ -1,5 +1,12 @@
-import { type PartitionKey, partitionKey, type TopicName } from '../domain/ids.ts'
+import {
+  type GroupId,
+  type PartitionKey,
+  partitionKey,
+  type TopicName,
+  type TopicPartition,
+} from '../domain/ids.ts'
 import type { Deadline, Invariant } from '../domain/plan.ts'
+import { placesOf } from '../domain/state-places.ts'
 import { counted } from '../steps/_words.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
 import type { ObservedPartition, ObservedSide } from './observed.ts'
@@ -18,16 +25,24 @@ const OFFSETS_RETENTION_MINUTES = 7 * 24 * 60
  */
 export const deadlines = (context: PlanContext): readonly Deadline[] =>
   [
-    ...earliest(sourceRetention(context)),
-    ...earliest(sourceSize(context)),
-    ...earliest(targetRetention(context)),
+    ...sourceRetention(context),
+    ...sourceSize(context),
+    ...targetRetention(context),
     ...sourceCommits(context),
     ...targetCommits(context),
   ].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))
 
-const earliest = (found: readonly Deadline[]): readonly Deadline[] => {
-  const [first] = [...found].sort((a, b) => (a.at < b.at ? -1 : 1))
-  return first ? [first] : []
+/** Of what may be a hundred thousand partitions one deadline is told: the first at the earliest moment. */
+class Earliest<T> {
+  #first: { readonly of: T; readonly ms: number } | undefined
+
+  offer(of: T, ms: number): void {
+    if (this.#first === undefined || ms < this.#first.ms) this.#first = { of, ms }
+  }
+
+  as(says: (of: T, at: string) => Deadline): readonly Deadline[] {
+    return this.#first === undefined ? [] : [says(this.#first.of, instant(this.#first.ms))]
+  }
 }
 
 const instant = (ms: number): string => new Date(ms).toISOString()
@@ -36,68 +51,77 @@ const instant = (ms: number): string => new Date(ms).toISOString()
 interface Uncopied {
   readonly topic: TopicName
   readonly seen: ObservedPartition
-  readonly key: PartitionKey
   /** The next offset to copy, at the lowest: gaps are not counted. */
   readonly next: bigint
 }
 
-const uncopied = ({ desired, observed, state }: PlanContext): readonly Uncopied[] =>
-  desired.topics.flatMap(({ name }) => {
-    if (state.seals.some((seal) => seal.topic === name)) return []
+const uncopied = ({ desired, observed, state }: PlanContext): readonly Uncopied[] => {
+  const { marks, sealedTopics } = placesOf(state)
+  return desired.topics.flatMap(({ name }) => {
+    if (sealedTopics.has(name)) return []
     const source = observed.source.topics.get(name)
     const target = observed.target.topics.get(name)
     return (source?.partitions ?? []).flatMap((seen): Uncopied[] => {
-      const mark = state.marks.find((m) => m.topic === name && m.partition === seen.partition)
+      const mark = marks.get(partitionKey(name, seen.partition))
       const there = target?.partitions.find((p) => p.partition === seen.partition)
       const copied =
         mark && there && there.highWatermark > mark.targetStart
           ? mark.sourceStart + (there.highWatermark - mark.targetStart)
           : (mark?.sourceStart ?? seen.logStart)
       const next = copied > seen.logStart ? copied : seen.logStart
-      return next >= seen.highWatermark
-        ? []
-        : [{ topic: name, seen, key: partitionKey(name, seen.partition), next }]
+      return next >= seen.highWatermark ? [] : [{ topic: name, seen, next }]
     })
   })
+}
 
 const sourceRetention = (context: PlanContext): readonly Deadline[] => {
   const { observed, now } = context
-  return uncopied(context).flatMap(({ topic, seen, key, next }): Deadline[] => {
+  const first = new Earliest<Uncopied>()
+  for (const each of uncopied(context)) {
+    const { topic, seen, next } = each
     const retention = Number(effective(observed.source.topics.get(topic), 'retention.ms') ?? '-1')
     const { sample } = seen
-    if (retention < 0 || !sample || sample.headTimestamp < 0) return []
+    if (retention < 0 || !sample || sample.headTimestamp < 0) continue
     const written = next === seen.logStart ? sample.headTimestamp : timeOf(seen, next, now)
     // What is past it already goes with its whole segment: nothing can be said about when.
-    if (written === undefined || written + retention <= now.getTime()) return []
-    return [
-      {
-        at: instant(written + retention),
-        says: `retention of ${topic}-${seen.partition} on ${observed.source.name} is the first deadline`,
-        about: { kind: 'source-retention', partition: key, offset: String(next) },
-      },
-    ]
-  })
+    if (written === undefined || written + retention <= now.getTime()) continue
+    first.offer(each, written + retention)
+  }
+  return first.as(({ topic, seen, next }, at) => ({
+    at,
+    says: `retention of ${topic}-${seen.partition} on ${observed.source.name} is the first deadline`,
+    about: sourceHolds(topic, seen, next),
+  }))
 }
+
+const sourceHolds = (topic: TopicName, { partition }: ObservedPartition, next: bigint) => ({
+  kind: 'source-retention' as const,
+  partition: partitionKey(topic, partition),
+  offset: String(next),
+})
 
 /** Retention by size moves the log start as fast as records come. What it did since the mark says when it reaches what is to be copied. */
 const sourceSize = (context: PlanContext): readonly Deadline[] => {
   const { observed, state, now } = context
-  return uncopied(context).flatMap(({ topic, seen, key, next }): Deadline[] => {
+  const { marks } = placesOf(state)
+  const first = new Earliest<Uncopied & { readonly hourly: number }>()
+  for (const each of uncopied(context)) {
+    const { topic, seen, next } = each
     const size = Number(effective(observed.source.topics.get(topic), 'retention.bytes') ?? '-1')
-    const mark = state.marks.find((m) => m.topic === topic && m.partition === seen.partition)
-    if (size < 0 || !mark) return []
+    const mark = size < 0 ? undefined : marks.get(partitionKey(topic, seen.partition))
+    if (!mark) continue
     const moved = Number(seen.logStart - mark.sourceStart)
     const elapsed = now.getTime() - Date.parse(mark.at)
-    if (moved <= 0 || elapsed <= 0) return []
+    if (moved <= 0 || elapsed <= 0) continue
     const left = (Number(next - seen.logStart) * elapsed) / moved
-    return [
-      {
-        at: instant(now.getTime() + left),
-        says: `the log start of ${topic}-${seen.partition} on ${observed.source.name} moves by ${counted(Math.round((moved * 3_600_000) / elapsed), 'offset')} an hour (retention.bytes) and reaches then what is still to be copied`,
-        about: { kind: 'source-retention', partition: key, offset: String(next) },
-      },
-    ]
-  })
+    const hourly = Math.round((moved * 3_600_000) / elapsed)
+    first.offer({ ...each, hourly }, now.getTime() + left)
+  }
+  return first.as(({ topic, seen, next, hourly }, at) => ({
+    at,
+    says: `the log start of ${topic}-${seen.partition} on ${observed.source.name} moves by ${counted(hourly, 'offset')} an hour (retention.bytes) and reaches then what is still to be copied`,
+    about: sourceHolds(topic, seen, next),
+  }))
 }
 
 /** Producers first: final configs are set at the seal, while groups still have to read what was mirrored. */
@@ -107,28 +131,35 @@ const targetRetention = (context: PlanContext): readonly Deadline[] => {
     ({ id }) => !state.syncs.some((s) => s.group === id && s.status === 'done'),
   )
   if (desired.order !== 'producers-first' || waiting.length === 0) return []
-  return desired.topics.flatMap(({ name }) => {
+  const places = new Map<
+    PartitionKey,
+    { readonly of: TopicPartition; readonly seen: ObservedPartition; readonly retention: number }
+  >()
+  for (const { name } of desired.topics) {
     const source = observed.source.topics.get(name)
     const target = observed.target.topics.get(name)
-    if (!source || !target || !state.seals.some((seal) => seal.topic === name)) return []
+    if (!source || !target || !placesOf(state).sealedTopics.has(name)) continue
     const retention = Number(effective(target, 'retention.ms') ?? '-1')
-    if (retention < 0) return []
-    return source.partitions.flatMap((seen) =>
-      waiting.flatMap(({ id }): Deadline[] => {
-        const key = partitionKey(name, seen.partition)
-        const offset = observed.source.groups.get(id)?.commits.get(key)?.offset
-        if (offset === undefined || offset >= seen.highWatermark) return []
-        const written = timeOf(seen, offset, now)
-        if (written === undefined || written + retention <= now.getTime()) return []
-        return [
-          {
-            at: instant(written + retention),
-            says: `retention of ${name}-${seen.partition} on ${observed.target.name} reaches what ${id} has still to read`,
-          },
-        ]
-      }),
-    )
-  })
+    if (retention < 0) continue
+    for (const seen of source.partitions) {
+      const of = { topic: name, partition: seen.partition }
+      places.set(partitionKey(name, seen.partition), { of, seen, retention })
+    }
+  }
+  const first = new Earliest<TopicPartition & { readonly group: GroupId }>()
+  for (const { id: group } of waiting) {
+    for (const [key, { offset }] of observed.source.groups.get(group)?.commits ?? []) {
+      const place = places.get(key)
+      if (!place || offset >= place.seen.highWatermark) continue
+      const written = timeOf(place.seen, offset, now)
+      if (written === undefined || written + place.retention <= now.getTime()) continue
+      first.offer({ ...place.of, group }, written + place.retention)
+    }
+  }
+  return first.as(({ topic, partition, group }, at) => ({
+    at,
+    says: `retention of ${topic}-${partition} on ${observed.target.name} reaches what ${group} has still to read`,
+  }))
 }
 
 const lifeMs = ({ brokerConfigs, commitsExpireEarly }: ObservedSide): number => {
@@ -176,9 +207,7 @@ const targetCommits = ({ desired, observed, state, now }: PlanContext): readonly
 /** What must still hold at apply: the source still has every record that the mirror has yet to copy. */
 export const invariants = ({ observed, state }: PlanContext): readonly Invariant[] =>
   state.marks
-    .filter(
-      (mark) => !state.seals.some((s) => s.topic === mark.topic && s.partition === mark.partition),
-    )
+    .filter((mark) => !placesOf(state).seals.has(partitionKey(mark.topic, mark.partition)))
     .map((mark) => ({
       says: `${observed.source.name} still holds what is left to copy of ${mark.topic}-${mark.partition}`,
       check: { kind: 'source-holds' as const, partition: partitionKey(mark.topic, mark.partition) },

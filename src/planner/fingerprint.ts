@@ -86,15 +86,15 @@ export const relevantAcls = (
   target: ObservedSide,
 ): readonly string[] | 'no-authorizer' | 'not-read' => {
   if (typeof target.acls === 'string') return target.acls
-  const names = new Set<string>(['*', ...managed.topics, ...managed.groups])
+  const named: readonly string[] = ['*', ...managed.topics, ...managed.groups]
+  const names = new Set(named)
   const principals = new Set(managed.principals)
   return target.acls
     .filter(
       (acl) =>
         principals.has(acl.principal) ||
         names.has(acl.resourceName) ||
-        (acl.patternType === 'PREFIXED' &&
-          [...names].some((name) => name.startsWith(acl.resourceName))),
+        (acl.patternType === 'PREFIXED' && named.some((name) => name.startsWith(acl.resourceName))),
     )
     .map(aclKey)
     .sort()

@@ -1,3 +1,4 @@
+import { type PartitionKey, partitionKey } from '../domain/ids.ts'
 import type { Order } from '../domain/stage.ts'
 import { counted, humanBytes, humanSeconds } from '../steps/_words.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
@@ -69,35 +70,47 @@ export const timeOf = (p: ObservedPartition, offset: bigint, now: Date): number 
   return now.getTime() - age * (1 - place)
 }
 
+/** Each group is looked at where it has a position, which is on few of many topics. Of two at the same moment the first in the file counts. */
 const firstUnreadToExpire = ({ desired, observed, now }: PlanContext) => {
+  const places = new Map<
+    PartitionKey,
+    {
+      readonly at: number
+      readonly retention: number
+      readonly name: string
+      readonly p: ObservedPartition
+    }
+  >()
+  for (const { name } of desired.topics) {
+    const topic = observed.source.topics.get(name)
+    const retention = Number(effective(topic, 'retention.ms') ?? '-1')
+    if (!topic || retention < 0) continue
+    for (const p of topic.partitions) {
+      const key = partitionKey(name, p.partition)
+      places.set(key, { at: places.size, retention, name: `${name}-${p.partition}`, p })
+    }
+  }
   let first:
     | {
+        readonly at: number
         readonly group: string
         readonly partition: string
         readonly lag: bigint
         readonly inMs: number
       }
     | undefined
-  for (const { name } of desired.topics) {
-    const topic = observed.source.topics.get(name)
-    const retention = Number(effective(topic, 'retention.ms') ?? '-1')
-    if (!topic || retention < 0) continue
-    for (const p of topic.partitions) {
-      for (const { id } of desired.groups) {
-        const commit = observed.source.groups
-          .get(id)
-          ?.commits.get(`${name}:${p.partition}` as never)
-        if (!commit || commit.offset >= p.highWatermark) continue
-        const written = timeOf(p, commit.offset, now)
-        if (written === undefined) continue
-        const inMs = written + retention - now.getTime()
-        if (inMs > SOON_MS || (first && first.inMs <= inMs)) continue
-        first = {
-          group: id,
-          partition: `${name}-${p.partition}`,
-          lag: p.highWatermark - commit.offset,
-          inMs: Math.max(0, inMs),
-        }
+  for (const { id } of desired.groups) {
+    for (const [key, commit] of observed.source.groups.get(id)?.commits ?? []) {
+      const place = places.get(key)
+      if (!place || commit.offset >= place.p.highWatermark) continue
+      const { at, retention, name, p } = place
+      const written = timeOf(p, commit.offset, now)
+      if (written === undefined) continue
+      const inMs = Math.max(0, written + retention - now.getTime())
+      if (inMs > SOON_MS) continue
+      const isFirst = !first || inMs < first.inMs || (inMs === first.inMs && at < first.at)
+      if (isFirst) {
+        first = { at, group: id, partition: name, lag: p.highWatermark - commit.offset, inMs }
       }
     }
   }

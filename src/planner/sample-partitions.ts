@@ -42,7 +42,9 @@ export const samplePartitions = async (
   for (const w of filled) {
     const leader = leaders.get(partitionKey(w.topic, w.partition))?.leader ?? -1
     if (leader < 0) continue
-    byLeader.set(leader, [...(byLeader.get(leader) ?? []), w])
+    const list = byLeader.get(leader)
+    if (list) list.push(w)
+    else byLeader.set(leader, [w])
   }
   await Promise.all(
     [...byLeader].map(async ([leader, list]) => {

@@ -14,13 +14,41 @@ export interface WriteFence {
 
 const writes = (acl: AclBinding): boolean => acl.operation === 'WRITE' || acl.operation === 'ALL'
 
+interface TopicAcls {
+  readonly byName: ReadonlyMap<string, readonly AclBinding[]>
+  /** Of prefixes, and of all topics. */
+  readonly wide: readonly AclBinding[]
+}
+
+/** Every topic asks, of thousands of ACLs: they are sorted once. */
+const SORTED = new WeakMap<readonly AclBinding[], TopicAcls>()
+
+const sorted = (acls: readonly AclBinding[]): TopicAcls => {
+  const byName = new Map<string, AclBinding[]>()
+  const wide: AclBinding[] = []
+  for (const acl of acls) {
+    if (acl.resourceType !== 'TOPIC') continue
+    const list = byName.get(acl.resourceName)
+    if (acl.patternType !== 'LITERAL' || acl.resourceName === '*') wide.push(acl)
+    else if (list === undefined) byName.set(acl.resourceName, [acl])
+    else list.push(acl)
+  }
+  return { byName, wide }
+}
+
+const aclsOn = (acls: readonly AclBinding[], topic: TopicName): readonly AclBinding[] => {
+  const known = SORTED.get(acls) ?? sorted(acls)
+  SORTED.set(acls, known)
+  return [...(known.byName.get(topic) ?? []), ...known.wide.filter((acl) => covers(acl, topic))]
+}
+
 /** Rules of StandardAuthorizer: DENY wins; a resource without any ACL is open only if `allow.everyone.if.no.acl.found`. */
 export const writeFence = (target: ObservedSide, topic: TopicName): WriteFence => {
   const { acls } = target
   if (acls === 'no-authorizer') return { writers: [], unfenced: 'the target has no authorizer' }
   if (acls === 'not-read')
     return { writers: [], unfenced: 'the ACLs of the target could not be read' }
-  const touching = acls.filter((acl) => acl.resourceType === 'TOPIC' && covers(acl, topic))
+  const touching = aclsOn(acls, topic)
   const openToAll =
     target.brokerConfigs.get('allow.everyone.if.no.acl.found')?.value === 'true' &&
     touching.length === 0

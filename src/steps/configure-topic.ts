@@ -1,5 +1,6 @@
 import type { TopicSpec } from '../domain/migration.ts'
 import type { Stage } from '../domain/stage.ts'
+import { placesOf } from '../domain/state-places.ts'
 import type { ConfigureTopic } from '../domain/step.ts'
 import { configChanges, keepsLess, overrides, topicConfigs } from '../planner/topic-configs.ts'
 import { topicsAreSealed } from './gates/index.ts'
@@ -55,7 +56,7 @@ const planTopic = (context: PlanContext, spec: TopicSpec, stage: Stage): Configu
   const target = observed.target.topics.get(spec.name)
   const configs = topicConfigs(spec, source, observed.target, time)
   const ours = [...configs.protective.keys(), ...configs.final.keys()]
-  const sealed = state.seals.some((seal) => seal.topic === spec.name)
+  const sealed = placesOf(state).sealedTopics.has(spec.name)
   const phase = stage === 'prepared' ? 'protective' : 'final'
   // A topic that is still to be created gets its protective configs at creation; one that is sealed must not get them back.
   if (phase === 'protective' && (!target || sealed)) return []
@@ -121,7 +122,7 @@ const undoConfigs = (
     return desired.topics.flatMap((spec) => {
       const source = observed.source.topics.get(spec.name)
       const target = observed.target.topics.get(spec.name)
-      if (!source || !target || !state.seals.some((seal) => seal.topic === spec.name)) return []
+      if (!source || !target || !placesOf(state).sealedTopics.has(spec.name)) return []
       const configs = topicConfigs(spec, source, observed.target, now)
       const ours = [...configs.protective.keys(), ...configs.final.keys()]
       const { set, was } = configChanges(overrides(target), configs.protective, ours, {

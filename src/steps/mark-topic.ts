@@ -9,6 +9,7 @@ import {
 import type { Mark } from '../domain/mark.ts'
 import type { TopicSpec } from '../domain/migration.ts'
 import type { MarkIntent } from '../domain/state.ts'
+import { placesOf } from '../domain/state-places.ts'
 import type { MarkTopic } from '../domain/step.ts'
 import { primeTopic } from '../mirror/prime.ts'
 import { withPartitions } from '../mirror/with-partitions.ts'
@@ -31,7 +32,7 @@ export const markTopic: StepKind<MarkTopic> = {
     if (stage !== 'mirrored') return { steps: [] }
     const steps = desired.topics.flatMap((spec): MarkTopic[] => {
       const source = observed.source.topics.get(spec.name)
-      if (!source || state.marks.some((mark) => mark.topic === spec.name)) return []
+      if (!source || placesOf(state).markedTopics.has(spec.name)) return []
       const intent = state.markIntents.find((i) => i.topic === spec.name)
       const startOf = (p: ObservedPartition) => plannedStart(desired, observed.source, spec.name, p)
       const choice = chooseMode(

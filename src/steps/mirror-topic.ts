@@ -1,9 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type CopyLook, copyMeter } from '../domain/copy-progress.ts'
 import { diagnostic } from '../domain/diagnostic.ts'
+import { partitionKey } from '../domain/ids.ts'
 import type { TopicSpec } from '../domain/migration.ts'
 import { rankOf } from '../domain/offset-index.ts'
 import { stageRank } from '../domain/stage.ts'
+import { placesOf } from '../domain/state-places.ts'
 import type { MirrorTopic } from '../domain/step.ts'
 import { copyLooks } from '../mirror/copy-looks.ts'
 import type { ObservedTopic } from '../planner/observed.ts'
@@ -27,7 +29,7 @@ export const mirrorTopic: StepKind<MirrorTopic> = {
     const steps = desired.topics.flatMap((spec): MirrorTopic[] => {
       const source = observed.source.topics.get(spec.name)
       // A mark that was taken back is made anew, whatever the stage.
-      const isMarked = state.marks.some((mark) => mark.topic === spec.name)
+      const isMarked = placesOf(state).markedTopics.has(spec.name)
       if (!source || (reached && isMarked)) return []
       return [mirrorStep(context, spec, source, false)]
     })
@@ -94,7 +96,7 @@ export const mirrorStep = (
   anew: boolean,
 ): MirrorTopic => {
   const records = source.partitions.reduce((sum, p) => {
-    const mark = state.marks.find((m) => m.topic === spec.name && m.partition === p.partition)
+    const mark = placesOf(state).marks.get(partitionKey(spec.name, p.partition))
     const target = observed.target.topics.get(spec.name)?.partitions[p.partition]
     const from =
       mark && target && !anew

@@ -9,6 +9,7 @@ import {
 import type { Mark, Seal } from '../domain/mark.ts'
 import { indexFromEnds, type OffsetIndex } from '../domain/offset-index.ts'
 import { offsetMapOf } from '../domain/state.ts'
+import { placesOf } from '../domain/state-places.ts'
 import type { Cluster, OffsetAt } from '../kafka/cluster.ts'
 import type { Run } from './step-kind.ts'
 
@@ -71,7 +72,7 @@ export const partitionsNow = async (
   const now = new Map<PartitionKey, PartitionNow>()
   for (const mark of marks) {
     const key = partitionKey(mark.topic, mark.partition)
-    const seal = state.seals.find((s) => s.topic === mark.topic && s.partition === mark.partition)
+    const seal = placesOf(state).seals.get(key)
     const stored = progress.get(key)
     const ours = stored?.producerId === mark.producerId ? stored : undefined
     const end = targetEnd.get(key)!

@@ -1,6 +1,7 @@
 import type { TopicName } from '../domain/ids.ts'
 import type { Order } from '../domain/stage.ts'
 import type { MigrationState } from '../domain/state.ts'
+import { placesOf } from '../domain/state-places.ts'
 import type { ReopenTopic } from '../domain/step.ts'
 import { producersMayWrite } from '../domain/stranded.ts'
 import type { Observed } from '../planner/observed.ts'
@@ -64,10 +65,9 @@ export const lateRecords = (
   if (producersMayWrite(topic, state, order)) return 0n
   const source = observed.source.topics.get(topic)
   if (!source) return 0n
-  return state.seals
-    .filter((seal) => seal.topic === topic)
-    .reduce((sum, seal) => {
-      const end = source.partitions[seal.partition]?.highWatermark ?? seal.sourceEnd
-      return end > seal.sourceEnd ? sum + end - seal.sourceEnd : sum
-    }, 0n)
+  const seals = placesOf(state).sealedTopics.get(topic) ?? []
+  return seals.reduce((sum, seal) => {
+    const end = source.partitions[seal.partition]?.highWatermark ?? seal.sourceEnd
+    return end > seal.sourceEnd ? sum + end - seal.sourceEnd : sum
+  }, 0n)
 }

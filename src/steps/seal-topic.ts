@@ -2,6 +2,7 @@ import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import type { PartitionKey } from '../domain/ids.ts'
 import type { Seal } from '../domain/mark.ts'
 import type { MigrationState } from '../domain/state.ts'
+import { placesOf } from '../domain/state-places.ts'
 import type { SealTopic } from '../domain/step.ts'
 import type { Observed } from '../planner/observed.ts'
 import { counted, humanDuration } from './_words.ts'
@@ -18,7 +19,7 @@ export const sealTopic: StepKind<SealTopic> = {
     if (stage !== 'producers-moved') return { steps: [] }
     const steps = desired.topics.flatMap((spec): SealTopic[] => {
       const partitions = observed.source.topics.get(spec.name)?.partitions.length ?? 0
-      const sealed = state.seals.filter((seal) => seal.topic === spec.name).length
+      const sealed = placesOf(state).sealedTopics.get(spec.name)?.length ?? 0
       const late = lateRecords(spec.name, observed, state, desired.order)
       if (partitions === 0 || (sealed === partitions && late === 0n)) return []
       return [

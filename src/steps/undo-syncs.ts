@@ -2,6 +2,7 @@ import type { Diagnostic } from '../domain/diagnostic.ts'
 import { type GroupId, type PartitionKey, partitionKey, type TargetOffset } from '../domain/ids.ts'
 import { indexFromEnds, rankOf } from '../domain/offset-index.ts'
 import { type GroupSync, offsetMapOf } from '../domain/state.ts'
+import { placesOf } from '../domain/state-places.ts'
 import type { RestoreGroup, ReturnGroup, Step } from '../domain/step.ts'
 import type { CommittedOffset } from '../kafka/cluster.ts'
 import { counted } from './_words.ts'
@@ -80,7 +81,7 @@ const partitionsSeen = ({
     const source = observed.source.topics.get(mark.topic)?.partitions[mark.partition]
     const target = observed.target.topics.get(mark.topic)?.partitions[mark.partition]
     if (!source || !target || target.highWatermark < mark.targetStart) continue
-    const seal = state.seals.find((s) => s.topic === mark.topic && s.partition === mark.partition)
+    const seal = placesOf(state).seals.get(key)
     const stored = progress.get(key)
     const ours = stored?.producerId === mark.producerId ? stored : undefined
     const end = ours?.problem ? ours.checkedTo : (target.highWatermark as TargetOffset)

@@ -1,6 +1,7 @@
 import { diagnostic } from '../domain/diagnostic.ts'
 import type { TopicSpec } from '../domain/migration.ts'
 import { stageRank } from '../domain/stage.ts'
+import { placesOf } from '../domain/state-places.ts'
 import type { VerifyTopic } from '../domain/step.ts'
 import { verifyMigration } from '../verify/index.ts'
 import { counted } from './_words.ts'
@@ -18,7 +19,7 @@ export const verifyTopic: StepKind<VerifyTopic> = {
     if (stage !== 'mirrored') return { steps: [] }
     const reached = stageRank(state.stage, desired.order) >= stageRank('mirrored', desired.order)
     const open = desired.topics.filter(
-      (spec) => !reached || !state.marks.some((mark) => mark.topic === spec.name),
+      (spec) => !reached || !placesOf(state).markedTopics.has(spec.name),
     )
     return { steps: open.map(verifyStep) }
   },

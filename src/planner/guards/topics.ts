@@ -1,5 +1,6 @@
 import { type Diagnostic, diagnostic } from '../../domain/diagnostic.ts'
 import type { TopicSpec } from '../../domain/migration.ts'
+import { placesOf } from '../../domain/state-places.ts'
 import { counted } from '../../steps/_words.ts'
 import { plannedStart } from '../../steps/start-from.ts'
 import type { PlanContext } from '../../steps/step-kind.ts'
@@ -25,12 +26,14 @@ export const topicGuards = (context: PlanContext, spec: TopicSpec): readonly Dia
   }
   const target = observed.target.topics.get(spec.name)
   // What a purge that was begun has left is still the mirror's own.
-  const marked = [...state.marks, ...state.purges].some((mark) => mark.topic === spec.name)
+  const marked =
+    placesOf(state).markedTopics.has(spec.name) ||
+    state.purges.some((purge) => purge.topic === spec.name)
   return [
     ...countGuards(context, spec, source, target),
     ...contentGuards(context, spec, source, target, marked),
     ...configGuards(context, spec, source),
-    ...(state.seals.some((seal) => seal.topic === spec.name) ? [] : fenceGuards(context, spec)),
+    ...(placesOf(state).sealedTopics.has(spec.name) ? [] : fenceGuards(context, spec)),
   ]
 }
 

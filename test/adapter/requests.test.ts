@@ -1,0 +1,3 @@
+import { countsRequests } from './_requests.ts'
+
+countsRequests(200)

@@ -1,0 +1,41 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { describe, expect, it } from 'vitest'
+import type { LargeSize } from './_large-cluster.ts'
+
+const SIZE: LargeSize = { topics: 10_000, partitions: 10, groups: 50, brokers: 3 }
+
+/** The promise is 5 s and 500 MB. A machine that does other things at the same time takes longer, but not much more CPU. */
+const mostCpuSeconds = 8
+const mostMB = 550
+
+describe.each(['new', 'mirrored'])(
+  'planning 10,000 topics with 100,000 partitions, %s',
+  (state) => {
+    it('takes seconds and half a gigabyte, and asks each cluster a fixed number of questions', {
+      timeout: 240_000,
+    }, async () => {
+      const script = join(import.meta.dirname, '_plan-large.ts')
+      const { stdout } = await promisify(execFile)(
+        process.execPath,
+        ['--import', 'tsx', script, JSON.stringify(SIZE), state],
+        { maxBuffer: 1 << 26 },
+      )
+      const took = JSON.parse(stdout)
+      process.stderr.write(
+        `${state}: ${took.seconds} s (${took.cpuSeconds} s of CPU; reading ${took.reading} s), ${took.peakMB} MB, a plan of ${took.steps} steps and ${took.megabytes} MB\n`,
+      )
+      expect(took.problems).toEqual([])
+      expect(took.steps).toBeGreaterThan(SIZE.topics)
+      expect(took.cpuSeconds).toBeLessThan(mostCpuSeconds)
+      expect(took.peakMB).toBeLessThan(mostMB)
+      for (const calls of Object.values<Record<string, number>>(took.calls)) {
+        // A link for each broker; `supports` asks nobody.
+        const { supports: _, connectBroker = SIZE.brokers, ...asked } = calls
+        expect(connectBroker).toBe(SIZE.brokers)
+        expect(Math.max(...Object.values(asked))).toBeLessThanOrEqual(3)
+      }
+    })
+  },
+)
