@@ -136,7 +136,8 @@ export const runPlan = async (
         log,
       }),
     recheck: async () => {
-      const fresh = await makePlan(session, planned, options, plan.purpose)
+      const maxDestroy = options.maxDestroy ?? plan.maxDestroy
+      const fresh = await makePlan(session, planned, { ...options, maxDestroy }, plan.purpose)
       const looking = { clusters, store: session.store, migration, state: () => fresh.state, now }
       return [
         ...(await parts.passedDeadlines(plan.deadlines, looking)),

@@ -16,6 +16,8 @@ export interface PlanOptions {
   readonly now: () => Date
   readonly report: (line: string) => void
   readonly signal: AbortSignal
+  /** What `--max-destroy` says; absent: the project's policy holds. */
+  readonly maxDestroy?: number | undefined
 }
 
 /** A plan with what it was made from. */
@@ -38,7 +40,7 @@ export interface MadePlan {
 export const makePlan = async (
   session: Session,
   migration: Migration,
-  { services, now, report, signal }: PlanOptions,
+  { services, now, report, signal, maxDestroy }: PlanOptions,
   purpose: Purpose = MIGRATE,
 ): Promise<MadePlan> => {
   const clusters = await session.clustersOf(migration)
@@ -67,6 +69,8 @@ export const makePlan = async (
     ),
     inputs,
     toolVersion: toolVersion(),
+    maxDestroy: session.project.policy.maxDestroy,
+    maxDestroyFlag: maxDestroy,
   })
   const refused = await services.checkCreations(plan, clusters.target)
   return {

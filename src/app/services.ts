@@ -48,6 +48,8 @@ export interface Services {
     readonly otherGroups: ReadonlySet<GroupId>
     readonly inputs: Readonly<Record<string, string>>
     readonly toolVersion: string
+    readonly maxDestroy: number
+    readonly maxDestroyFlag: number | undefined
   }): Promise<Plan>
   /** All groups of a cluster with positions in these topics. */
   readReaders(

@@ -55,6 +55,20 @@ export const countFlag = (flags: RawFlags, name: string): number | undefined => 
   return Number(text)
 }
 
+export const MAX_DESTROY = [
+  '--max-destroy <n>',
+  'how many things that Ferry did not make may be deleted, instead of policy.maxDestroy',
+] as const
+
+export const maxDestroyFlag = (flags: RawFlags): number | undefined => {
+  const text = textFlag(flags, 'maxDestroy')
+  if (text === undefined) return undefined
+  if (!/^(0|[1-9][0-9]{0,8})$/.test(text)) {
+    throw wrongValue('--max-destroy', text, 'Give a whole number.')
+  }
+  return Number(text)
+}
+
 /** 0 stands for any free port. */
 export const portFlag = (flags: RawFlags, name: string): number | undefined => {
   const text = textFlag(flags, name)

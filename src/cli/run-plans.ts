@@ -20,6 +20,8 @@ export interface PlansToRun {
   readonly confirm: readonly string[]
   readonly waitMs: number | undefined
   readonly until: Stage | undefined
+  /** Absent: what the plan was made with, or else the project's policy. */
+  readonly maxDestroy?: number | undefined
 }
 
 /** How it ended; `problems` are those that no plan's result has. */
@@ -80,6 +82,7 @@ const withPlans = async <T>(
         ...planOptions(context),
         waitMs: wanted.waitMs,
         until: wanted.until,
+        maxDestroy: wanted.maxDestroy,
         confirmed,
         timings: mirrorTimings(context.streams.env, DEFAULT_TIMINGS),
         log: context.log,

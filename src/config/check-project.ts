@@ -1,9 +1,10 @@
-import { dirname, relative } from 'node:path'
 import { covers } from '../domain/access.ts'
 import { type Diagnostic, diagnostic, type Place } from '../domain/diagnostic.ts'
 import type { ClusterSpec } from '../domain/migration.ts'
 import { didYouMean } from './did-you-mean.ts'
+import { othersThings } from './others-things.ts'
 import type { ParsedMigration } from './parse-migration.ts'
+import { placeText } from './place-text.ts'
 import type { Problems } from './problems.ts'
 import { oneOf, quote } from './words.ts'
 
@@ -15,6 +16,8 @@ export interface ProjectParts {
   readonly knowsAllClusters: boolean
   /** The cluster of the state topic, where there is one. */
   readonly stateCluster: { readonly name: string; readonly at: Place } | undefined
+  /** The topic of the state, where it is in one. */
+  readonly stateTopic: { readonly cluster: string; readonly topic: string } | undefined
 }
 
 /** All that only several files together can get wrong. */
@@ -37,11 +40,9 @@ export const checkProject = (parts: ProjectParts): readonly Diagnostic[] => {
   for (const one of parts.migrations) checkEnds(one, clusters, known, problems)
   checkOwnership(parts.migrations, problems)
   checkReach(parts.migrations, problems)
+  problems.push(...othersThings(parts))
   return problems
 }
-
-const placeText = (place: Place, from: Place): string =>
-  `${relative(dirname(from.file), place.file) || place.file}:${place.line}`
 
 const checkNames = (
   named: readonly { readonly name: string; readonly at: Place }[],

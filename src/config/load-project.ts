@@ -73,7 +73,11 @@ export const loadProject = async (options: LoadOptions): Promise<LoadResult> => 
   }
 
   const { stateCluster } = parsed
-  problems.push(...checkProject({ clusters, migrations, knowsAllClusters, stateCluster }))
+  const { state } = parsed.project
+  const stateTopic = state.store === 'kafka' ? state : undefined
+  problems.push(
+    ...checkProject({ clusters, migrations, knowsAllClusters, stateCluster, stateTopic }),
+  )
   const diagnostics = inReadingOrder(problems)
   if (hasErrors(diagnostics)) return { diagnostics }
   return {

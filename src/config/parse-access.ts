@@ -174,9 +174,10 @@ const checkScope = (
   )
 }
 
-const parseRaw = (
+/** One ACL in Kafka's own words; undefined where a part of it is missing. */
+export const parseRaw = (
   acl: RawAcl,
-  entry: RawAccess,
+  entry: Pick<RawAccess, 'principal' | 'host'>,
   at: Place,
   problems: Problems,
 ): AclBinding | undefined => {

@@ -6,6 +6,7 @@ import { checkUnique } from './duplicates.ts'
 import { parseDuration } from './durations.ts'
 import type { OpenedFile } from './open-file.ts'
 import { type ParsedAccess, parseAccess } from './parse-access.ts'
+import { checkRemoved, parseRemoved } from './parse-removed.ts'
 import { parseTopics } from './parse-topics.ts'
 import type { Problems } from './problems.ts'
 import type { MigrationFile } from './raw-files.ts'
@@ -64,6 +65,7 @@ export const parseMigration = (
     users: parseUsers(opened, problems),
     access: access.map((one) => one.spec),
     quotas: parseQuotas(opened, problems),
+    removed: parseRemoved(opened, problems),
     mirror: {
       throttle: sizeOf(opened, raw.spec?.mirror?.throttle, '/spec/mirror/throttle', problems),
       startFrom: parseStartFrom(opened, problems),
@@ -75,6 +77,7 @@ export const parseMigration = (
     },
     unsupported: unsupportedParts(opened),
   }
+  problems.push(...checkRemoved(migration, raw.spec?.stage !== undefined))
   const places = { fromAt: document.at('/spec/from'), toAt: document.at('/spec/to') }
   return { parsed: { migration, access, ...places }, problems }
 }
@@ -98,6 +101,7 @@ const parseGroups = ({ raw, document }: Opened, problems: Problems): readonly Gr
       at: document.at(`/spec/groups/${i}`),
       uncommitted: group.uncommitted ?? 'absent',
       uncommittedSaid: group.uncommitted !== undefined,
+      preventDelete: group.lifecycle?.preventDelete,
     })
   }
   problems.push(
@@ -125,6 +129,7 @@ const parseUsers = ({ raw, document, texts }: Opened, problems: Problems): reado
       mechanism: user.mechanism ?? 'scram-sha-512',
       password: new Secret(password?.text ?? ''),
       passwordVersion: user.passwordVersion ?? 1,
+      preventDelete: user.lifecycle?.preventDelete,
     })
   }
   // One user may have both mechanisms. The name is not quoted: it stands beside the password.
@@ -262,7 +267,6 @@ const unsupportedParts = ({ raw, document }: Opened): Migration['unsupported'] =
       'rollback.keepSourceWarm: true',
       '/spec/rollback/keepSourceWarm',
     ],
-    [(spec?.removed?.length ?? 0) > 0, 'removed', '/spec/removed'],
   ]
   return parts.filter(([is]) => is).map(([, what, pointer]) => ({ what, at: document.at(pointer) }))
 }

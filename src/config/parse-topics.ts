@@ -40,6 +40,7 @@ export const parseTopics = ({
       replicationFactor: topic.replicationFactor,
       configs: topic.configs && parseConfigs(topic, topic.configs, pointer, document, problems),
       offsets: topic.offsets ?? 'auto',
+      preventDelete: topic.lifecycle?.preventDelete,
     })
   }
   problems.push(

@@ -68,6 +68,21 @@ export interface RawTopic {
   readonly replicationFactor?: number
   readonly configs?: Readonly<Record<string, string | number | boolean | undefined>>
   readonly offsets?: OffsetMode
+  readonly lifecycle?: RawLifecycle
+}
+
+export interface RawLifecycle {
+  readonly preventDelete?: boolean
+}
+
+export interface RawRemoved {
+  readonly reason?: string
+  readonly on?: 'source' | 'target'
+  readonly topic?: string
+  readonly group?: string
+  readonly user?: string
+  readonly quota?: string
+  readonly acl?: RawAcl & { readonly principal?: string }
 }
 
 export interface MigrationFile {
@@ -81,12 +96,14 @@ export interface MigrationFile {
     readonly groups?: List<{
       readonly id?: string
       readonly uncommitted?: 'absent' | 'start' | 'end'
+      readonly lifecycle?: RawLifecycle
     }>
     readonly users?: List<{
       readonly name?: string
       readonly mechanism?: ScramMechanism
       readonly password?: string
       readonly passwordVersion?: number
+      readonly lifecycle?: RawLifecycle
     }>
     readonly access?: List<RawAccess>
     readonly quotas?: List<{
@@ -105,6 +122,6 @@ export interface MigrationFile {
       readonly timeout?: string
     }
     readonly rollback?: { readonly keepSourceWarm?: boolean }
-    readonly removed?: readonly unknown[]
+    readonly removed?: List<RawRemoved>
   }
 }

@@ -144,7 +144,7 @@ const describe = (
       }
     }
     case 'oneOf': {
-      const keys = Object.keys(field.properties ?? {}).filter((name) => name !== 'reason')
+      const keys = (field.oneOf ?? []).flatMap(({ required = [] }) => required)
       const given = keys.filter((name) => name in (error.data as object))
       return {
         code: 'FERRY1051',

@@ -15,6 +15,7 @@ export interface Schema {
   readonly definitions?: Readonly<Record<string, Schema>>
   readonly items?: Schema
   readonly type?: string | readonly string[]
+  readonly oneOf?: readonly { readonly required?: readonly string[] }[]
 }
 
 export interface CompiledSchema {

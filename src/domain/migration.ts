@@ -1,4 +1,4 @@
-import type { AclBinding } from './access.ts'
+import { type AclBinding, aclKey } from './access.ts'
 import type { Place } from './diagnostic.ts'
 import type { ClusterId, GroupId, TopicName } from './ids.ts'
 import type { Secret } from './secret.ts'
@@ -59,6 +59,8 @@ export interface TopicSpec {
   /** Absent: the source's overrides. Given: these are the final values, on top of the source's overrides. Normalised to what a broker stores (`7d` is `604800000`). */
   readonly configs: ReadonlyMap<string, string> | undefined
   readonly offsets: OffsetMode
+  /** `lifecycle.preventDelete`; absent: the file does not say, and what was applied last holds. */
+  readonly preventDelete?: boolean | undefined
 }
 
 export interface GroupSpec {
@@ -68,6 +70,7 @@ export interface GroupSpec {
   readonly uncommitted: 'absent' | 'start' | 'end'
   /** True if the file says it; a source before 2.1 wants it said, because a commit may have expired there. */
   readonly uncommittedSaid: boolean
+  readonly preventDelete?: boolean | undefined
   /** Not of the file: given on the command line. Sync may take the group back behind where it is on the target, or past a seal. */
   readonly allowRewind?: boolean
 }
@@ -82,6 +85,7 @@ export interface UserSpec {
   readonly password: Secret
   /** Raise it to set the password again; a stored password cannot be read back. */
   readonly passwordVersion: number
+  readonly preventDelete?: boolean | undefined
 }
 
 /** One `access` entry, expanded to the ACLs it stands for, apart by when they may be granted (design section 4). */
@@ -106,6 +110,47 @@ export interface QuotaSpec {
   readonly consumerByteRate: number | undefined
 }
 
+/** What `removed` names: a thing of one cluster. */
+export type RemovedObject =
+  | { readonly kind: 'topic'; readonly topic: TopicName }
+  /** Its positions: a group without any is gone. */
+  | { readonly kind: 'group'; readonly group: GroupId }
+  /** Its SCRAM credentials, of whatever mechanism. */
+  | { readonly kind: 'user'; readonly user: string }
+  /** Both byte rates of a user. */
+  | { readonly kind: 'quota'; readonly user: string }
+  | { readonly kind: 'acl'; readonly acl: AclBinding }
+
+/** One entry of `removed`: the only way to delete anything. */
+export interface RemovedSpec {
+  readonly object: RemovedObject
+  readonly on: 'source' | 'target'
+  readonly reason: string
+  readonly at: Place
+}
+
+/** The name of what is removed, as it stands in the file; of an ACL its {@link aclKey}. */
+export const removedName = (object: RemovedObject): string => {
+  switch (object.kind) {
+    case 'topic':
+      return object.topic
+    case 'group':
+      return object.group
+    case 'acl':
+      return aclKey(object.acl)
+    default:
+      return object.user
+  }
+}
+
+/** `topic "orders"`: a thing that is removed, in a sentence. */
+export const removedInWords = (object: RemovedObject): string =>
+  `${object.kind === 'acl' ? 'ACL' : object.kind} ${JSON.stringify(removedName(object))}`
+
+/** One for each thing of a cluster: `target/topic/orders`. */
+export const removedKey = ({ on, object }: Pick<RemovedSpec, 'on' | 'object'>): string =>
+  `${on}/${object.kind}/${removedName(object)}`
+
 export interface Migration {
   readonly name: string
   readonly owner: string | undefined
@@ -123,6 +168,7 @@ export interface Migration {
   readonly users: readonly UserSpec[]
   readonly access: readonly AccessSpec[]
   readonly quotas: readonly QuotaSpec[]
+  readonly removed: readonly RemovedSpec[]
   readonly mirror: {
     /** Bytes per second over all partitions; absent: as fast as the brokers go. */
     readonly throttle: number | undefined

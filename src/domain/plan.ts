@@ -30,6 +30,8 @@ export interface Plan {
   readonly invariants: readonly Invariant[]
   readonly deadlines: readonly Deadline[]
   readonly problems: readonly Diagnostic[]
+  /** What `--max-destroy` allowed when it was made; absent: what the project's policy says. */
+  readonly maxDestroy?: number
 }
 
 /**

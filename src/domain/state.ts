@@ -10,8 +10,9 @@ import type {
   TopicName,
 } from './ids.ts'
 import type { Mark, Seal } from './mark.ts'
-import type { ScramMechanism } from './migration.ts'
+import type { RemovedObject, ScramMechanism } from './migration.ts'
 import { type Divergence, GapList, type OffsetMap } from './offset-index.ts'
+import type { Protectable } from './protectable.ts'
 import type { Receipt, ReceiptPartition } from './receipt.ts'
 import type { ReachedStage } from './stage.ts'
 import type { SyncedPosition } from './step.ts'
@@ -41,6 +42,10 @@ export interface MigrationState {
   readonly seals: readonly Seal[]
   /** Late records that were, or are being, appended to the target after the seal. */
   readonly salvages: readonly Salvage[]
+  /** What no plan may delete. */
+  readonly protected: readonly Protectable[]
+  /** What `removed` took from the target and a rollback can put back. */
+  readonly removals: readonly Removal[]
   readonly syncs: readonly GroupSync[]
   /** ACLs that Ferry created: the only ones that a rollback may remove. */
   readonly grants: readonly AclBinding[]
@@ -65,6 +70,15 @@ export interface MigrationState {
   readonly receipt?: Receipt
   /** Partitions of the receipt that is being made: reading a large copy again would take hours. */
   readonly receiptParts?: readonly ReceiptPartition[]
+}
+
+export interface Removal {
+  readonly object: Extract<RemovedObject, { kind: 'acl' | 'group' }>
+  /** Of a group: its positions; empty for an ACL. */
+  readonly commits: ReadonlyMap<
+    PartitionKey,
+    { readonly offset: bigint; readonly metadata: string }
+  >
 }
 
 export interface SeenFacts {
@@ -227,6 +241,8 @@ export const emptyState = (migration: string, lineage: string): MigrationState =
   marks: [],
   seals: [],
   salvages: [],
+  protected: [],
+  removals: [],
   syncs: [],
   grants: [],
   users: [],

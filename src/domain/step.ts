@@ -1,6 +1,7 @@
 import type { AclBinding } from './access.ts'
 import type { GroupId, SourceOffset, TopicName } from './ids.ts'
-import type { ScramMechanism } from './migration.ts'
+import type { RemovedObject, ScramMechanism } from './migration.ts'
+import type { Protectable } from './protectable.ts'
 import type { ReachedStage } from './stage.ts'
 
 /** What undoing a step costs. Shown in the plan; the line of no return is drawn above the first `impossible`. */
@@ -160,6 +161,30 @@ export interface RestoreQuota extends StepBase<'restore-quota'> {
   readonly producerByteRate: number | null
   readonly consumerByteRate: number | null
 }
+/** Deletes what the file lists as removed, on one of the two clusters. */
+export interface RemoveObject extends StepBase<'remove-object'> {
+  readonly on: 'source' | 'target'
+  readonly object: RemovedObject
+  /** What goes with it, for people. */
+  readonly there: string
+  /** So that another topic of this name is never deleted; null where there is none. */
+  readonly topicId: string | null
+  /** Ferry made it, as its state says: policy.maxDestroy does not count it. */
+  readonly ours: boolean
+  /** Of the migration: what the source has to lose is deleted only while they live on the target. */
+  readonly groups: readonly GroupId[]
+  /** The topic to be deleted is one of the migration: it must be sealed, and nothing may have come after. */
+  readonly isMirrored: boolean
+}
+/** Puts back what `removed` took from the target and can be put back. */
+export interface PutBack extends StepBase<'put-back'> {
+  readonly object: RemovedObject
+}
+/** Writes into the state that plans may not delete a thing, or that they may again. */
+export interface Protect extends StepBase<'protect'> {
+  readonly object: Protectable
+  readonly preventDelete: boolean
+}
 
 export type Step =
   | CreateTopic
@@ -181,6 +206,9 @@ export type Step =
   | DeleteTopic
   | RemoveUser
   | RestoreQuota
+  | RemoveObject
+  | PutBack
+  | Protect
 export type StepKindName = Step['kind']
 
 /** How one group position came to be, for the state, verify and the receipt. */

@@ -22,6 +22,7 @@ export const fingerprint = (
     'cluster ids': [source.id, target.id],
     'decisions in the state': [state.lineage, state.serial],
   }
+  for (const [key, { fixed }] of observed.removed ?? []) parts[`removed ${key}`] = fixed
   const acls = relevantAcls(managedOf(desired), target)
   if (typeof acls === 'string') parts['ACLs on the target'] = acls
   else for (const acl of acls) parts[`ACL ${acl} on the target`] = 'there'

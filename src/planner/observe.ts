@@ -1,10 +1,11 @@
-import type { Answers } from '../domain/answers.ts'
-import { type Diagnostic, FerryError } from '../domain/diagnostic.ts'
+import type { Diagnostic } from '../domain/diagnostic.ts'
 import { type GroupId, type PartitionKey, partitionKey, type TopicName } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
 import type { Cluster, ConfigEntry, OffsetAt, TopicDescription } from '../kafka/cluster.ts'
 import type { Clusters } from '../steps/step-kind.ts'
+import { attempt, taken } from './answers.ts'
 import { observeCoverage } from './observe-coverage.ts'
+import { observeRemoved } from './observe-removed.ts'
 import type {
   Observed,
   ObservedGroup,
@@ -25,39 +26,19 @@ export const observe = async (
   signal: AbortSignal,
 ): Promise<Observed> => {
   const problems: Diagnostic[] = []
-  const [source, target] = await Promise.all([
+  const [source, target, removed] = await Promise.all([
     observeSide(clusters.source, migration, 'source', problems, signal),
     observeSide(clusters.target, migration, 'target', problems, signal),
+    observeRemoved(clusters, migration, problems),
   ])
   // They come in the order of the answers: the same plan must be the same text.
   problems.sort(byCodeAndDetail)
-  return { at: now().toISOString(), source, target, problems }
+  return { at: now().toISOString(), source, target, removed, problems }
 }
 
 const byCodeAndDetail = (one: Diagnostic, other: Diagnostic): number => {
   const [a, b] = [`${one.code} ${one.detail}`, `${other.code} ${other.detail}`]
   return a < b ? -1 : a > b ? 1 : 0
-}
-
-/** Takes what was answered, and turns what was not into problems. */
-const taken = <K, V>(answers: Answers<K, V>, problems: Diagnostic[]): ReadonlyMap<K, V> => {
-  problems.push(...answers.failed.values())
-  return answers.ok
-}
-
-/** Runs one read; a failure with diagnostics becomes problems and the fallback. */
-const attempt = async <T>(
-  read: () => Promise<T>,
-  fallback: T,
-  problems: Diagnostic[],
-): Promise<T> => {
-  try {
-    return await read()
-  } catch (error) {
-    if (!(error instanceof FerryError)) throw error
-    problems.push(...error.diagnostics)
-    return fallback
-  }
 }
 
 const observeSide = async (

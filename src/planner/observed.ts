@@ -16,8 +16,20 @@ export interface Observed {
   readonly at: string
   readonly source: ObservedSide
   readonly target: ObservedSide
+  /** What the file lists as removed and is still there, by `removedKey`. */
+  readonly removed?: ReadonlyMap<string, StillThere>
   /** Reads that failed; the planner turns them into blocking problems, never into empty answers. */
   readonly problems: readonly Diagnostic[]
+}
+
+/** One thing that is to be removed. */
+export interface StillThere {
+  /** What goes with it, for people: `12 partitions, 3,000 offsets`. */
+  readonly says: string
+  /** Of a topic, where the cluster has ids. */
+  readonly topicId: string | null
+  /** What must be the same when the plan is applied. */
+  readonly fixed: string
 }
 
 export interface ObservedPartition {

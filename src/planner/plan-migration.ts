@@ -7,7 +7,7 @@ import { stepsOfStage } from '../steps/index.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
 import { deadlines, invariants } from './deadlines.ts'
 import { fingerprint } from './fingerprint.ts'
-import { guard, type OtherTopics, sameClusters } from './guards/index.ts'
+import { destructionGuards, guard, type OtherTopics, sameClusters } from './guards/index.ts'
 import { planResync } from './plan-resync.ts'
 import { type PlanParts, planRollback } from './plan-rollback.ts'
 
@@ -19,6 +19,10 @@ export interface PlanInputs extends PlanContext {
   /** SHA-256 of the files that went in, by path. */
   readonly inputs: Readonly<Record<string, string>>
   readonly toolVersion: string
+  /** How many things that Ferry did not make the plan may delete: of the project's policy. */
+  readonly maxDestroy?: number
+  /** The same, of the command line, which wins. */
+  readonly maxDestroyFlag?: number | undefined
 }
 
 /**
@@ -26,7 +30,7 @@ export interface PlanInputs extends PlanContext {
  * What must be the same, must still hold and runs out is put around the steps; see {@link forwards} and `plan-rollback.ts` for those.
  */
 export const planMigration = (inputs: PlanInputs): Plan => {
-  const { desired, observed, state, now } = inputs
+  const { desired, observed, state, now, maxDestroyFlag } = inputs
   const back = goesBackTo(inputs)
   const guards = [...observed.problems, ...sameClusters(inputs)]
   const parts =
@@ -53,7 +57,11 @@ export const planMigration = (inputs: PlanInputs): Plan => {
     fingerprint: fingerprint(desired, observed, state),
     invariants: isForwards ? invariants(inputs) : [],
     deadlines: isForwards ? deadlines(inputs) : [],
-    problems: deduplicated(parts.problems),
+    problems: deduplicated([
+      ...parts.problems,
+      ...destructionGuards(inputs, parts.steps, maxDestroyFlag ?? inputs.maxDestroy ?? 0),
+    ]),
+    ...(maxDestroyFlag !== undefined && { maxDestroy: maxDestroyFlag }),
   }
 }
 

@@ -85,6 +85,8 @@ const settled = (step: Step): unknown => {
       return { ...step, deleted: 0 }
     case 'forget-mark':
       return { ...step, records: '', losing: [] }
+    case 'remove-object':
+      return { ...step, there: '' }
     default:
       return step
   }

@@ -3,6 +3,7 @@ import type { Managed } from '../domain/drift.ts'
 import type { ClusterId, GroupId, PartitionKey, SourceOffset, TopicName } from '../domain/ids.ts'
 import type { Mark, Seal } from '../domain/mark.ts'
 import { SCRAM_MECHANISMS } from '../domain/migration.ts'
+import type { Protectable } from '../domain/protectable.ts'
 import { STAGES } from '../domain/stage.ts'
 import {
   type ConfigsBefore,
@@ -12,6 +13,7 @@ import {
   type MigrationState,
   type Purge,
   type QuotaBefore,
+  type Removal,
   type ReturnedPosition,
   type Salvage,
   type SeenFacts,
@@ -26,6 +28,7 @@ import {
   integer,
   listOf,
   mapOf,
+  members,
   nullable,
   objectOf,
   oneOf,
@@ -107,6 +110,16 @@ const acl = objectOf<AclBinding>({
   permission: oneOf('ALLOW', 'DENY'),
 })
 
+const protectable = objectOf<Protectable>({ kind: oneOf('topic', 'group', 'user'), name: text })
+
+const removal = objectOf<Removal>({
+  object: (value, pointer) =>
+    oneOf('acl', 'group')(members(value, pointer).kind, `${pointer}/kind`) === 'acl'
+      ? objectOf({ kind: oneOf('acl'), acl })(value, pointer)
+      : objectOf({ kind: oneOf('group'), group: text<GroupId> })(value, pointer),
+  commits: mapOf(commit),
+})
+
 const rate = nullable(count)
 
 const quotaBefore = objectOf<QuotaBefore>({
@@ -168,6 +181,8 @@ const decisions = objectOf<MigrationState>({
   marks: listOf(mark),
   seals: listOf(seal),
   salvages: listOf(salvage),
+  protected: listOf(protectable),
+  removals: listOf(removal),
   syncs: listOf(groupSync),
   grants: listOf(acl),
   users: listOf(
@@ -192,6 +207,7 @@ export const encodeDecisions = (state: MigrationState): string =>
   encodeRecord({
     ...state,
     syncs: state.syncs.map((s) => ({ ...s, positions: Object.fromEntries(s.positions) })),
+    removals: state.removals.map((r) => ({ ...r, commits: Object.fromEntries(r.commits) })),
     returns: state.returns.map((r) => ({ ...r, positions: Object.fromEntries(r.positions) })),
     seen: state.seen && { ...state.seen, facts: Object.fromEntries(state.seen.facts) },
     configsBefore: state.configsBefore.map((c) => ({ ...c, was: Object.fromEntries(c.was) })),

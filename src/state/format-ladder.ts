@@ -11,6 +11,8 @@ export type Rung = (content: Content) => Content
  */
 const DECISIONS_OF_2: Content = {
   salvages: [],
+  protected: [],
+  removals: [],
   quotasBefore: [],
   configsBefore: [],
   purges: [],

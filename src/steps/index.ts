@@ -8,6 +8,9 @@ import { forgetMark } from './forget-mark.ts'
 import { grantAccess } from './grant-access.ts'
 import { markTopic } from './mark-topic.ts'
 import { mirrorTopic } from './mirror-topic.ts'
+import { protect } from './protect.ts'
+import { putBack } from './put-back.ts'
+import { removeObject } from './remove-object.ts'
 import { removeUser } from './remove-user.ts'
 import { reopenTopic } from './reopen-topic.ts'
 import { restoreGroup } from './restore-group.ts'
@@ -27,6 +30,7 @@ import { verifyTopic } from './verify-topic.ts'
  * for every stage and answers with what that stage still misses.
  */
 const KINDS = [
+  protect,
   createTopic,
   setUser,
   setQuota,
@@ -39,6 +43,8 @@ const KINDS = [
   configureTopic,
   grantAccess,
   retire,
+  removeObject,
+  putBack,
   revokeAccess,
   returnGroup,
   restoreGroup,

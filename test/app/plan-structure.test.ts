@@ -16,6 +16,24 @@ const base = {
 
 /** One of each kind: a kind or a field that is added to `domain/step.ts` does not compile here until the schema is thought of. */
 const STEPS: { readonly [K in StepKindName]: Extract<Step, { kind: K }> } = {
+  'remove-object': {
+    ...base,
+    kind: 'remove-object',
+    on: 'source',
+    object: { kind: 'topic', topic },
+    there: '1 partition, 0 offsets',
+    topicId: null,
+    ours: false,
+    groups: [group],
+    isMirrored: true,
+  },
+  'put-back': { ...base, kind: 'put-back', object: { kind: 'group', group } },
+  protect: {
+    ...base,
+    kind: 'protect',
+    object: { kind: 'user', name: 'u' },
+    preventDelete: true,
+  },
   'create-topic': {
     ...base,
     kind: 'create-topic',

@@ -141,6 +141,7 @@ const migration = (folder: string, name: string): Migration => {
     users: [],
     access: [],
     quotas: [],
+    removed: [],
     mirror: { throttle: undefined, startFrom: 'earliest' },
     gates: { mirrorLag: 0, sourceQuietMs: 300_000, timeoutMs: 900_000 },
     unsupported: [],

@@ -4,7 +4,8 @@ import { parseDuration, parseSize, SCHEMA_KINDS, schemaText } from '../../src/co
 import { parseIsoTime } from '../../src/config/times.ts'
 import { normaliseTopicConfig } from '../../src/config/topic-configs.ts'
 import { aclKey } from '../../src/domain/access.ts'
-import { edit, load } from './_example.ts'
+import { removedKey } from '../../src/domain/migration.ts'
+import { EXAMPLE, edit, load } from './_example.ts'
 
 const ORDERS = 'plans/orders.yaml'
 const migration = async (from: string, to: string) => {
@@ -175,13 +176,54 @@ describe('access', () => {
 test('what this version cannot do is listed with its place', async () => {
   const one = await migration(
     '  mirror: { throttle: 50MiB }',
-    '  order: producers-first\n  mirror: { startFrom: latest, engine: connect }\n  rollback: { keepSourceWarm: true }\n  removed: [{ topic: old, reason: unused }]',
+    '  order: producers-first\n  mirror: { startFrom: latest, engine: connect }\n  rollback: { keepSourceWarm: true }',
   )
   expect(one.unsupported.map(({ what, at }) => `${what} ${at.line}:${at.column}`)).toEqual([
     'mirror.engine: connect 33:40',
     'rollback.keepSourceWarm: true 34:31',
-    'removed 35:12',
   ])
+})
+
+test('removed: what it says, and on which cluster', async () => {
+  const one = await migration(
+    '  mirror: { throttle: 50MiB }',
+    `  removed:
+    - { reason: a, topic: old, on: target }
+    - { reason: b, user: old }
+    - { reason: c, acl: { principal: "User:old", resourceType: TOPIC, resourceName: old, patternType: PREFIXED, operation: WRITE, host: 10.0.0.1, permission: DENY } }`,
+  )
+  expect(one.removed.map((spec) => `${removedKey(spec)}: ${spec.reason}`)).toEqual([
+    'target/topic/old: a',
+    'target/user/old: b',
+    'target/acl/TOPIC|PREFIXED|old|User:old|10.0.0.1|WRITE|DENY: c',
+  ])
+})
+
+test('removed: what another migration lists is not this one to delete', async () => {
+  const other = (EXAMPLE['plans/orders.yaml'] ?? '')
+    .replace('name: orders,', 'name: other,')
+    .replaceAll('orders.', 'other.')
+    .replaceAll('orders-', 'other-')
+    .replace('stage: mirrored', 'stage: retired')
+    .replace(
+      '  gates:',
+      `  removed:
+    - { reason: r, topic: orders.events, on: source }
+    - { reason: r, topic: orders.events, on: target }
+    - { reason: r, group: orders-api, on: source }
+    - { reason: r, user: orders-api }
+    - { reason: r, quota: orders-shop }
+    - { reason: r, acl: { principal: "User:orders-shop", resourceType: TOPIC, resourceName: orders.events, operation: WRITE } }
+    - { reason: r, topic: nobodys, on: source }
+    - { reason: r, topic: kept.here, on: target }
+  gates:`,
+    )
+  const state = 'state: { store: kafka, cluster: new-idc, topic: kept.here }'
+  const project = (EXAMPLE['ferry.yaml'] ?? '').replace('state: { store: file }', state)
+  const { diagnostics } = await load({ 'plans/other.yaml': other, 'ferry.yaml': project })
+  expect(diagnostics.map(({ code, at }) => `${code} ${at?.file.slice(3)} ${at?.pointer}`)).toEqual(
+    [0, 1, 2, 3, 4, 5, 7].map((i) => `FERRY1054 plans/other.yaml /spec/removed/${i}`),
+  )
 })
 
 test.each(SCHEMA_KINDS)('every key of the %s schema is closed and described', async (kind) => {

@@ -176,6 +176,7 @@ export const migration = (parts: Partial<Migration> = {}): Migration => ({
   users: [],
   access: [ACCESS],
   quotas: [],
+  removed: [],
   mirror: { throttle: undefined, startFrom: 'earliest' },
   gates: { mirrorLag: 0, sourceQuietMs: 30_000, timeoutMs: 900_000 },
   unsupported: [],

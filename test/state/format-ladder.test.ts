@@ -36,6 +36,8 @@ test('what the first version wrote is read, and gets what was added since', asyn
       configsBefore: [],
       purges: [],
       salvages: [],
+      protected: [],
+      removals: [],
       returns: [],
       seen: null,
     })

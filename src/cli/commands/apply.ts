@@ -2,7 +2,17 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import type { Stage } from '../../domain/stage.ts'
-import { collected, durationFlag, isSet, listFlag, names, stageFlag, wrongUse } from '../args.ts'
+import {
+  collected,
+  durationFlag,
+  isSet,
+  listFlag,
+  MAX_DESTROY,
+  maxDestroyFlag,
+  names,
+  stageFlag,
+  wrongUse,
+} from '../args.ts'
 import { type Context, planOptions } from '../context.ts'
 import { type PlansToRun, showAndRun } from '../run-plans.ts'
 import type { Act, RawFlags } from '../verb.ts'
@@ -18,6 +28,7 @@ export interface ApplyArgs {
   readonly confirm: readonly string[]
   /** Groups that may be taken back. */
   readonly allowRewind: readonly string[]
+  readonly maxDestroy: number | undefined
   readonly json: boolean
 }
 
@@ -47,6 +58,7 @@ export const applyArgs = (args: readonly unknown[], flags: RawFlags, cwd: string
     until: stageFlag(flags, 'until'),
     confirm: listFlag(flags, 'confirm'),
     allowRewind,
+    maxDestroy: maxDestroyFlag(flags),
     json: isSet(flags, 'json'),
   }
 }
@@ -59,18 +71,19 @@ const isFile = (given: string, cwd: string): boolean =>
 const plansOf = async (context: Context, args: ApplyArgs): Promise<PlansToRun> => {
   const { planFromFile, planByName } = await import('../../app/apply-plans.ts')
   const { readPlanFile } = await import('../../app/plan-file.ts')
-  const { what, waitMs, until, confirm } = args
+  const { what, waitMs, until, confirm, maxDestroy } = args
   const file = what.kind === 'file' ? await readPlanFile(what.file) : undefined
   return {
     names: what.kind === 'names' ? what.names : file === undefined ? [] : [file.migration],
     plan: async (session) =>
       file === undefined
-        ? planByName(session, until, args.allowRewind, planOptions(context))
+        ? planByName(session, until, args.allowRewind, { ...planOptions(context), maxDestroy })
         : [await planFromFile(session, file)],
     approved: args.autoApprove || what.kind === 'file',
     confirm,
     waitMs,
     until,
+    maxDestroy,
   }
 }
 
@@ -102,6 +115,7 @@ export const applyCommand = (act: Act): Command =>
       collected,
       [],
     )
+    .option(...MAX_DESTROY)
     .option('--json', 'what happens as JSON: an event a line, the last one `finished`')
     .action(
       act(

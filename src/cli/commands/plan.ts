@@ -1,7 +1,16 @@
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import type { MadePlan } from '../../app/make-plan.ts'
-import { collected, isSet, listFlag, names, textFlag, wrongUse } from '../args.ts'
+import {
+  collected,
+  isSet,
+  listFlag,
+  MAX_DESTROY,
+  maxDestroyFlag,
+  names,
+  textFlag,
+  wrongUse,
+} from '../args.ts'
 import { type Context, planOptions, withSession } from '../context.ts'
 import { EXIT, type ExitCode, exitCodeFor } from '../exit-codes.ts'
 import { printPlans, twoResults } from '../print-plans.ts'
@@ -17,6 +26,7 @@ export interface PlanArgs {
   readonly markdown: string | undefined
   /** Groups that may be taken back. */
   readonly allowRewind: readonly string[]
+  readonly maxDestroy: number | undefined
 }
 
 export const planArgs = (args: readonly unknown[], flags: RawFlags): PlanArgs => {
@@ -27,6 +37,7 @@ export const planArgs = (args: readonly unknown[], flags: RawFlags): PlanArgs =>
     json: isSet(flags, 'json'),
     markdown: textFlag(flags, 'markdown'),
     allowRewind: listFlag(flags, 'allowRewind'),
+    maxDestroy: maxDestroyFlag(flags),
   }
   if (parsed.json && parsed.markdown === '-') throw twoResults()
   if (parsed.output !== undefined && parsed.names.length !== 1) {
@@ -44,10 +55,11 @@ export const plan = (context: Context, args: PlanArgs): Promise<readonly MadePla
     const { makePlan } = await import('../../app/make-plan.ts')
     const { allowingRewind, checkRewinds } = await import('../../app/allow-rewind.ts')
     checkRewinds(session.migrations, args.allowRewind)
+    const options = { ...planOptions(context), maxDestroy: args.maxDestroy }
     const made: MadePlan[] = []
     for (const migration of session.migrations) {
       const planned = allowingRewind(migration, args.allowRewind)
-      made.push(await makePlan(session, planned, planOptions(context)))
+      made.push(await makePlan(session, planned, options))
     }
     return made
   })
@@ -77,6 +89,7 @@ export const planCommand = (act: Act): Command =>
       collected,
       [],
     )
+    .option(...MAX_DESTROY)
     .option('--detailed-exitcode', 'exit with 2 if there is something to do')
     .option(
       '--json',

@@ -247,4 +247,14 @@ export const FILE_CODES = {
     'Not a PEM text',
     'ca, cert and key under tls are PEM texts. A path must be written as a reference, ${file:path}, or it is taken as the text itself.',
   ),
+  FERRY1053: page(
+    1,
+    'Removed and wanted',
+    'An entry of `removed` goes against another part of the file: the same thing is listed as one that should be on the target, or it is on the source and the stage is not `retired` yet. Until a migration is retired the source is what a rollback goes back to, so nothing of it is deleted before. Take one of the two out.',
+  ),
+  FERRY1054: page(
+    1,
+    "Removed, but another's",
+    "An entry of `removed` names something that another migration of the project lists, or the topic that holds Ferry's own state. Deleting it would break that migration. Remove it there, once it is retired.",
+  ),
 } as const satisfies Record<string, CodePage>

@@ -127,6 +127,21 @@ export const GUARD_CODES = {
     'Resync refused',
     'A resync gives up the copy and makes it anew, so every position in the copy loses its meaning. It is refused once somebody counts on the copy: a group that has moved, or producers that were let onto the target. Go back to the stage mirrored first.',
   ),
+  FERRY1334: page(
+    4,
+    'Kept from deletion',
+    'The plan would delete or empty something that `lifecycle: { preventDelete: true }` keeps. That is written into the state when it is applied, so that it holds after the line was taken out of the file. To delete it all the same, write `preventDelete: false`, apply that, and plan again. Nothing was done.',
+  ),
+  FERRY1335: page(
+    4,
+    'Too many deletions',
+    'The plan deletes more than policy.maxDestroy of ferry.yaml allows, which is 0 unless it is said there. Taking back what Ferry itself has made, as a rollback does, does not count. Look at each deletion in the plan; if all of them are meant, give --max-destroy with their number, to plan and to apply.',
+  ),
+  FERRY1336: page(
+    4,
+    'Removed, but mirrored',
+    'An entry of `removed` names a topic of the target that this migration still mirrors. Its line was taken out of `topics`, which deletes nothing and ends nothing: its mark is still there. Roll back first, or retire the migration.',
+  ),
   FERRY1340: page(
     4,
     'Partitions without a commit',

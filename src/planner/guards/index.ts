@@ -26,5 +26,6 @@ export const guard = (
 ]
 
 export { sameClusters } from './clusters.ts'
+export { destructionGuards } from './destruction.ts'
 export type { OtherTopics } from './groups.ts'
 export { topicGuards } from './topics.ts'

@@ -13,7 +13,8 @@ export const topicGuards = (context: PlanContext, spec: TopicSpec): readonly Dia
   const { observed, state } = context
   const source = observed.source.topics.get(spec.name)
   if (!source) {
-    return observed.problems.length > 0
+    // What `removed` took from the source once the migration was over.
+    return observed.problems.length > 0 || state.stage === 'retired'
       ? []
       : [
           diagnostic({

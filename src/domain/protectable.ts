@@ -1,0 +1,5 @@
+/** What `lifecycle: { preventDelete: true }` can stand at. */
+export interface Protectable {
+  readonly kind: 'topic' | 'group' | 'user'
+  readonly name: string
+}

@@ -1,0 +1,102 @@
+import { type Diagnostic, diagnostic, type Place } from '../../domain/diagnostic.ts'
+import { type RemovedSpec, removedKey } from '../../domain/migration.ts'
+import type { Protectable } from '../../domain/protectable.ts'
+import { destroyedBy, isProtected } from '../../domain/protection.ts'
+import type { RemoveObject, Step } from '../../domain/step.ts'
+import { counted } from '../../steps/_words.ts'
+import type { PlanContext } from '../../steps/step-kind.ts'
+
+/**
+ * What a plan may not destroy, whatever it is for: what is protected, more than the policy allows, and what is still mirrored. Taking back
+ * what the state says Ferry made does not count against the policy. Pure.
+ */
+export const destructionGuards = (
+  context: PlanContext,
+  steps: readonly Step[],
+  maxDestroy: number,
+): readonly Diagnostic[] => [
+  ...steps.flatMap((step) => protectedGuard(context, step)),
+  ...tooMany(context, steps.filter(isCounted), maxDestroy),
+  ...context.desired.removed.flatMap((spec) => stillMirrored(context, spec)),
+]
+
+const isCounted = (step: Step): step is RemoveObject => step.kind === 'remove-object' && !step.ours
+
+const placeOf = ({ desired }: PlanContext, { id }: RemoveObject): Place | undefined =>
+  desired.removed.find((spec) => `remove/${removedKey(spec)}` === id)?.at
+
+const protectedGuard = (context: PlanContext, step: Step): readonly Diagnostic[] => {
+  const object = destroyedBy(step)
+  if (object === undefined) return []
+  const said = sayingOf(context, object)
+  if (!isProtected(object, context.state) && said?.preventDelete !== true) return []
+  const at = step.kind === 'remove-object' ? placeOf(context, step) : said?.at
+  return [
+    diagnostic({
+      code: 'FERRY1334',
+      detail: `${step.id} would delete or empty the ${object.kind} ${object.name}, and lifecycle.preventDelete keeps it.`,
+      fix:
+        said?.preventDelete === false
+          ? 'The file says `preventDelete: false`, which is not applied yet: apply that first, without what deletes it.'
+          : `If it may go: list the ${object.kind} with \`lifecycle: { preventDelete: false }\`, apply that, then plan again.`,
+      ...(at && { at }),
+    }),
+  ]
+}
+
+const sayingOf = (
+  { desired }: PlanContext,
+  { kind, name }: Protectable,
+): { readonly preventDelete?: boolean | undefined; readonly at: Place } | undefined => {
+  switch (kind) {
+    case 'topic':
+      return desired.topics.find((topic) => topic.name === name)
+    case 'group':
+      return desired.groups.find((group) => group.id === name)
+    case 'user':
+      return desired.users.find((user) => user.name === name)
+  }
+}
+
+const tooMany = (
+  context: PlanContext,
+  steps: readonly RemoveObject[],
+  maxDestroy: number,
+): readonly Diagnostic[] => {
+  const [first] = steps
+  if (first === undefined || steps.length <= maxDestroy) return []
+  const at = placeOf(context, first)
+  return [
+    diagnostic({
+      code: 'FERRY1335',
+      detail: `The plan deletes ${counted(steps.length, 'object')} that Ferry did not make (${shortList(steps)}); ${maxDestroy === 0 ? 'none may be deleted' : `at most ${maxDestroy} may be`}.`,
+      fix: `If all of them may go: --max-destroy ${steps.length}, or policy.maxDestroy in ferry.yaml.`,
+      ...(at && { at }),
+    }),
+  ]
+}
+
+const shortList = (steps: readonly RemoveObject[]): string =>
+  steps
+    .slice(0, 5)
+    .map(({ id }) => id.replace('remove/', ''))
+    .join(', ') + (steps.length > 5 ? ` and ${steps.length - 5} more` : '')
+
+/** Its line was taken out of `topics`, but its mark is there: a mirror writes to it, or a rollback counts on it. */
+const stillMirrored = (
+  { state }: PlanContext,
+  { object, on, at }: RemovedSpec,
+): readonly Diagnostic[] => {
+  if (object.kind !== 'topic' || state.stage === 'retired') return []
+  const known = [...state.marks, ...state.markIntents, ...state.purges]
+  // What the source holds is deleted after this plan has retired the migration.
+  if (on === 'source' || !known.some(({ topic }) => topic === object.topic)) return []
+  return [
+    diagnostic({
+      code: 'FERRY1336',
+      detail: `${object.topic} is mirrored by this migration, which is not retired: its copy on the target cannot be removed.`,
+      fix: 'To give the copy up: list the topic again, and `ferry rollback NAME --to prepared`.',
+      at,
+    }),
+  ]
+}

@@ -1,0 +1,187 @@
+import { describe, expect, it } from 'vitest'
+import type { Place } from '../../src/domain/diagnostic.ts'
+import { type Migration, type RemovedSpec, removedKey } from '../../src/domain/migration.ts'
+import type { Plan } from '../../src/domain/plan.ts'
+import { emptyState } from '../../src/domain/state.ts'
+import type { StillThere } from '../../src/planner/observed.ts'
+import { ACCESS, group, migration, observed, plan, stateWith, topic, topicSpec } from './_build.ts'
+import { STATE as MOVED, seenOnTarget } from './_moved.ts'
+
+const STATE = stateWith(MOVED)
+const onTarget = observed({ target: seenOnTarget() })
+const at: Place = { file: 'plans/orders.yaml', line: 40, column: 7, pointer: '/spec/removed/0' }
+const removed = (object: RemovedSpec['object'], on: RemovedSpec['on'] = 'target'): RemovedSpec => ({
+  object,
+  on,
+  reason: 'because',
+  at,
+})
+
+const TOPIC = removed({ kind: 'topic', topic: topic('old') })
+const USER = removed({ kind: 'user', user: 'old' })
+const QUOTA = removed({ kind: 'quota', user: 'old' })
+const GROUP = removed({ kind: 'group', group: group('old') })
+const ACL = removed({ kind: 'acl', acl: { ...ACCESS.atOnce[0]!, principal: 'User:old' } })
+const SOURCE_TOPIC = removed({ kind: 'topic', topic: topic('orders') }, 'source')
+const SOURCE_ACL = removed(ACL.object, 'source')
+const ALL = [TOPIC, USER, QUOTA, GROUP, ACL]
+
+const there: StillThere = { says: '2 partitions', topicId: 'id', fixed: '' }
+const planWith = (
+  specs: readonly RemovedSpec[],
+  parts: Partial<Parameters<typeof plan>[0]> = {},
+  desired: Partial<Migration> = {},
+): Plan =>
+  plan({
+    desired: migration({ stage: 'prepared', removed: specs, ...desired }),
+    observed: { ...observed(), removed: new Map(specs.map((spec) => [removedKey(spec), there])) },
+    ...parts,
+  })
+const removals = (made: Plan) =>
+  made.steps.flatMap((step) =>
+    step.kind === 'remove-object' ? [`${step.stage} ${step.id} ${step.undo.cost}`] : [],
+  )
+const errors = (made: Plan) =>
+  made.problems.filter(({ severity }) => severity === 'error').map(({ code }) => code)
+
+describe('what is listed as removed', () => {
+  it('is deleted on the target at once, topics last, each with what undoing costs', () => {
+    expect(removals(planWith(ALL))).toEqual([
+      'prepared remove/target/user/old impossible',
+      'prepared remove/target/quota/old restores',
+      'prepared remove/target/group/old restores',
+      'prepared remove/target/acl/TOPIC|LITERAL|orders|User:old|*|READ|ALLOW restores',
+      'prepared remove/target/topic/old impossible',
+    ])
+  })
+
+  it('is deleted on the source in stage retired only, after everything else', () => {
+    const specs = [SOURCE_TOPIC, SOURCE_ACL]
+    expect(removals(planWith(specs, {}, { stage: 'producers-moved' }))).toEqual([])
+    const made = planWith(specs, {}, { stage: 'retired' })
+    expect(made.steps.slice(-3).map(({ id }) => id)).toEqual([
+      'retire/orders',
+      'remove/source/acl/TOPIC|LITERAL|orders|User:old|*|READ|ALLOW',
+      'remove/source/topic/orders',
+    ])
+  })
+
+  it('is no step once it is gone', () => {
+    expect(removals(planWith(ALL, { observed: observed() }))).toEqual([])
+  })
+
+  it('is refused for a topic that is mirrored still, with its place', () => {
+    const spec = removed({ kind: 'topic', topic: topic('orders') })
+    const made = planWith([spec], { state: STATE, maxDestroyFlag: 9 }, { topics: [] })
+    expect(made.problems.filter(({ code }) => code === 'FERRY1336')).toMatchObject([{ at }])
+    const over = { ...STATE, stage: 'retired' as const }
+    const retired = planWith(
+      [spec],
+      { state: over, maxDestroyFlag: 9 },
+      { topics: [], stage: 'retired' },
+    )
+    expect(errors(retired)).toEqual([])
+  })
+})
+
+describe('how much a plan may destroy', () => {
+  it('is nothing, if nobody says more', () => {
+    const made = planWith(ALL)
+    expect(errors(made)).toEqual(['FERRY1335'])
+    expect(made.problems[0]).toMatchObject({ at })
+  })
+
+  it.each([
+    ['the policy', { maxDestroy: 5 }, []],
+    ['a policy that is too small', { maxDestroy: 4 }, ['FERRY1335']],
+    ['the command line', { maxDestroyFlag: 5 }, []],
+    ['the command line, which wins', { maxDestroy: 5, maxDestroyFlag: 0 }, ['FERRY1335']],
+  ])('is what %s says', (_, parts, expected) => {
+    expect(errors(planWith(ALL, parts))).toEqual(expected)
+  })
+
+  it('does not count what Ferry made', () => {
+    const state = stateWith({
+      createdTopics: [topic('old')],
+      users: [{ name: 'old', mechanism: 'scram-sha-512', passwordVersion: 1, made: true }],
+      quotasBefore: [{ user: 'old', producerByteRate: null, consumerByteRate: null }],
+      grants: ACL.object.kind === 'acl' ? [ACL.object.acl] : [],
+    })
+    expect(errors(planWith([TOPIC, USER, QUOTA, ACL], { state }))).toEqual([])
+    const found = stateWith({
+      users: [{ name: 'old', mechanism: 'scram-sha-512', passwordVersion: 1, made: false }],
+      quotasBefore: [{ user: 'old', producerByteRate: 1, consumerByteRate: null }],
+    })
+    expect(errors(planWith([USER, QUOTA], { state: found, maxDestroy: 1 }))).toEqual(['FERRY1335'])
+  })
+
+  it('does not count a rollback', () => {
+    const made = plan({
+      state: STATE,
+      observed: onTarget,
+      purpose: { kind: 'rollback', to: 'nothing' },
+    })
+    expect(made.steps.some(({ kind }) => kind === 'delete-topic')).toBe(true)
+    expect(errors(made)).toEqual([])
+  })
+
+  it('is written into the plan where the command line said it', () => {
+    expect(planWith([], { maxDestroyFlag: 3 }).maxDestroy).toBe(3)
+    expect(Object.hasOwn(planWith([], { maxDestroy: 3 }), 'maxDestroy')).toBe(false)
+  })
+})
+
+describe('preventDelete', () => {
+  const kept = stateWith({ ...MOVED, protected: [{ kind: 'topic', name: 'orders' }] })
+
+  it('is a step until it is in the state, and one more to lift it', () => {
+    const stepsOf = (preventDelete: boolean | undefined, state = emptyState('orders', 'l')) =>
+      plan({
+        desired: migration({ stage: 'prepared', topics: [topicSpec('orders', { preventDelete })] }),
+        state,
+      }).steps.flatMap((step) => (step.kind === 'protect' ? [step.preventDelete] : []))
+    const kept = stateWith({ protected: [{ kind: 'topic', name: 'orders' }] })
+    expect(stepsOf(true)).toEqual([true])
+    expect(stepsOf(undefined)).toEqual([])
+    expect(stepsOf(false)).toEqual([])
+    expect(stepsOf(true, kept)).toEqual([])
+    expect(stepsOf(undefined, kept)).toEqual([])
+    expect(stepsOf(false, kept)).toEqual([false])
+  })
+
+  it.each([
+    ['rollback', { kind: 'rollback', to: 'nothing' } as const],
+    ['resync', { kind: 'resync', topics: [topic('orders')] } as const],
+  ])('keeps a topic from a %s, also after its line was taken out', (_, purpose) => {
+    const state =
+      purpose.kind === 'resync'
+        ? { ...kept, stage: 'mirrored' as const, syncs: [], seals: [] }
+        : kept
+    const codes = (parts: Partial<Parameters<typeof plan>[0]>) =>
+      errors(plan({ purpose, observed: onTarget, ...parts }))
+    expect(codes({ state: { ...state, protected: [] } })).not.toContain('FERRY1334')
+    expect(codes({ state })).toContain('FERRY1334')
+    // Not applied yet, so it does not hold yet.
+    const lifted = migration({ topics: [topicSpec('orders', { preventDelete: false })] })
+    expect(codes({ state, desired: lifted })).toContain('FERRY1334')
+  })
+
+  it('does not stand in the way of a rollback that deletes nothing of it', () => {
+    const made = plan({
+      state: kept,
+      observed: onTarget,
+      purpose: { kind: 'rollback', to: 'mirrored' },
+    })
+    expect(errors(made)).not.toContain('FERRY1334')
+  })
+
+  it.each([
+    ['topic', TOPIC],
+    ['user', USER],
+    ['group', GROUP],
+  ] as const)('keeps a %s from being removed', (kind, spec) => {
+    const state = stateWith({ protected: [{ kind, name: 'old' }] })
+    expect(errors(planWith([spec], { state, maxDestroy: 1 }))).toEqual(['FERRY1334'])
+    expect(errors(planWith([spec], { maxDestroy: 1 }))).toEqual([])
+  })
+})
