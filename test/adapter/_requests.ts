@@ -69,6 +69,9 @@ const fill = async (
     )
     expect([...failed.values()]).toEqual([])
   }
+  // Answers once every partition is led by who was made its leader.
+  const all = topics.flatMap((topic) => partitionNumbers.map((partition) => ({ topic, partition })))
+  expect([...(await cluster.listOffsets(all, 'latest')).failed.values()]).toEqual([])
   const batch = batchOf(['one'])
   for (const { nodeId } of (await cluster.describeCluster()).brokers) {
     const leaders = await cluster.leaders(topics, 0)

@@ -1,0 +1,130 @@
+import { deepStrictEqual, ok } from 'node:assert/strict'
+import { afterAll, beforeAll, describe, it } from 'vitest'
+import type { MirroredMigration } from '../../src/mirror/mirror.ts'
+import { startMirror } from '../../src/mirror/start-mirror.ts'
+import { oracle } from '../kafka/oracle.ts'
+import { waitFor } from '../kafka/wait.ts'
+import {
+  createTopic,
+  endsOf,
+  FileProgress,
+  markTopic,
+  mirrorOptions,
+  type Pair,
+  startPair,
+  topicName,
+  untilCopied,
+  withFolder,
+} from './_support.ts'
+
+const MB = 1_000_000
+
+describe('many partitions of one mirror', () => {
+  let pair: Pair
+  beforeAll(async () => {
+    pair = await startPair()
+  })
+  afterAll(() => pair?.stop())
+
+  const numbers = (count: number) => Array.from({ length: count }, (_, i) => i)
+  const partitionsOf = (topic: string, count: number) =>
+    numbers(count).map((partition) => ({ topic: topicName(topic), partition }))
+
+  /** A topic on both sides, with records of 1 KB in turn on its partitions. */
+  const filled = async (name: string, partitions: number, count: number) => {
+    const topic = topicName(name)
+    await createTopic(pair.from, topic, partitions)
+    await createTopic(pair.to, topic, partitions)
+    await oracle.produce(pair.source, topic, {
+      count,
+      size: 1_000,
+      partitions: numbers(partitions),
+    })
+    const marks = await markTopic(pair.from, pair.to, topic, { mode: 'dense' })
+    return { marks, all: partitionsOf(name, partitions) }
+  }
+
+  /** Records on the target. */
+  const arrived = async (all: ReturnType<typeof partitionsOf>): Promise<number> =>
+    [...(await endsOf(pair.to, all)).values()].reduce((sum, end) => sum + Number(end), 0)
+
+  it('starve none beside those that have far more', async () => {
+    const HOT = 96_000
+    // As many as a request names at first, and enough to fill every answer by themselves.
+    const hot = await filled('hot', 16, HOT)
+    const small = await filled('small', 60, 600)
+    await withFolder(async (folder) => {
+      const mirror = await startMirror(
+        mirrorOptions(pair.from, pair.to, new FileProgress(folder), {
+          memoryBudget: 12 * 1024 * 1024,
+          throttle: 8 * MB,
+        }),
+      )
+      try {
+        mirror.follow([{ migration: 'm', marks: [...hot.marks, ...small.marks], seals: [] }])
+        for (const expected of [600, 1_200]) {
+          const before = await arrived(hot.all)
+          await waitFor('the small ones to be copied', { timeoutMs: 60_000 }, async () =>
+            (await arrived(small.all)) === expected ? true : undefined,
+          )
+          const meanwhile = (await arrived(hot.all)) - before
+          ok(meanwhile < HOT / 3, `the hot ones got ${meanwhile} of ${HOT} records meanwhile`)
+          // While the hot ones go on.
+          const count = expected === 600 ? 600 : 0
+          if (count > 0)
+            await oracle.produce(pair.source, 'small', {
+              count,
+              size: 1_000,
+              partitions: numbers(60),
+            })
+        }
+        const left = HOT - (await arrived(hot.all))
+        ok(left > 0, 'the hot ones were done before the small ones')
+        deepStrictEqual(
+          (await untilCopied(mirror, await endsOf(pair.from, hot.all))).filter((r) => r.problem),
+          [],
+        )
+      } finally {
+        await mirror.stop()
+      }
+    })
+  })
+
+  it('share the throttle of their cluster, whatever topic and migration they belong to', async () => {
+    const THROTTLE = 4 * MB
+    const COUNT = 12_000
+    const one = await filled('throttled-a', 3, COUNT)
+    const other = await filled('throttled-b', 3, COUNT)
+    const all = [...one.all, ...other.all]
+    await withFolder(async (folder) => {
+      const mirror = await startMirror(
+        mirrorOptions(pair.from, pair.to, new FileProgress(folder), { throttle: THROTTLE }),
+      )
+      try {
+        const migrations: readonly MirroredMigration[] = [
+          { migration: 'a', marks: one.marks, seals: [] },
+          { migration: 'b', marks: other.marks, seals: [] },
+        ]
+        mirror.follow(migrations)
+        let first: { readonly at: number; readonly records: number } | undefined
+        const rate = await waitFor('the copy', { timeoutMs: 60_000, everyMs: 50 }, async () => {
+          const records = await arrived(all)
+          const at = performance.now()
+          if (records > 0) first ??= { at, records }
+          if (records < 2 * COUNT) return undefined
+          return (records - first!.records) / ((at - first!.at) / 1_000)
+        })
+        const disks = await pair.to.describeDisks(all)
+        if (disks === 'unsupported') throw new Error('no sizes')
+        const bytes = disks.flatMap(({ sizes }) => [...sizes.values()]).reduce((a, b) => a + b, 0)
+        const bytesPerSecond = (rate * bytes) / (2 * COUNT)
+        ok(
+          bytesPerSecond > THROTTLE * 0.8 && bytesPerSecond < THROTTLE * 1.2,
+          `${Math.round(bytesPerSecond)} bytes/s where ${THROTTLE} are allowed`,
+        )
+      } finally {
+        await mirror.stop()
+      }
+    })
+  })
+})
