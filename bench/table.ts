@@ -1,3 +1,4 @@
+import type { CaseName } from './cases.ts'
 import { ENGINE_NAMES, type EngineName } from './engine.ts'
 import { type BenchReport, bytesOf, type CaseResult, median } from './report.ts'
 
@@ -35,10 +36,7 @@ export const renderTable = (report: BenchReport, results: readonly CaseResult[])
         cpuSecondsPerGB.toFixed(1),
         copying.toFixed(1),
         `${peakRssMB} MB`,
-        engine === 'ferry'
-          ? ''
-          : `${(found.ferry.recordsPerSecond / recordsPerSecond).toFixed(1)} x`,
-        engine === 'ferry' ? '' : `1/${(cpuSecondsPerGB / found.ferry.cpuSecondsPerGB).toFixed(1)}`,
+        ...ratiosTo(engine, found),
       ]
     })
   })
@@ -52,6 +50,17 @@ export const renderTable = (report: BenchReport, results: readonly CaseResult[])
     `transactional source, identical offsets, one partition: ${report.paddedRecordsPerSecond.toLocaleString('en')} records/s`,
     '',
   ].join('\n')
+}
+
+const ratiosTo = (
+  engine: EngineName,
+  { ferry, mm2Default, ...ratios }: NonNullable<BenchReport['cases'][CaseName]>,
+): readonly [rate: string, cpu: string] => {
+  if (engine === 'ferry') return ['', '']
+  const isTuned = engine === 'mm2Tuned'
+  const rate = isTuned ? ratios.ratioTuned : ratios.ratioDefault
+  const cpu = isTuned ? ratios.cpuRatioTuned : mm2Default.cpuSecondsPerGB / ferry.cpuSecondsPerGB
+  return [`${rate.toFixed(1)} x`, `1/${cpu.toFixed(1)}`]
 }
 
 /** Words to the left, numbers to the right. */
