@@ -49,7 +49,7 @@ describe('many partitions of one mirror', () => {
     [...(await endsOf(pair.to, all)).values()].reduce((sum, end) => sum + Number(end), 0)
 
   it('starve none beside those that have far more', async () => {
-    const HOT = 96_000
+    const HOT = 64_000
     // As many as a request names at first, and enough to fill every answer by themselves.
     const hot = await filled('hot', 16, HOT)
     const small = await filled('small', 60, 600)
@@ -92,7 +92,7 @@ describe('many partitions of one mirror', () => {
 
   it('share the throttle of their cluster, whatever topic and migration they belong to', async () => {
     const THROTTLE = 4 * MB
-    const COUNT = 12_000
+    const COUNT = 8_000
     const one = await filled('throttled-a', 3, COUNT)
     const other = await filled('throttled-b', 3, COUNT)
     const all = [...one.all, ...other.all]
