@@ -7,6 +7,7 @@ import { checkTail } from './check-tail.ts'
 import { LogReader, raiseLogStart } from './log-reader.ts'
 import type { MirrorTimings } from './mirror.ts'
 import { range } from './problems.ts'
+import { settleUnderLock } from './settled.ts'
 import { backoffMs, pause } from './wait.ts'
 import type { PartitionLock } from './with-partitions.ts'
 
@@ -57,7 +58,7 @@ export const primeTopic = async (options: PrimeOptions): Promise<void> => {
         at: 0,
       }),
     )
-    await Promise.all(all.map((p) => find(p, reader, options)))
+    await Promise.all(all.map((p) => find(p, reader, options, options.isFirst)))
     progress.begin(all)
     const groups = Array.from({ length: LINKS }, (_, i) => all.filter((_p, n) => n % LINKS === i))
     await Promise.all(groups.map((group) => primeGroup(group, reader, options, progress)))
@@ -68,20 +69,14 @@ export const primeTopic = async (options: PrimeOptions): Promise<void> => {
 }
 
 /** Reads where the partition is, and that all in it is ours. */
-const find = async (p: Priming, reader: LogReader, options: PrimeOptions): Promise<void> => {
-  const { filler, signal, timings, lock } = options
-  // Nothing may still arrive after this: the lock was asked for one write that writes nothing.
-  await lock.write([p.key], async () => {})
-  if (lock.isUncertain(p.key) && !options.isFirst) {
-    options.report?.(`waiting for requests that may still be on their way to ${p.key}`)
-    for (let end = -1; ; ) {
-      const now = (await reader.ends(p.key)).end
-      if (now === end) break
-      end = now
-      await pause(timings.requestTimeoutMs, signal)
-    }
-  }
-  lock.settled(p.key)
+const find = async (
+  p: Priming,
+  reader: LogReader,
+  options: PrimeOptions,
+  isFirst = false,
+): Promise<void> => {
+  const { filler, signal } = options
+  await settleUnderLock(p.key, reader, { ...options, isFirst })
   const { start, end } = await reader.ends(p.key)
   const ours = {
     key: p.key,

@@ -7,7 +7,7 @@ import { checkTail } from './check-tail.ts'
 import { type LogEnds, LogReader, raiseLogStart } from './log-reader.ts'
 import { MarkedOffsets } from './marked-offsets.ts'
 import type { MirrorTimings } from './mirror.ts'
-import { pause } from './wait.ts'
+import { settleUnderLock } from './settled.ts'
 import type { PartitionLock } from './with-partitions.ts'
 
 const SEQUENCES = 2 ** 31
@@ -38,7 +38,7 @@ export const purgeTopic = async (options: PurgeOptions): Promise<Diagnostic | un
     const ends = new Map<PartitionKey, LogEnds>()
     for (const partition of partitions) {
       const key = partitionKey(purge.topic, partition)
-      await settle(key, reader, options)
+      await settleUnderLock(key, reader, options)
       const found = await reader.ends(key)
       if (options.onlyTheCopy) {
         const problem = await foreign(partition, key, found, reader, options)
@@ -64,25 +64,6 @@ const otherTopic = ({ purge, targetTopicId, target }: PurgeOptions): Diagnostic 
   return notOnlyTheCopy(
     `${purge.topic} on ${target.name} has id ${targetTopicId}; the one that was mirrored had ${marked}. Somebody made it anew.`,
   )
-}
-
-/** Nothing of any mirror may still arrive after this. */
-const settle = async (
-  key: PartitionKey,
-  reader: LogReader,
-  { lock, timings, signal, report }: PurgeOptions,
-): Promise<void> => {
-  await lock.write([key], async () => {})
-  if (lock.isUncertain(key)) {
-    report?.(`waiting for requests that may still be on their way to ${key}`)
-    for (let end = -1; ; ) {
-      const now = await reader.end(key)
-      if (now === end) break
-      end = now
-      await pause(timings.requestTimeoutMs, signal)
-    }
-  }
-  lock.settled(key)
 }
 
 /** What is not by headers the mirror's own: of its mark, or filler of a prime that did not come to its end. */

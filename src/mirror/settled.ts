@@ -1,6 +1,8 @@
 import type { PartitionKey } from '../domain/ids.ts'
 import type { LogReader } from './log-reader.ts'
+import type { MirrorTimings } from './mirror.ts'
 import { pause } from './wait.ts'
+import type { PartitionLock } from './with-partitions.ts'
 
 /** How often a log end is looked at that should stand still. */
 const LOOK_EVERY_MS = 250
@@ -29,4 +31,29 @@ export const untilSettled = async (
       since = performance.now()
     } else if (performance.now() - since >= ms && (await log.end(key)) >= now.end) return now.end
   }
+}
+
+/**
+ * Under the lock: nothing of an earlier holder, nor of a request of ours whose answer was lost, may still arrive after this. `isFirst`: the
+ * producer that will write is so new that nothing of it can be on its way.
+ */
+export const settleUnderLock = async (
+  key: PartitionKey,
+  log: Pick<LogReader, 'logEnd' | 'end'>,
+  options: {
+    readonly lock: PartitionLock
+    readonly timings: MirrorTimings
+    readonly signal: AbortSignal
+    readonly isFirst?: boolean
+    readonly report?: (line: string) => void
+  },
+): Promise<void> => {
+  const { lock, timings, signal, isFirst = false, report } = options
+  // Waits for the lock: what it allows is a write that writes nothing.
+  await lock.write([key], async () => {})
+  if (lock.isUncertain(key) && !isFirst) {
+    report?.(`waiting for requests that may still be on their way to ${key}`)
+    await untilSettled(log, key, timings.requestTimeoutMs, signal)
+  }
+  lock.settled(key)
 }
