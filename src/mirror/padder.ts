@@ -1,7 +1,7 @@
 import type { BrokerLink } from '../kafka/cluster.ts'
-import { errorName } from '../kafka/error-codes.ts'
+import { errorName, isRetriable } from '../kafka/error-codes.ts'
 import type { MirroredPartition } from './partition.ts'
-import { paddingRefused } from './problems.ts'
+import { paddingFails, paddingRefused } from './problems.ts'
 
 /** Control markers of one request. */
 const MARKERS_PER_REQUEST = 500
@@ -72,9 +72,11 @@ export class Padder {
   #failed(p: MirroredPartition, code: number): void {
     const error = errorName(code)
     const why = `the target answered ${error} to control markers`
-    const problem = MARKERS_REFUSED.has(code)
-      ? { problem: paddingRefused(p.key, p.sendBase, error) }
-      : {}
-    p.end({ why, uncertain: !MARKERS_REFUSED.has(code), ...problem })
+    if (MARKERS_REFUSED.has(code)) {
+      p.end({ why, uncertain: false, problem: paddingRefused(p.key, p.sendBase, error) })
+      return
+    }
+    const ifItLasts = paddingFails(p.key, p.sendBase, error)
+    p.end({ why, uncertain: true, ...(!isRetriable(code) && { ifItLasts }) })
   }
 }

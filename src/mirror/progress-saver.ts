@@ -3,7 +3,7 @@ import type { SourceOffset, TargetOffset } from '../domain/ids.ts'
 import { type PartitionProgress, STATE_FORMAT_VERSION } from '../domain/state.ts'
 import type { MirrorLog, ProgressStore } from './mirror.ts'
 import type { MirroredPartition } from './partition.ts'
-import { isSameProgress, type SavedProgress } from './saved-progress.ts'
+import { isSameProgress, isTold, type SavedProgress } from './saved-progress.ts'
 
 export interface SaverOptions {
   readonly store: ProgressStore
@@ -36,7 +36,7 @@ export class ProgressSaver {
   ): Promise<Answers<MirroredPartition, void>> {
     for (const p of partitions) p.mayBeInFlight = true
     await this.save(partitions)
-    const written = partitions.filter((p) => p.saved.inDoubt)
+    const written = partitions.filter(isTold)
     return { ok: new Map(written.map((p) => [p, undefined])), failed: new Map() }
   }
 
@@ -90,6 +90,7 @@ const savedOf = (p: MirroredPartition): SavedProgress => ({
   checkedTo: p.checkedTo,
   mirroredTo: p.offsets.sourceOf(checkedToOf(p)),
   inDoubt: p.inDoubt,
+  fence: p.fence,
   problem: p.problem,
   diverged: p.offsets.diverged,
 })

@@ -7,6 +7,8 @@ export interface SavedProgress {
   /** A source offset; it also moves where only holes were read. */
   readonly mirroredTo: number
   readonly inDoubt: boolean
+  /** The holder's: who comes next takes a higher one, so that markers of this one are refused. */
+  readonly fence: number
   readonly problem: Diagnostic | undefined
   readonly diverged: Divergence | null
 }
@@ -15,6 +17,7 @@ export const NOTHING_SAVED: SavedProgress = {
   checkedTo: -1,
   mirroredTo: -1,
   inDoubt: false,
+  fence: -1,
   problem: undefined,
   diverged: null,
 }
@@ -23,5 +26,10 @@ export const isSameProgress = (now: SavedProgress, before: SavedProgress): boole
   now.checkedTo === before.checkedTo &&
   now.mirroredTo === before.mirroredTo &&
   now.inDoubt === before.inDoubt &&
+  now.fence === before.fence &&
   now.problem === before.problem &&
   now.diverged === before.diverged
+
+/** Whether the store says that something of this very holder may be on its way. */
+export const isTold = (p: { readonly saved: SavedProgress; readonly fence: number }): boolean =>
+  p.saved.inDoubt && p.saved.fence === p.fence

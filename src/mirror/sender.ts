@@ -274,15 +274,13 @@ const troubleOf = (p: MirroredPartition, batch: SentBatch, answer: ProducedParti
   const code = answer.errorCode
   const said = answer.errorMessage === undefined ? '' : ` (${answer.errorMessage})`
   const error = `${errorName(code)}${said}`
-  if (CHECK_AGAIN.has(code) || isRetriable(code)) {
-    return { why: `the target answered ${error}`, uncertain: !NOT_APPENDED.has(code) }
-  }
+  const why = `the target answered ${error}`
+  const uncertain = !NOT_APPENDED.has(code)
+  if (isRetriable(code)) return { why, uncertain }
   const from = p.offsets.sourceOf(batch.expectedBase)
-  return {
-    why: error,
-    uncertain: false,
-    problem: refused(p.key, from, from + batch.records, error),
-  }
+  const problem = refused(p.key, from, from + batch.records, error)
+  if (CHECK_AGAIN.has(code)) return { why, uncertain, ifItLasts: problem }
+  return { why: error, uncertain: false, problem }
 }
 
 const requestOf = (sent: readonly SentPartition[], timeoutMs: number): ProduceRequest => {

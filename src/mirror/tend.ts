@@ -6,11 +6,15 @@ import type { MirrorLog } from './mirror.ts'
 import type { MirroredPartition } from './partition.ts'
 import { StopPartition } from './problems.ts'
 import type { Routes } from './routes.ts'
+import { isTold } from './saved-progress.ts'
 import { backoffMs, pause } from './wait.ts'
 
+/** So often in a row an answer that explains nothing is tried again, with more time in between, before the partition stops. */
+const MOST_UNEXPLAINED = 8
+
 export interface TendOptions {
-  readonly checker: Checker
-  readonly routes: Routes
+  readonly checker: Pick<Checker, 'check' | 'settle'>
+  readonly routes: Pick<Routes, 'connect'>
   /** Whether this process wrote it. */
   readonly isOwn: (holder: PartitionProgress['holder']) => boolean
   readonly readProgress: (p: MirroredPartition) => Promise<PartitionProgress | undefined>
@@ -39,8 +43,9 @@ export const tend = async (
 ): Promise<void> => {
   const { log } = options
   let isProgressRead = false
+  let unexplained = 0
   for (let attempt = 0; !signal.aborted; attempt++) {
-    const before = p.numbers.records
+    const before = p.checkedTo
     try {
       p.state = 'checking'
       if (!isProgressRead) {
@@ -56,6 +61,10 @@ export const tend = async (
       const trouble = await flow(p, options, signal)
       if (signal.aborted) break
       if (trouble.problem) throw new StopPartition(trouble.problem)
+      if (trouble.ifItLasts === undefined || p.checkedTo > before) unexplained = 0
+      if (trouble.ifItLasts && ++unexplained >= MOST_UNEXPLAINED) {
+        throw new StopPartition(trouble.ifItLasts)
+      }
       wait(p, trouble.why)
     } catch (error) {
       if (signal.aborted) break
@@ -73,7 +82,7 @@ export const tend = async (
       level: 'warn',
       message: `${p.key}: ${p.waitsFor}; starting over from what the target holds`,
     })
-    if (p.numbers.records > before) attempt = 0
+    if (p.checkedTo > before) attempt = 0
     await pause(backoffMs(attempt), signal).catch(() => {})
   }
   p.state = 'waiting'
@@ -103,16 +112,17 @@ const useProgress = async (p: MirroredPartition, options: TendOptions): Promise<
   if (ours === undefined) return
   p.checkedTo = Math.max(p.checkedTo, Number(ours.checkedTo))
   // A problem of before is looked at again once; the check finds it if it is still there.
-  const { mayBeInFlight, problem, diverged } = ours
-  p.saved = { ...p.saved, inDoubt: mayBeInFlight, problem: problem ?? undefined, diverged }
+  const { mayBeInFlight: inDoubt, problem, diverged, holder } = ours
+  const fence = holder.generation
+  p.saved = { ...p.saved, inDoubt, fence, problem: problem ?? undefined, diverged }
 }
 
 const flow = async (p: MirroredPartition, options: TendOptions, signal: AbortSignal) => {
   const position = await options.checker.check(p, signal)
   const route = await options.routes.connect(p)
   signal.throwIfAborted()
-  const isTold = p.mayBeInFlight && p.saved.inDoubt && p.offsets.diverged === p.saved.diverged
-  if (!isTold) await options.announce(p)
+  const isKnown = p.mayBeInFlight && isTold(p) && p.offsets.diverged === p.saved.diverged
+  if (!isKnown) await options.announce(p)
   signal.throwIfAborted()
   const ended = p.flow(position, {
     storeGaps: () => options.storeGaps(p),

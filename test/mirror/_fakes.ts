@@ -2,12 +2,13 @@ import type { ClusterId, SourceOffset, TargetOffset, TopicName } from '../../src
 import {
   type BrokerLink,
   LinkLost,
+  type MarkersRequest,
   type ProducedPartition,
   type ProduceRequest,
 } from '../../src/kafka/cluster.ts'
 import { AnswerMemory, Budget } from '../../src/mirror/budget.ts'
 import { BufferPool } from '../../src/mirror/buffer-pool.ts'
-import { MirroredPartition, type Trouble } from '../../src/mirror/partition.ts'
+import { MirroredPartition, type Position, type Trouble } from '../../src/mirror/partition.ts'
 import { Sender, type SenderOptions } from '../../src/mirror/sender.ts'
 import { Throttle } from '../../src/mirror/throttle.ts'
 import { encodeBatch } from '../../src/records/index.ts'
@@ -45,7 +46,7 @@ export class FakeLink implements BrokerLink {
     throw new Error('not asked for')
   }
 
-  writeMarkers(): Promise<never> {
+  writeMarkers(_request: MarkersRequest): Promise<number> {
     throw new Error('not asked for')
   }
 
@@ -89,6 +90,15 @@ export const newSender = (link: BrokerLink, over: Partial<SenderOptions> = {}, r
   })
   return { sender, p, ended: (flow: { readonly ended: Promise<Trouble> }) => flow.ended }
 }
+
+/** What a check found where nothing is in doubt. */
+export const fakePosition = (at: number): Position => ({
+  targetEnd: at,
+  sourceNext: at,
+  sourceEnd: at + 10,
+  maxBytes: 1_000_000,
+  tailIsFresh: true,
+})
 
 /** Fills the partition's queue with batches of one record, as one Fetch answer would. */
 export const fakePartition = (
