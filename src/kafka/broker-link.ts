@@ -15,6 +15,11 @@ export interface FetchPartitionRequest {
 export interface FetchRequest {
   readonly topics: readonly {
     readonly topic: TopicName
+    /**
+     * Nothing but the topic with this id is read, where the broker knows Fetch v13 (3.1) and every topic of the request has one: a topic of
+     * the same name that was created since answers UNKNOWN_TOPIC_ID.
+     */
+    readonly topicId?: string
     readonly partitions: readonly FetchPartitionRequest[]
   }[]
   readonly maxWaitMs: number

@@ -14,7 +14,7 @@ import { errorName } from './error-codes.ts'
 import type { Api } from './wire/api.ts'
 import { Decoder } from './wire/decoder.ts'
 import { Encoder } from './wire/encoder.ts'
-import { fetch } from './wire/fetch.ts'
+import { fetch, fetchedPartitions, fetchVersion } from './wire/fetch.ts'
 import { decodeProduced, produce, producePieces } from './wire/produce.ts'
 import { writeTxnMarkers } from './wire/write-txn-markers.ts'
 
@@ -44,15 +44,22 @@ export class KafkajsLink implements BrokerLink {
   }
 
   async fetch(request: FetchRequest, space?: AnswerSpace): Promise<readonly FetchedPartition[]> {
-    const version = this.#connection.negotiate(fetch)
-    if (version === undefined) throw this.#unsupported(fetch)
-    const to = new Encoder(false)
+    const highest = this.#connection.negotiate(fetch)
+    if (highest === undefined) throw this.#unsupported(fetch)
+    const version = fetchVersion(request, highest)
+    const isFlexible = version >= fetch.flexibleFrom
+    const to = new Encoder(isFlexible)
+    to.tags()
     fetch.encode(to, request, version)
     const timeoutMs = request.maxWaitMs + this.#requestTimeoutMs
     const payload = await this.#connection.send(fetch, version, [to.finish()], timeoutMs, space)
-    const answer = this.#read(() => fetch.decode(new Decoder(payload, false, 4), version))
+    const answer = this.#read(() => {
+      const from = new Decoder(payload, isFlexible, 4)
+      from.tags()
+      return fetch.decode(from, version)
+    })
     if (answer.code !== 0) throw this.#lost(`Fetch answered ${errorName(answer.code)}`)
-    return answer.partitions
+    return fetchedPartitions(request, answer.topics)
   }
 
   async writeMarkers(request: MarkersRequest): Promise<KafkaErrorCode> {

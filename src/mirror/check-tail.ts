@@ -41,6 +41,8 @@ export interface Tail {
   readonly checkedTo: number
   /** Of the last batch; -1 if none was read. */
   readonly maxTimestamp: number
+  /** A batch of records was seen whose sequence fits its place: then nobody else's lie below it, also where they cannot be read any more. */
+  readonly hasRecords: boolean
   /** Markers of ours where no hole is: a request whose answer was lost wrote twice. What comes after is so much too far. */
   readonly overshoot?: { readonly from: number; readonly to: number }
 }
@@ -57,6 +59,7 @@ export const checkTail = async (
 ): Promise<Tail> => {
   let at = range.from
   let latest = -1
+  let hasRecords = false
   let overshoot: { readonly from: number; readonly to: number } | undefined
   let foreign: { readonly from: number; to: number; readonly who: string } | undefined
   while (at < range.end) {
@@ -82,8 +85,10 @@ export const checkTail = async (
       const tooFar = overshoot === undefined ? 0 : overshoot.to - overshoot.from
       const who = isMarker ? MARKERS_TOO_LATE : strangerness(ours, records, cursor, at, tooFar)
       if (foreign === undefined) {
-        if (who === undefined) latest = Number(maxTimestamp(records, cursor.at))
-        else foreign = { from: Math.min(at, baseOffset(records, cursor.at)), to: last + 1, who }
+        if (who === undefined) {
+          latest = Number(maxTimestamp(records, cursor.at))
+          hasRecords = true
+        } else foreign = { from: Math.min(at, baseOffset(records, cursor.at)), to: last + 1, who }
       } else if (who === foreign.who) foreign.to = last + 1
       else return stop(ours.key, foreign)
       at = last + 1
@@ -93,7 +98,12 @@ export const checkTail = async (
       throw new Error(`${ours.key}: the target sent nothing at ${at} of ${range.end}`)
   }
   if (foreign !== undefined) return stop(ours.key, foreign)
-  return { checkedTo: at, maxTimestamp: latest, ...(overshoot !== undefined && { overshoot }) }
+  return {
+    checkedTo: at,
+    maxTimestamp: latest,
+    hasRecords,
+    ...(overshoot !== undefined && { overshoot }),
+  }
 }
 
 const isOurMarker = (ours: Ours, buf: Buffer, at: number): boolean =>
@@ -108,6 +118,7 @@ const stop = (
   problem: foreignWrite(key, foreign.from, foreign.to, foreign.who),
   checkedTo: foreign.from,
   maxTimestamp: -1,
+  hasRecords: false,
 })
 
 /** Undefined if the batch is what the mirror would have written at `expected`; else who wrote it, for people. */

@@ -1,23 +1,16 @@
 import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { SourceOffset, TargetOffset } from '../domain/ids.ts'
 import type { Cluster } from '../kafka/cluster.ts'
-import {
-  baseOffset,
-  lastOffset,
-  maxTimestamp,
-  nextBatch,
-  RecordTable,
-  recordSet,
-} from '../records/index.ts'
+import { maxTimestamp, nextBatch, recordSet } from '../records/index.ts'
 import { checkTail } from './check-tail.ts'
-import { firstDifference } from './first-difference.ts'
+import { type BothEnds, compareFirst, compareLast } from './compare-logs.ts'
 import { type LogEnds, type LogReader, raiseLogStart } from './log-reader.ts'
 import type { MirrorLog, MirrorTimings } from './mirror.ts'
 import type { MirroredPartition, Position } from './partition.ts'
 import {
-  contentDiffers,
   divergence,
   foreignWrite,
+  goneUnseen,
   lostOnSource,
   lostOnTarget,
   MARKERS_TOO_LATE,
@@ -45,12 +38,12 @@ export interface CheckOptions {
 /**
  * What happens before the first batch of a tenure is sent:
  *
- * 1. the topics are those of the mark;
- * 2. identical: filler that a crash of the broker brought back is deleted again;
- * 3. the target holds everything that it had acknowledged, or what it lost is copied again;
+ * 1. the target topic is that of the mark;
+ * 2. the target holds everything that it had acknowledged, or what it lost is copied again;
+ * 3. identical: filler that a crash of the broker brought back is deleted again;
  * 4. every batch above the last check is ours, at its place;
- * 5. the source still holds what comes next, and has not become shorter;
- * 6. the last record of the target is that of the source at its place.
+ * 5. the source topic is that of the mark, has not become shorter, and still holds what comes next;
+ * 6. the last record of the target is that of the source at its place; where topics have no ids, the first one, too.
  */
 export class Checker {
   readonly #options: CheckOptions
@@ -62,7 +55,7 @@ export class Checker {
   /** Throws {@link StopPartition} if only a person can help, anything else if trying again can. */
   async check(p: MirroredPartition, signal: AbortSignal): Promise<Position> {
     const { sourceLog, targetLog } = this.#options
-    await this.#checkTopics(p, signal)
+    await this.#twice(() => this.#wrongTarget(p), signal)
     const acknowledged = Math.max(p.checkedTo, p.offsets.targetStart)
     if ((await targetLog.end(p.key)) < acknowledged) await this.#forgetLost(p, acknowledged, signal)
     const from = Math.max(p.checkedTo, p.offsets.targetStart)
@@ -81,9 +74,13 @@ export class Checker {
     )
     p.checkedTo = Math.max(p.checkedTo, p.offsets.targetStart, tail.checkedTo)
     if (tail.problem) throw new StopPartition(tail.problem)
+    if (target.start > from && !tail.hasRecords) {
+      throw new StopPartition(goneUnseen(p.key, from, target.start))
+    }
     if (tail.overshoot !== undefined) this.#diverge(p, tail.overshoot)
     const targetEnd = Math.max(target.end, tail.checkedTo)
     const sourceNext = p.offsets.sourceOf(targetEnd)
+    await this.#twice(() => this.#wrongSource(p, sourceNext), signal)
     const source = await sourceLog.ends(p.key)
     if (source.end < sourceNext) {
       // A new leader of the source may announce less than the old one did, for a moment.
@@ -92,7 +89,10 @@ export class Checker {
       if (end < sourceNext) throw new StopPartition(sourceCut(p.key, sourceNext, end))
       throw new Error('the source log end is catching up after a change of leader')
     }
-    const lastIsFresh = await this.#compareLast(p, targetEnd, target.start, source)
+    const both = { source, targetStart: target.start, targetEnd }
+    const differs =
+      (await compareLast(p, this.#options, both)) ?? (await this.#compareFirst(p, both))
+    if (differs !== undefined) throw new StopPartition(differs)
     if (source.start > sourceNext) {
       throw new StopPartition(
         targetEnd < acknowledged
@@ -105,8 +105,24 @@ export class Checker {
       sourceNext,
       sourceEnd: source.end,
       maxBytes: await this.#options.maxBatchBytes(p),
-      tailIsFresh: lastIsFresh,
+      tailIsFresh: await this.#isFresh(p, both),
     }
+  }
+
+  /** Whether the source is another topic by now than the one that was marked: beside the flow, where its fetches cannot tell. */
+  async isOtherSource(p: MirroredPartition): Promise<boolean> {
+    const { sourceLog, targetLog } = this.#options
+    if (isOther(p.mark.sourceTopicId, await topicIdNow(sourceLog, p))) return true
+    if (p.mark.sourceTopicId !== undefined) return false
+    const targetEnd = p.checkedTo
+    const [source, target] = await Promise.all([sourceLog.ends(p.key), targetLog.ends(p.key)])
+    const both = { source, targetStart: target.start, targetEnd }
+    return (await compareFirst(p, this.#options, both)) !== undefined
+  }
+
+  /** An id tells without it. */
+  async #compareFirst(p: MirroredPartition, both: BothEnds): Promise<Diagnostic | undefined> {
+    return p.mark.sourceTopicId === undefined ? compareFirst(p, this.#options, both) : undefined
   }
 
   /**
@@ -148,30 +164,31 @@ export class Checker {
   }
 
   /** Asked twice before it stops: a broker may not have heard of a topic that was just created. */
-  async #checkTopics(p: MirroredPartition, signal: AbortSignal): Promise<void> {
-    if ((await this.#wrongTopic(p)) === undefined) return
+  async #twice(look: () => Promise<Diagnostic | undefined>, signal: AbortSignal): Promise<void> {
+    if ((await look()) === undefined) return
     await pause(this.#options.timings.requestTimeoutMs, signal)
-    const problem = await this.#wrongTopic(p)
+    const problem = await look()
     if (problem !== undefined) throw new StopPartition(problem)
   }
 
-  async #wrongTopic(p: MirroredPartition): Promise<Diagnostic | undefined> {
-    const [source, target] = await Promise.all([
-      this.#options.sourceLog.topic(p.topic),
-      this.#options.targetLog.topic(p.topic),
-    ])
-    if (source === 'absent') return sourceAbsent(p.key)
+  async #wrongTarget(p: MirroredPartition): Promise<Diagnostic | undefined> {
+    const target = await this.#options.targetLog.topic(p.topic)
     if (target === 'absent') return targetGone(p.key, 'the target topic does not exist.')
-    const { sourceTopicId, targetTopicId } = p.mark
+    const { targetTopicId } = p.mark
+    if (!isOther(targetTopicId, target.topicId)) return undefined
+    const why = `the target topic has id ${target.topicId}; at the mark it was ${targetTopicId}.`
+    return targetGone(p.key, why)
+  }
+
+  /** `copiedTo`: the source offset up to which the target holds it. */
+  async #wrongSource(p: MirroredPartition, copiedTo: number): Promise<Diagnostic | undefined> {
+    const source = await this.#options.sourceLog.topic(p.topic)
+    const copied = { from: p.offsets.sourceStart, to: copiedTo }
+    if (source === 'absent') return sourceAbsent(p.key, copied)
     // Brokers before 2.8 have none.
-    if (isOther(sourceTopicId, source.topicId)) {
-      return sourceRecreated(p.key, sourceTopicId!, source.topicId!)
-    }
-    if (isOther(targetTopicId, target.topicId)) {
-      const why = `the target topic has id ${target.topicId}; at the mark it was ${targetTopicId}.`
-      return targetGone(p.key, why)
-    }
-    return undefined
+    const { sourceTopicId } = p.mark
+    if (!isOther(sourceTopicId, source.topicId)) return undefined
+    return sourceRecreated(p.key, { was: sourceTopicId!, is: source.topicId! }, copied)
   }
 
   /** A broker makes a new log start durable only once a minute: after a crash it is back at the old one, and filler is readable. */
@@ -182,39 +199,6 @@ export class Checker {
       throw new Error(`the target log ends at ${ends.end} again`)
     if (p.mark.mode !== 'identical' || ends.start >= p.offsets.targetStart) return ends
     return raiseLogStart(target, targetLog, p.key, p.offsets.targetStart)
-  }
-
-  /** The last record of both logs, byte by byte: a source that was cut and grew again is found even without topic ids. Answers freshness. */
-  async #compareLast(
-    p: MirroredPartition,
-    targetEnd: number,
-    targetStart: number,
-    source: LogEnds,
-  ): Promise<boolean> {
-    const last = p.offsets.lastRecordBelow(targetEnd)
-    if (last === undefined || last.target < targetStart) return false
-    const { sourceLog, targetLog } = this.#options
-    const compare = async (below: number): Promise<boolean> => {
-      // A marker may stand there: then the record before it is compared.
-      const last = p.offsets.lastRecordBelow(below)
-      // Nothing to compare with any more.
-      if (last === undefined || last.source < source.start || last.target < targetStart) return true
-      const [mine, theirs] = await Promise.all([
-        targetLog.read(p.key, last.target, 1),
-        sourceLog.read(p.key, last.source, 1),
-      ])
-      const onTarget = recordAt(mine, last.target)
-      const onSource = recordAt(theirs, last.source)
-      if (onTarget === undefined) throw new Error(`nothing was read at ${last.target}`)
-      // Undefined: the source's retention or its cleaner was quicker.
-      return onSource === undefined || onSource === onTarget
-    }
-    if (!(await compare(targetEnd))) {
-      const both = { from: Math.max(p.offsets.targetStart, targetStart), to: targetEnd }
-      const first = await firstDifference(both, (target) => compare(target + 1))
-      throw new StopPartition(contentDiffers(p.key, p.offsets.sourceOf(first), first, targetEnd))
-    }
-    return this.#isFresh(await targetLog.read(p.key, last.target, 1))
   }
 
   /** From the first record behind the markers on, nothing is where it is on the source. */
@@ -232,7 +216,11 @@ export class Checker {
     this.#options.log({ level: 'warn', message: `${code} ${detail} ${fix}` })
   }
 
-  #isFresh(records: Buffer): boolean {
+  /** Whether the broker is sure to remember the producer of the last record. */
+  async #isFresh(p: MirroredPartition, { targetStart, targetEnd }: BothEnds): Promise<boolean> {
+    const last = p.offsets.lastRecordBelow(targetEnd)
+    if (last === undefined || last.target < targetStart) return false
+    const records = await this.#options.targetLog.read(p.key, last.target, 1)
     const cursor = recordSet(records)
     if (nextBatch(cursor) !== 'batch') return false
     const age = this.#options.now() - Number(maxTimestamp(records, cursor.at))
@@ -243,19 +231,7 @@ export class Checker {
 const isOther = (was: string | undefined, is: string | undefined): boolean =>
   was !== undefined && is !== undefined && was !== is
 
-/** Timestamp, key, value and headers of the record at `offset`, as one comparable string. */
-const recordAt = (records: Buffer, offset: number): string | undefined => {
-  const cursor = recordSet(records)
-  for (let item = nextBatch(cursor); item === 'batch' || item === 'old-format'; ) {
-    const last = item === 'batch' ? lastOffset : baseOffset
-    if (last(records, cursor.at) >= offset) {
-      const table = new RecordTable()
-      table.load(records, cursor.at, offset, offset + 1)
-      if (table.count === 0) return undefined
-      const content = table.bytes.toString('latin1', table.starts[0], table.ends[0])
-      return `${table.timestamps[0]}/${content}`
-    }
-    item = nextBatch(cursor)
-  }
-  return undefined
+const topicIdNow = async (log: LogReader, p: MirroredPartition): Promise<string | undefined> => {
+  const found = await log.topic(p.topic)
+  return found === 'absent' ? undefined : found.topicId
 }

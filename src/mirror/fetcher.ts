@@ -180,6 +180,11 @@ export class Fetcher {
       else p.end({ why, uncertain: false, problem: sourceRefuses(p.key, errorName(code)) })
       return
     }
+    if (p.sawGoBack(answer)) {
+      // Nothing of this answer is taken: the check finds out whether it is the same log.
+      p.end({ why: 'the source log went back', uncertain: false })
+      return
+    }
     p.sourceEnd = answer.lastStableOffset >= 0 ? answer.lastStableOffset : answer.highWatermark
     if (records.length === 0) {
       p.isStarved = p.next < p.sourceEnd
@@ -197,14 +202,21 @@ const isFor = (answer: FetchedPartition, p: MirroredPartition): boolean =>
   answer.partition === p.partition && answer.topic === p.topic
 
 const topicsOf = (partitions: readonly MirroredPartition[]) => {
-  const topics: { topic: TopicName; partitions: FetchPartitionRequest[] }[] = []
+  const topics: { topic: TopicName; topicId?: string; partitions: FetchPartitionRequest[] }[] = []
   const maxBytes = Math.max(PARTITION_BYTES, Math.floor(ANSWER_BYTES / partitions.length))
   for (const p of partitions) {
     const request = { partition: p.partition, fetchOffset: p.next, maxBytes }
     const last = topics.at(-1)
     // Neighbours only: the order between topics is what makes it fair.
     if (last?.topic === p.topic) last.partitions.push(request)
-    else topics.push({ topic: p.topic, partitions: [request] })
+    else {
+      const { sourceTopicId: topicId } = p.mark
+      topics.push({
+        topic: p.topic,
+        ...(topicId !== undefined && { topicId }),
+        partitions: [request],
+      })
+    }
   }
   return topics
 }

@@ -26,6 +26,8 @@ export interface Trouble {
   readonly uncertain: boolean
   /** Only a person can help. */
   readonly problem?: Diagnostic
+  /** Nothing says that it passes by itself: what is wrong if it comes again and again. */
+  readonly ifItLasts?: Diagnostic
 }
 
 /** What is known right after the check of a tenure. */
@@ -98,6 +100,8 @@ export class MirroredPartition {
   padding = false
   #hold: GapHold | undefined
   #crcFailures = 0
+  /** Of the source's log, in the last answer of this flow. */
+  #seen = { start: -1, end: -1 }
   /** Nothing more can be fetched; what was is sent first. */
   #blockedBy: Trouble | undefined
   #ended: ((trouble: Trouble) => void) | undefined
@@ -149,6 +153,7 @@ export class MirroredPartition {
     this.maxBytes = position.maxBytes
     this.inFlight.begin(position.tailIsFresh)
     this.isStarved = false
+    this.#seen = { start: -1, end: -1 }
     this.#blockedBy = undefined
     this.#trouble = undefined
     // What is known above is read again; what is stored of it must not outlive this.
@@ -179,6 +184,16 @@ export class MirroredPartition {
   endOnceSent(trouble: Trouble): void {
     this.#blockedBy ??= trouble
     this.stopIfBlocked()
+  }
+
+  /** Whether the source's log begins or ends lower than an earlier answer of this flow said: its leader never takes back either. */
+  sawGoBack({
+    logStartOffset,
+    highWatermark,
+  }: Pick<FetchedPartition, 'logStartOffset' | 'highWatermark'>): boolean {
+    const { start, end } = this.#seen
+    this.#seen = { start: logStartOffset, end: highWatermark }
+    return logStartOffset < start || highWatermark < end
   }
 
   /** Whether more should be fetched. */

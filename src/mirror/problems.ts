@@ -60,10 +60,25 @@ export const sourceCut = (key: PartitionKey, copiedTo: number, sourceEnd: number
     fix: resync,
   })
 
-export const sourceRecreated = (key: PartitionKey, was: string, is: string): Diagnostic =>
+/** Source offsets. */
+interface Copied {
+  readonly from: number
+  readonly to: number
+}
+
+const orphaned = ({ from, to }: Copied): string =>
+  from === to
+    ? 'Nothing was copied.'
+    : `The target holds what was copied from source ${range(from, to)}, which has no counterpart any more.`
+
+export const sourceRecreated = (
+  key: PartitionKey,
+  id: { readonly was: string; readonly is: string },
+  copied: Copied,
+): Diagnostic =>
   diagnostic({
     code: 'FERRY1603',
-    detail: `${key}: the source topic has id ${is}; at the mark it was ${was}. It was deleted and created again.`,
+    detail: `${key}: the source topic has id ${id.is}; at the mark it was ${id.was}. It was deleted and created again. ${orphaned(copied)}`,
     fix: resync,
   })
 
@@ -80,10 +95,10 @@ export const contentDiffers = (
     fix: resync,
   })
 
-export const sourceAbsent = (key: PartitionKey): Diagnostic =>
+export const sourceAbsent = (key: PartitionKey, copied: Copied): Diagnostic =>
   diagnostic({
     code: 'FERRY1603',
-    detail: `${key}: the source topic does not exist any more.`,
+    detail: `${key}: the source topic does not exist any more. ${orphaned(copied)}`,
     fix: resync,
   })
 
@@ -104,6 +119,13 @@ export const foreignWrite = (
     code: 'FERRY1604',
     detail: `${key}: the records at target ${range(from, to)} were not written by this mirror (${who}). What was copied before them is right.`,
     fix: `Find the writer and take its WRITE right. ${resync}`,
+  })
+
+export const goneUnseen = (key: PartitionKey, from: number, to: number): Diagnostic =>
+  diagnostic({
+    code: 'FERRY1604',
+    detail: `${key}: the records at target ${range(from, to)} were deleted before this mirror had seen whose they were, and nothing of the mirror stands behind them that would tell. What was copied before them is right.`,
+    fix: `Find who wrote to the target, or deleted from it, and take that right. ${resync}`,
   })
 
 /** `gone`: source offsets that would have to be copied again, and cannot. */
@@ -140,6 +162,14 @@ export const paddingRefused = (key: PartitionKey, at: number, error: string): Di
     code: 'FERRY1606',
     detail: `${key}: offsets are to be identical, and the source has a hole at offset ${at} (a transaction marker, aborted or compacted records), which takes control markers on the target. It refuses them: ${error}.`,
     fix: `Grant the mirror ALTER or CLUSTER_ACTION on the target cluster, then start it again. Or use \`offsets: dense\`: ${resync.charAt(0).toLowerCase()}${resync.slice(1)}`,
+  })
+
+/** An answer that says nothing, so often that waiting for another one is no plan. */
+export const paddingFails = (key: PartitionKey, at: number, error: string): Diagnostic =>
+  diagnostic({
+    code: 'FERRY1606',
+    detail: `${key}: offsets are to be identical, and the source has a hole at offset ${at} (a transaction marker, aborted or compacted records), which takes control markers on the target. It answers ${error} to them, every time.`,
+    fix: `Look for that error in the log of the partition's leader on the target, then start the mirror again. Or use \`offsets: dense\`: ${resync.charAt(0).toLowerCase()}${resync.slice(1)}`,
   })
 
 export const sourceRefuses = (key: PartitionKey, error: string): Diagnostic =>

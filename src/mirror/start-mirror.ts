@@ -125,6 +125,7 @@ class Engine implements RunningMirror {
       target,
       sourceLog: this.#sourceLog,
       targetLog: this.#targetLog,
+      isOtherSource: (p) => checker.isOtherSource(p),
       log,
     })
     const forAnswers = options.memoryBudget * ANSWERS_SHARE

@@ -9,12 +9,14 @@ export interface WatchOptions {
   readonly target: Pick<Cluster, 'deleteRecords'>
   readonly sourceLog: LogReader
   readonly targetLog: LogReader
+  /** Whether the source topic of a partition is another one by now. */
+  readonly isOtherSource: (p: MirroredPartition) => Promise<boolean>
   readonly log: MirrorLog
 }
 
 /**
- * What is looked at every minute beside the flow: filler that came back, somebody else's records behind an idle partition, new
- * partitions of the source.
+ * What is looked at every minute beside the flow: filler that came back, somebody else's records behind an idle partition, a source topic
+ * that was created anew, new partitions of it.
  */
 export class Watch {
   readonly #options: WatchOptions
@@ -32,6 +34,7 @@ export class Watch {
     const flowing = partitions.filter((p) => p.flowing)
     const looks = [
       ...flowing.map((p) => this.#lookAtTarget(p)),
+      ...flowing.map((p) => this.#lookAtSource(p)),
       ...[...counts].map(([topic, count]) => this.#lookForPartitions(topic, count)),
     ]
     for (const result of await Promise.allSettled(looks)) {
@@ -71,6 +74,13 @@ export class Watch {
     if (wasIdle && p.flowing && end !== sendBase) {
       p.end({ why: `the target log ends at ${end} instead of ${sendBase}`, uncertain: false })
     }
+  }
+
+  /** A Fetch that names the topic by its id hears of it at once; brokers before 3.1 know only names. */
+  async #lookAtSource(p: MirroredPartition): Promise<void> {
+    const { tenure } = p
+    if (!(await this.#options.isOtherSource(p)) || p.tenure !== tenure || !p.flowing) return
+    p.end({ why: 'the source topic is another one', uncertain: false })
   }
 
   async #lookForPartitions(topic: TopicName, marked: number): Promise<void> {

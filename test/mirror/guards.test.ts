@@ -11,6 +11,7 @@ import type { PartitionReport } from '../../src/mirror/mirror.ts'
 import { type RunningMirror, startMirror } from '../../src/mirror/start-mirror.ts'
 import { oracle } from '../kafka/oracle.ts'
 import { waitFor } from '../kafka/wait.ts'
+import { FetchGate } from './_gate.ts'
 import {
   contentOf,
   createTopic,
@@ -125,6 +126,42 @@ describe('a mirror stops a partition, and names the range', () => {
       strictEqual((await endsOf(pair.to, places(topic))).get(key(topic)), 105n)
     })
   })
+
+  for (const [what, isTransactional] of [
+    ['a source without holes', false],
+    ['a source with holes', true],
+  ] as const) {
+    it(`where somebody else wrote to the target while no mirror ran, and deleted it again (${what})`, async () => {
+      const topic = await both(`foreign-trimmed-${isTransactional ? 'holes' : 'plain'}`)
+      const produce = (count: number, id: string) =>
+        oracle.produce(pair.source, topic, {
+          count,
+          valuePrefix: id,
+          ...(isTransactional && { transactionalId: id, commitEvery: 10, abortEvery: 4 }),
+        })
+      await produce(100, 'a')
+      const marks = await markTopic(pair.from, pair.to, topic, { mode: 'dense' })
+      const stable = async () => (await pair.from.listOffsets(places(topic), 'stable')).ok
+      await withFolder(async (folder) => {
+        await run(marks, folder, async (mirror) => void (await untilCopied(mirror, await stable())))
+        const end = (await endsOf(pair.to, places(topic))).get(key(topic))!
+        strictEqual(end, isTransactional ? 80n : 100n)
+        await oracle.produce(pair.target, topic, { count: 5, idempotent: true })
+        await pair.to.deleteRecords(new Map([[key(topic), end + 5n]]))
+        // Ferry would go on five records too far.
+        await produce(50, 'b')
+        const [report] = await run(marks, folder, async (mirror) => void (await stopped(mirror)))
+        strictEqual(report!.problem!.code, 'FERRY1604')
+        match(
+          report!.problem!.detail,
+          new RegExp(
+            `target offsets ${end} to ${end + 4n} were deleted before this mirror had seen`,
+          ),
+        )
+        strictEqual((await endsOf(pair.to, places(topic))).get(key(topic)), end + 5n)
+      })
+    })
+  }
 
   it('where somebody else wrote to the target while nothing is copied', async () => {
     const topic = await both('foreign-idle')
@@ -290,6 +327,91 @@ describe('a mirror stops a partition, and names the range', () => {
       })
       strictEqual(report!.problem!.code, 'FERRY1603')
       strictEqual((await endsOf(pair.to, places(topic))).get(key(topic)), 100n)
+    })
+  })
+
+  describe('where the source topic was deleted and created again between two fetches', () => {
+    const withoutId = ({ sourceTopicId: _, ...mark }: Mark): Mark => mark
+
+    /** Copies from a source whose fetches stop, in whose place another topic is then. */
+    const recreatedUnseen = async (
+      name: string,
+      options: {
+        readonly before: number
+        readonly fetches: number
+        readonly after: number
+        readonly size?: number
+        readonly mark?: (mark: Mark) => Mark
+      },
+    ) => {
+      const { before, fetches, after, size = 100, mark = (it: Mark) => it } = options
+      const [topic, bystander] = [await both(name), await both(`${name}-bystander`)]
+      await oracle.produce(pair.source, topic, { count: before, size })
+      const old = contentOf(await oracle.read(pair.source, topic))
+      const marks = [
+        ...(await markTopic(pair.from, pair.to, topic, { mode: 'dense' })),
+        ...(await markTopic(pair.from, pair.to, bystander, { mode: 'dense' })),
+      ].map(mark)
+      const gate = new FetchGate(pair.from)
+      gate.allow(fetches)
+      return withFolder(async (folder) => {
+        const store = new FileProgress(`${folder}/progress`)
+        const mirror = startMirror(mirrorOptions(gate.port, pair.to, store), { watchEveryMs: 300 })
+        try {
+          mirror.follow([{ migration: 'm', marks, seals: [] }])
+          await waitFor('some of it', { timeoutMs: 20_000 }, () =>
+            mirror.reports()[0]!.next > 0 ? true : undefined,
+          )
+          await gate.held()
+          await recreate(pair.from, topic)
+          await oracle.produce(pair.source, topic, { count: after, size, keyPrefix: 'other-' })
+          gate.allow(Number.POSITIVE_INFINITY)
+          const { problem } = await stopped(mirror)
+          await oracle.produce(pair.source, bystander, { count: 10 })
+          await untilCopied(mirror, await endsOf(pair.from, places(bystander)))
+          strictEqual(problem!.code, 'FERRY1603')
+          const copied = contentOf(await oracle.read(pair.target, topic))
+          return { detail: problem!.detail, old, copied }
+        } finally {
+          gate.allow(Number.POSITIVE_INFINITY)
+          await mirror.stop()
+        }
+      })
+    }
+
+    it('and is longer than the old one already: its id tells, nothing of it is copied', async () => {
+      const { detail, old, copied } = await recreatedUnseen('reborn', {
+        before: 100,
+        fetches: 3,
+        after: 300,
+      })
+      deepStrictEqual(copied, old)
+      match(detail, /reborn:0: the source topic has id .* was copied from source offsets 0 to 99, /)
+    })
+
+    it('and has no id, but ends lower than was seen: nothing of it is copied', async () => {
+      const { detail, old, copied } = await recreatedUnseen('reborn-shorter', {
+        before: 3_500,
+        fetches: 1,
+        after: 3_000,
+        size: 2_000,
+        mark: withoutId,
+      })
+      ok(copied.length > 300 && copied.length < 3_000, `${copied.length}`)
+      deepStrictEqual(copied, old.slice(0, copied.length))
+      const to = copied.length - 1
+      match(detail, new RegExp(`from source offset 0 on .* to target offsets 0 to ${to}\\.`))
+    })
+
+    it('and has no id, and is longer: it is found at the next look, with all that was copied', async () => {
+      const { detail, copied } = await recreatedUnseen('reborn-longer', {
+        before: 100,
+        fetches: 3,
+        after: 300,
+        mark: withoutId,
+      })
+      const to = copied.length - 1
+      match(detail, new RegExp(`from source offset 0 on .* to target offsets 0 to ${to}\\.`))
     })
   })
 

@@ -14,12 +14,12 @@ export const MIRROR_CODES = {
   FERRY1603: page(
     9,
     'Source truncated or recreated',
-    'The source topic has another topic id than at the mark, or its log ends below what was already copied: it was deleted and created again, or an unclean election cut it. What is on the target no longer has a counterpart. Resync the topic.',
+    'The source topic has another topic id than at the mark, or its log ends below what was already copied, or holds other records there: it was deleted and created again, or an unclean election cut it. What is on the target no longer has a counterpart. Brokers of 3.1 and later are asked for records by topic id, so that none of another topic is ever copied; older ones only know names, and the message says up to where the copy may hold some. Resync the topic.',
   ),
   FERRY1604: page(
     9,
     'Foreign write on target',
-    'The target partition holds records that the mirror did not write, or not at this place. Somebody else produced to it before the cutover. The partition stops, because every further record would get another offset than its position says. Find the writer, take its WRITE right, and resync the topic.',
+    'The target partition holds records that the mirror did not write, or not at this place, or held some that were deleted before the mirror saw whose they were. Somebody else produced to it before the cutover. The partition stops, because every further record would get another offset than its position says. Find the writer, take its WRITE right, and resync the topic.',
   ),
   FERRY1605: page(
     9,
@@ -29,7 +29,7 @@ export const MIRROR_CODES = {
   FERRY1606: page(
     9,
     'Target refuses records',
-    'The target broker answered a batch with an error that does not pass by itself. The message has its name; change what it asks for (topic configs, rights) and start the mirror again.',
+    'The target broker answered a batch with an error that does not pass by itself, or so often in a row with one that explains nothing that waiting is no plan. The message has its name; change what it asks for (topic configs, rights) and start the mirror again.',
   ),
   FERRY1607: page(
     4,

@@ -83,6 +83,12 @@ export class Encoder {
     return this
   }
 
+  uuid(value: Uint8Array): this {
+    const at = this.#grow(16)
+    this.#buffer.set(value, at)
+    return this
+  }
+
   /** An array; `each` writes one element and, in a flexible message, its tagged fields if it is a structure. */
   array<T>(values: Iterable<T> | null, each: (value: T) => void): this {
     if (values === null) return this.flexible ? this.uvarint(0) : this.int32(-1)

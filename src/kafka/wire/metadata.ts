@@ -21,7 +21,7 @@ export interface MetadataAnswer {
 export interface MetadataTopic {
   readonly code: number
   readonly name: string
-  /** Base64 without padding, as Kafka's Uuid prints it. */
+  /** Base64 without padding, as Kafka's Uuid prints it. Undefined where there is none, also on a broker that knows the field. */
   readonly topicId: string | undefined
   readonly isInternal: boolean
   readonly partitions: readonly MetadataPartition[]
@@ -81,7 +81,7 @@ export const metadata: Api<MetadataRequest, MetadataAnswer> = {
     const topics = from.array((): MetadataTopic => {
       const code = from.int16()
       const name = from.string()
-      const topicId = version >= 10 ? from.uuid().toString('base64url') : undefined
+      const topicId = version >= 10 ? topicIdOf(from.uuid()) : undefined
       const isInternal = from.boolean()
       const partitions = from.array((): MetadataPartition => {
         const partition = {
@@ -105,3 +105,7 @@ export const metadata: Api<MetadataRequest, MetadataAnswer> = {
     return { brokers, clusterId, controllerId, topics, clusterAuthorized }
   },
 }
+
+/** Zero: the topic has none, e.g. while the brokers run at an older inter.broker.protocol.version. */
+const topicIdOf = (uuid: Buffer): string | undefined =>
+  uuid.every((byte) => byte === 0) ? undefined : uuid.toString('base64url')
