@@ -45,7 +45,7 @@ export const createContext = (
 ): Context => {
   const cwd = flags.chdir === undefined ? streams.cwd : resolve(streams.cwd, flags.chdir)
   const progress = json?.progress ?? startProgress(streams, flags.quiet)
-  let toldBefore = false
+  const told: Diagnostic[] = []
   const coloured = styleFor(wantsColour(streams, flags, streams.isTty.stderr))
   return {
     streams,
@@ -65,9 +65,9 @@ export const createContext = (
       if (diagnostics.length === 0) return
       if (json !== undefined) return json.tell(diagnostics)
       progress.clear()
-      const view = { style: coloured, columns: streams.columns, cwd }
-      streams.stderr.write(`${toldBefore ? '\n' : ''}${renderDiagnostics(diagnostics, view)}`)
-      toldBefore = true
+      const view = { style: coloured, columns: streams.columns, cwd, before: told }
+      streams.stderr.write(`${told.length > 0 ? '\n' : ''}${renderDiagnostics(diagnostics, view)}`)
+      told.push(...diagnostics)
     },
     log: ({ level, message }) => {
       if (json !== undefined) json.log({ level, message })

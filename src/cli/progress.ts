@@ -1,5 +1,5 @@
 import type { Ora } from 'ora'
-import { clip, printable } from '../views/text.ts'
+import { clip, MAX_COLUMNS, printable, wrap } from '../views/text.ts'
 import type { Streams } from './streams.ts'
 
 /** What is going on, on stderr: live lines on a terminal, now and then some lines elsewhere. */
@@ -23,6 +23,9 @@ export const startProgress = (streams: Streams, quiet: boolean): Progress => {
   return streams.terminal === undefined ? lines(streams) : spinner(streams, streams.terminal)
 }
 
+/** A line for a log, on as many as it needs. */
+const wrapped = (line: string): string => `${wrap(line, MAX_COLUMNS - 2).join('\n  ')}\n`
+
 const lines = (streams: Streams): Progress => {
   let pending: readonly string[] | undefined
   let shown: string | undefined
@@ -33,8 +36,8 @@ const lines = (streams: Streams): Progress => {
     sinceBlock += LINE_EVERY_MS
     const withBlock = pending.length > 1 && sinceBlock >= BLOCK_EVERY_MS
     if (withBlock) sinceBlock = 0
-    const text = pending.slice(0, withBlock ? undefined : 1).join('\n')
-    if (text !== shown) streams.stderr.write(`${text}\n`)
+    const text = pending.slice(0, withBlock ? undefined : 1).join('')
+    if (text !== shown) streams.stderr.write(text)
     shown = text
   }
   const clear = (): void => {
@@ -44,10 +47,10 @@ const lines = (streams: Streams): Progress => {
   }
   return {
     report: (line, details = []) => {
-      pending = [line, ...details].map(printable)
+      pending = [wrapped(line), ...details.map((each) => `${printable(each)}\n`)]
       timer ??= setInterval(print, LINE_EVERY_MS).unref()
     },
-    note: (line) => streams.stderr.write(`${printable(line)}\n`),
+    note: (line) => streams.stderr.write(wrapped(line)),
     clear,
   }
 }

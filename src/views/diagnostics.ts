@@ -8,6 +8,8 @@ export interface DiagnosticsView {
   readonly columns: number
   /** Paths are shown relative to it. */
   readonly cwd: string
+  /** What the same run has told before; it counts too. */
+  readonly before?: readonly Diagnostic[]
 }
 
 /** Errors first, then by place, code and text; each once. For display only: what stopped Ferry is the first in the producer's order. */
@@ -43,7 +45,8 @@ export const renderDiagnostics = (
   const sorted = sortedOnce(diagnostics)
   if (sorted.length === 0) return ''
   const blocks = sorted.map((each) => renderOne(each, view))
-  return `${blocks.join('\n\n')}\n${sorted.length > 1 ? `\n${renderCounts(sorted)}.\n` : ''}`
+  const all = sortedOnce([...(view.before ?? []), ...sorted])
+  return `${blocks.join('\n\n')}\n${all.length > 1 ? `\n${renderCounts(all)}.\n` : ''}`
 }
 
 /** `2 errors, 1 warning` */

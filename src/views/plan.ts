@@ -29,7 +29,8 @@ const UNDO = 'undo: '
  * Problems are not part of it: they are diagnostics and are shown as such.
  */
 export const renderPlan = (plan: Plan, words: StepWords, style: Style): string => {
-  if (plan.steps.length === 0) return `${renderNoChanges(plan)}\n`
+  const blocked = renderBlocked(plan, style)
+  if (plan.steps.length === 0) return `${[...blocked, renderNoChanges(plan)].join('\n')}\n`
   const rows = plan.steps.map((step) => toRow(step, words))
   const widths = measure(rows)
   const noReturn = noReturnOf(plan)
@@ -49,14 +50,24 @@ export const renderPlan = (plan: Plan, words: StepWords, style: Style): string =
   })
   if (noReturn === null) lines.push(ruled('point of no return: none in this plan', style))
   else if (noReturn.before === rows.length) lines.push(ruled(noReturnTitle(noReturn), style))
-  lines.push('', renderSummary(plan.steps, words), ...renderDeadline(plan))
+  lines.push('', ...blocked, renderSummary(plan.steps, words), ...renderDeadline(plan))
   return `${lines.join('\n')}\n`
 }
 
+/** Whoever keeps only stdout must not take it for a plan that can run. */
+const renderBlocked = ({ problems }: Plan, style: Style): readonly string[] => {
+  const errors = problems.filter(({ severity }) => severity === 'error').length
+  return errors === 0
+    ? []
+    : [style.error(`Blocked by ${count(errors, 'error')}: apply refuses this plan.`)]
+}
+
 const renderNoChanges = (plan: Plan): string =>
-  plan.from === plan.to
-    ? `No changes. ${plan.migration} is at stage ${plan.to}, as the plan file asks.`
-    : `No steps. ${plan.migration} is at stage ${plan.from}; the plan file asks for ${plan.to}.`
+  plan.problems.some(({ severity }) => severity === 'error')
+    ? `No steps. ${plan.migration} is at stage ${plan.from}; the plan file asks for ${plan.to}.`
+    : plan.from === plan.to
+      ? `No changes. ${plan.migration} is at stage ${plan.to}, as the plan file asks.`
+      : `No steps. ${plan.migration} is at stage ${plan.from}; the plan file asks for ${plan.to}.`
 
 /** `Plan: 2 to add, 0 to change, 0 to destroy; 1 to mirror, 1 group to sync.` */
 export const renderSummary = (steps: readonly Step[], words: StepWords): string => {

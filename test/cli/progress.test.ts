@@ -37,6 +37,22 @@ describe('progress elsewhere than on a terminal', () => {
     deepStrictEqual(streams.err(), 'waits for \\u001b[2Jclient\n\\u0007done\n')
   })
 
+  it('is wrapped: what a step waits for may be long', () => {
+    const streams = streamsForTesting()
+    const progress = startProgress(streams, false)
+    const long = `waits for: ${Array.from({ length: 30 }, (_, n) => `consumer-${n}`).join(', ')}`
+    progress.report(long)
+    vi.advanceTimersByTime(3000)
+    progress.note(long)
+    const lines = streams.err().trimEnd().split('\n')
+    deepStrictEqual(lines.length > 6, true)
+    deepStrictEqual(
+      lines.filter((line) => line.length > 100),
+      [],
+    )
+    deepStrictEqual(lines.join('\n').replaceAll('\n  ', ' '), `${long}\n${long}`)
+  })
+
   it('is nothing with --quiet', () => {
     const streams = streamsForTesting()
     const progress = startProgress(streams, true)

@@ -92,7 +92,7 @@ export const mirrorObjects = async (
   const open = reports.find((r) => r.state === 'waiting' || r.state === 'checking')
   if (!open) return undefined
   return waits(
-    `the mirror has yet to check ${open.key}${open.waitsFor ? ` (${open.waitsFor})` : ''}`,
+    `the mirror has yet to check ${open.key}${open.waitsFor ? ` (it waits for ${open.waitsFor})` : ''}`,
   )
 }
 

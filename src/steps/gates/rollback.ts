@@ -19,7 +19,7 @@ export const copyIsChecked = (group: GroupId, topics: readonly TopicName[]): Gat
       .find((r) => r.state === 'waiting' || r.state === 'checking')
     if (open) {
       return waits(
-        `${open.key} is still to be checked${open.waitsFor ? ` (${open.waitsFor})` : ''}`,
+        `${open.key} is still to be checked${open.waitsFor ? ` (it waits for ${open.waitsFor})` : ''}`,
       )
     }
     const [now, commits] = await Promise.all([

@@ -1,0 +1,215 @@
+import kafkajs from 'kafkajs'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Cluster } from '../../src/kafka/cluster.ts'
+import { connect } from '../adapter/connect.ts'
+import type { TestCluster } from '../kafka/index.ts'
+import { fill } from './_clients.ts'
+import { errorsIn } from './_findings.ts'
+import { imageOf, withAdmin } from './_image.ts'
+import { type Project, startWorld, type World } from './_world.ts'
+
+/** Promise 6: everything that makes a saved plan stale, each by itself. The refusal names what changed, and changes nothing. */
+
+const PLAN = 'stale.plan.json'
+const FILE = 'plans/stale.yaml'
+const MIGRATION = `apiVersion: ferry/v1
+kind: Migration
+metadata: { name: stale }
+spec:
+  from: old
+  to: new
+  stage: prepared
+  topics:
+    - name: stale.a
+    - name: stale.b
+  groups:
+    - id: stale-reader
+  users:
+    - { name: stale-reader, mechanism: scram-sha-512, password: "\${env:PASSWORD}" }
+  access:
+    - principal: User:stale-reader
+      consume: { topics: [stale.a, stale.b], groups: [stale-reader] }
+  quotas:
+    - { user: stale-reader, consumerByteRate: 20MiB }
+`
+
+let world: World
+let project: Project
+/** Only to change things from outside. */
+let target: Cluster
+
+beforeAll(async () => {
+  world = await startWorld()
+  target = await connect(world.target)
+  await withAdmin(world.source, async (admin) => {
+    const topics = ['stale.a', 'stale.b'].map((topic) => ({ topic, numPartitions: 2 }))
+    await admin.createTopics({ topics })
+  })
+  await fill(world.source, 'stale.a', 20, [0, 1])
+  await commit(world.source, 'stale-reader', '7')
+  project = world.project('stale')
+  project.write(FILE, MIGRATION)
+  project.env.PASSWORD = 'a-password'
+  await run(['apply', 'stale', '--auto-approve'])
+  project.edit(FILE, 'stage: prepared', 'stage: mirrored')
+}, 180_000)
+
+afterAll(async () => {
+  await target?.close()
+  await world?.stop()
+}, 60_000)
+
+const run = async (args: readonly string[]): Promise<void> => {
+  const { code, stdout, stderr } = await project.ferry(args)
+  expect(code, stdout + stderr).toBe(0)
+}
+
+const commit = (cluster: TestCluster, groupId: string, offset: string) =>
+  withAdmin(cluster, (admin) =>
+    admin.setOffsets({ groupId, topic: 'stale.a', partitions: [{ partition: 0, offset }] }),
+  )
+
+const setConfig = (cluster: TestCluster, topic: string, name: string, value: string) =>
+  withAdmin(cluster, async (admin) => {
+    const type = kafkajs.ConfigResourceTypes.TOPIC
+    const configEntries = [{ name, value }]
+    await admin.alterConfigs({
+      validateOnly: false,
+      resources: [{ type, name: topic, configEntries }],
+    })
+  })
+
+const addPartitions = (cluster: TestCluster, topic: string, count: number) =>
+  withAdmin(cluster, (admin) => admin.createPartitions({ topicPartitions: [{ topic, count }] }))
+
+const aclsOfReader = async () => {
+  const acls = await target.describeAcls()
+  if (acls === 'no-authorizer') throw new Error('the target has no authorizer')
+  return acls.filter(({ principal }) => principal === 'User:stale-reader')
+}
+
+/** An edit of the plan file itself. */
+const forge = (change: (plan: { clusters: Record<string, { id: string }> }) => void) => {
+  const plan = JSON.parse(project.read(PLAN))
+  change(plan)
+  project.write(PLAN, JSON.stringify(plan))
+}
+
+interface Stale {
+  readonly what: string
+  readonly change: () => unknown
+  /** All that the refusal names. */
+  readonly names: RegExp
+  readonly code?: string
+}
+
+/** In an order in which each can be planned after the one before; what no plan can follow on comes last. */
+const CASES: readonly Stale[] = [
+  {
+    what: 'the plan file of the migration',
+    change: () => project.edit(FILE, '20MiB', '21MiB'),
+    names: /a file that it was made from changed: plans\/stale\.yaml\./,
+  },
+  {
+    what: 'a cluster file and ferry.yaml',
+    change: () => {
+      for (const file of ['clusters/old.yaml', 'ferry.yaml']) {
+        project.write(file, `# reviewed\n${project.read(file)}`)
+      }
+    },
+    names: /files that it was made from changed: clusters\/old\.yaml, ferry\.yaml\./,
+  },
+  {
+    what: 'the cluster that the plan is for',
+    change: () => forge(({ clusters }) => Object.assign(clusters.target!, { id: 'another-one' })),
+    names: /target new has the id \S+; this migration was planned and begun with another-one/,
+    code: 'FERRY1201',
+  },
+  {
+    what: 'a config of a target topic',
+    change: () => setConfig(world.target, 'stale.a', 'retention.bytes', '1000000'),
+    names: /this changed: configs of topic stale\.a on the target\.$/,
+  },
+  {
+    what: 'a config of a source topic',
+    change: () => setConfig(world.source, 'stale.b', 'max.message.bytes', '500000'),
+    names: /this changed: configs of topic stale\.b on the source\.$/,
+  },
+  {
+    what: 'an ACL that somebody else got',
+    change: async () =>
+      target.createAcls(
+        (await aclsOfReader())
+          .filter(
+            ({ resourceName, operation }) => `${resourceName} ${operation}` === 'stale.a READ',
+          )
+          .map((acl) => ({ ...acl, principal: 'User:mallory', operation: 'WRITE' as const })),
+      ),
+    names:
+      /this changed: ACL TOPIC\|LITERAL\|stale\.a\|User:mallory\|\*\|WRITE\|ALLOW on the target\.$/,
+  },
+  {
+    what: 'an ACL that was taken away',
+    change: async () =>
+      target.deleteAcls(
+        (await aclsOfReader()).filter(
+          ({ resourceName, operation }) => `${resourceName} ${operation}` === 'stale.b READ',
+        ),
+      ),
+    names:
+      /this changed: ACL TOPIC\|LITERAL\|stale\.b\|User:stale-reader\|\*\|READ\|ALLOW on the target\.$/,
+  },
+  {
+    what: 'a user',
+    change: () => target.deleteUser('stale-reader', 'scram-sha-512'),
+    names: /this changed: user stale-reader on the target\.$/,
+  },
+  {
+    what: 'a quota',
+    change: () => target.setQuota('stale-reader', { consumerByteRate: 6 }),
+    names: /this changed: quota of stale-reader on the target\.$/,
+  },
+  {
+    what: 'a group that nobody has reviewed reads the topic',
+    change: () => commit(world.source, 'stale-newcomer', '3'),
+    names: /this changed: group stale-newcomer on the source\.$/,
+  },
+  {
+    what: 'a group is gone',
+    change: () => withAdmin(world.source, (admin) => admin.deleteGroups(['stale-newcomer'])),
+    names: /this changed: group stale-newcomer on the source\.$/,
+  },
+  {
+    what: 'a decision that another plan has made',
+    change: async () => {
+      await run(['plan', 'stale', '-o', 'other.plan.json'])
+      await run(['apply', 'other.plan.json', '--until', 'prepared'])
+    },
+    names: /this changed: .*decisions in the state/,
+  },
+  {
+    what: 'it has run to its end',
+    change: () => run(['apply', PLAN]),
+    names: /The plan of \S+ for stale has run to its end/,
+    code: 'FERRY1408',
+  },
+  {
+    what: 'partitions of a source topic',
+    change: () => addPartitions(world.source, 'stale.b', 3),
+    names: /this changed: partitions of topic stale\.b on the source\.$/,
+  },
+]
+
+describe('a saved plan does not run after a change of', () => {
+  test.each(CASES)('$what', async ({ change, names, code = 'FERRY1401' }) => {
+    await run(['plan', 'stale', '-o', PLAN])
+    await change()
+    const before = { clusters: await imageOf(world), state: project.state() }
+    const refused = await project.ferry(['apply', PLAN, '--auto-approve'])
+    const errors = errorsIn(refused.stderr)
+    expect(errors.map((error) => error.code)).toEqual([code])
+    expect(errors[0]?.detail).toMatch(names)
+    expect(refused.code).toBe(5)
+    expect({ clusters: await imageOf(world), state: project.state() }).toEqual(before)
+  })
+})
