@@ -95,6 +95,6 @@ A migration, from the first look to the end:
   ferry status orders                  where it is, and what is next
   ferry verify orders --full           compare every record and every position
 
-Exit codes: 0 done, 1 error, 2 changes pending, 4 blocked, 5 stale plan or wrong cluster,
+Exit codes: 0 done, 1 error, 2 changes pending, 3 drift, 4 blocked, 5 stale plan or wrong cluster,
 6 locked, 7 stopped at a gate, 8 partly applied, 9 not verified, 64 usage, 130 interrupted.
 `

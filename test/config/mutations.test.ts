@@ -20,6 +20,7 @@ const CANARY_ENV = {
 describe('random mutations of the example', () => {
   test('never throw, and always give a project or problems with a place in the file', async () => {
     let refused = 0
+    const perFile = new Map<string, number>()
     for (let seed = 1; seed <= 2000; seed++) {
       const pick = randomFrom(seed)
       const names = Object.keys(withCanary) as (keyof typeof withCanary)[]
@@ -27,7 +28,10 @@ describe('random mutations of the example', () => {
       let text: string = withCanary[name]!
       for (let i = 0; i <= pick(3); i++) text = mutate(text, pick)
       const files: Files = { ...withCanary, [name]: text }
+      perFile.set(name, (perFile.get(name) ?? 0) + 1)
+      const began = performance.now()
       const result = await load(files, CANARY_ENV)
+      expect(performance.now() - began, `seed ${seed}`).toBeLessThan(5000)
       const errors = result.diagnostics.filter((one) => one.severity === 'error')
       expect(result.project === undefined, `seed ${seed}`).toBe(errors.length > 0)
       refused += errors.length > 0 ? 1 : 0
@@ -45,6 +49,8 @@ describe('random mutations of the example', () => {
     }
     // Else the mutations would show nothing.
     expect(refused).toBeGreaterThan(700)
+    expect([...perFile.keys()].sort()).toEqual(Object.keys(withCanary).sort())
+    expect(Math.min(...perFile.values())).toBeGreaterThan(400)
   })
 })
 

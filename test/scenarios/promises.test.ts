@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { chmodSync, existsSync, readdirSync, statSync } from 'node:fs'
 import kafkajs, { type Admin } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { oracle, type TestCluster } from '../kafka/index.ts'
+import { oracle } from '../kafka/index.ts'
 import { fill, startConsumer } from './_clients.ts'
 import { errorsIn } from './_findings.ts'
 import { imageOf, usersOf, withAdmin } from './_image.ts'
@@ -71,20 +71,6 @@ const createTopics = (
       configEntries: Object.entries(configs).map(([key, value]) => ({ name: key, value })),
     })),
   })
-
-const setConfig = (cluster: TestCluster, topic: string, name: string, value: string) =>
-  withAdmin(cluster, (admin) =>
-    admin.alterConfigs({
-      validateOnly: false,
-      resources: [
-        {
-          type: kafkajs.ConfigResourceTypes.TOPIC,
-          name: topic,
-          configEntries: [{ name, value }],
-        },
-      ],
-    }),
-  )
 
 const setStage = (project: Project, name: string, stage: string): void =>
   project.write(
@@ -312,58 +298,6 @@ describe('the plan that was shown is the plan that runs', () => {
       expect([...new Set(errorsIn(refused.stderr).map((error) => error.code))]).toEqual([code])
     }
     expect({ clusters: await imageOf(world), state: project.state() }).toEqual(after)
-  })
-
-  /** What makes a plan stale, and how the refusal names it. */
-  test.each([
-    [
-      'the target got the topic',
-      /topic \S+\.a on the target/,
-      (name: string) =>
-        withAdmin(world.target, (admin) => createTopics(admin, [`${name}.a`], {})).then(() => {}),
-    ],
-    [
-      'the source topic got a config',
-      /topic \S+\.b on the source/,
-      (name: string) =>
-        setConfig(world.source, `${name}.b`, 'max.message.bytes', '500000').then(() => {}),
-    ],
-    [
-      'somebody got an ACL on the topic',
-      /ACLs on the target/,
-      (name: string) =>
-        withAdmin(world.target, (admin) =>
-          admin.createAcls({
-            acl: [
-              allow(
-                'User:foreign',
-                { type: kafkajs.AclResourceTypes.TOPIC, name: `${name}.a` },
-                kafkajs.AclOperationTypes.WRITE,
-              ),
-            ],
-          }),
-        ).then(() => {}),
-    ],
-    [
-      'the source topic got a partition',
-      /topic \S+\.a on the source/,
-      (name: string) =>
-        withAdmin(world.source, (admin) =>
-          admin.createPartitions({ topicPartitions: [{ topic: `${name}.a`, count: 3 }] }),
-        ).then(() => {}),
-    ],
-  ])('and does not run when %s', async (what, named, change) => {
-    const name = what.replaceAll(' ', '-').toLowerCase()
-    const project = await service(name)
-    await ok(project.ferry(['plan', name, '-o', 'a.plan.json']))
-    await change(name)
-    const before = { clusters: await imageOf(world), state: project.state() }
-    const refused = await project.ferry(['apply', 'a.plan.json'])
-    expect(refused.code, refused.stderr).toBe(5)
-    const errors = errorsIn(refused.stderr)
-    expect(errors.map((error) => error.code)).toEqual(['FERRY1401'])
-    expect(errors[0]?.detail).toMatch(named)
-    expect({ clusters: await imageOf(world), state: project.state() }).toEqual(before)
   })
 
   test('and does run when only records and positions have moved', async () => {
