@@ -113,7 +113,7 @@ const otherTopics = (session: Session, migration: Migration): ReadonlyMap<TopicN
     ),
   )
 
-/** From consumers-moved until the seal a mirror must run. */
+/** From consumers-moved until the seal a mirror must run; before that one may run, and must find this state. */
 const mirrorWarnings = async (
   session: Session,
   migration: Migration,
@@ -122,9 +122,13 @@ const mirrorWarnings = async (
   services: Services,
 ): Promise<readonly Diagnostic[]> => {
   const { mirrorNeed, mirrorsOf, nobodyMirrors } = await import('./mirror-processes.ts')
-  if (mirrorNeed(state) !== 'needed') return []
+  const { localBesideMirror } = await import('./local-state.ts')
+  const need = mirrorNeed(state)
+  if (need === 'none' || (need === 'optional' && session.project.state.store !== 'file')) return []
   const processes = await services.mirrorProcesses(session.project.name, target)
-  return processes !== undefined && mirrorsOf(processes, migration).length === 0
-    ? [nobodyMirrors(migration)]
-    : []
+  const isMirrored = processes === undefined || mirrorsOf(processes, migration).length > 0
+  return [
+    ...(need === 'needed' && !isMirrored ? [nobodyMirrors(migration)] : []),
+    ...localBesideMirror(session.project, processes),
+  ]
 }

@@ -98,6 +98,8 @@ export const withSession = async <T>(
     signal: context.signal,
   })
   try {
+    const { localInPipeline } = await import('../app/local-state.ts')
+    context.tell(localInPipeline(session.project, context.streams.env))
     return await work(session)
   } finally {
     context.progress.report('closes connections')

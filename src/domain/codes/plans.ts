@@ -76,6 +76,11 @@ export const PLAN_CODES = {
     'State is in use',
     'The migration has marks and is not retired, so its state is what keeps the copy exact: without it the mirror cannot go on, nothing can be undone, and the next plan takes the migration for one that was never begun. ferry state forget NAME --confirm NAME forgets it anyway; a backup stays (ferry state pull NAME --backup SERIAL).',
   ),
+  FERRY1423: page(
+    1,
+    'State is on one machine',
+    'A warning: `state: { store: file }` keeps the state in a folder of one machine. In a pipeline the next job does not find it and takes the migration for one that was never begun, and its lock keeps nobody on another machine out; a mirror on another machine records its progress and its offset index there. Use `store: kafka`, a compacted topic on a cluster of the project. A folder that all of them share (a volume) serves too if it has hard links and a working fsync; then this warning can be ignored.',
+  ),
   FERRY1430: page(
     4,
     'Nothing to compare with',
