@@ -95,6 +95,7 @@ Commands:
   mirror [options] [name...]         keep mirrored migrations mirrored until stopped
   status [options] [name...]         where a migration is, and what is next
   verify [options] [name]            compare records and positions on both clusters
+  receipt [options] <name>           the receipt of a migration that is retired
   drift [options] [name...]          what changed outside of Ferry
   rollback [options] <name>          go back to an earlier stage
   resync [options] <name>            mirror topics anew

@@ -15,6 +15,8 @@ const FORMS: readonly (readonly [RegExp, string])[] = [
   [/\b\d+ (ms|s|min) ago\b/g, '<ago>'],
   [/\b(process|pid) \d+\b/g, '$1 <pid>'],
   [/"pid": ?\d+/g, '"pid": "<pid>"'],
+  // Where a sentence breaks depends on how long ago it was.
+  [/(<ago>[^\n]*)\n {8,}(?=\S)/g, '$1 '],
 ]
 
 /** The text with everything masked that another run would show differently; the rest stays as it is, to the letter. */

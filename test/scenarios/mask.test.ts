@@ -19,6 +19,11 @@ test.each([
   ['a digest', `plan \`${'0a'.repeat(32)}\``, 'plan `<sha256>`'],
   ['a fingerprint', '"cluster ids": "74112ac117473512"', '"cluster ids": "<fingerprint>"'],
   ['how long ago', 'synced 3 s ago', 'synced <ago>'],
+  [
+    'where a line breaks behind it',
+    'copied 1 min ago; it\n          goes on',
+    'copied <ago>; it goes on',
+  ],
   ['a process', `process 123 on ${hostname()}`, 'process <pid> on <host>'],
   ['the holder of a lock', '(pid 77, apply', '(pid <pid>, apply'],
   ['a process in JSON', '{ "pid": 77 }', '{ "pid": "<pid>" }'],
