@@ -219,6 +219,7 @@ export class Running {
     this.#what = `ferry ${args.join(' ')}`
     child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.#stdout += text
+      this.#look()
     })
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#stderr += text
@@ -249,9 +250,18 @@ export class Running {
 
   /** Resolves once stderr has said this; rejects if ferry ends without. */
   said(text: string): Promise<void> {
+    return this.#awaited(text, () => this.#stderr)
+  }
+
+  /** The same of stdout. */
+  printed(text: string): Promise<void> {
+    return this.#awaited(text, () => this.#stdout)
+  }
+
+  #awaited(text: string, where: () => string): Promise<void> {
     return new Promise((resolve, reject) => {
       const look = () => {
-        if (this.#stderr.includes(text)) resolve()
+        if (where().includes(text)) resolve()
         else if (this.#hasEnded) {
           reject(new Error(`${this.#what} never said "${text}":\n${this.#stdout}${this.#stderr}`))
         } else return
