@@ -15,7 +15,7 @@ const SAMPLED_AT_ONCE = 500
 
 /**
  * Reads a migration of all topics, and one of a tenth of them, from a real cluster, and counts what is sent, whatever sends it: both take
- * the same requests. Only of looks at batches there are more, one for each 500 partitions of a broker, for the bytes that come back.
+ * as many requests. Only of looks at batches there are more, one for each 500 partitions of a broker, for the bytes that come back.
  */
 export const countsRequests = (count: number): void => {
   let brokers: TestCluster
@@ -43,11 +43,13 @@ export const countsRequests = (count: number): void => {
     // Its head and its tail; a broker may lead a few more than its share.
     const most = BROKERS * 2 * (Math.ceil(perBroker / SAMPLED_AT_ONCE) + 1)
     expect(looks(many)).toBeLessThanOrEqual(most)
-    const others = (all: ReadonlyMap<string, number>) =>
-      Object.fromEntries([...all].filter(([api]) => api !== 'Fetch').sort())
-    expect(others(many)).toEqual(others(few))
-    // ListOffsets is the most frequent: three kinds of offset, each asked of each broker.
-    expect(Math.max(...Object.values(others(many)))).toBeLessThanOrEqual(BROKERS * 4)
+    for (const [api, sent] of many) {
+      if (api === 'Fetch') continue
+      // A few groups may not be on all brokers, which many are.
+      expect(sent - (few.get(api) ?? 0), api).toBeLessThanOrEqual(BROKERS)
+      // Three kinds of offset, on both sides, asked of each broker.
+      expect(sent, api).toBeLessThanOrEqual(BROKERS * 6)
+    }
   }, 300_000)
 }
 
