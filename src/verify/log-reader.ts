@@ -29,14 +29,18 @@ interface Reading {
   notBefore: number
 }
 
-interface Broker {
+/** A connection to a broker, with one request in flight at most: a broker answers a connection's requests one after the other. */
+interface Lane {
   link: Promise<BrokerLink> | undefined
   busy: boolean
 }
 
+/** While one answer is on its way the broker prepares the other. More of them only wait for its disk or its core. */
+const LANES = 2
+
 /**
  * Reads many ranges of one cluster at once, as consumers with read_committed see them. Partitions of a broker share its fetch requests,
- * one in flight per broker; each stream holds about its window. Leader changes, lost connections and retriable errors are waited out.
+ * one in flight on each of two connections; each stream holds about its window. Leader changes, lost connections and retriable errors are waited out.
  */
 export class LogReader {
   readonly #cluster: Cluster
@@ -44,7 +48,7 @@ export class LogReader {
   readonly #signal: AbortSignal
   /** In the order in which they are to be asked for: whoever was served goes to the end, as a broker fills answers front to back. */
   readonly #open = new Set<Reading>()
-  readonly #brokers = new Map<number, Broker>()
+  readonly #brokers = new Map<number, readonly Lane[]>()
   #leaders = new Map<PartitionKey, number>()
   #askingLeaders = false
   #scheduled = false
@@ -88,7 +92,7 @@ export class LogReader {
     clearTimeout(this.#timer)
     for (const { stream } of this.#open) stream.close()
     this.#open.clear()
-    const links = [...this.#brokers.values()].map(({ link }) => link)
+    const links = [...this.#brokers.values()].flat().map(({ link }) => link)
     this.#brokers.clear()
     await Promise.allSettled(links.map(async (link) => (await link)?.close()))
   }
@@ -142,11 +146,7 @@ export class LogReader {
       if (!readings.has(key)) readings.set(key, reading)
     }
     if (leaderless) void this.#askLeaders()
-    for (const [nodeId, readings] of wanted) {
-      const broker = this.#brokers.get(nodeId) ?? { link: undefined, busy: false }
-      this.#brokers.set(nodeId, broker)
-      if (!broker.busy) void this.#fetch(nodeId, broker, [...readings.values()])
-    }
+    for (const [nodeId, readings] of wanted) this.#share(nodeId, [...readings.values()])
     clearTimeout(this.#timer)
     if (wakeAt < Number.POSITIVE_INFINITY) {
       this.#timer = setTimeout(() => this.#schedule(), Math.max(1, wakeAt - now))
@@ -173,21 +173,34 @@ export class LogReader {
     }
   }
 
-  async #fetch(nodeId: number, broker: Broker, readings: readonly Reading[]): Promise<void> {
-    broker.busy = true
+  /** Among the connections that have nothing in flight, in turns, so that each asks for those that waited longest first. */
+  #share(nodeId: number, readings: readonly Reading[]): void {
+    const lanes =
+      this.#brokers.get(nodeId) ??
+      Array.from({ length: LANES }, (): Lane => ({ link: undefined, busy: false }))
+    this.#brokers.set(nodeId, lanes)
+    const free = lanes.filter(({ busy }) => !busy)
+    for (const [place, lane] of free.entries()) {
+      const own = readings.filter((_, i) => i % free.length === place)
+      if (own.length > 0) void this.#fetch(nodeId, lane, own)
+    }
+  }
+
+  async #fetch(nodeId: number, lane: Lane, readings: readonly Reading[]): Promise<void> {
+    lane.busy = true
     for (const reading of readings) reading.inFlight = true
     try {
-      broker.link ??= this.#cluster.connectBroker(nodeId)
-      const link = await broker.link
+      lane.link ??= this.#cluster.connectBroker(nodeId)
+      const link = await lane.link
       if (this.#closed) return await link.close()
       this.#takeAll(readings, await link.fetch(requestOf(readings)))
     } catch (error) {
-      const lost = broker.link
-      broker.link = undefined
+      const lost = lane.link
+      lane.link = undefined
       void lost?.then((link) => link.close()).catch(() => undefined)
       for (const reading of readings) this.#retry(reading, messageOf(error))
     } finally {
-      broker.busy = false
+      lane.busy = false
       for (const reading of readings) reading.inFlight = false
       this.#schedule()
     }

@@ -39,7 +39,7 @@ export interface VerifyOptions {
 }
 
 /** Read ahead on each side, over all partitions, and the least for one of them. */
-const AHEAD_BYTES = 8 * 1024 * 1024
+const AHEAD_BYTES = 16 * 1024 * 1024
 const LEAST_WINDOW_BYTES = 256 * 1024
 const PARTITIONS_AT_ONCE = 32
 

@@ -41,7 +41,7 @@ class FakeCluster {
       leaders: async () => {
         const leader = this.leaderOf(this.leadersAsked++)
         return new Map(
-          [0, 1, 2].map((partition) => [
+          [0, 1, 2, 3, 4].map((partition) => [
             `orders:${partition}` as PartitionKey,
             { leader, leaderEpoch: 0 },
           ]),
@@ -203,22 +203,22 @@ describe('LogReader', () => {
     deepStrictEqual(bases, [0])
   })
 
-  it('shares one request among partitions, and reads no further ahead than its window', async () => {
+  it('shares two requests among partitions, and reads no further ahead than its window', async () => {
     const cluster = new FakeCluster(TEN)
     const reader = new LogReader(cluster.port, {}, new AbortController().signal)
     const window = TEN[0]!.length * 4
-    const streams = [0, 1, 2].map((partition) =>
+    const streams = [0, 1, 2, 3, 4].map((partition) =>
       reader.read({ topic: TOPIC, partition, from: 0, to: 100 }, window),
     )
     for (const stream of streams) await stream.more()
     await new Promise((resolve) => setTimeout(resolve, 50))
-    const [first] = cluster.requests
+    const [first, second] = cluster.requests
     deepStrictEqual(
-      first!.topics.map(({ partitions }) => partitions.length),
-      [3],
+      [first!, second!].map(({ topics }) => topics.map(({ partitions }) => partitions.length)),
+      [[3], [2]],
     )
     for (const stream of streams) strictEqual(stream.buffered <= window, true)
-    strictEqual(cluster.requests.length <= 3, true)
+    strictEqual(cluster.requests.length <= 6, true)
     await reader.close()
   })
 
