@@ -62,6 +62,7 @@ const renderPage = (status: MigrationStatus, { style, columns }: StatusView): st
         : `${status.stage}; the plan file asks for ${status.asks}`,
     ),
     ...renderNext(status, line),
+    ...renderFirst(status, line),
     line('mirror', renderMirrorState(status)).replace(
       /NOBODY MIRRORS/,
       style.error('NOBODY MIRRORS'),
@@ -97,8 +98,39 @@ const renderNext = ({ name, next }: MigrationStatus, line: Line): readonly strin
         line('', 'nothing to apply until then'),
       ]
     case 'finished':
-      return [line('next', 'nothing: the migration is finished')]
+      return [
+        line('next', 'nothing: the migration is finished'),
+        line(
+          '',
+          `what was moved: ferry receipt ${name}; to check it: ferry verify ${name} --receipt`,
+        ),
+      ]
   }
+}
+
+/** What people must do before the next command can go on: whose consumers are where its first gate wants none, or are not where it wants some. */
+const renderFirst = (
+  { next, groups, source, target }: MigrationStatus,
+  line: Line,
+): readonly string[] => {
+  if (next.kind !== 'apply' || next.gate === null) return []
+  const { waitsFor } = next.gate
+  const awaited = (title: string): boolean => waitsFor.includes(title)
+  return groups.flatMap((group) => {
+    const stop = (['source', 'target'] as const)
+      .filter(
+        (side) => group[side].members > 0 && awaited(`${group.id} has no consumers on the ${side}`),
+      )
+      .map((side) => `stop ${group.id} on ${side === 'source' ? source : target}`)
+    const isToMove = awaited(`${group.id} has consumers on the target and none on the source`)
+    const move = isToMove
+      ? [
+          ...(group.source.members > 0 ? [`stop ${group.id} on ${source}`] : []),
+          ...(group.target.members === 0 ? [`start ${group.id} on ${target}`] : []),
+        ]
+      : []
+    return [...stop, ...move].map((text) => line('first', text))
+  })
 }
 
 const renderDeadline = (

@@ -65,7 +65,10 @@ const STATUS: MigrationStatus = {
     step: 'sync group orders-api',
     gate: {
       step: 'sync group orders-api',
-      waitsFor: ['orders-api is empty on old-cloud', 'the mirror has passed every position'],
+      waitsFor: [
+        'orders-api has no consumers on the source',
+        'the mirror has passed every position',
+      ],
     },
   },
   deadlines: [
@@ -96,8 +99,9 @@ orders: old-cloud -> new-idc, owned by team-orders
   seen    Sun 2025-03-02 10:00:00 UTC
   stage   mirrored; the plan file asks for consumers-moved
   next    ferry apply orders
-          waits at sync group orders-api until orders-api is empty on old-cloud and the mirror has
-          passed every position
+          waits at sync group orders-api until orders-api has no consumers on the source and the
+          mirror has passed every position
+  first   stop orders-api on old-cloud
   mirror  running: process 77 on box
   until   Tue 18:20 UTC, in 2 days: retention of orders.events-7 on old-cloud is the first deadline
 
@@ -167,7 +171,11 @@ group orders-api
       { next: { kind: 'edit', stage: 'retired' } },
       /next {4}set stage: retired in the plan file, then ferry plan orders/,
     ],
-    ['the end', { next: { kind: 'finished' } }, /next {4}nothing: the migration is finished/],
+    [
+      'the end',
+      { next: { kind: 'finished' } },
+      /next {4}nothing: the migration is finished\n {10}what was moved: ferry receipt orders; to check it: ferry verify orders --receipt/,
+    ],
     [
       'steps before the first gate',
       {
