@@ -1,4 +1,4 @@
-import { deepStrictEqual, ok, strictEqual } from 'node:assert/strict'
+import { deepStrictEqual, match, ok, strictEqual } from 'node:assert/strict'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { partitionKey, type TopicName } from '../../src/domain/ids.ts'
 import type { Mark } from '../../src/domain/mark.ts'
@@ -189,8 +189,12 @@ describe('holes of the source survive', () => {
     const place = [{ topic, partition: 0 }]
     await withFolder(async (folder) => {
       const store = new FileProgress(folder)
+      const told: string[] = []
       const run = async () => {
-        const mirror = startMirror(mirrorOptions(pair.from, pair.to, store))
+        const mirror = startMirror({
+          ...mirrorOptions(pair.from, pair.to, store),
+          log: ({ message }) => told.push(message),
+        })
         mirror.follow([{ migration: 'm', marks, seals: [] }])
         const [report] = await untilCopied(mirror, await endsOf(pair.from, place))
         await mirror.stop()
@@ -226,6 +230,8 @@ describe('holes of the source survive', () => {
       ])
       const after = await run()
       strictEqual(after.report.divergedAt, before)
+      const [diverged] = told.filter((message) => message.includes('FERRY1614'))
+      match(diverged!, new RegExp(`2 control markers too many .*identical below ${before}`))
       strictEqual(after.counters.markersWritten, 0)
       const again = await run()
       deepStrictEqual([again.report.records, again.report.divergedAt], [0, before])

@@ -93,6 +93,14 @@ describe('guards', () => {
 
   const seen = (name: string, partitions: Parameters<typeof topicSeen>[1], overrides = {}) =>
     new Map([[topic(name), topicSeen(name, partitions, overrides)]])
+  const headless = (name: string) => {
+    const whole = topicSeen(name, [
+      [0n, 9n],
+      [0n, 9n],
+    ])
+    const partitions = whole.description.partitions.map((p) => ({ ...p, leader: -1 }))
+    return new Map([[topic(name), { ...whole, description: { ...whole.description, partitions } }]])
+  }
   const cases: readonly (readonly [string, Parameters<typeof plan>[0], readonly string[]])[] = [
     [
       'unknown topic',
@@ -188,6 +196,46 @@ describe('guards', () => {
         }),
       },
       ['error FERRY1314'],
+    ],
+    [
+      'streams group',
+      {
+        observed: observed({
+          source: {
+            groups: new Map([
+              [group('api'), groupSeen('api', { 'orders:0': 1n }, { type: 'streams' })],
+            ]),
+          },
+        }),
+      },
+      ['error FERRY1314'],
+    ],
+    [
+      'a partition without a leader',
+      { observed: observed({ source: { topics: headless('orders') } }) },
+      ['error FERRY1316', 'warning FERRY1340'],
+    ],
+    [
+      'configs that the source cannot tell',
+      {
+        observed: observed({
+          source: {
+            topics: new Map([
+              [
+                topic('orders'),
+                {
+                  ...topicSeen('orders', [
+                    [0n, 9n],
+                    [0n, 9n],
+                  ]),
+                  configs: null,
+                },
+              ],
+            ]),
+          },
+        }),
+      },
+      ['error FERRY1318', 'warning FERRY1340'],
     ],
     [
       'commit may have expired',

@@ -77,6 +77,54 @@ export const joinShareGroup = async (
   return connection
 }
 
+/**
+ * StreamsGroupHeartbeat (key 88) v0: a member of a Streams group (KIP-1071), of one subtopology that reads one topic.
+ *
+ *     request  => group_id STRING, member_id STRING, member_epoch INT32, endpoint_information_epoch INT32, instance_id NULLABLE_STRING,
+ *                 rack_id NULLABLE_STRING, rebalance_timeout_ms INT32, topology NULLABLE TOPOLOGY, active, standby and warm-up tasks [..],
+ *                 process_id NULLABLE_STRING, user_endpoint NULLABLE .., client_tags, task_offsets, task_end_offsets NULLABLE [..],
+ *                 shutdown_application BOOLEAN
+ *     TOPOLOGY => epoch INT32, [subtopology_id STRING, source_topics [STRING], source_topic_regex [STRING], changelog topics [..],
+ *                 repartition sink topics [STRING], repartition source topics [..], copartition groups [..]]
+ */
+export const joinStreamsGroup = async (
+  cluster: TestCluster,
+  group: string,
+  topic: string,
+): Promise<BrokerConnection> => {
+  const nothing = () => undefined
+  const heartbeat: Api<void, number> = {
+    name: 'Heartbeat',
+    key: 88,
+    versions: [0, 0],
+    flexibleFrom: 0,
+    encode: (to) => {
+      to.string(group).string('AAAAAAAAAAAAAAAAAAAAAg').int32(0).int32(0)
+      to.nullableString(null).nullableString(null).int32(60_000)
+      to.int8(1).int32(0)
+      to.array(['0'], (id) => {
+        to.string(id).array([topic], (name) => to.string(name))
+        for (let list = 0; list < 5; list++) to.array([], nothing)
+        to.tags()
+      }).tags()
+      for (let tasks = 0; tasks < 3; tasks++) to.array([], nothing)
+      to.nullableString('process').int8(-1).array([], nothing)
+      to.array(null, nothing).array(null, nothing).boolean(false).tags()
+    },
+    decode: (from) => {
+      from.int32()
+      return from.int16()
+    },
+  }
+  const connection = await connectionTo(cluster, 'streams-client')
+  await waitFor('a Streams member to join', { timeoutMs: TIMEOUT_MS }, async () => {
+    const code = await connection.call(heartbeat, undefined, TIMEOUT_MS)
+    if (code === 0) return true
+    throw new Error(`joining answered ${code}`)
+  })
+  return connection
+}
+
 export interface HangingTransaction {
   readonly producerId: bigint
   readonly epoch: number

@@ -303,6 +303,29 @@ describe('producers first', () => {
       `${keyHash} ${valueHash} ${headersHash} ${timestamp}`
     const late = new Set(wanted.map(content))
     expect(found.map(content).filter((each) => late.has(each))).toEqual(wanted.map(content))
+
+    // What retention has taken from the source cannot be salvaged any more, and is named.
+    await trim(world.source, 'broken', 200)
+    const { producerId: fresh } = await target.initProducerId()
+    const gone = salvageRange({
+      source,
+      target,
+      salvage: { ...salvage, producerId: fresh, targetFrom: 3905n as TargetOffset },
+      isResumed: false,
+      requestTimeoutMs: 5_000,
+      pause: async () => undefined,
+      report: () => undefined,
+      signal: AbortSignal.timeout(60_000),
+    })
+    await expect(gone).rejects.toMatchObject({
+      diagnostics: [
+        {
+          code: 'FERRY1710',
+          detail: expect.stringContaining('offsets 100 to 199 are gone from the source'),
+        },
+      ],
+    })
+    expect(await oracle.offsets(world.target, 'broken')).toMatchObject([{ end: 3905n }])
   })
 })
 

@@ -200,6 +200,13 @@ describe('a receipt', () => {
     })
   })
 
+  test('ends a migration: nothing leads back from there', async () => {
+    expect(await project.ferry(['rollback', 'moved', '--to', 'mirrored'])).toMatchObject({
+      code: 4,
+      stderr: expect.stringContaining('FERRY1312'),
+    })
+  })
+
   test('of which the records are others than it says is not confirmed: the offsets are named', async () => {
     // Without a state only the clusters can tell.
     const other = world.project('receipts-elsewhere')

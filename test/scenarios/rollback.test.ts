@@ -248,6 +248,7 @@ describe('resync', () => {
     const stopped = await apply(project, 'again', '--wait', '5s')
     expect(stopped.code).not.toBe(0)
     expect(stopped.stderr).toContain('offset 300')
+    expect(await commitsOf(world.target, 'again.api')).toEqual([])
     expect(await rollback(project, 'again', '--to', 'prepared')).toMatchObject({
       code: 4,
       stderr: expect.stringContaining('FERRY1331'),

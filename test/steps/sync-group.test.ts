@@ -1,0 +1,343 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type {
+  GroupId,
+  PartitionKey,
+  SourceOffset,
+  TargetOffset,
+  TopicName,
+} from '../../src/domain/ids.ts'
+import type { MigrationState } from '../../src/domain/state.ts'
+import type { ReturnGroup, SealTopic, SyncGroup } from '../../src/domain/step.ts'
+import type { Cluster } from '../../src/kafka/cluster.ts'
+import { mirrorTopic } from '../../src/steps/mirror-topic.ts'
+import { partitionsNow } from '../../src/steps/partitions-now.ts'
+import { returnGroup } from '../../src/steps/return-group.ts'
+import { sealTopic } from '../../src/steps/seal-topic.ts'
+import type { Clusters, Run } from '../../src/steps/step-kind.ts'
+import { syncGroup } from '../../src/steps/sync-group.ts'
+import { oracle } from '../kafka/index.ts'
+import { startConsumer } from '../scenarios/_clients.ts'
+import { runOn } from '../scenarios/_run.ts'
+import {
+  createTopic,
+  deleteUpTo,
+  type Pair,
+  recordsFrom,
+  startPair,
+  write,
+} from '../verify/pair.ts'
+
+/**
+ * What happens between the gates of a step and its end, on real brokers: somebody joins, commits or writes in that very moment. Each step
+ * is run with ports that do to the brokers what a client would do then, right before or after a request.
+ */
+
+let pair: Pair
+let count = 0
+
+beforeAll(async () => {
+  pair = await startPair()
+})
+afterAll(() => pair?.stop())
+
+/** A topic with the same 100 records on both sides, and a group that is at 40 of it on the source. */
+const service = async (): Promise<{ topic: TopicName; group: GroupId; key: PartitionKey }> => {
+  const topic = await createTopic(pair, `moment-${++count}`)
+  for (const side of ['source', 'target'] as const) {
+    await write(pair.clusters[side], topic, recordsFrom(0, 100))
+  }
+  const group = `${topic}.api` as GroupId
+  const key = `${topic}:0` as PartitionKey
+  await commit(pair.clusters.source, group, key, 40n)
+  return { topic, group, key }
+}
+
+const commit = async (
+  cluster: Cluster,
+  group: GroupId,
+  key: PartitionKey,
+  offset: bigint,
+): Promise<void> => {
+  const { failed } = await cluster.commitOffsets(group, new Map([[key, { offset, metadata: '' }]]))
+  expect([...failed.values()]).toEqual([])
+}
+
+/** The cluster, but for what is done around one of its requests. */
+const around = <M extends 'commitOffsets' | 'listOffsets'>(
+  cluster: Cluster,
+  method: M,
+  what: { readonly before?: () => Promise<unknown>; readonly after?: () => Promise<unknown> },
+): Cluster => {
+  const call = cluster[method].bind(cluster) as (...args: unknown[]) => Promise<unknown>
+  return new Proxy(cluster, {
+    get: (_, name) => {
+      if (name === method) {
+        return async (...args: unknown[]) => {
+          await what.before?.()
+          const answer = await call(...args)
+          await what.after?.()
+          return answer
+        }
+      }
+      const value = Reflect.get(cluster, name, cluster) as unknown
+      return typeof value === 'function' ? value.bind(cluster) : value
+    },
+  })
+}
+
+/** A run whose decisions can be looked at. */
+const runWith = (
+  clusters: Clusters,
+  topics: readonly string[],
+  start: Partial<MigrationState> = {},
+) => {
+  const run = runOn(clusters, topics)
+  let state: MigrationState = { ...run.state(), ...start }
+  return Object.assign(run, {
+    state: () => state,
+    decide: async (change: (s: MigrationState) => MigrationState) => {
+      state = change(state)
+    },
+    report: () => undefined,
+  }) as Run
+}
+
+const syncStep = (group: GroupId, topic: TopicName): SyncGroup => ({
+  kind: 'sync-group',
+  id: `sync-group/${group}`,
+  stage: 'consumers-moved',
+  reason: '',
+  undo: { cost: 'restores', says: '' },
+  group,
+  topics: [topic],
+  uncommitted: 'absent',
+  allowRewind: false,
+  committed: 1,
+  partitions: 1,
+})
+
+const positions = async (side: 'source' | 'target', group: GroupId) =>
+  (await oracle.groupOffsets(pair.brokers[side], group)).map(({ offset }) => offset)
+
+const outcome = async (syncing: ReturnType<typeof syncGroup.apply>) => {
+  const found = await syncing
+  return found.done ? 'done' : { code: found.problem.code, detail: found.problem.detail }
+}
+
+describe('while a group is synced', () => {
+  it('nothing is written if a consumer joins on the target after the gates were read', async () => {
+    const { topic, group } = await service()
+    const { source, target } = pair.clusters
+    let consumer: Awaited<ReturnType<typeof startConsumer>> | undefined
+    const racing = around(target, 'commitOffsets', {
+      before: async () => {
+        consumer ??= await startConsumer(pair.brokers.target, group, topic)
+      },
+    })
+    const run = runWith({ source, target: racing }, [topic])
+    for (const gate of syncGroup.gates(syncStep(group, topic))) {
+      expect(await gate.check(run), gate.title).toEqual({ holds: true })
+    }
+    expect(await outcome(syncGroup.apply(syncStep(group, topic), run))).toMatchObject({
+      code: 'FERRY1213',
+    })
+    expect(await positions('target', group)).toEqual([])
+    expect(run.state().syncs).toMatchObject([{ group, status: 'pending' }])
+    // Once it is gone the same step goes on.
+    await consumer?.stop()
+    const again = runWith({ source, target }, [topic], { syncs: run.state().syncs })
+    expect(await outcome(syncGroup.apply(syncStep(group, topic), again))).toBe('done')
+    expect(await positions('target', group)).toEqual([40n])
+  })
+
+  it('it does not count as synced if it commits on the source meanwhile', async () => {
+    const { topic, group, key } = await service()
+    const { source, target } = pair.clusters
+    const racing = around(target, 'commitOffsets', { after: () => commit(source, group, key, 55n) })
+    const run = runWith({ source, target: racing }, [topic])
+    expect(await outcome(syncGroup.apply(syncStep(group, topic), run))).toMatchObject({
+      code: 'FERRY1703',
+      detail: expect.stringContaining(`from 40 to 55 of ${key}`),
+    })
+    expect(run.state().syncs).toMatchObject([{ group, status: 'pending' }])
+    // Run again it takes the new position, and what it wrote itself is no reason to refuse.
+    const again = runWith({ source, target }, [topic], { syncs: run.state().syncs })
+    expect(await outcome(syncGroup.apply(syncStep(group, topic), again))).toBe('done')
+    expect(await positions('target', group)).toEqual([55n])
+  })
+
+  it('it does not count as synced if somebody commits on the target right behind it', async () => {
+    const { topic, group, key } = await service()
+    const { source, target } = pair.clusters
+    const racing = around(target, 'commitOffsets', { after: () => commit(target, group, key, 3n) })
+    const run = runWith({ source, target: racing }, [topic])
+    expect(await outcome(syncGroup.apply(syncStep(group, topic), run))).toMatchObject({
+      code: 'FERRY1701',
+      detail: expect.stringContaining(`written at 40 of ${key} on new, but 3 was read back`),
+    })
+    expect(run.state().syncs).toMatchObject([{ status: 'pending' }])
+  })
+
+  it('nothing is written where the records of the position are gone on the target', async () => {
+    const { topic, group, key } = await service()
+    await deleteUpTo(pair.clusters.target, topic, 60)
+    const run = runWith(pair.clusters, [topic])
+    expect(await outcome(syncGroup.apply(syncStep(group, topic), run))).toMatchObject({
+      code: 'FERRY1702',
+      detail: expect.stringContaining(`at 40 of ${key} on new, whose log holds 60 to 100`),
+    })
+    expect(await positions('target', group)).toEqual([])
+  })
+})
+
+describe('while a topic is mirrored', () => {
+  it('producers that never pause do not keep it from being done: what was there at the last look is copied', async () => {
+    const topic = await createTopic(pair, 'moment-busy')
+    const { source, target } = pair.clusters
+    await write(source, topic, recordsFrom(0, 10))
+    let isBusy = true
+    // As a mirror beside busy producers: whenever anybody looks, it is some records behind.
+    const busy = (async () => {
+      for (let next = 10; isBusy; next += 10) {
+        await write(source, topic, recordsFrom(next, 10))
+        await write(target, topic, recordsFrom(next - 10, 10))
+      }
+    })()
+    const run = Object.assign(runWith(pair.clusters, [topic]), { gateTimeoutMs: 20_000 })
+    const mirrored = await mirrorTopic.apply(
+      {
+        kind: 'mirror-topic',
+        id: `mirror-topic/${topic}`,
+        stage: 'mirrored',
+        reason: '',
+        undo: { cost: 'free', says: '' },
+        topic,
+        partitions: 1,
+        records: '10',
+        bytesEstimate: 0,
+        lagAllowed: 0,
+        throttle: null,
+      },
+      run,
+    )
+    isBusy = false
+    await busy
+    expect(mirrored).toMatchObject({ done: true, facts: { lag: expect.any(Number) } })
+    expect(mirrored.done && mirrored.facts.lag).toBeGreaterThan(0)
+  })
+})
+
+describe('while a topic is sealed', () => {
+  const step = (topic: TopicName): SealTopic => ({
+    kind: 'seal-topic',
+    id: `seal-topic/${topic}`,
+    stage: 'producers-moved',
+    reason: '',
+    undo: { cost: 'free', says: '' },
+    topic,
+    partitions: 1,
+    quietMs: 0,
+  })
+
+  it('a record that comes to the source after the gate was read keeps it open', async () => {
+    const { topic } = await service()
+    const { source, target } = pair.clusters
+    let wrote = false
+    const racing = around(source, 'listOffsets', {
+      before: async () => {
+        if (wrote) return
+        wrote = true
+        await write(source, topic, recordsFrom(100, 1))
+      },
+    })
+    const quiet = runWith({ source, target }, [topic])
+    for (const gate of sealTopic.gates(step(topic))) {
+      expect(await gate.check(quiet), gate.title).toEqual({ holds: true })
+    }
+    const run = runWith({ source: racing, target }, [topic])
+    expect(await outcome(sealTopic.apply(step(topic), run))).toMatchObject({
+      code: 'FERRY1704',
+      detail: expect.stringContaining(`${topic}:0 has grown to 101 on old`),
+    })
+    expect(run.state().seals).toEqual([])
+  })
+
+  it('nothing of it goes on where the target has lost its log down to below the mark', async () => {
+    const { topic } = await service()
+    const run = runWith(pair.clusters, [topic])
+    const [mark] = run.state().marks
+    const above = { ...mark!, targetStart: 500n as TargetOffset }
+    await run.decide((state) => ({ ...state, marks: [above] }))
+    await expect(partitionsNow(run, [topic])).rejects.toMatchObject({
+      diagnostics: [{ code: 'FERRY1320', detail: expect.stringContaining('ends at 100, below') }],
+    })
+  })
+})
+
+describe('while a group is put back', () => {
+  const step = (group: GroupId, topic: TopicName): ReturnGroup => ({
+    kind: 'return-group',
+    id: `return-group/${group}`,
+    stage: 'mirrored',
+    reason: '',
+    undo: { cost: 'restores', says: '' },
+    group,
+    topics: [topic],
+    positions: 1,
+    consumed: '0',
+  })
+  const synced = (group: GroupId, key: PartitionKey): Partial<MigrationState> => ({
+    syncs: [
+      {
+        group,
+        status: 'done',
+        at: new Date().toISOString(),
+        positions: new Map([
+          [
+            key,
+            {
+              source: 40n as SourceOffset,
+              target: 40n,
+              previous: null,
+              metadata: '',
+              proof: 'record' as const,
+            },
+          ],
+        ]),
+      },
+    ],
+  })
+
+  it('nothing is written if a consumer joins on the source after the gates were read', async () => {
+    const { topic, group, key } = await service()
+    const { source, target } = pair.clusters
+    await commit(target, group, key, 70n)
+    let consumer: Awaited<ReturnType<typeof startConsumer>> | undefined
+    const racing = around(source, 'commitOffsets', {
+      before: async () => {
+        consumer ??= await startConsumer(pair.brokers.source, group, topic)
+      },
+    })
+    const run = runWith({ source: racing, target }, [topic], synced(group, key))
+    expect(await outcome(returnGroup.apply(step(group, topic), run))).toMatchObject({
+      code: 'FERRY1213',
+    })
+    await consumer?.stop()
+    expect(await positions('source', group)).toEqual([40n])
+    const again = runWith({ source, target }, [topic], run.state())
+    expect(await outcome(returnGroup.apply(step(group, topic), again))).toBe('done')
+    expect(await positions('source', group)).toEqual([70n])
+  })
+
+  it('a position that the source holds no more is refused, with the range that would be skipped', async () => {
+    const { topic, group, key } = await service()
+    await commit(pair.clusters.target, group, key, 50n)
+    await deleteUpTo(pair.clusters.source, topic, 60)
+    const run = runWith(pair.clusters, [topic], synced(group, key))
+    expect(await outcome(returnGroup.apply(step(group, topic), run))).toMatchObject({
+      code: 'FERRY1332',
+      detail: expect.stringContaining('50 to 59 are gone there and would be skipped'),
+    })
+    expect(await positions('source', group)).toEqual([40n])
+  })
+})
