@@ -54,6 +54,7 @@ export class Brokers {
     await Promise.allSettled([...this.#addresses.keys()].map((nodeId) => this.node(nodeId)))
     seed.close()
     if (this.#live().length > 0) return
+    if (this.#addresses.size === 0) throw noBrokers(this.#spec)
     const failures: ConnectFailure[] = []
     for (const nodeId of this.#addresses.keys()) {
       await this.node(nodeId).catch((error) => {
@@ -76,12 +77,15 @@ export class Brokers {
     }
     opening.then((connection) => {
       this.#connected.set(nodeId, connection)
+      this.#spoken.set(nodeId, connection)
       connection.whenLost(forget)
     }, forget)
     return opening
   }
 
   readonly #connected = new Map<number, BrokerConnection>()
+  /** The last connection to each, also once it is lost: what a broker speaks is not forgotten while it is away. */
+  readonly #spoken = new Map<number, BrokerConnection>()
 
   /** A connection of its own to one broker; the caller closes it, at the latest {@link close} does. */
   async dedicated(nodeId: number): Promise<BrokerConnection> {
@@ -138,9 +142,14 @@ export class Brokers {
     return answer
   }
 
-  /** The highest version of an API that every connected broker and this client speak. */
+  /**
+   * The highest version of an API that every connected broker and this client speak. While none is connected it is what they spoke before:
+   * whoever asks concludes from undefined that the version lacks the API, and would leave out a check.
+   */
   supports(api: Pick<Api<unknown, unknown>, 'key' | 'versions'>): number | undefined {
-    const versions = this.#live().map(([, connection]) => connection.negotiate(api))
+    const live = this.live()
+    const asked = live.length > 0 ? live : [...this.#spoken.values()]
+    const versions = asked.map((connection) => connection.negotiate(api))
     if (versions.length === 0 || versions.includes(undefined)) return undefined
     return Math.min(...(versions as number[]))
   }
@@ -253,6 +262,17 @@ export class Brokers {
     this.#shared.delete(nodeId)
   }
 }
+
+/** A broker that has only just started answers before the cluster has taken it in. An empty list would look like a cluster without groups. */
+const noBrokers = (spec: ClusterSpec): FerryError =>
+  new FerryError(
+    diagnostic({
+      code: 'FERRY1210',
+      detail: `${spec.name} names no broker: those that answer have only just started.`,
+      fix: 'Look at the state of the brokers, then run the same command again.',
+    }),
+    { retriable: true },
+  )
 
 /** `host:port`, also `[::1]:9092`. */
 export const parseAddress = (server: string): { readonly host: string; readonly port: number } => {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type GroupId, partitionKey, type TopicName } from '../../src/domain/ids.ts'
 import { type Cluster, LinkLost } from '../../src/kafka/cluster.ts'
 import { type KafkaVersion, startKafka, type TestCluster } from '../kafka/index.ts'
+import { waitFor } from '../kafka/wait.ts'
 import { connect } from './connect.ts'
 
 const START_MS = 180_000
@@ -70,6 +71,18 @@ describe('a cluster of three brokers', { timeout: 60_000 }, () => {
     const again = await cluster.connectBroker(victim.id)
     expect(again.connected).toBe(true)
     expect((await cluster.listOffsets(partitions, 'earliest')).failed.size).toBe(0)
+  })
+
+  test('still knows what its brokers speak when all of them are away: no check is left out', async () => {
+    const before = cluster.supports('OffsetFetch')
+    expect(before).toBeGreaterThanOrEqual(7)
+    const link = await cluster.connectBroker(brokers.brokers[0]?.id ?? -1)
+    await Promise.all(brokers.brokers.map((broker) => broker.kill()))
+    await waitFor('the connections to be lost', { timeoutMs: 10_000 }, () =>
+      link.connected ? undefined : true,
+    )
+    expect(cluster.supports('OffsetFetch')).toBe(before)
+    expect(cluster.supports('DescribeConfigs')).toBeDefined()
   })
 })
 
