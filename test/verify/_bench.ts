@@ -1,87 +1,126 @@
-/** Rates of a full verify. `npx tsx test/verify/_bench.ts [MB per side]`. */
+/**
+ * A full verify beside the mirror, one after the other in each round, since the rates of a machine vary by half from minute to minute.
+ * `npx tsx test/verify/_bench.ts [MB] [rounds]`.
+ */
 import { randomFillSync } from 'node:crypto'
 import { stdout } from 'node:process'
-import type { TopicName } from '../../src/domain/ids.ts'
-import type { Cluster } from '../../src/kafka/cluster.ts'
+import { startMirror } from '../../src/mirror/start-mirror.ts'
 import type { Codec } from '../../src/records/batch.ts'
 import { encodeBatch } from '../../src/records/write-batch.ts'
-import { createTopic, markOf, produce, recordsFrom, startPair, verify } from './pair.ts'
+import { waitFor } from '../kafka/wait.ts'
+import {
+  createTopic,
+  endsOf,
+  FileProgress,
+  markTopic,
+  mirrorOptions,
+  startPair,
+  topicName,
+  untilCopied,
+  withFolder,
+} from '../mirror/_support.ts'
+import { produce, recordsFrom, verify } from './pair.ts'
+
+const PARTITIONS = 4
+const megabytes = Number(process.argv[2] ?? 256)
+const rounds = Number(process.argv[3] ?? 3)
+
+interface Case {
+  readonly name: string
+  /** Of a record. */
+  readonly bytes: number
+  /** Records in a batch of the source. */
+  readonly batch: number
+  readonly codec: Codec
+}
+
+const CASES: readonly Case[] = [
+  { name: '1 KB, 16 KiB batches', bytes: 1024, batch: 16, codec: 'none' },
+  { name: '100 B, 16 KiB batches', bytes: 100, batch: 160, codec: 'none' },
+  { name: '1 KB, lz4, 64 KiB batches', bytes: 1024, batch: 64, codec: 'lz4' },
+  { name: '100 B, lz4, 64 KiB batches', bytes: 100, batch: 640, codec: 'lz4' },
+]
+
+const pair = await startPair()
+const clusters = { source: pair.from, target: pair.to }
 
 /** Half of each value is noise, so that a codec makes of it what it makes of real records. */
 const noisy = (count: number, bytes: number) =>
-  recordsFrom(0, count, bytes).map((record) => {
+  recordsFrom(0, count, bytes - 40).map((record) => {
     const value = Buffer.from(record.value as Buffer)
     randomFillSync(value, 0, value.length >> 1)
     return { ...record, value }
   })
 
-/** The same on both sides. */
-const known = new Map<number, ReturnType<typeof noisy>>()
-const recordsOf = (bytes: number) => {
-  const records = known.get(bytes) ?? noisy(4096, bytes - 40)
-  known.set(bytes, records)
-  return records
-}
-
-const PARTITIONS = 4
-const megabytes = Number(process.argv[2] ?? 512)
-
-const fill = async (
-  cluster: Cluster,
-  topic: TopicName,
-  options: { total: number; batch: number; bytes: number; codec: Codec },
-) => {
-  const { total, batch, bytes, codec } = options
-  // One run of records over and over, so that batches of any size hold the same records in the same order.
-  const records = recordsOf(bytes)
-  const batches: Buffer[] = []
-  for (let i = 0; i < records.length; i += batch) {
-    batches.push(encodeBatch({ records: records.slice(i, i + batch), codec }))
-  }
-  const leaders = await cluster.leaders([topic], 0)
-  const link = await cluster.connectBroker([...leaders.values()][0]!.leader)
-  await Promise.all(
-    Array.from({ length: PARTITIONS }, async (_, partition) => {
-      for (let n = 0; n < total / PARTITIONS; n += batch) {
-        await produce(link, topic, partition, batches[(n / batch) % batches.length]!)
-      }
-    }),
+const fill = async ({ bytes, batch, codec }: Case, topic: string): Promise<number> => {
+  const records = noisy(batch * 16, bytes)
+  const batches = Array.from({ length: 16 }, (_, i) =>
+    encodeBatch({ records: records.slice(i * batch, (i + 1) * batch), codec }),
   )
+  const each = Math.ceil((megabytes * 1e6) / bytes / PARTITIONS / batch)
+  const leaders = await pair.from.leaders([topicName(topic)], 0)
+  const link = await pair.from.connectBroker([...leaders.values()][0]!.leader)
+  for (let partition = 0; partition < PARTITIONS; partition++) {
+    for (let n = 0; n < each; n++) {
+      await produce(link, topicName(topic), partition, batches[n % batches.length]!)
+    }
+  }
   await link.close()
+  return each * batch * PARTITIONS
 }
 
-const pair = await startPair()
-try {
-  const cases = [
-    { name: '1 KB, 16 KiB -> 256 KiB', bytes: 1024, source: 16, target: 256, codec: 'none' },
-    { name: '100 B, 16 KiB -> 256 KiB', bytes: 100, source: 128, target: 2048, codec: 'none' },
-    { name: '100 B, one per batch -> 256 KiB', bytes: 100, source: 1, target: 2048, codec: 'none' },
-    { name: '1 KB, same batches lz4', bytes: 1024, source: 64, target: 64, codec: 'lz4' },
-    { name: '100 B, same batches lz4', bytes: 100, source: 512, target: 512, codec: 'lz4' },
-  ] as const
-  for (const { name, bytes, source, target, codec } of cases) {
-    const wanted = (megabytes * 1e6) / bytes / (source === 1 ? 8 : 1)
-    const total = Math.ceil(wanted / PARTITIONS / 4096) * 4096 * PARTITIONS
-    const topic = await createTopic(pair, name.replaceAll(/\W+/g, '-'), { partitions: PARTITIONS })
-    await new Promise((resolve) => setTimeout(resolve, 500))
-    await fill(pair.clusters.source, topic, { total, batch: source, bytes, codec })
-    await fill(pair.clusters.target, topic, { total, batch: target, bytes, codec })
-    const marks = Array.from({ length: PARTITIONS }, (_, partition) =>
-      markOf(topic, 0, 0, { partition }),
-    )
-    for (let run = 0; run < 3; run++) {
-      const [cpu, started] = [process.cpuUsage(), performance.now()]
-      const { report, problems } = await verify(pair, marks)
-      const seconds = (performance.now() - started) / 1_000
-      const { user, system } = process.cpuUsage(cpu)
-      const compared = report.topics[0]!.partitions.reduce((sum, each) => sum + each.compared, 0)
+/** What it took, in seconds and in seconds of this process's CPU. */
+const timed = async (work: () => Promise<void>) => {
+  const [cpu, began] = [process.cpuUsage(), performance.now()]
+  await work()
+  const { user, system } = process.cpuUsage(cpu)
+  return { seconds: (performance.now() - began) / 1000, cpu: (user + system) / 1e6 }
+}
+
+const round = async (each: Case, source: string, total: number): Promise<number> => {
+  const topic = topicName(source)
+  await createTopic(pair.to, topic, PARTITIONS)
+  const marks = await markTopic(pair.from, pair.to, topic, { mode: 'dense' })
+  const ends = await endsOf(pair.from, marks)
+  return withFolder(async (folder) => {
+    const store = new FileProgress(folder)
+    const mirror = startMirror(mirrorOptions(pair.from, pair.to, store))
+    mirror.follow([{ migration: 'm', marks, seals: [] }])
+    // Not how long it takes to get the lock.
+    const moved = () => mirror.reports().reduce((sum, { records }) => sum + records, 0)
+    await waitFor('the first record', { timeoutMs: 30_000, everyMs: 1 }, () => moved() || undefined)
+    const before = moved()
+    const copying = await timed(async () => {
+      await untilCopied(mirror, ends, 120_000)
+    })
+    await mirror.stop()
+    const progress = [...(await store.readProgress()).values()]
+    const verifying = await timed(async () => {
+      const { report, problems } = await verify({ clusters }, marks, { progress })
+      const compared = report.topics[0]!.partitions.reduce((sum, p) => sum + p.compared, 0)
       if (problems.length > 0 || compared !== total) throw new Error(`${compared}: ${problems}`)
-      const rate = Math.round(total / seconds)
-      stdout.write(
-        `${name}: ${rate.toLocaleString('en')} records/s, ${Math.round((rate * bytes) / 1e6)} MB/s per side, ` +
-          `${((user + system) / 1e6).toFixed(1)} CPU s of ${seconds.toFixed(1)} s, ${Math.round(process.memoryUsage().rss / 1e6)} MB RSS\n`,
-      )
-    }
+    })
+    await pair.to.deleteTopics([topic])
+    const rates = { mirror: (total - before) / copying.seconds, verify: total / verifying.seconds }
+    const shown = (rate: number) =>
+      `${Math.round(rate).toLocaleString('en')} records/s (${Math.round((rate * each.bytes) / 1e6)} MB/s)`
+    stdout.write(
+      `${each.name}: verify ${shown(rates.verify)}, ${verifying.cpu.toFixed(1)} CPU s; mirror ${shown(rates.mirror)}, ` +
+        `${copying.cpu.toFixed(1)} CPU s; ratio ${(rates.verify / rates.mirror).toFixed(2)}; ${Math.round(process.memoryUsage().rss / 1e6)} MB RSS\n`,
+    )
+    return rates.verify / rates.mirror
+  })
+}
+
+try {
+  for (const [i, each] of CASES.entries()) {
+    const topic = `bench-${i}`
+    await createTopic(pair.from, topicName(topic), PARTITIONS)
+    const total = await fill(each, topic)
+    const ratios: number[] = []
+    for (let n = 0; n < rounds; n++) ratios.push(await round(each, topic, total))
+    const median = ratios.sort((one, other) => one - other)[rounds >> 1]!
+    stdout.write(`${each.name}: a full verify runs at ${median.toFixed(2)} of the mirror's rate\n`)
   }
 } finally {
   await pair.stop()
