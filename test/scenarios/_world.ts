@@ -248,6 +248,11 @@ export class Running {
     return this.#stderr
   }
 
+  /** What it has printed so far. */
+  get stdout(): string {
+    return this.#stdout
+  }
+
   /** Resolves once stderr has said this; rejects if ferry ends without. */
   said(text: string): Promise<void> {
     return this.#awaited(text, () => this.#stderr)

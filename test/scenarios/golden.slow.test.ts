@@ -2,133 +2,36 @@ import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { EXIT } from '../../src/cli/exit-codes.ts'
 import { startConsumer } from './_clients.ts'
-import { expectGolden, expectGoldenText, type Golden } from './_golden.ts'
+import type { Golden } from './_golden.ts'
+import { EVENTS, GoldenProject } from './_golden-project.ts'
 import { withAdmin } from './_image.ts'
-import { type Project, startWorld, type World } from './_world.ts'
+import type { Project, World } from './_world.ts'
 
 /**
  * What people, programs and reviewers see over one migration, compared whole: see `golden/`. The tests follow each other, each goes on
- * where the one before stopped.
+ * where the one before stopped. `golden.test.ts` is the short form.
  */
 
+let gold: GoldenProject
 let world: World
 let project: Project
-const EVENTS = 'gold.events'
-const DLQ = 'gold.dlq'
-const FILE = 'plans/gold.yaml'
-/** The exit codes that were seen, with the case that saw each. */
-const seen = new Map<number, string>()
 
 beforeAll(async () => {
-  world = await startWorld({ users: [{ name: 'nobody', password: 'nobody-secret' }] })
-  project = world.project('golden')
-  project.env.GOLD_PASSWORD = 'gold-secret'
-  await withAdmin(world.source, async (admin) => {
-    await admin.createTopics({
-      topics: [
-        { topic: EVENTS, numPartitions: 3, replicationFactor: 1 },
-        { topic: DLQ, numPartitions: 1, replicationFactor: 1 },
-        { topic: 'foreign', numPartitions: 1, replicationFactor: 1 },
-      ],
-    })
-    await write(EVENTS, 200, [0, 1, 2])
-    // kafkajs wants to have heard of the topic.
-    await admin.fetchTopicOffsets(EVENTS)
-    await admin.deleteTopicRecords({ topic: EVENTS, partitions: [{ partition: 0, offset: '50' }] })
-    const partitions = ['150', '20', '200'].map((offset, partition) => ({ partition, offset }))
-    await admin.setOffsets({ groupId: 'gold-api', topic: EVENTS, partitions })
-  })
-  project.write(
-    FILE,
-    `apiVersion: ferry/v1
-kind: Migration
-metadata: { name: gold, owner: team-gold }
-spec:
-  from: old
-  to: new
-  stage: mirrored
-  topics:
-    - name: ${EVENTS}
-      configs: { retention.ms: 7d }
-    - name: ${DLQ}
-  groups:
-    - id: gold-api
-  users:
-    - { name: gold-api, mechanism: scram-sha-512, password: "\${env:GOLD_PASSWORD}" }
-  access:
-    - { principal: User:gold-api, produce: [${DLQ}], consume: { topics: [${EVENTS}], groups: [gold-api] } }
-  gates: { sourceQuiet: 1s, timeout: 30s }
-`,
-  )
+  gold = await GoldenProject.start()
+  world = gold.world
+  project = gold.project
 })
 afterAll(() => world?.stop())
 
-/** All records in one batch at one time, so that sizes are the same in every run. */
-const write = async (
-  topic: string,
-  count: number,
-  partitions: readonly number[],
-): Promise<void> => {
-  const producer = new kafkajs.Kafka(world.source.kafka()).producer({
-    createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
-  })
-  await producer.connect()
-  const timestamp = String(Date.now())
-  for (const partition of partitions) {
-    const messages = Array.from({ length: count }, (_, n) => ({
-      partition,
-      timestamp,
-      key: `key-${n}`,
-      value: `value-${n}`,
-    }))
-    await producer.send({ topic, acks: -1, messages })
-  }
-  await producer.disconnect()
-}
+const golden = (each: Golden) => gold.golden(each)
+const edited = (from: string, to: string, work: () => Promise<void>) => gold.edited(from, to, work)
 
-const golden = async (each: Golden): Promise<void> => {
-  await expectGolden(world, project, each)
-  seen.set(each.exit, each.name)
-}
-const APPLY = ['apply', 'gold', '--auto-approve', '--confirm', 'gold']
-const apply = async (): Promise<void> => {
-  const { code, stdout, stderr } = await project.ferry(APPLY)
-  expect(code, stdout + stderr).toBe(0)
-}
-const setStage = (stage: string): void => project.edit(FILE, /stage: .*/, `stage: ${stage}`)
-/** With the file changed, and then as it was. */
-const edited = async (from: string, to: string, work: () => Promise<void>): Promise<void> => {
-  project.edit(FILE, from, to)
-  await work()
-  project.edit(FILE, to, from)
-}
+test('wrong use, and a file that cannot be read', () => gold.wrongUse())
 
-test('wrong use, and a file that cannot be read', async () => {
-  await golden({ name: 'unknown-name', args: ['plan', 'gould'], exit: EXIT.usage })
-  await edited('owner: team-gold', 'ownr: team-gold', () =>
-    golden({ name: 'invalid-file', args: ['validate'], exit: EXIT.error }),
-  )
-})
-
-test('the first plan', async () => {
-  await golden({
-    name: 'first-plan',
-    args: ['plan', 'gold', '--detailed-exitcode'],
-    exit: EXIT.changesPending,
-    markdown: true,
-  })
-  await golden({ name: 'status-before', args: ['status', 'gold'], exit: EXIT.done })
-})
+test('the first plan', () => gold.firstPlan())
 
 test('blocked: partitions that differ, rights that are missing, records of others', async () => {
-  await edited(`- name: ${DLQ}`, `- name: ${DLQ}\n      partitions: 7`, () =>
-    golden({
-      name: 'blocked-partitions',
-      args: ['plan', 'gold'],
-      exit: EXIT.blocked,
-      markdown: true,
-    }),
-  )
+  await gold.blocked()
   await golden({
     name: 'missing-right',
     args: ['plan', 'gold'],
@@ -167,26 +70,13 @@ test('a stale plan', async () => {
   )
 })
 
-test('mirrored: nothing to do, status, verified', async () => {
-  const args = APPLY
-  await expectGoldenText(
-    world,
-    project,
-    { name: 'apply-mirrored', args },
-    await project.ferry(['--quiet', ...args]),
-  )
-  await golden({
-    name: 'nothing-to-do',
-    args: ['plan', 'gold', '--detailed-exitcode'],
-    exit: EXIT.done,
-    markdown: true,
-  })
+test('mirrored: nothing to do, verified, status', async () => {
+  await gold.mirrored()
   await golden({ name: 'status-mirrored', args: ['status', 'gold'], exit: EXIT.done })
-  await golden({ name: 'verify-ok', args: ['verify', 'gold', '--full'], exit: EXIT.done })
 })
 
 test('a gate that waits, a lock that is taken, an interrupt', async () => {
-  setStage('consumers-moved')
+  gold.setStage('consumers-moved')
   await golden({ name: 'plan-consumers', args: ['plan', 'gold'], exit: EXIT.done, markdown: true })
   const consumer = await startConsumer(world.source, 'gold-api', EVENTS, { clientId: 'gold-api-1' })
   try {
@@ -208,7 +98,7 @@ test('a gate that waits, a lock that is taken, an interrupt', async () => {
     first.child.kill('SIGINT')
     const { code, stderr } = await first.ended
     expect(code, stderr).toBe(EXIT.interrupted)
-    seen.set(code, 'an apply that was interrupted')
+    gold.seen.set(code, 'an apply that was interrupted')
   } finally {
     await consumer.stop()
   }
@@ -231,7 +121,7 @@ test('partly applied', async () => {
 })
 
 test('consumers moved, and nobody mirrors', async () => {
-  await apply()
+  await gold.apply()
   await golden({ name: 'status-moved', args: ['status', 'gold'], exit: EXIT.done })
   await golden({
     name: 'rollback-plan',
@@ -247,10 +137,10 @@ test('consumers moved, and nobody mirrors', async () => {
 })
 
 test('producers moved: the last plan, and a record that comes late', async () => {
-  setStage('producers-moved')
+  gold.setStage('producers-moved')
   await golden({ name: 'plan-producers', args: ['plan', 'gold'], exit: EXIT.done, markdown: true })
-  await apply()
-  await write(EVENTS, 1, [1])
+  await gold.apply()
+  await gold.write(EVENTS, 1, [1])
   await golden({
     name: 'verify-failing',
     args: ['verify', 'gold', '--full'],
@@ -275,6 +165,6 @@ test('drift', async () => {
 })
 
 test('every exit code was seen by one of these', () => {
-  const missing = Object.entries(EXIT).filter(([, code]) => !seen.has(code))
+  const missing = Object.entries(EXIT).filter(([, code]) => !gold.seen.has(code))
   expect(missing).toEqual([])
 })

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { waitFor } from '../kafka/wait.ts'
+import { withAdmin } from './_image.ts'
 import {
   dyingAt,
   makeService,
@@ -7,7 +9,7 @@ import {
   remainsOf,
   type StoreName,
 } from './_kill-apply.ts'
-import { startWorld, type World } from './_world.ts'
+import { type Ended, type Project, startWorld, type World } from './_world.ts'
 
 /** Promise 8 with the built ferry; `kill-apply.slow.test.ts` kills at every write, in both stores. */
 
@@ -30,6 +32,48 @@ test('apply killed inside of every step, its work done and not yet recorded, end
   expect(await remainsOf(world, project, 'killed')).toEqual(calm)
 }, 240_000)
 
+test('the first Ctrl-C lets the step end, the second leaves it half done; the next apply goes on', async () => {
+  const project = projectOn(world, 'stops', 'file')
+  await makeService(world, project, 'stops')
+  const args = ['apply', 'stops', '--auto-approve', '--confirm', 'stops']
+  const shown = async () => JSON.parse((await project.ferry(['state', 'show', 'stops'])).stdout)
+
+  const once = await project.ferry(args, dyingAt(project, '^after intent create-topic', 'SIGINT'))
+  expect(once.code, once.stderr).toBe(130)
+  expect(await shown()).toMatchObject({ openIntent: null, lock: null, plan: { status: 'open' } })
+  const journal = project.read('.ferry/stops/journal.jsonl')
+  expect(journal.trimEnd().split('\n').at(-1)).toMatch(
+    /"kind":"result","outcome":"done","step":"create-topic\/stops"/,
+  )
+  const topics = await withAdmin(world.target, (admin) => admin.listTopics())
+  expect(topics).toContain('stops')
+
+  // Nothing comes back from a broker that stands still.
+  const [broker] = world.target.brokers
+  const twice = project.start(args, dyingAt(project, '^after intent set-user', 'SIGSTOP'))
+  await stopped(project, 'after intent set-user')
+  process.kill(broker!.pid, 'SIGSTOP')
+  try {
+    let ended: Ended | undefined
+    void twice.ended.then((each) => {
+      ended = each
+    })
+    twice.child.kill('SIGCONT')
+    const code = await waitFor('ferry to leave', { timeoutMs: 30_000 }, () => {
+      twice.child.kill('SIGINT')
+      return ended?.code
+    })
+    expect(code, ended?.stderr).toBe(130)
+  } finally {
+    process.kill(broker!.pid, 'SIGCONT')
+  }
+  expect(await shown()).toMatchObject({ openIntent: 'set-user/stops-user/scram-sha-512' })
+
+  const last = await project.ferry(args)
+  expect(last.code, last.stderr).toBe(0)
+  expect(await shown()).toMatchObject({ openIntent: null, plan: { status: 'done' } })
+}, 120_000)
+
 describe.each<StoreName>(['file', 'kafka'])('two applies at once with the %s store', (store) => {
   test('the second is told who works; one whose lock was broken changes nothing any more', async () => {
     const name = `two-${store}`
@@ -38,7 +82,7 @@ describe.each<StoreName>(['file', 'kafka'])('two applies at once with the %s sto
     const args = ['apply', name, '--auto-approve', '--confirm', name]
     // The first stands still inside of a step, as on a machine that swaps.
     const first = project.start(args, dyingAt(project, '^before result create-topic', 'SIGSTOP'))
-    await stopped(project)
+    await stopped(project, 'before result create-topic')
     const second = await project.ferry(args)
     expect(second.code).toBe(6)
     const words = second.stderr.replaceAll(/\s+/g, ' ')
@@ -57,9 +101,8 @@ describe.each<StoreName>(['file', 'kafka'])('two applies at once with the %s sto
   }, 120_000)
 })
 
-const stopped = async (project: ReturnType<typeof projectOn>): Promise<void> => {
-  const { waitFor } = await import('../kafka/wait.ts')
+const stopped = async (project: Project, at: string): Promise<void> => {
   await waitFor('ferry to stand still', { timeoutMs: 30_000 }, () =>
-    project.read('died') === '' ? undefined : true,
+    project.read('died').includes(at) ? true : undefined,
   )
 }

@@ -1,0 +1,152 @@
+import kafkajs from 'kafkajs'
+import { expect } from 'vitest'
+import { expectGolden, expectGoldenText, type Golden } from './_golden.ts'
+import { withAdmin } from './_image.ts'
+import { type Project, startWorld, type World } from './_world.ts'
+
+export const EVENTS = 'gold.events'
+export const DLQ = 'gold.dlq'
+export const FILE = 'plans/gold.yaml'
+export const APPLY = ['apply', 'gold', '--auto-approve', '--confirm', 'gold']
+
+/** A service with records and a group, and a plan file for it: what golden outputs are about. */
+export class GoldenProject {
+  readonly world: World
+  readonly project: Project
+  /** The exit codes that were seen, with the case that saw each. */
+  readonly seen = new Map<number, string>()
+
+  private constructor(world: World, project: Project) {
+    this.world = world
+    this.project = project
+  }
+
+  static async start(): Promise<GoldenProject> {
+    const world = await startWorld({ users: [{ name: 'nobody', password: 'nobody-secret' }] })
+    const project = world.project('golden')
+    project.env.GOLD_PASSWORD = 'gold-secret'
+    const made = new GoldenProject(world, project)
+    await withAdmin(world.source, async (admin) => {
+      await admin.createTopics({
+        topics: [
+          { topic: EVENTS, numPartitions: 3, replicationFactor: 1 },
+          { topic: DLQ, numPartitions: 1, replicationFactor: 1 },
+          { topic: 'foreign', numPartitions: 1, replicationFactor: 1 },
+        ],
+      })
+      await made.write(EVENTS, 200, [0, 1, 2])
+      // kafkajs wants to have heard of the topic.
+      await admin.fetchTopicOffsets(EVENTS)
+      const first = { partition: 0, offset: '50' }
+      await admin.deleteTopicRecords({ topic: EVENTS, partitions: [first] })
+      const partitions = ['150', '20', '200'].map((offset, partition) => ({ partition, offset }))
+      await admin.setOffsets({ groupId: 'gold-api', topic: EVENTS, partitions })
+    })
+    project.write(FILE, MIGRATION)
+    return made
+  }
+
+  /** All records in one batch at one time, so that sizes are the same in every run. */
+  async write(topic: string, count: number, partitions: readonly number[]): Promise<void> {
+    const producer = new kafkajs.Kafka(this.world.source.kafka()).producer({
+      createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
+    })
+    await producer.connect()
+    const timestamp = String(Date.now())
+    for (const partition of partitions) {
+      const messages = Array.from({ length: count }, (_, n) => ({
+        partition,
+        timestamp,
+        key: `key-${n}`,
+        value: `value-${n}`,
+      }))
+      await producer.send({ topic, acks: -1, messages })
+    }
+    await producer.disconnect()
+  }
+
+  async golden(each: Golden): Promise<void> {
+    await expectGolden(this.world, this.project, each)
+    this.seen.set(each.exit, each.name)
+  }
+
+  async apply(): Promise<void> {
+    const { code, stdout, stderr } = await this.project.ferry(APPLY)
+    expect(code, stdout + stderr).toBe(0)
+  }
+
+  setStage(stage: string): void {
+    this.project.edit(FILE, /stage: .*/, `stage: ${stage}`)
+  }
+
+  /** With the file changed, and then as it was. */
+  async edited(from: string, to: string, work: () => Promise<void>): Promise<void> {
+    this.project.edit(FILE, from, to)
+    await work()
+    this.project.edit(FILE, to, from)
+  }
+
+  async wrongUse(): Promise<void> {
+    await this.golden({ name: 'unknown-name', args: ['plan', 'gould'], exit: 64 })
+    await this.edited('owner: team-gold', 'ownr: team-gold', () =>
+      this.golden({ name: 'invalid-file', args: ['validate'], exit: 1 }),
+    )
+  }
+
+  async firstPlan(): Promise<void> {
+    await this.golden({
+      name: 'first-plan',
+      args: ['plan', 'gold', '--detailed-exitcode'],
+      exit: 2,
+      markdown: true,
+    })
+    await this.golden({ name: 'status-before', args: ['status', 'gold'], exit: 0 })
+  }
+
+  async blocked(): Promise<void> {
+    await this.edited(`- name: ${DLQ}`, `- name: ${DLQ}\n      partitions: 7`, () =>
+      this.golden({
+        name: 'blocked-partitions',
+        args: ['plan', 'gold'],
+        exit: 4,
+        markdown: true,
+      }),
+    )
+  }
+
+  async mirrored(): Promise<void> {
+    await expectGoldenText(
+      this.world,
+      this.project,
+      { name: 'apply-mirrored', args: APPLY },
+      await this.project.ferry(['--quiet', ...APPLY]),
+    )
+    await this.golden({
+      name: 'nothing-to-do',
+      args: ['plan', 'gold', '--detailed-exitcode'],
+      exit: 0,
+      markdown: true,
+    })
+    await this.golden({ name: 'verify-ok', args: ['verify', 'gold', '--full'], exit: 0 })
+  }
+}
+
+const MIGRATION = `apiVersion: ferry/v1
+kind: Migration
+metadata: { name: gold, owner: team-gold }
+spec:
+  from: old
+  to: new
+  stage: mirrored
+  topics:
+    - name: ${EVENTS}
+      configs: { retention.ms: 7d }
+    - name: ${DLQ}
+  groups:
+    - id: gold-api
+  users:
+    - { name: gold-api, mechanism: scram-sha-512, password: "\${env:GOLD_PASSWORD}" }
+  access:
+    - { principal: User:gold-api, produce: [${DLQ}], consume: { topics: [${EVENTS}], groups: [gold-api] } }
+  gates: { sourceQuiet: 1s, timeout: 30s }
+`
