@@ -18,29 +18,30 @@ export const fingerprint = (
   state: MigrationState,
 ): Readonly<Record<string, string>> => {
   const { source, target } = observed
-  const parts: Record<string, unknown> = {
-    'cluster ids': [source.id, target.id],
-    'decisions in the state': [state.lineage, state.serial],
+  const parts: Record<string, string> = {}
+  const put = (name: string, value: unknown): void => {
+    parts[name] = sha256(canonicalJson(value)).slice(0, 16)
   }
-  for (const [key, { fixed }] of observed.removed ?? []) parts[`removed ${key}`] = fixed
+  put('cluster ids', [source.id, target.id])
+  put('decisions in the state', [state.lineage, state.serial])
+  for (const [key, { fixed }] of observed.removed ?? []) put(`removed ${key}`, fixed)
   const acls = relevantAcls(managedOf(desired), target)
-  if (typeof acls === 'string') parts['ACLs on the target'] = acls
-  else for (const acl of acls) parts[`ACL ${acl} on the target`] = 'there'
+  if (typeof acls === 'string') put('ACLs on the target', acls)
+  else for (const acl of acls) put(`ACL ${acl} on the target`, 'there')
   for (const { name } of desired.users) {
-    parts[`user ${name} on the target`] = [...(target.users.get(name) ?? [])].sort()
+    put(`user ${name} on the target`, [...(target.users.get(name) ?? [])].sort())
   }
   for (const { user } of desired.quotas) {
-    parts[`quota of ${user} on the target`] = target.quotas.get(user) ?? null
+    put(`quota of ${user} on the target`, target.quotas.get(user) ?? null)
   }
   for (const { name } of desired.topics) {
-    Object.assign(parts, topicParts(source, name, 'source'), topicParts(target, name, 'target'))
+    putTopic(put, source, name, 'source')
+    putTopic(put, target, name, 'target')
   }
-  for (const { id } of desired.groups) parts[`group ${id} on the source`] = exists(source, id)
-  // Others that read the topics: one that came since was in nobody's review.
-  for (const { id } of source.coverage?.groups ?? []) parts[`group ${id} on the source`] ??= true
-  return Object.fromEntries(
-    Object.entries(parts).map(([name, value]) => [name, sha256(canonicalJson(value)).slice(0, 16)]),
-  )
+  // Others that read the topics, too: one that came since was in nobody's review.
+  for (const { id } of source.coverage?.groups ?? []) put(`group ${id} on the source`, true)
+  for (const { id } of desired.groups) put(`group ${id} on the source`, exists(source, id))
+  return parts
 }
 
 /** The names of the parts that differ, sorted. */
@@ -62,20 +63,18 @@ const withoutDetails = (changed: readonly string[]): readonly string[] => {
   return changed.filter((part) => !DETAIL.test(part) || !all.has(part.replace(DETAIL, '')))
 }
 
-const topicParts = (
+const putTopic = (
+  put: (name: string, value: unknown) => void,
   side: ObservedSide,
   name: TopicName,
   where: 'source' | 'target',
-): Readonly<Record<string, unknown>> => {
+): void => {
   const of = `topic ${name} on the ${where}`
   const topic = side.topics.get(name)
-  if (!topic) return { [of]: 'absent' }
-  const { topicId, partitions } = topic.description
-  return {
-    [of]: topicId ?? 'there',
-    [`partitions of ${of}`]: partitions.length,
-    [`configs of ${of}`]: [...overrides(topic)].sort(),
-  }
+  put(of, topic === undefined ? 'absent' : (topic.description.topicId ?? 'there'))
+  if (topic === undefined) return
+  put(`partitions of ${of}`, topic.description.partitions.length)
+  put(`configs of ${of}`, [...overrides(topic)].sort())
 }
 
 const exists = (side: ObservedSide, id: Migration['groups'][number]['id']): boolean =>
