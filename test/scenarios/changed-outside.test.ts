@@ -1,5 +1,7 @@
 import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { TopicName } from '../../src/domain/ids.ts'
+import { Secret } from '../../src/domain/secret.ts'
 import type { Cluster } from '../../src/kafka/cluster.ts'
 import { connect } from '../adapter/connect.ts'
 import type { TestCluster } from '../kafka/index.ts'
@@ -8,7 +10,10 @@ import { errorsIn } from './_findings.ts'
 import { imageOf, withAdmin } from './_image.ts'
 import { type Project, startWorld, type World } from './_world.ts'
 
-/** Promise 6: everything that makes a saved plan stale, each by itself. The refusal names what changed, and changes nothing. */
+/**
+ * What somebody changes outside of Ferry. Promise 6: everything that makes a saved plan stale, each by itself; the refusal names what
+ * changed, and changes nothing. And `ferry drift`, which names the same after an apply.
+ */
 
 const PLAN = 'stale.plan.json'
 const FILE = 'plans/stale.yaml'
@@ -216,4 +221,86 @@ describe('a saved plan does not run after a change of', () => {
     expect(refused.code).toBe(5)
     expect({ clusters: await imageOf(world), state: project.state() }).toEqual(before)
   })
+})
+
+describe('drift', () => {
+  const DRIFT = 'plans/drift.yaml'
+  let drifting: Project
+  const drift = async (exit: number): Promise<readonly unknown[]> => {
+    const { code, stdout, stderr } = await drifting.ferry(['drift', 'drift', '--json'])
+    expect(code, stderr).toBe(exit)
+    return JSON.parse(stdout).migrations[0].drift
+  }
+
+  test('is no edit of the plan file, whatever is there of what it names now', async () => {
+    await withAdmin(world.source, async (admin) => {
+      await admin.createTopics({ topics: [{ topic: 'drift.a', numPartitions: 1 }] })
+      const partitions = [{ partition: 0, offset: '7' }]
+      await admin.setOffsets({ groupId: 'drift-reader', topic: 'drift.a', partitions })
+    })
+    await fill(world.source, 'drift.a', 20, [0])
+    drifting = world.project('drift')
+    drifting.env.PASSWORD = 'a-password'
+    drifting.write(
+      DRIFT,
+      MIGRATION.replaceAll('stale', 'drift')
+        .replace('    - name: drift.b\n', '')
+        .replace(', drift.b', '')
+        .replace('stage: prepared', 'stage: consumers-moved'),
+    )
+    const applied = await drifting.ferry(['apply', 'drift', '--auto-approve'])
+    expect(applied.code, applied.stderr).toBe(0)
+    expect(await drift(0)).toEqual([])
+    await target.setUser({
+      name: 'there-already',
+      mechanism: 'scram-sha-512',
+      password: new Secret('x'),
+    })
+    drifting.edit(
+      DRIFT,
+      '  users:\n',
+      '  users:\n    - { name: there-already, mechanism: scram-sha-512, password: "${env:PASSWORD}" }\n',
+    )
+    drifting.edit(DRIFT, /quotas:\n.*\n/, 'quotas: []\n')
+    expect(await drift(0)).toEqual([])
+  }, 120_000)
+
+  test('is every kind of thing that somebody else changed, by its name', async () => {
+    const topic = 'drift.a' as TopicName
+    const user = 'drift-reader'
+    await target.alterTopicConfigs(new Map([[topic, new Map([['retention.bytes', '5000000']])]]))
+    await addPartitions(world.target, topic, 2)
+    await target.createAcls([
+      {
+        resourceType: 'TOPIC',
+        resourceName: topic,
+        patternType: 'LITERAL',
+        principal: 'User:mallory',
+        host: '*',
+        operation: 'WRITE',
+        permission: 'ALLOW',
+      },
+    ])
+    await target.deleteUser(user, 'scram-sha-512')
+    await target.setQuota(user, { consumerByteRate: 6 })
+    await withAdmin(world.target, (admin) =>
+      admin.setOffsets({ groupId: user, topic, partitions: [{ partition: 0, offset: '1' }] }),
+    )
+    expect(await drift(3)).toEqual([
+      {
+        what: 'ACL TOPIC|LITERAL|drift.a|User:mallory|*|WRITE|ALLOW on new',
+        was: null,
+        is: 'there',
+      },
+      {
+        what: 'commit of drift-reader on drift.a:0 on new',
+        was: 'as synced, or read on',
+        is: '1, behind the sync at 7',
+      },
+      { what: 'consumerByteRate of drift-reader on new', was: '20971520', is: '6' },
+      { what: 'partitions of topic drift.a on new', was: '1', is: '2' },
+      { what: 'retention.bytes of topic drift.a on new', was: '-1', is: '5000000' },
+      { what: 'user drift-reader (scram-sha-512) on new', was: 'there', is: null },
+    ])
+  }, 60_000)
 })
