@@ -65,15 +65,25 @@ const applyDying = async (
 ): Promise<readonly string[]> => {
   const file = `${name}.plan.json`
   expect((await project.ferry(['plan', name, '-o', file])).code).toBe(0)
+  let begun: string | undefined
   for (;;) {
     const env = at === undefined ? {} : dyingAt(project, at)
     const { code, stdout, stderr }: Ended = await project.ferry(
       ['apply', file, '--confirm', name],
       env,
     )
+    // Whoever takes the lock over says so, and which step may be half done: that is looked at before anything else.
+    if (begun !== undefined) {
+      expect(stderr.replaceAll(/\s+/g, ' ')).toMatch(
+        /took over the lock of .*: that process is gone/,
+      )
+      expect(stderr.replaceAll(/\s+/g, ' ')).toContain(`It had begun ${begun}, `)
+    }
     if (code === 0) return project.read('died').split('\n').filter(Boolean)
     // A signal: it died at the next point. Everything else would be an apply that did not go on.
     expect(code, `${stdout}\n${stderr}`).toBe(-1)
+    const last = project.read('died').trimEnd().split('\n').at(-1) ?? ''
+    begun = /(?:after intent|before result|behind intent) (\S+)/.exec(last)?.[1]
   }
 }
 
