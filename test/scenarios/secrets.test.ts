@@ -118,7 +118,10 @@ test('every verb, when all goes well', async () => {
     ['status', 'orders', '--json'],
     ['verify', 'orders', '--full'],
     ['verify', 'orders', '--json'],
-    ['resync', 'orders', '--topic', 'orders.events', '--auto-approve', '--json'],
+    [
+      ...['resync', 'orders', '--topic', 'orders.events', '--auto-approve', '--json'],
+      ...['--confirm', 'orders'],
+    ],
     ['graph'],
     ['unlock', 'orders'],
     ['state', 'list'],
