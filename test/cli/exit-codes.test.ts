@@ -1,4 +1,6 @@
 import { deepStrictEqual } from 'node:assert'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, it } from 'vitest'
 import { EXIT, exitCodeFor } from '../../src/cli/exit-codes.ts'
 import { diagnostic } from '../../src/domain/diagnostic.ts'
@@ -35,6 +37,20 @@ describe('exit codes', () => {
   ] as const) {
     it(name, () => deepStrictEqual(exitCodeFor(diagnostics), expected))
   }
+
+  it('each is expected of the built ferry by a scenario that CI runs', () => {
+    const folder = join(import.meta.dirname, '../scenarios')
+    const files = readdirSync(folder).filter((file) => file.endsWith('.ts') && !/slow/.test(file))
+    const text = files.map((file) => readFileSync(join(folder, file), 'utf8')).join('\n')
+    const expected = [
+      ...text.matchAll(/\bcode\)?(?:, [^\n]+)?\)?\.toBe\((\d+)\)|\b(?:code|exit): (\d+)\b/g),
+    ]
+    const codes = new Set(expected.map(([, one, other]) => Number(one ?? other)))
+    deepStrictEqual(
+      Object.values(EXIT).filter((code) => !codes.has(code)),
+      [],
+    )
+  })
 
   it('every code has one of them', () => {
     const known = new Set<number>(Object.values(EXIT))
