@@ -218,7 +218,7 @@ test('every verb, when all goes well', async () => {
     expect(back.code, back.stderr).toBe(0)
     expectNoLeak(project, back)
   }
-})
+}, 300_000)
 
 /** Of what is asked, not of a migration that is there. */
 const STATE_VERBS = [
