@@ -53,7 +53,11 @@ export class GapSaver {
         const chunks = [...waiting.keys()].map((p) => this.#chunkOf(p))
         const stored = [...waiting.keys()].map((p) => ({ p, tenure: p.tenure, to: p.next }))
         await this.#store.appendGaps(migration, chunks)
-        for (const { p, tenure, to } of stored) if (p.tenure === tenure) p.gapsStoredTo = to
+        for (const { p, tenure, to } of stored) {
+          if (p.tenure !== tenure) continue
+          p.gapsStoredTo = to
+          p.gapsSafeTo = to
+        }
         for (const all of waiting.values()) for (const { resolve } of all) resolve()
       } catch (error) {
         // What was written of it may end inside of a chunk: the next is a whole one, which replaces it.

@@ -80,6 +80,8 @@ export class MirroredPartition {
   /** All gaps below are stored, in chunks of this tenure; -1: it has not begun with a whole one. */
   gapsStoredTo = -1
   gapTenure = ''
+  /** All gaps below are stored, by whomever: only so far may others be told that the source was mirrored. */
+  gapsSafeTo = 0
   /** Of markers and progress: grows with every holder. */
   fence = 0
 
@@ -131,6 +133,7 @@ export class MirroredPartition {
     this.gapsStoredTo = -1
     if (progress === undefined) return
     this.offsets.resume(progress)
+    this.gapsSafeTo = this.offsets.gaps.end
   }
 
   /** Nothing that was sent by anybody so far can still arrive. */
@@ -160,9 +163,11 @@ export class MirroredPartition {
     const { gaps } = this.offsets
     const isStale = gaps.end > this.next
     gaps.truncate(this.next)
+    this.gapsSafeTo = Math.min(this.gapsSafeTo, this.next)
     if (this.gapsStoredTo >= 0) this.gapsStoredTo = Math.min(this.gapsStoredTo, this.next)
     this.#hold = holding && new GapHold(this, holding)
-    if (isStale) this.#hold?.store()
+    // So is a gap that the last flow read and could not store, or did not hear of: nothing may be sent behind it before.
+    if (isStale || gaps.end > this.gapsSafeTo) this.#hold?.store()
     this.state = 'mirroring'
     this.flowing = true
     return new Promise((resolve) => {

@@ -73,7 +73,7 @@ export class ProgressSaver {
       partition: p.partition,
       producerId: p.mark.producerId,
       checkedTo: BigInt(checkedTo) as TargetOffset,
-      mirroredTo: BigInt(p.offsets.sourceOf(checkedTo)) as SourceOffset,
+      mirroredTo: BigInt(mirroredToOf(p)) as SourceOffset,
       gaps: p.offsets.gaps,
       diverged: p.offsets.diverged,
       mayBeInFlight: p.inDoubt,
@@ -86,9 +86,16 @@ export class ProgressSaver {
 
 const checkedToOf = (p: MirroredPartition): number => Math.max(p.checkedTo, p.offsets.targetStart)
 
+/** Not behind a gap that the store does not have yet: who reads it there would take its offsets for records. */
+const mirroredToOf = (p: MirroredPartition): number => {
+  const to = p.offsets.sourceOf(checkedToOf(p))
+  const gap = p.offsets.gaps.at(to - 1)
+  return gap === undefined ? to : Math.min(to, Math.max(gap.from, p.gapsSafeTo))
+}
+
 const savedOf = (p: MirroredPartition): SavedProgress => ({
   checkedTo: p.checkedTo,
-  mirroredTo: p.offsets.sourceOf(checkedToOf(p)),
+  mirroredTo: mirroredToOf(p),
   inDoubt: p.inDoubt,
   fence: p.fence,
   problem: p.problem,

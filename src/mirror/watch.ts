@@ -34,7 +34,7 @@ export class Watch {
     const flowing = partitions.filter((p) => p.flowing)
     const looks = [
       ...flowing.map((p) => this.#lookAtTarget(p)),
-      ...flowing.map((p) => this.#lookAtSource(p)),
+      this.#lookAtSources(flowing),
       ...[...counts].map(([topic, count]) => this.#lookForPartitions(topic, count)),
     ]
     for (const result of await Promise.allSettled(looks)) {
@@ -74,6 +74,16 @@ export class Watch {
     if (wasIdle && p.flowing && end !== sendBase) {
       p.end({ why: `the target log ends at ${end} instead of ${sendBase}`, uncertain: false })
     }
+  }
+
+  async #lookAtSources(flowing: readonly MirroredPartition[]): Promise<void> {
+    const [named, withId] = [
+      flowing.filter(({ mark }) => mark.sourceTopicId === undefined),
+      flowing.filter(({ mark }) => mark.sourceTopicId !== undefined),
+    ]
+    await Promise.all(withId.map((p) => this.#lookAtSource(p)))
+    // Batches are read for these: one at a time, for the memory they take.
+    for (const p of named) await this.#lookAtSource(p)
   }
 
   /** A Fetch that names the topic by its id hears of it at once; brokers before 3.1 know only names. */
