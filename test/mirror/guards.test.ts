@@ -342,9 +342,12 @@ describe('a mirror stops a partition, and names the range', () => {
         readonly after: number
         readonly size?: number
         readonly mark?: (mark: Mark) => Mark
+        /** Default: too late to see it. */
+        readonly watchEveryMs?: number
       },
     ) => {
       const { before, fetches, after, size = 100, mark = (it: Mark) => it } = options
+      const { watchEveryMs = 600_000 } = options
       const [topic, bystander] = [await both(name), await both(`${name}-bystander`)]
       await oracle.produce(pair.source, topic, { count: before, size })
       const old = contentOf(await oracle.read(pair.source, topic))
@@ -356,7 +359,7 @@ describe('a mirror stops a partition, and names the range', () => {
       gate.allow(fetches)
       return withFolder(async (folder) => {
         const store = new FileProgress(`${folder}/progress`)
-        const mirror = startMirror(mirrorOptions(gate.port, pair.to, store), { watchEveryMs: 300 })
+        const mirror = startMirror(mirrorOptions(gate.port, pair.to, store), { watchEveryMs })
         try {
           mirror.follow([{ migration: 'm', marks, seals: [] }])
           await waitFor('some of it', { timeoutMs: 20_000 }, () =>
@@ -408,6 +411,7 @@ describe('a mirror stops a partition, and names the range', () => {
         before: 100,
         fetches: 3,
         after: 300,
+        watchEveryMs: 300,
         mark: withoutId,
       })
       const to = copied.length - 1
