@@ -45,12 +45,14 @@ export class FaultProxy {
   readonly #brokerPort: number
   readonly #wires = new Set<Wire>()
   readonly #waiting = new Set<Waiting>()
+  #isIsolated = false
 
   private constructor(brokerPort: number) {
     this.#brokerPort = brokerPort
     this.#server = createServer((client) => {
       const wire: Wire = new Wire(client, this.#brokerPort, {
         judge: (frame) => this.#judge(frame),
+        isIsolated: () => this.#isIsolated,
         closed: () => this.#wires.delete(wire),
       })
       this.#wires.add(wire)
@@ -65,11 +67,24 @@ export class FaultProxy {
 
   /** Makes a ferry use it. */
   get env(): Readonly<Record<string, string>> {
+    return envOf([this])
+  }
+
+  /** The broker's port and its own. */
+  get route(): string {
     const { port } = this.#server.address() as { port: number }
-    return {
-      NODE_OPTIONS: `--import ${new URL('reroute.mjs', import.meta.url).href}`,
-      FERRY_TEST_REROUTE: `${this.#brokerPort}=${port}`,
-    }
+    return `${this.#brokerPort}=${port}`
+  }
+
+  /** From now on nothing gets through, and nobody hears that it does not. What the broker has by now it may still do. */
+  isolate(): void {
+    this.#isIsolated = true
+  }
+
+  /** Lets through what comes on new connections. */
+  heal(): void {
+    this.#isIsolated = false
+    for (const wire of this.#wires) wire.cut()
   }
 
   /** The next request like this, once it comes. */
@@ -112,7 +127,14 @@ export class FaultProxy {
   }
 }
 
+/** Makes a ferry use these, one for each broker. */
+export const envOf = (proxies: readonly FaultProxy[]): Readonly<Record<string, string>> => ({
+  NODE_OPTIONS: `--import ${new URL('reroute.mjs', import.meta.url).href}`,
+  FERRY_TEST_REROUTE: proxies.map(({ route }) => route).join(),
+})
+
 interface WireEvents {
+  isIsolated(): boolean
   judge(frame: Buffer): Waiting | undefined
   closed(): void
 }
@@ -155,7 +177,7 @@ class Wire {
   }
 
   #asked(frame: Buffer): void {
-    if (this.#isHeld) return
+    if (this.#isHeld || this.#events.isIsolated()) return
     const waiting = this.#events.judge(frame)
     if (waiting?.at === 'request') {
       this.#isHeld = true
@@ -180,7 +202,8 @@ class Wire {
   #answered(frame: Buffer): void {
     const pending = this.#pending.shift()
     if (pending?.correlation !== frame.readInt32BE(4)) throw new Error('an answer out of order')
-    if (!pending.isSilenced && !this.#clientIsGone) this.#client.write(frame)
+    const isHeard = !pending.isSilenced && !this.#events.isIsolated()
+    if (isHeard && !this.#clientIsGone) this.#client.write(frame)
     pending.answered()
     if (pending.isSilenced) this.#isHeld = false
     this.#endIfIdle()

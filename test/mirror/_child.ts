@@ -29,7 +29,14 @@ export class MirrorChild {
     pair: Pair,
     folder: string,
     marks: readonly Mark[],
-    options: { readonly throttle?: number; readonly sessionMs?: number } = {},
+    {
+      env = {},
+      ...options
+    }: {
+      readonly throttle?: number
+      readonly sessionMs?: number
+      readonly env?: Readonly<Record<string, string>>
+    } = {},
   ): MirrorChild {
     const { source, target } = pair
     const place = ({ clusterId, bootstrapServers }: typeof source) => ({
@@ -51,7 +58,7 @@ export class MirrorChild {
     const script = fileURLToPath(new URL('mirror-child.ts', import.meta.url))
     const child = spawn(process.execPath, ['--import', 'tsx', script, file], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, FERRY_TEST_LOG: '1' },
+      env: { ...process.env, FERRY_TEST_LOG: '1', ...env },
     })
     return new MirrorChild(child)
   }
@@ -66,6 +73,10 @@ export class MirrorChild {
 
   get mirroring(): number {
     return this.#reports.filter((r) => r.state === 'mirroring').length
+  }
+
+  get problems(): readonly string[] {
+    return this.#reports.flatMap(({ problem }) => problem?.detail ?? [])
   }
 
   get records(): number {

@@ -1,0 +1,19 @@
+import { afterAll, beforeAll, describe, it } from 'vitest'
+import { randomFrom } from '../_mutate.ts'
+import { Storm } from './_storm.ts'
+
+describe('transactions, compacted and old records, dense and padded', () => {
+  let storm: Storm
+  beforeAll(async () => {
+    storm = await Storm.start()
+  })
+  afterAll(() => storm?.stop())
+
+  it('survive a kill, a leader that moves, and two mirrors of which one is cut off: exactly one copy', {
+    timeout: 300_000,
+  }, async () => {
+    const pick = randomFrom(1)
+    const random = () => pick(1 << 20) / (1 << 20)
+    await storm.run({ faults: ['kill', 'leader move', 'double run'], scale: 1, random })
+  })
+})
