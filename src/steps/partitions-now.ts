@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
 import {
   type PartitionKey,
@@ -12,6 +13,10 @@ import { offsetMapOf } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
 import type { Cluster, OffsetAt } from '../kafka/cluster.ts'
 import type { Run } from './step-kind.ts'
+
+/** Together as long as followers take to ask a leader after a start. */
+const MOST_LOOKS = 20
+const LOOK_EVERY_MS = 500
 
 /** One marked partition as the brokers and the mirror's progress tell it at this moment. */
 export interface PartitionNow {
@@ -62,7 +67,7 @@ export const partitionsNow = async (
   const progress = await run.store.readProgress(run.migration.name)
   const [targetStart, targetEnd] = await Promise.all([
     offsetsOf(target, marks, 'earliest'),
-    offsetsOf(target, marks, 'latest'),
+    endsAboveMarks(target, marks),
   ])
   const [sourceStart, sourceEnd, sourceStable] = await Promise.all([
     offsetsOf(source, marks, 'earliest'),
@@ -94,6 +99,23 @@ export const partitionsNow = async (
     })
   }
   return now
+}
+
+/**
+ * Right after a crash a leader answers with a high watermark that is too low, down to 0, until its followers have asked it. So an end below a
+ * mark is asked for again for a while before it means anything.
+ */
+const endsAboveMarks = async (
+  target: Cluster,
+  marks: readonly Mark[],
+): Promise<ReadonlyMap<PartitionKey, bigint>> => {
+  for (let attempt = 1; ; attempt++) {
+    const ends = await offsetsOf(target, marks, 'latest')
+    const isBelow = ({ topic, partition, targetStart }: Mark) =>
+      ends.get(partitionKey(topic, partition))! < targetStart
+    if (attempt >= MOST_LOOKS || !marks.some(isBelow)) return ends
+    await pause(LOOK_EVERY_MS)
+  }
 }
 
 /** Records between what is mirrored and the source's end; never negative in a sound partition. */
