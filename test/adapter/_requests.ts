@@ -45,10 +45,10 @@ export const countsRequests = (count: number): void => {
     expect(looks(many)).toBeLessThanOrEqual(most)
     for (const [api, sent] of many) {
       if (api === 'Fetch') continue
-      // A few groups may not be on all brokers, which many are.
-      expect(sent - (few.get(api) ?? 0), api).toBeLessThanOrEqual(BROKERS)
-      // Three kinds of offset, on both sides, asked of each broker.
-      expect(sent, api).toBeLessThanOrEqual(BROKERS * 6)
+      // A few groups may not be on all brokers, which many are; and what is retriable is asked again.
+      expect(sent - (few.get(api) ?? 0), api).toBeLessThanOrEqual(BROKERS * 3)
+      // The most are three kinds of offset, on both sides, asked of each broker.
+      expect(sent, api).toBeLessThanOrEqual(BROKERS * 8)
     }
   }, 300_000)
 }
