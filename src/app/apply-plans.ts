@@ -9,6 +9,7 @@ import type { Plan, Purpose } from '../domain/plan.ts'
 import { type ReachedStage, type Stage, stageRank } from '../domain/stage.ts'
 import type { MigrationState, PartitionProgress } from '../domain/state.ts'
 import { DEFAULT_MEMORY_BUDGET, type MirrorLog, type MirrorTimings } from '../mirror/mirror.ts'
+import type { Clusters } from '../steps/step-kind.ts'
 import { allowingRewind, checkRewinds, rewindsOf } from './allow-rewind.ts'
 import { changedInputs, inputDigests } from './input-digests.ts'
 import { lockHolder } from './lock-holder.ts'
@@ -115,6 +116,16 @@ export const runPlan = async (
   const { services, now, timings, log } = options
   const clusters = await session.clustersOf(migration)
   const parts = await services.applyParts()
+  const startMirror = (between: Clusters) =>
+    services.startMirror({
+      project: session.project.name,
+      ...between,
+      progress: session.store,
+      memoryBudget: DEFAULT_MEMORY_BUDGET,
+      throttle: migration.mirror.throttle,
+      timings,
+      log,
+    })
   return services.applyPlan({
     plan,
     digest: digestOf(plan),
@@ -125,16 +136,8 @@ export const runPlan = async (
     holder: lockHolder('apply', now()),
     toolVersion: toolVersion(),
     kinds: parts.kinds,
-    startMirror: () =>
-      services.startMirror({
-        project: session.project.name,
-        ...clusters,
-        progress: session.store,
-        memoryBudget: DEFAULT_MEMORY_BUDGET,
-        throttle: migration.mirror.throttle,
-        timings,
-        log,
-      }),
+    startMirror: () => startMirror(clusters),
+    startReverseMirror: () => startMirror({ source: clusters.target, target: clusters.source }),
     recheck: async () => {
       const maxDestroy = options.maxDestroy ?? plan.maxDestroy
       const fresh = await makePlan(session, planned, { ...options, maxDestroy }, plan.purpose)

@@ -43,7 +43,7 @@ export interface MirrorLook {
 
 /**
  * Keeps the migrations of a session mirrored until the signal.
- * 1. Find the pairs of clusters; each gets one mirror, started when it first has something to copy.
+ * 1. Find the pairs of clusters; each gets one mirror, started when it first has something to copy, and one for the way back.
  * 2. Look at the decisions again and again, and follow what they say: new marks, seals, retired migrations; keep synced positions from
  *    expiring until consumers have come.
  * 3. At the signal stop every mirror, whatever happened to the others.
@@ -80,19 +80,32 @@ export const keepMirrored = async (
   }
 
   async function follow(pair: string, migrations: readonly Migration[]): Promise<void> {
-    const followed: MirroredMigration[] = []
+    const there: MirroredMigration[] = []
+    const back: MirroredMigration[] = []
     for (const migration of migrations) {
       const state = await session.store.readDecisions(migration.name)
       if (state === undefined || state.stage === 'retired' || state.marks.length === 0) continue
       if (state.syncs.length > 0)
         await (await renewerOf(pair, migration)).look(migration.name, state)
-      followed.push({ migration: migration.name, marks: state.marks, seals: state.seals })
+      there.push({ migration: migration.name, marks: state.marks, seals: state.seals })
+      if (state.reverse.marks.length > 0) back.push({ migration: migration.name, ...state.reverse })
     }
+    await tell(pair, 'forward', there, migrations)
+    await tell(pair, 'reverse', back, migrations)
+  }
+
+  async function tell(
+    pair: string,
+    way: Way,
+    followed: readonly MirroredMigration[],
+    migrations: readonly Migration[],
+  ): Promise<void> {
+    const key = `${way}\n${pair}`
     const [first] = migrations
-    let mirror = mirrors.get(pair)
+    let mirror = mirrors.get(key)
     if (mirror === undefined && followed.length > 0 && first !== undefined) {
-      mirror = await start(first, migrations)
-      mirrors.set(pair, mirror)
+      mirror = await start(first, migrations, way)
+      mirrors.set(key, mirror)
     }
     mirror?.follow(followed)
   }
@@ -109,12 +122,12 @@ export const keepMirrored = async (
   async function start(
     first: Migration,
     migrations: readonly Migration[],
+    way: Way,
   ): Promise<MirrorWithFacts> {
     const { source, target } = await session.clustersOf(first)
     return options.services.startMirror({
       project: session.project.name,
-      source,
-      target,
+      ...(way === 'forward' ? { source, target } : { source: target, target: source }),
       progress: session.store,
       memoryBudget: DEFAULT_MEMORY_BUDGET,
       throttle: sharedThrottle(migrations),
@@ -123,6 +136,8 @@ export const keepMirrored = async (
     })
   }
 }
+
+type Way = 'forward' | 'reverse'
 
 const pairsOf = (migrations: readonly Migration[]): ReadonlyMap<string, readonly Migration[]> => {
   const pairs = new Map<string, Migration[]>()
@@ -147,8 +162,9 @@ const lookAt = (
 ): MirrorLook => ({
   reports: reportsOf(mirrors),
   mirrors: [...mirrors].map(([pair, mirror]) => {
-    const [source = '', target = ''] = pair.split('\n')
-    return { source, target, facts: mirror.facts() }
+    const [way, from = '', to = ''] = pair.split('\n')
+    const names = way === 'forward' ? { source: from, target: to } : { source: to, target: from }
+    return { ...names, facts: mirror.facts() }
   }),
   unread,
 })

@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { copyMeter } from '../domain/copy-progress.ts'
 import { type PartitionKey, partitionKey } from '../domain/ids.ts'
+import type { PartitionProgress } from '../domain/state.ts'
 import type { ObservedSide } from '../planner/observed.ts'
 import type { MigrationStatus } from '../views/status-report.ts'
 import { type MadePlan, makePlan, type PlanOptions } from './make-plan.ts'
@@ -29,7 +30,16 @@ export const statusLooker = (
       const made = await makePlan(session, migration, options)
       const progress = await session.store.readProgress(migration.name)
       const processes = await services.mirrorProcesses(session.project.name, made.clusters.target)
-      const parts = { ...made, progress, words, processes }
+      const isBack = made.state.reverse.marks.length > 0
+      const back = {
+        backProgress: isBack
+          ? await session.store.readProgress(migration.name, 'reverse')
+          : new Map<PartitionKey, PartitionProgress>(),
+        backProcesses: isBack
+          ? await services.mirrorProcesses(session.project.name, made.clusters.source)
+          : undefined,
+      }
+      const parts = { ...made, progress, words, processes, ...back }
       const first = looksOf(parts)
       let copied = meter(first, now())
       const moves = mirrorsOf(processes ?? [], migration).length > 0

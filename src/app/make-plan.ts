@@ -4,6 +4,7 @@ import type { Migration } from '../domain/migration.ts'
 import { MIGRATE, type Plan, type Purpose } from '../domain/plan.ts'
 import { stageRank } from '../domain/stage.ts'
 import { emptyState, type MigrationState } from '../domain/state.ts'
+import type { Cluster } from '../kafka/cluster.ts'
 import type { Observed } from '../planner/observed.ts'
 import type { Clusters } from '../steps/step-kind.ts'
 import { inputDigests } from './input-digests.ts'
@@ -58,10 +59,7 @@ export const makePlan = async (
     state,
     progress,
     purpose,
-    readers:
-      purpose.kind === 'resync'
-        ? await services.readReaders(clusters.target, purpose.topics)
-        : new Map(),
+    readers: await readersOf(services, clusters, emptiedFor(migration, state, purpose)),
     now: now(),
     otherTopics: otherTopics(session, migration),
     otherGroups: new Set(
@@ -83,15 +81,34 @@ export const makePlan = async (
   }
 }
 
+/** Topics of the target that a plan of this purpose may empty although others than the mirror have written there. */
+const emptiedFor = (
+  migration: Migration,
+  state: MigrationState,
+  purpose: Purpose,
+): readonly TopicName[] => {
+  if (purpose.kind === 'resync') return purpose.topics
+  const goesBack = purpose.kind === 'rollback' || isBehind(migration, state)
+  return goesBack ? [...new Set(state.seals.map((seal) => seal.topic))] : []
+}
+
+const readersOf = async (
+  services: Services,
+  { target }: Clusters,
+  topics: readonly TopicName[],
+): ReturnType<Services['readReaders']> =>
+  topics.length === 0 ? new Map() : services.readReaders(target, topics)
+
+const isBehind = ({ stage, order }: Migration, state: MigrationState): boolean =>
+  stageRank(stage, order) < stageRank(state.stage, order)
+
 /** What goes back is what was done, also what is in the file no more. */
 const wholeOf = async (
   migration: Migration,
   state: MigrationState,
   purpose: Purpose,
 ): Promise<Migration> => {
-  const isBehind =
-    stageRank(migration.stage, migration.order) < stageRank(state.stage, migration.order)
-  if (purpose.kind === 'migrate' && !isBehind) return migration
+  if (purpose.kind === 'migrate' && !isBehind(migration, state)) return migration
   const { withState } = await import('../planner/with-state.ts')
   return withState(migration, state)
 }
@@ -113,22 +130,32 @@ const otherTopics = (session: Session, migration: Migration): ReadonlyMap<TopicN
     ),
   )
 
-/** From consumers-moved until the seal a mirror must run; before that one may run, and must find this state. */
+/**
+ * From consumers-moved until the seal a mirror must run; before that one may run, and must find this state. One must run back for as long
+ * as the source is kept warm.
+ */
 const mirrorWarnings = async (
   session: Session,
   migration: Migration,
   state: MigrationState,
-  { target }: Clusters,
+  { source, target }: Clusters,
   services: Services,
 ): Promise<readonly Diagnostic[]> => {
-  const { mirrorNeed, mirrorsOf, nobodyMirrors } = await import('./mirror-processes.ts')
+  const { growsCold, isKeptWarm, mirrorNeed, mirrorsOf, nobodyMirrors } = await import(
+    './mirror-processes.ts'
+  )
   const { localBesideMirror } = await import('./local-state.ts')
   const need = mirrorNeed(state)
-  if (need === 'none' || (need === 'optional' && session.project.state.store !== 'file')) return []
-  const processes = await services.mirrorProcesses(session.project.name, target)
-  const isMirrored = processes === undefined || mirrorsOf(processes, migration).length > 0
+  const isWarm = isKeptWarm(state)
+  const mayRun = need === 'optional' && session.project.state.store === 'file'
+  const askedOf = (written: Cluster) => services.mirrorProcesses(session.project.name, written)
+  const there = need === 'needed' || mayRun ? await askedOf(target) : undefined
+  const back = isWarm ? await askedOf(source) : undefined
+  const isNobody = (processes: typeof there) =>
+    processes !== undefined && mirrorsOf(processes, migration).length === 0
   return [
-    ...(need === 'needed' && !isMirrored ? [nobodyMirrors(migration)] : []),
-    ...localBesideMirror(session.project, processes),
+    ...(need === 'needed' && isNobody(there) ? [nobodyMirrors(migration)] : []),
+    ...(isNobody(back) ? [growsCold(migration)] : []),
+    ...localBesideMirror(session.project, there ?? back),
   ]
 }

@@ -34,8 +34,9 @@ export const mirrorHealth = (
       (report): report is PartitionReport & { readonly problem: Diagnostic } =>
         report.state === 'stopped' && report.problem !== undefined,
     )
-    for (const { migration, key, problem } of stopped.slice(0, MOST_LISTED)) {
-      reasons.push(`${migration}: ${key} stopped: ${problem.code} ${problem.summary}`)
+    for (const { migration, key, way, problem } of stopped.slice(0, MOST_LISTED)) {
+      const where = way === 'reverse' ? `${key} on its way back` : key
+      reasons.push(`${migration}: ${where} stopped: ${problem.code} ${problem.summary}`)
     }
     const more = stopped.length - MOST_LISTED
     if (more > 0) reasons.push(`${more} more partitions stopped`)

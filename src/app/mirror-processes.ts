@@ -85,6 +85,24 @@ export const mirrorNeed = (state: MigrationState): 'none' | 'optional' | 'needed
   return state.syncs.some((sync) => sync.status === 'done') ? 'needed' : 'optional'
 }
 
+/** Something is mirrored back now: then a mirror should run, so that going back takes no time. */
+export const isKeptWarm = ({ reverse, stage }: MigrationState): boolean => {
+  const sealed = new Set(reverse.seals.map((seal) => partitionKey(seal.topic, seal.partition)))
+  return (
+    stage !== 'retired' &&
+    reverse.marks.some((mark) => !sealed.has(partitionKey(mark.topic, mark.partition)))
+  )
+}
+
+/** The source falls behind while nobody mirrors back. */
+export const growsCold = (migration: Migration): Diagnostic =>
+  diagnostic({
+    code: 'FERRY1364',
+    severity: 'warning',
+    detail: `What producers of ${migration.name} write to ${migration.to} is to be mirrored back to ${migration.from}, and no process does so now.`,
+    fix: `Start one and keep it running: ferry mirror ${migration.name}`,
+  })
+
 /** The loud warning of plan and apply while consumers on the target starve. */
 export const nobodyMirrors = (migration: Migration): Diagnostic =>
   diagnostic({

@@ -1,7 +1,12 @@
 import { openIntent } from '../applier/plan-journal.ts'
 import { diagnostic, FerryError } from '../domain/diagnostic.ts'
 import { encodeContent } from '../state/content-codec.ts'
-import type { LockHolder, StateContent, StateStore } from '../state/state-store.ts'
+import {
+  allProgress,
+  type LockHolder,
+  type StateContent,
+  type StateStore,
+} from '../state/state-store.ts'
 import { lockHolder } from './lock-holder.ts'
 
 /** All that is recorded of a migration; undefined if it has no decisions. */
@@ -12,8 +17,7 @@ export const contentOf = async (
   const decisions = await store.readDecisions(migration)
   if (decisions === undefined) return undefined
   const journal = await store.readJournal(migration)
-  const progress = await store.readProgress(migration)
-  return { decisions, journal, progress: [...progress.values()] }
+  return { decisions, journal, progress: await allProgress(store, migration) }
 }
 
 /** What `ferry state` shows of a migration: plain JSON. */

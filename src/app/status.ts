@@ -14,6 +14,7 @@ import { type MigrationState, offsetMapOf, type PartitionProgress } from '../dom
 import type { Step } from '../domain/step.ts'
 import type { Observed, ObservedSide } from '../planner/observed.ts'
 import type {
+  BackStatus,
   GroupSide,
   MigrationStatus,
   MirrorStatus,
@@ -32,6 +33,9 @@ export interface StatusParts {
   readonly plan: Plan
   readonly words: StepWords
   readonly processes: readonly MirrorProcess[] | undefined
+  /** Of the way back, and who mirrors on it. */
+  readonly backProgress: ReadonlyMap<PartitionKey, PartitionProgress>
+  readonly backProcesses: readonly MirrorProcess[] | undefined
   /** What the looks before this one add to it. */
   readonly copied: readonly CopyProgress[]
 }
@@ -43,7 +47,8 @@ export type LookParts = Pick<StatusParts, 'migration' | 'state' | 'observed' | '
 export const statusOf = (parts: StatusParts): MigrationStatus => {
   const { migration, state, observed, plan } = parts
   const known = knownOf(parts)
-  const stopped = [...known.progress.values()].flatMap(({ problem }) => problem ?? [])
+  const back = state.reverse.marks.flatMap((mark) => backProgressOf(mark, parts) ?? [])
+  const stopped = [...known.progress.values(), ...back].flatMap(({ problem }) => problem ?? [])
   return {
     name: migration.name,
     owner: migration.owner ?? null,
@@ -53,6 +58,7 @@ export const statusOf = (parts: StatusParts): MigrationStatus => {
     stage: state.stage,
     asks: migration.stage,
     mirror: mirrorStatus(parts, known),
+    ...(state.reverse.marks.length > 0 && { back: backStatus(parts) }),
     topics: migration.topics.map((topic) => topicStatus(topic.name, parts, known)),
     groups: migration.groups.map((group) => ({
       id: group.id,
@@ -167,6 +173,39 @@ const mirrorStatus = (
       .sort()
       .at(-1) ?? null,
 })
+
+const backProgressOf = (
+  { topic, partition, producerId }: Mark,
+  { backProgress }: Pick<StatusParts, 'backProgress'>,
+): PartitionProgress | undefined => {
+  const found = backProgress.get(partitionKey(topic, partition))
+  return found?.producerId === producerId ? found : undefined
+}
+
+const backStatus = (parts: StatusParts): BackStatus => {
+  const { migration, state, observed, backProcesses } = parts
+  const topics = [...new Set(state.reverse.marks.map((mark) => mark.topic))].sort()
+  return {
+    processes:
+      backProcesses === undefined
+        ? null
+        : mirrorsOf(backProcesses, migration).map(({ host, pid }) => ({ host, pid })),
+    topics: topics.map((name) => {
+      const marks = state.reverse.marks.filter((mark) => mark.topic === name)
+      const lags = marks.map((mark) => {
+        const end = partitionOf(observed.target, mark)?.lastStable
+        const to = backProgressOf(mark, parts)?.mirroredTo ?? mark.sourceStart
+        return end === undefined ? null : Math.max(0, Number(end - to))
+      })
+      return {
+        name,
+        lag: lags.reduce((sum, lag) => (sum === null || lag === null ? null : sum + lag), 0),
+        sealed: state.reverse.seals.filter((seal) => seal.topic === name).length === marks.length,
+        stopped: marks.filter((mark) => backProgressOf(mark, parts)?.problem).length,
+      }
+    }),
+  }
+}
 
 const topicStatus = (
   name: TopicName,

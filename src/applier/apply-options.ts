@@ -24,6 +24,8 @@ export interface ApplyOptions {
   readonly kinds: (name: StepKindName) => StepKind<Step>
   /** Called when the first step asks for it; it is told what to follow, and stopped, by the applier. */
   readonly startMirror: () => Promise<Mirror>
+  /** The same from target to source. */
+  readonly startReverseMirror: () => Promise<Mirror>
   /** Compares the plan with what is now; errors mean that it is stale. Not asked when a run of this very plan goes on. */
   readonly recheck: () => Promise<readonly Diagnostic[]>
   /** Asked before each step; errors mean that the plan counts on something that is no longer so. See `check-invariants.ts`. */

@@ -1,33 +1,38 @@
 import type { MigrationState } from '../domain/state.ts'
-import type { Mirror } from '../mirror/mirror.ts'
+import type { Mirror, MirroredMigration } from '../mirror/mirror.ts'
 import type { Run } from '../steps/step-kind.ts'
 import type { ApplyOptions } from './apply-options.ts'
+
+type Copies = Pick<MirroredMigration, 'marks' | 'seals'>
 
 /** A run, and the end of it. */
 export interface OpenedRun {
   readonly run: Run
-  /** Stops the mirror if one was started. */
+  /** Stops the mirrors that were started. */
   close(): Promise<void>
 }
 
-/** The decisions in memory with their only writer, and the embedded mirror that follows them. */
+/** The decisions in memory with their only writer, and the embedded mirrors that follow them. */
 export const openRun = (options: ApplyOptions, stored: MigrationState): OpenedRun => {
   const { store, migration } = options
   let state = stored
-  let mirror: Promise<Mirror> | undefined
-  let running: Mirror | undefined
   let lastWrite: Promise<void> = Promise.resolve()
 
-  const follow = () =>
-    running?.follow([{ migration: migration.name, marks: state.marks, seals: state.seals }])
+  const keepers = {
+    forward: keepMirror(options.startMirror, () => state),
+    reverse: keepMirror(options.startReverseMirror, () => state.reverse),
+  }
 
   const write = async (change: (state: MigrationState) => MigrationState): Promise<void> => {
     const { lineage, serial } = state
     const next = { ...change(state), migration: migration.name, lineage, serial: serial + 1 }
     await store.writeDecisions(next, serial)
-    const copiesChanged = next.marks !== state.marks || next.seals !== state.seals
+    const isSame = (one: Copies, other: Copies) =>
+      one.marks === other.marks && one.seals === other.seals
+    const [thereChanged, backChanged] = [!isSame(state, next), !isSame(state.reverse, next.reverse)]
     state = next
-    if (copiesChanged) follow()
+    if (thereChanged) keepers.forward.follow()
+    if (backChanged) keepers.reverse.follow()
   }
 
   return {
@@ -43,20 +48,8 @@ export const openRun = (options: ApplyOptions, stored: MigrationState): OpenedRu
         lastWrite = written.catch(() => undefined)
         return written
       },
-      mirror: () => {
-        mirror ??= options.startMirror().then(
-          (started) => {
-            running = started
-            follow()
-            return started
-          },
-          (error: unknown) => {
-            mirror = undefined
-            throw error
-          },
-        )
-        return mirror
-      },
+      mirror: keepers.forward.started,
+      reverseMirror: keepers.reverse.started,
       timings: options.timings,
       gateTimeoutMs: options.gateTimeoutMs,
       report: options.on.live,
@@ -69,8 +62,33 @@ export const openRun = (options: ApplyOptions, stored: MigrationState): OpenedRu
       signal: options.signal,
     },
     close: async () => {
-      // Also one that is only just starting: nothing would ever stop it.
-      await (await mirror?.catch(() => undefined))?.stop()
+      await Promise.all([keepers.forward.stop(), keepers.reverse.stop()])
     },
+  }
+
+  function keepMirror(start: () => Promise<Mirror>, copies: () => Copies) {
+    let mirror: Promise<Mirror> | undefined
+    let running: Mirror | undefined
+    const follow = () => {
+      const { marks, seals } = copies()
+      running?.follow([{ migration: migration.name, marks, seals }])
+    }
+    const started = () => {
+      mirror ??= start().then(
+        (one) => {
+          running = one
+          follow()
+          return one
+        },
+        (error: unknown) => {
+          mirror = undefined
+          throw error
+        },
+      )
+      return mirror
+    }
+    // Also one that is only just starting: nothing would ever stop it.
+    const stop = async () => (await mirror?.catch(() => undefined))?.stop()
+    return { follow, started, stop }
   }
 }

@@ -75,6 +75,7 @@ export const parseMigration = (
       sourceQuietMs: gateTime(opened, 'sourceQuiet', 5 * 60_000, problems),
       timeoutMs: gateTime(opened, 'timeout', 15 * 60_000, problems),
     },
+    rollback: { keepSourceWarm: raw.spec?.rollback?.keepSourceWarm ?? false },
     unsupported: unsupportedParts(opened),
   }
   problems.push(...checkRemoved(migration, raw.spec?.stage !== undefined))
@@ -262,11 +263,6 @@ const unsupportedParts = ({ raw, document }: Opened): Migration['unsupported'] =
   const spec = raw.spec
   const parts: readonly (readonly [boolean, string, string])[] = [
     [spec?.mirror?.engine === 'connect', 'mirror.engine: connect', '/spec/mirror/engine'],
-    [
-      spec?.rollback?.keepSourceWarm === true,
-      'rollback.keepSourceWarm: true',
-      '/spec/rollback/keepSourceWarm',
-    ],
   ]
   return parts.filter(([is]) => is).map(([, what, pointer]) => ({ what, at: document.at(pointer) }))
 }

@@ -22,6 +22,11 @@ export interface Mark {
   readonly fillerProducerId: bigint
   /** ISO 8601 with zone. */
   readonly at: string
+  /**
+   * Set where the target is mirrored back to the source: what is called source here is the target, and the other way round. Below
+   * `targetStart` lie records then, never filler, and nothing is ever deleted.
+   */
+  readonly way?: 'reverse'
 }
 
 /** The end of mirroring a partition: every source record below `sourceEnd` is on the target, below `targetEnd`. */

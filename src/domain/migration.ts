@@ -180,6 +180,10 @@ export interface Migration {
     readonly sourceQuietMs: number
     readonly timeoutMs: number
   }
+  readonly rollback: {
+    /** From the WRITE grant on, what producers write to the target is mirrored back to the source. */
+    readonly keepSourceWarm: boolean
+  }
   /** Parts of the file that are valid but that this version cannot carry out; the planner blocks on them, each with its place. */
   readonly unsupported: readonly { readonly what: string; readonly at: Place }[]
 }

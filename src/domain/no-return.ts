@@ -14,7 +14,7 @@ export interface NoReturn {
 
 /**
  * The line of no return of a plan, computed from its steps; null: all of it can be undone. It lies before the first step that cannot be
- * undone, or right behind the first seal that nothing but itself kept closed: where no grant of WRITE follows for a topic (no ACL in the
+ * undone, or right behind the first seal without a way back that nothing but itself kept closed: where no grant of WRITE follows for a topic (no ACL in the
  * file, no authorizer, or the right was there before), its producers may be started as soon as it is sealed, and what they write is only
  * on the target. Pure.
  */
@@ -23,7 +23,9 @@ export const noReturnOf = ({
   clusters,
 }: Pick<Plan, 'steps' | 'clusters'>): NoReturn | null => {
   const oneWay = steps.findIndex((step) => step.undo.cost === 'impossible')
-  const opened = steps.findIndex((step) => step.kind === 'seal-topic' && !isKeptClosed(step, steps))
+  const opened = steps.findIndex(
+    (step) => step.kind === 'seal-topic' && step.noWayBack === true && !isKeptClosed(step, steps),
+  )
   const seal = steps[opened]
   if (seal?.kind === 'seal-topic' && (oneWay === -1 || opened < oneWay)) {
     return {

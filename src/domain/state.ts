@@ -62,6 +62,8 @@ export interface MigrationState {
   readonly configsBefore: readonly ConfigsBefore[]
   /** Topics whose mark was taken back and that are still to be emptied. */
   readonly purges: readonly Purge[]
+  /** The way back of sealed topics. */
+  readonly reverse: Reverse
   /** Groups that were put back to the source, with what they had there before. */
   readonly returns: readonly GroupReturn[]
   /** What the clusters were at the end of the last apply, for `ferry drift`; null: it was killed, or there was none. */
@@ -80,6 +82,29 @@ export interface Removal {
     { readonly offset: bigint; readonly metadata: string }
   >
 }
+
+/**
+ * What producers have written to the target since the seal is mirrored back to the source. Marks and seals as those of the way there, with
+ * the clusters swapped: in them, source is the target.
+ */
+export interface Reverse {
+  readonly marks: readonly Mark[]
+  readonly seals: readonly Seal[]
+}
+
+export const NO_REVERSE: Reverse = { marks: [], seals: [] }
+
+/** The decisions as whoever mirrors, drains or verifies the way back sees them. */
+export const reverseView = (state: MigrationState): MigrationState => ({
+  ...state,
+  ...state.reverse,
+  clusters: state.clusters && { source: state.clusters.target, target: state.clusters.source },
+  reverse: NO_REVERSE,
+  markIntents: [],
+  purges: [],
+  salvages: [],
+  syncs: [],
+})
 
 export interface SeenFacts {
   readonly at: string
@@ -103,6 +128,8 @@ export interface Purge {
   readonly topic: TopicName
   readonly marks: readonly Mark[]
   readonly intent: MarkIntent | null
+  /** Where the log of each partition must end: up to there what others wrote was mirrored back, too. Absent: others wrote nothing. */
+  readonly copiedBackTo?: readonly { readonly partition: number; readonly end: bigint }[]
 }
 
 /** `pending` is written before the commit, `done` after it was read back. */
@@ -162,6 +189,8 @@ export interface PartitionProgress {
   readonly formatVersion: typeof STATE_FORMAT_VERSION
   readonly topic: TopicName
   readonly partition: number
+  /** Absent: of the way from source to target. */
+  readonly way?: 'reverse'
   /** Of the mark: progress of an older mark is void. */
   readonly producerId: bigint
   /** Every batch of the target below this was checked to be ours. */
@@ -198,6 +227,8 @@ export const offsetMapOf = (mark: Mark, progress: PartitionProgress | undefined)
 export interface GapChunk {
   readonly topic: TopicName
   readonly partition: number
+  /** As in the progress. */
+  readonly way?: 'reverse'
   /** Of the mark: chunks of an older mark are void. */
   readonly producerId: bigint
   /** Random, of one holding of the partition. A chunk of another one than the last `isWhole` began with comes late, and is void. */
@@ -249,6 +280,7 @@ export const emptyState = (migration: string, lineage: string): MigrationState =
   quotasBefore: [],
   configsBefore: [],
   purges: [],
+  reverse: NO_REVERSE,
   returns: [],
   seen: null,
 })

@@ -97,6 +97,8 @@ export interface SealTopic extends StepBase<'seal-topic'> {
   readonly topic: TopicName
   readonly partitions: number
   readonly quietMs: number
+  /** What producers write on the target after it cannot be mirrored back to the source. */
+  readonly noWayBack?: true
 }
 export interface ReopenTopic extends StepBase<'reopen-topic'> {
   readonly topic: TopicName
@@ -114,8 +116,38 @@ export interface RevokeAccess extends StepBase<'revoke-access'> {
   /** Whom it keeps out: READ on groups, WRITE on topics. Null: neither. */
   readonly fences: 'consumers' | 'producers' | null
   readonly acls: readonly AclBinding[]
+  /** What producers have written since the seal goes back to the source by the steps that follow. */
+  readonly mirrorsBack?: true
   /** Whose consumers must be gone first, so that none loses what it has read but not yet committed. */
   readonly groups: readonly GroupId[]
+}
+/** Marks where a sealed topic is mirrored back from, target to source: at the sealed end, and behind what the source holds. */
+export interface MarkReverse extends StepBase<'mark-reverse'> {
+  readonly topic: TopicName
+  readonly partitions: number
+  readonly mode: 'identical' | 'dense'
+  /** Why this mode; empty: nothing stands against identical offsets. */
+  readonly because: string
+}
+/** Copies what producers have written to the target since the seal to the source. */
+export interface MirrorReverse extends StepBase<'mirror-reverse'> {
+  readonly topic: TopicName
+  readonly partitions: number
+  /** Offsets on the target since the seal, as a decimal string. */
+  readonly records: string
+  /** Bytes per second; null: none. */
+  readonly throttle: number | null
+}
+/** Ends the way back of a topic, once the target stands still and all of it is on the source. */
+export interface SealReverse extends StepBase<'seal-reverse'> {
+  readonly topic: TopicName
+  readonly partitions: number
+  readonly quietMs: number
+}
+export interface VerifyReverse extends StepBase<'verify-reverse'> {
+  readonly topic: TopicName
+  /** Records compared per partition; counts are compared always. */
+  readonly sample: number
 }
 /** Puts a group that was synced back to the source, at its exact next record: what it read on the target counts. */
 export interface ReturnGroup extends StepBase<'return-group'> {
@@ -137,8 +169,11 @@ export interface RestoreGroup extends StepBase<'restore-group'> {
 export interface ForgetMark extends StepBase<'forget-mark'> {
   readonly topic: TopicName
   readonly partitions: number
-  /** `copy`: only if all of it is the mirror's copy. `all`: also what others wrote. */
-  readonly purge: 'copy' | 'all'
+  /**
+   * `copy`: only if all of it is the mirror's copy. `copied-back`: also what producers wrote since the seal, all of which was mirrored back.
+   * `all`: also what others wrote.
+   */
+  readonly purge: 'copy' | 'copied-back' | 'all'
   /** What the target holds now, as a decimal string. */
   readonly records: string
   /** Groups of the target that have positions in it, which mean nothing afterwards. */
@@ -200,6 +235,10 @@ export type Step =
   | SealTopic
   | Retire
   | RevokeAccess
+  | MarkReverse
+  | MirrorReverse
+  | SealReverse
+  | VerifyReverse
   | ReturnGroup
   | RestoreGroup
   | ForgetMark

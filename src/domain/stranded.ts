@@ -1,7 +1,8 @@
-import type { SourceOffset, TopicName } from './ids.ts'
+import { partitionKey, type SourceOffset, type TopicName } from './ids.ts'
 import type { Seal } from './mark.ts'
 import { type Order, stageRank } from './stage.ts'
 import type { MigrationState, Salvage } from './state.ts'
+import { placesOf } from './state-places.ts'
 
 /** Source records that came after the seal and after WRITE was granted: the mirror may not copy them any more. `to` is exclusive. */
 export interface StrandedRange {
@@ -20,14 +21,28 @@ export const coveredTo = (seal: Seal, state: Pick<MigrationState, 'salvages'>): 
     .filter((salvage) => salvage.status === 'done' && isOf(seal, salvage))
     .reduce((end, { to }) => (to > end ? to : end), seal.sourceEnd)
 
+/**
+ * How far a sealed partition of the source has to be looked at when its log ends at `end`: behind where the way back begins stands what the
+ * reverse mirror writes, and what that one watches.
+ */
+export const watchedEnd = (
+  { topic, partition }: Seal,
+  { reverse }: Pick<MigrationState, 'reverse'>,
+  end: bigint,
+): bigint => {
+  const back = placesOf(reverse).marks.get(partitionKey(topic, partition))
+  return back !== undefined && back.targetStart < end ? back.targetStart : end
+}
+
 /** `ends`: the source's log end of a sealed partition; undefined: not known. */
 export const strandedRanges = (
-  state: Pick<MigrationState, 'seals' | 'salvages'>,
+  state: Pick<MigrationState, 'seals' | 'salvages' | 'reverse'>,
   ends: (seal: Seal) => bigint | undefined,
 ): readonly StrandedRange[] =>
   state.seals.flatMap((seal) => {
     const from = coveredTo(seal, state)
-    const to = ends(seal)
+    const end = ends(seal)
+    const to = end === undefined ? undefined : watchedEnd(seal, state, end)
     return to === undefined || to <= from
       ? []
       : [{ topic: seal.topic, partition: seal.partition, from, to: to as SourceOffset }]

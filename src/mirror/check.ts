@@ -195,10 +195,10 @@ export class Checker {
   async #targetEnds(p: MirroredPartition): Promise<LogEnds> {
     const { target, targetLog } = this.#options
     const ends = await targetLog.ends(p.key)
-    if (ends.end < p.offsets.targetStart)
-      throw new Error(`the target log ends at ${ends.end} again`)
-    if (p.mark.mode !== 'identical' || ends.start >= p.offsets.targetStart) return ends
-    return raiseLogStart(target, targetLog, p.key, p.offsets.targetStart)
+    const { targetStart } = p.offsets
+    if (ends.end < targetStart) throw new Error(`the target log ends at ${ends.end} again`)
+    if (!p.hidesFiller || ends.start >= targetStart) return ends
+    return raiseLogStart(target, targetLog, p.key, targetStart)
   }
 
   /** From the first record behind the markers on, nothing is where it is on the source. */

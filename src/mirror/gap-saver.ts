@@ -77,6 +77,7 @@ export class GapSaver {
     return {
       topic: p.topic,
       partition: p.partition,
+      ...(p.mark.way && { way: p.mark.way }),
       producerId: p.mark.producerId,
       tenure: p.gapTenure,
       isWhole,

@@ -52,6 +52,8 @@ export interface PartitionReport {
   readonly key: PartitionKey
   readonly topic: TopicName
   readonly partition: number
+  /** Set where the target is copied back to the source: what is said of the source is then of the target. */
+  readonly way?: 'reverse'
   /**
    * `elsewhere`: another process holds it. `waiting`: for the lock, a leader or a connection. `checking`: reading the target before the
    * first send. `mirroring`: copying or at the end. `stopped`: see problem; the others go on.
@@ -100,7 +102,10 @@ export const DEFAULT_MEMORY_BUDGET = 64 * 1024 * 1024
 
 /** The part of the state store that the mirror needs. */
 export interface ProgressStore {
-  readProgress(migration: string): Promise<ReadonlyMap<PartitionKey, PartitionProgress>>
+  readProgress(
+    migration: string,
+    way?: 'reverse',
+  ): Promise<ReadonlyMap<PartitionKey, PartitionProgress>>
   writeProgress(migration: string, progress: readonly PartitionProgress[]): Promise<void>
   appendGaps(migration: string, chunks: readonly GapChunk[]): Promise<void>
 }

@@ -127,6 +127,11 @@ export class MirroredPartition {
     this.offsets = new MarkedOffsets(mark)
   }
 
+  /** Whether what lies below the mark on the target is filler of a prime, and to be deleted where it comes back. */
+  get hidesFiller(): boolean {
+    return this.mark.mode === 'identical' && this.mark.way === undefined
+  }
+
   /** Takes what an earlier holder stored; a new tenure of chunks begins. */
   resume(progress: PartitionProgress | undefined, tenure: string): void {
     this.gapTenure = tenure

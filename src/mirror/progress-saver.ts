@@ -71,6 +71,7 @@ export class ProgressSaver {
       formatVersion: STATE_FORMAT_VERSION,
       topic: p.topic,
       partition: p.partition,
+      ...(p.mark.way && { way: p.mark.way }),
       producerId: p.mark.producerId,
       checkedTo: BigInt(checkedTo) as TargetOffset,
       mirroredTo: BigInt(mirroredToOf(p)) as SourceOffset,
@@ -102,17 +103,19 @@ const savedOf = (p: MirroredPartition): SavedProgress => ({
   diverged: p.offsets.diverged,
 })
 
-/** The stored progress of many partitions, one read for each migration. */
+/** The stored progress of many partitions, one read for each migration and way. */
 export const readProgressOf = async (
   asked: readonly MirroredPartition[],
   store: ProgressStore,
 ): Promise<Answers<MirroredPartition, PartitionProgress | undefined>> => {
-  const names = [...new Set(asked.map((p) => p.migration))]
-  const stored = new Map(
-    await Promise.all(names.map(async (name) => [name, await store.readProgress(name)] as const)),
-  )
-  return {
-    ok: new Map(asked.map((p) => [p, stored.get(p.migration)?.get(p.key)])),
-    failed: new Map(),
+  const reads = new Map<string, ReturnType<ProgressStore['readProgress']>>()
+  const ok = new Map<MirroredPartition, PartitionProgress | undefined>()
+  for (const p of asked) {
+    const { way } = p.mark
+    const name = `${way ?? ''}/${p.migration}`
+    const read = reads.get(name) ?? store.readProgress(p.migration, way)
+    reads.set(name, read)
+    ok.set(p, (await read).get(p.key))
   }
+  return { ok, failed: new Map() }
 }

@@ -19,8 +19,11 @@ export interface PurgeOptions {
   /** Of the topic as it is now. */
   readonly targetTopicId: string | undefined
   readonly partitions: readonly number[]
-  /** True: refuses if anything in it was not written by the mirror, before anything is deleted. */
-  readonly onlyTheCopy: boolean
+  /**
+   * `copy`: refuses if anything in it was not written by the mirror. `copied-back`: refuses if it does not end where what was mirrored back
+   * to the source ends. Both before anything is deleted.
+   */
+  readonly mayDelete: 'copy' | 'copied-back' | 'all'
   /** Held on all partitions; see `withPartitions`. */
   readonly lock: PartitionLock
   readonly timings: MirrorTimings
@@ -33,17 +36,20 @@ export const purgeTopic = async (options: PurgeOptions): Promise<Diagnostic | un
   const { purge, partitions, lock, target } = options
   const reader = new LogReader(target)
   try {
-    const wrong = options.onlyTheCopy ? otherTopic(options) : undefined
+    const wrong = options.mayDelete === 'all' ? undefined : otherTopic(options)
     if (wrong) return wrong
     const ends = new Map<PartitionKey, LogEnds>()
     for (const partition of partitions) {
       const key = partitionKey(purge.topic, partition)
       await settleUnderLock(key, reader, options)
       const found = await reader.ends(key)
-      if (options.onlyTheCopy) {
-        const problem = await foreign(partition, key, found, reader, options)
-        if (problem) return problem
-      }
+      const problem =
+        options.mayDelete === 'copy'
+          ? await foreign(partition, key, found, reader, options)
+          : options.mayDelete === 'copied-back'
+            ? notCopiedBack(partition, key, found, options)
+            : undefined
+      if (problem) return problem
       ends.set(key, found)
     }
     for (const [key, { start, end }] of ends) {
@@ -63,6 +69,22 @@ const otherTopic = ({ purge, targetTopicId, target }: PurgeOptions): Diagnostic 
   }
   return notOnlyTheCopy(
     `${purge.topic} on ${target.name} has id ${targetTopicId}; the one that was mirrored had ${marked}. Somebody made it anew.`,
+  )
+}
+
+/** A log that is empty was emptied by an attempt that did not come to its end. */
+const notCopiedBack = (
+  partition: number,
+  key: PartitionKey,
+  { start, end }: LogEnds,
+  { purge, target }: PurgeOptions,
+): Diagnostic | undefined => {
+  const known = purge.copiedBackTo?.find((each) => each.partition === partition)?.end
+  if (start === end || known === BigInt(end)) return undefined
+  return notOnlyTheCopy(
+    known === undefined
+      ? `${key} on ${target.name} holds offsets ${start} to ${end - 1}, which were not mirrored back.`
+      : `${key} on ${target.name} ends at ${end}; up to ${known} was mirrored back.`,
   )
 }
 

@@ -234,6 +234,7 @@ class Engine implements RunningMirror {
         key: p.key,
         topic: p.topic,
         partition: p.partition,
+        ...(p.mark.way && { way: p.mark.way }),
         state: p.state,
         ...(p.state === 'waiting' && { waitsFor }),
         next,

@@ -46,8 +46,7 @@ export class Watch {
 
   /** Deletes filler again that a crash of the target broker brought back. */
   async hideFiller(p: MirroredPartition, start: number): Promise<void> {
-    if (p.mark.mode !== 'identical' || start >= p.offsets.targetStart || this.#deleting.has(p))
-      return
+    if (!p.hidesFiller || start >= p.offsets.targetStart || this.#deleting.has(p)) return
     this.#deleting.add(p)
     try {
       const message = `${p.key}: the target's log start went back to ${start}; deleting below ${p.offsets.targetStart} again`

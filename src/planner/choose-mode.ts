@@ -93,7 +93,7 @@ const objections = (
 }
 
 /** Whoever may write control markers; asked of `KafkaApis.handleWriteTxnMarkersRequest`. */
-const mayPad = (authorized: ReadonlySet<string>): boolean =>
+export const mayPad = (authorized: ReadonlySet<string>): boolean =>
   ['ALTER', 'CLUSTER_ACTION', 'ALL'].some((right) => authorized.has(right))
 
 const mayDelete = (authorized: ReadonlySet<string>): boolean =>

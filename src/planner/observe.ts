@@ -94,6 +94,8 @@ const observeSide = async (
     acls,
     users,
     quotas,
+    takesIdempotentWrites: cluster.supports('InitProducerId') !== undefined,
+    fillsHoles: cluster.supports('DescribeProducers') !== undefined,
     commitsExpireEarly: (cluster.supports('OffsetCommit') ?? 0) < OFFSET_COMMIT_OF_2_1,
     ...(coverage && { coverage }),
   }

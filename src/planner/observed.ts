@@ -75,6 +75,10 @@ export interface ObservedSide {
   readonly quotas: ReadonlyMap<string, Pick<QuotaSpec, 'producerByteRate' | 'consumerByteRate'>>
   /** Before 2.1 a commit expired a day after it was made, in use or not: a missing one means nothing. */
   readonly commitsExpireEarly: boolean
+  /** From 0.11 on: what is written to it can be kept from standing there twice. */
+  readonly takesIdempotentWrites: boolean
+  /** Where holes in offsets can be filled with control markers, as far as that was tried: from 2.8 on. */
+  readonly fillsHoles: boolean
   /** Who else uses the topics; only on the source. */
   readonly coverage?: ObservedCoverage
 }

@@ -99,6 +99,7 @@ const restored = (context: PlanContext): readonly RestoreGroup[] =>
         stage: 'consumers-moved',
         leadsTo: 'mirrored',
         to: 'mirrored',
+        mirrorsBack: false,
       }).steps.filter((step): step is RestoreGroup => step.kind === 'restore-group')
     : []
 

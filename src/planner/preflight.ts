@@ -83,6 +83,10 @@ const settled = (step: Step): unknown => {
       return { ...step, positions: 0, consumed: '', undo: { ...step.undo, says: '' } }
     case 'restore-group':
       return { ...step, deleted: 0 }
+    case 'mark-reverse':
+      return { ...step, because: '' }
+    case 'mirror-reverse':
+      return { ...step, records: '' }
     case 'forget-mark':
       return { ...step, records: '', losing: [] }
     case 'remove-object':

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { SourceOffset } from '../domain/ids.ts'
+import { type PartitionKey, partitionKey, type SourceOffset } from '../domain/ids.ts'
 import {
   type GapChunk,
   type JournalEntry,
@@ -41,9 +41,10 @@ export const wholeChunks = (
   progress: readonly PartitionProgress[],
   tenure: string = randomUUID(),
 ): readonly GapChunk[] =>
-  progress.map(({ topic, partition, producerId, gaps }) => ({
+  progress.map(({ topic, partition, way, producerId, gaps }) => ({
     topic,
     partition,
+    ...(way && { way }),
     producerId,
     tenure,
     isWhole: true,
@@ -56,6 +57,17 @@ export interface Stored<T> {
   readonly value: T
   readonly text: string
 }
+
+/** Of what is stored of both ways, one. */
+export const progressOfWay = (
+  stored: readonly Stored<PartitionProgress>[],
+  way: 'reverse' | undefined,
+): ReadonlyMap<PartitionKey, PartitionProgress> =>
+  new Map(
+    stored
+      .filter(({ value }) => value.way === way)
+      .map(({ value }) => [partitionKey(value.topic, value.partition), value]),
+  )
 
 /** A migration's state as a store holds it. */
 export interface StoredContent {
@@ -107,7 +119,7 @@ export const decodeContent = (source: string, where: string): StateContent => {
   const progress = found.progress.map((each, i) => {
     const one = decodeProgress(JSON.stringify(each), `${where} /progress/${i}`)
     const chunk = decodeChunk(JSON.stringify(found.gaps[i] ?? {}), `${where} /gaps/${i}`)
-    if (chunk.topic !== one.topic || chunk.partition !== one.partition) {
+    if (chunk.topic !== one.topic || chunk.partition !== one.partition || chunk.way !== one.way) {
       throw damaged(`${where} /gaps/${i}`, `is of ${chunk.topic}:${chunk.partition}`)
     }
     new GapsReader(one.gaps, one.producerId).take(chunk, `${where} /gaps/${i}`)

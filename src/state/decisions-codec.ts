@@ -15,6 +15,7 @@ import {
   type QuotaBefore,
   type Removal,
   type ReturnedPosition,
+  type Reverse,
   type Salvage,
   type SeenFacts,
   STATE_FORMAT_VERSION,
@@ -52,6 +53,7 @@ const mark = objectOf<Mark>({
   producerEpoch: integer,
   fillerProducerId: digits,
   at: instant,
+  way: optional(oneOf('reverse')),
 })
 
 const markIntent = objectOf<MarkIntent>({
@@ -137,6 +139,7 @@ const purge = objectOf<Purge>({
   topic: text,
   marks: listOf(mark),
   intent: nullable(markIntent),
+  copiedBackTo: optional(listOf(objectOf({ partition: count, end: digits<bigint> }))),
 })
 
 const returned = objectOf<ReturnedPosition>({
@@ -196,6 +199,7 @@ const decisions = objectOf<MigrationState>({
   quotasBefore: listOf(quotaBefore),
   configsBefore: listOf(configsBefore),
   purges: listOf(purge),
+  reverse: objectOf<Reverse>({ marks: listOf(mark), seals: listOf(seal) }),
   returns: listOf(groupReturn),
   seen: nullable(seenFacts),
   receipt: optional(receipt),

@@ -9,13 +9,16 @@ const NEWLINE = 0x0a
 /** So many files are written at a time. */
 const WRITERS = 16
 
-export const gapFileNameOf = ({
-  topic,
-  partition,
-}: Pick<GapChunk, 'topic' | 'partition'>): string => `${safeName(topic)}-${partition}.gaps.jsonl`
+type Of = Pick<GapChunk, 'topic' | 'partition' | 'way'>
 
-const fileOf = (folder: string, of: Pick<GapChunk, 'topic' | 'partition'>): string =>
-  join(folder, gapFileNameOf(of))
+export const progressFileNameOf = (of: Of): string => `${stemOf(of)}.json`
+
+export const gapFileNameOf = (of: Of): string => `${stemOf(of)}.gaps.jsonl`
+
+const stemOf = ({ topic, partition, way }: Of): string =>
+  `${safeName(topic)}-${partition}${way === undefined ? '' : `.${way}`}`
+
+const fileOf = (folder: string, of: Of): string => join(folder, gapFileNameOf(of))
 
 /** A chunk a line, the first a whole one. One file for each partition, since each may have another holder. */
 export const appendGapFiles = async (
@@ -50,7 +53,7 @@ export const appendGapFiles = async (
  */
 export const readGapFile = async (
   folder: string,
-  progress: Pick<PartitionProgress, 'topic' | 'partition' | 'producerId'> & {
+  progress: Pick<PartitionProgress, 'topic' | 'partition' | 'way' | 'producerId'> & {
     readonly gaps: GapList
   },
 ): Promise<void> => {

@@ -1,7 +1,7 @@
 import { join, relative } from 'node:path'
-import { type PartitionKey, partitionKey } from '../domain/ids.ts'
+import type { PartitionKey } from '../domain/ids.ts'
 import type { GapChunk, JournalEntry, MigrationState, PartitionProgress } from '../domain/state.ts'
-import { encodeStored, isOlder, type Stored, wholeChunks } from './content-codec.ts'
+import { encodeStored, isOlder, progressOfWay, type Stored, wholeChunks } from './content-codec.ts'
 import {
   makeFolder,
   namesIn,
@@ -17,7 +17,7 @@ import {
   replaceDecisionFiles,
   writeDecisionFiles,
 } from './file-decisions.ts'
-import { appendGapFiles, gapFileNameOf, readGapFile } from './file-gaps.ts'
+import { appendGapFiles, gapFileNameOf, progressFileNameOf, readGapFile } from './file-gaps.ts'
 import { type FileJournal, openFileJournal } from './file-journal.ts'
 import { breakLock, type FileLock, readHolder, takeLock } from './file-lock.ts'
 import { encodeEntry, type NewEntry } from './journal-chain.ts'
@@ -36,7 +36,7 @@ const BACKUP = 'backup'
  * ```
  * orders/decisions.json          decisions.<serial>.json: the last twenty
  * orders/journal.jsonl           an entry a line
- * orders/progress/<topic>-<n>.json, and <topic>-<n>.gaps.jsonl
+ * orders/progress/<topic>-<n>.json, and <topic>-<n>.gaps.jsonl; of the way back <topic>-<n>.reverse.json
  * orders/lock/<n>.json           the highest number says who holds the lock
  * orders/backup/<serial>.json    what ferry state push or forget replaced, and what was in an older format
  * ```
@@ -75,13 +75,15 @@ export class FileStore implements StateStore {
     return this.#journal(migration).append(entry)
   }
 
-  async readProgress(migration: string): Promise<ReadonlyMap<PartitionKey, PartitionProgress>> {
+  async readProgress(
+    migration: string,
+    way?: 'reverse',
+  ): Promise<ReadonlyMap<PartitionKey, PartitionProgress>> {
     const stored = await this.#readProgress(migration)
-    return new Map(
-      stored.map(({ value }) => [partitionKey(value.topic, value.partition), value] as const),
-    )
+    return progressOfWay(stored, way)
   }
 
+  /** Of both ways. */
   async #readProgress(migration: string): Promise<readonly Stored<PartitionProgress>[]> {
     const folder = this.#folder(migration, 'progress')
     const found: Stored<PartitionProgress>[] = []
@@ -92,7 +94,7 @@ export class FileStore implements StateStore {
       if (text === undefined) continue
       const progress = decodeProgress(text, file)
       // A copied file would answer for another partition, or for one twice.
-      if (fileNameOf(progress) !== name) {
+      if (progressFileNameOf(progress) !== name) {
         throw damaged(file, `holds the progress of ${progress.topic}:${progress.partition}`)
       }
       await readGapFile(folder, progress)
@@ -108,7 +110,7 @@ export class FileStore implements StateStore {
     const left = [...progress]
     const writer = async () => {
       for (let next = left.shift(); next; next = left.shift()) {
-        await replaceFile(join(folder, fileNameOf(next)), encodeProgress(next))
+        await replaceFile(join(folder, progressFileNameOf(next)), encodeProgress(next))
       }
     }
     await Promise.all(Array.from({ length: WRITERS }, writer))
@@ -158,7 +160,7 @@ export class FileStore implements StateStore {
     const next = content?.progress ?? []
     await this.appendGaps(migration, wholeChunks(next))
     await this.writeProgress(migration, next)
-    const kept = new Set(next.flatMap((each) => [fileNameOf(each), gapFileNameOf(each)]))
+    const kept = new Set(next.flatMap((each) => [progressFileNameOf(each), gapFileNameOf(each)]))
     const folder = this.#folder(migration, 'progress')
     for (const name of await namesIn(folder)) {
       if (!kept.has(name)) await removeFile(join(folder, name))
@@ -241,6 +243,3 @@ export class FileStore implements StateStore {
     return join(this.#directory, safeName(migration), part)
   }
 }
-
-const fileNameOf = ({ topic, partition }: PartitionProgress): string =>
-  `${safeName(topic)}-${partition}.json`

@@ -16,6 +16,7 @@ const DECISIONS_OF_2: Content = {
   quotasBefore: [],
   configsBefore: [],
   purges: [],
+  reverse: { marks: [], seals: [] },
   returns: [],
 }
 

@@ -2,7 +2,17 @@ import { canonicalLine, sha256 } from '../domain/canonical-json.ts'
 import type { TopicName } from '../domain/ids.ts'
 import type { GapList } from '../domain/offset-index.ts'
 import type { GapChunk } from '../domain/state.ts'
-import { count, digits, flag, Malformed, members, objectOf, text } from './decode.ts'
+import {
+  count,
+  digits,
+  flag,
+  Malformed,
+  members,
+  objectOf,
+  oneOf,
+  optional,
+  text,
+} from './decode.ts'
 import { damaged } from './records.ts'
 
 /** Enough against a flipped bit: a line is short, and nobody forges one. */
@@ -14,6 +24,7 @@ const checksumOf = (content: object): string =>
 const decode = objectOf<Omit<GapChunk, 'gaps'> & { readonly gaps: string }>({
   topic: text<TopicName>,
   partition: count,
+  way: optional(oneOf('reverse')),
   producerId: digits,
   tenure: text,
   isWhole: flag,

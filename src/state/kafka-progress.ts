@@ -1,4 +1,3 @@
-import type { TopicName } from '../domain/ids.ts'
 import type { GapChunk, PartitionProgress } from '../domain/state.ts'
 import type { Stored } from './content-codec.ts'
 import { decodeChunk, encodeChunk, GapsReader } from './gaps-codec.ts'
@@ -39,14 +38,17 @@ export const gapsWrites = (
   })
 }
 
-/** The progress of all partitions of a migration. Throws FERRY1402 where a part of it is damaged. */
+/** The progress of all partitions of a migration, both ways. Throws FERRY1402 where a part of it is damaged. */
 export const progressIn = (
   project: string,
   migration: string,
   table: StateTable,
 ): readonly Stored<PartitionProgress>[] => {
   const found: Stored<PartitionProgress>[] = []
-  for (const key of table.keys('progress', project, migration)) {
+  const keys = (['progress', 'reverse-progress'] as const).flatMap((kind) =>
+    table.keys(kind, project, migration),
+  )
+  for (const key of keys) {
     const where = keyText(key)
     const text = table.get(key)?.text ?? ''
     const progress = decodeProgress(text, where)
@@ -77,7 +79,7 @@ export const progressReplacing = (
     ...gapsWrites(project, migration, chunks, table),
   ]
   const written = new Set(writes.map(({ key }) => keyText(key)))
-  const old = (['progress', 'gaps'] as const)
+  const old = (['progress', 'gaps', 'reverse-progress', 'reverse-gaps'] as const)
     .flatMap((kind) => table.keys(kind, project, migration))
     .filter((key) => !written.has(keyText(key)))
   return [...writes, ...old.map((key) => ({ key, text: null }))]
@@ -87,8 +89,11 @@ const keyOf = (
   kind: 'progress' | 'gaps',
   project: string,
   migration: string,
-  { topic, partition }: { readonly topic: TopicName; readonly partition: number },
-): StateKey => [kind, project, migration, topic, partition]
+  { topic, partition, way }: Pick<PartitionProgress, 'topic' | 'partition' | 'way'>,
+): StateKey => [kindOf(kind, way), project, migration, topic, partition]
+
+const kindOf = <K extends 'progress' | 'gaps'>(kind: K, way: 'reverse' | undefined) =>
+  way === undefined ? kind : (`${way}-${kind}` as const)
 
 /** In the order in which they were stored. */
 const chunkKeys = (table: StateTable, start: StateKey): StateKey[] =>

@@ -1,8 +1,8 @@
-import { type PartitionKey, partitionKey, type TopicName } from '../domain/ids.ts'
+import type { PartitionKey, TopicName } from '../domain/ids.ts'
 import type { GapChunk, JournalEntry, MigrationState, PartitionProgress } from '../domain/state.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { identityOf, type ProcessIdentity } from '../process-identity.ts'
-import { isOlder, wholeChunks } from './content-codec.ts'
+import { isOlder, progressOfWay, wholeChunks } from './content-codec.ts'
 import { encodeDecisions } from './decisions-codec.ts'
 import { type NewEntry, nextEntry } from './journal-chain.ts'
 import { MigrationRecords } from './kafka-decisions.ts'
@@ -91,11 +91,11 @@ export class KafkaStore implements StateStore {
     return written as JournalEntry
   }
 
-  readProgress(migration: string): Promise<ReadonlyMap<PartitionKey, PartitionProgress>> {
-    return this.#storedProgress(migration).then(
-      (stored) =>
-        new Map(stored.map(({ value }) => [partitionKey(value.topic, value.partition), value])),
-    )
+  readProgress(
+    migration: string,
+    way?: 'reverse',
+  ): Promise<ReadonlyMap<PartitionKey, PartitionProgress>> {
+    return this.#storedProgress(migration).then((stored) => progressOfWay(stored, way))
   }
 
   async writeProgress(migration: string, progress: readonly PartitionProgress[]): Promise<void> {

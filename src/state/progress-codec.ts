@@ -37,6 +37,7 @@ const progress = (where: string): Decoder<Stored> =>
     formatVersion: oneOf(STATE_FORMAT_VERSION),
     topic: text,
     partition: count,
+    way: optional(oneOf('reverse')),
     producerId: digits,
     checkedTo: digits,
     mirroredTo: digits,

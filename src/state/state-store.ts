@@ -46,7 +46,11 @@ export interface StateStore {
     entry: Pick<JournalEntry, 'at' | 'plan' | 'what'>,
   ): Promise<JournalEntry>
 
-  readProgress(migration: string): Promise<ReadonlyMap<PartitionKey, PartitionProgress>>
+  /** Of the way from source to target, or of the way back. */
+  readProgress(
+    migration: string,
+    way?: 'reverse',
+  ): Promise<ReadonlyMap<PartitionKey, PartitionProgress>>
   /** All but the gaps, which only {@link appendGaps} writes. */
   writeProgress(migration: string, progress: readonly PartitionProgress[]): Promise<void>
   /** Adds to what is known of gaps, in this order. Durable when it returns; a partition may be read before its progress is written. */
@@ -72,3 +76,12 @@ export interface StateStore {
   /** Ends what runs in the background. Locks that are held stay so, as when the process dies. */
   close(): Promise<void>
 }
+
+/** Of both ways: what `StateContent` holds. */
+export const allProgress = async (
+  store: Pick<StateStore, 'readProgress'>,
+  migration: string,
+): Promise<readonly PartitionProgress[]> => [
+  ...(await store.readProgress(migration)).values(),
+  ...(await store.readProgress(migration, 'reverse')).values(),
+]

@@ -61,7 +61,16 @@ export class StateTable {
 /** `['journal', project, migration, 12]`: what a record is about. Its record's key is this as JSON with the part behind it. */
 export type StateKey = readonly [kind: StateKind, project: string, ...rest: (string | number)[]]
 
-const KINDS = ['decisions', 'journal', 'lock', 'backup', 'progress', 'gaps'] as const
+const KINDS = [
+  'decisions',
+  'journal',
+  'lock',
+  'backup',
+  'progress',
+  'gaps',
+  'reverse-progress',
+  'reverse-gaps',
+] as const
 export type StateKind = (typeof KINDS)[number]
 
 export interface StateText {

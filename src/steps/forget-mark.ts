@@ -6,6 +6,7 @@ import type { MirrorLog } from '../mirror/mirror.ts'
 import { purgeTopic } from '../mirror/purge.ts'
 import { withPartitions } from '../mirror/with-partitions.ts'
 import { counted } from './_words.ts'
+import { wayBackIsSealed } from './gates/index.ts'
 import type { PlanContext, Run, StepKind } from './step-kind.ts'
 
 /** Takes the mark of a topic back and empties the target topic, so that a new mark can be made there. */
@@ -14,7 +15,7 @@ export const forgetMark: StepKind<ForgetMark> = {
 
   plan: () => ({ steps: [] }),
 
-  gates: () => [],
+  gates: (step) => (step.purge === 'copied-back' ? [wayBackIsSealed([step.topic])] : []),
 
   /**
    * 1. Take the marks out of what is mirrored: every mirror lets the topic go.
@@ -49,7 +50,7 @@ export const forgetMark: StepKind<ForgetMark> = {
             progress,
             targetTopicId: topic.topicId,
             partitions: topic.partitions.map((p) => p.partition),
-            onlyTheCopy: step.purge === 'copy',
+            mayDelete: step.purge,
             lock,
             timings,
             signal,
@@ -73,9 +74,15 @@ export const forgetMark: StepKind<ForgetMark> = {
     noun: 'copy',
     name: step.topic,
     says:
-      `forget the mark and empty the target topic (${counted(BigInt(step.records), 'record')}, ${step.purge === 'copy' ? "all of the mirror's" : 'also what others wrote there'})` +
+      `forget the mark and empty the target topic (${counted(BigInt(step.records), 'record')}, ${HOLDS[step.purge]})` +
       (step.losing.length > 0 ? `; ${step.losing.join(', ')} lose their positions in it` : ''),
   }),
+}
+
+const HOLDS: Readonly<Record<ForgetMark['purge'], string>> = {
+  copy: "all of the mirror's",
+  'copied-back': 'all of which the source holds',
+  all: 'also what others wrote there',
 }
 
 const putAside = async (step: ForgetMark, run: Run): Promise<void> => {
@@ -83,6 +90,8 @@ const putAside = async (step: ForgetMark, run: Run): Promise<void> => {
   const marks = state.marks.filter((mark) => mark.topic === step.topic)
   const intent = state.markIntents.find((i) => i.topic === step.topic) ?? null
   if (marks.length === 0 && intent === null) return
+  const back = state.reverse.seals.filter((seal) => seal.topic === step.topic)
+  const copiedBackTo = back.map(({ partition, sourceEnd }) => ({ partition, end: sourceEnd }))
   await run.decide((s) => ({
     ...s,
     marks: s.marks.filter((mark) => mark.topic !== step.topic),
@@ -96,8 +105,12 @@ const putAside = async (step: ForgetMark, run: Run): Promise<void> => {
     })),
     purges: [
       ...s.purges.filter((p) => p.topic !== step.topic),
-      { topic: step.topic, marks, intent },
+      { topic: step.topic, marks, intent, ...(copiedBackTo.length > 0 && { copiedBackTo }) },
     ],
+    reverse: {
+      marks: s.reverse.marks.filter((mark) => mark.topic !== step.topic),
+      seals: s.reverse.seals.filter((seal) => seal.topic !== step.topic),
+    },
   }))
 }
 
@@ -128,6 +141,22 @@ export const forgetMarkStep = (
       (target?.partitions ?? []).reduce((sum, p) => sum + p.highWatermark - p.logStart, 0n),
     ),
     losing: [],
+  }
+}
+
+/** The same for a topic that producers wrote to after the seal, once all of it is on the source. */
+export const giveUpCopyStep = (
+  context: PlanContext,
+  topic: TopicName,
+  leadsTo: ReachedStage,
+): ForgetMark => {
+  const synced = new Set(context.state.syncs.map((sync) => sync.group))
+  return {
+    ...forgetMarkStep(context, topic, leadsTo),
+    reason: 'the source holds all of it; the next copy is made anew',
+    undo: { cost: 'copies-back', says: 'mirror all of it anew' },
+    purge: 'copied-back',
+    losing: (context.readers.get(topic) ?? []).filter((group) => !synced.has(group)),
   }
 }
 

@@ -3,10 +3,11 @@ import { diagnostic } from '../domain/diagnostic.ts'
 import type { AccessSpec } from '../domain/migration.ts'
 import type { Stage } from '../domain/stage.ts'
 import type { GrantAccess } from '../domain/step.ts'
+import { hasWayBack } from '../planner/guards/reverse.ts'
 import { counted } from './_words.ts'
 import { groupsAreSynced, topicsAreSealed } from './gates/index.ts'
 import { undoGrants } from './revoke-access.ts'
-import type { Gate, StepKind } from './step-kind.ts'
+import type { Gate, PlanContext, StepKind } from './step-kind.ts'
 
 type When = GrantAccess['when']
 
@@ -33,7 +34,8 @@ const WHEN: Readonly<
 export const grantAccess: StepKind<GrantAccess> = {
   kind: 'grant-access',
 
-  plan: ({ desired, observed }, stage) => {
+  plan: (context, stage) => {
+    const { desired, observed } = context
     const at = WHEN[stage]
     if (!at || typeof observed.target.acls === 'string') return { steps: [] }
     const there = new Set(observed.target.acls.map(aclKey))
@@ -46,7 +48,7 @@ export const grantAccess: StepKind<GrantAccess> = {
           id: `grant-access/${at.when}/${access.principal}${access.says ? `/${slug(access.says)}` : ''}`,
           stage,
           reason: REASON[at.when],
-          undo: UNDO[at.when](acls.length),
+          undo: undoOf(context, at.when, acls.length),
           principal: access.principal,
           when: at.when,
           acls,
@@ -110,13 +112,18 @@ const LETS: Readonly<Record<When, string>> = {
   'after-seal': 'WRITE on the topic: ',
 }
 
-const UNDO: Readonly<Record<When, (count: number) => GrantAccess['undo']>> = {
-  'at-once': (count) => ({ cost: 'free', says: `remove ${counted(count, 'ACL')}` }),
-  'after-sync': (count) => ({ cost: 'restores', says: `remove ${counted(count, 'ACL')}` }),
-  'after-seal': () => ({
-    cost: 'impossible',
-    says: 'none: what producers then write is only on the target',
-  }),
+const undoOf = (context: PlanContext, when: When, count: number): GrantAccess['undo'] => {
+  if (when !== 'after-seal') {
+    const cost = when === 'at-once' ? 'free' : 'restores'
+    return { cost, says: `remove ${counted(count, 'ACL')}` }
+  }
+  // An ACL with a prefix, or one for all topics, opens more than one.
+  const isOneWay = context.desired.topics.some(({ name }) => !hasWayBack(context, name))
+  return isOneWay
+    ? { cost: 'impossible', says: 'none: what producers then write is only on the target' }
+    : context.desired.rollback.keepSourceWarm
+      ? { cost: 'restores', says: 'the source is kept warm: go back to prepared, in seconds' }
+      : { cost: 'copies-back', says: 'mirror back what producers wrote, and give the copy up' }
 }
 
 /** All groups, all topics: an ACL with a prefix or for `*` would let in more than the one it was written for. */

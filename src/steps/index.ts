@@ -6,7 +6,9 @@ import { createTopic } from './create-topic.ts'
 import { deleteTopic } from './delete-topic.ts'
 import { forgetMark } from './forget-mark.ts'
 import { grantAccess } from './grant-access.ts'
+import { markReverse } from './mark-reverse.ts'
 import { markTopic } from './mark-topic.ts'
+import { mirrorReverse } from './mirror-reverse.ts'
 import { mirrorTopic } from './mirror-topic.ts'
 import { protect } from './protect.ts'
 import { putBack } from './put-back.ts'
@@ -18,11 +20,13 @@ import { restoreQuota } from './restore-quota.ts'
 import { retire } from './retire.ts'
 import { returnGroup } from './return-group.ts'
 import { revokeAccess } from './revoke-access.ts'
+import { sealReverse } from './seal-reverse.ts'
 import { sealTopic } from './seal-topic.ts'
 import { setQuota } from './set-quota.ts'
 import { setUser } from './set-user.ts'
 import type { PlanContext, StepKind, Undoing } from './step-kind.ts'
 import { syncGroup } from './sync-group.ts'
+import { verifyReverse } from './verify-reverse.ts'
 import { verifyTopic } from './verify-topic.ts'
 
 /**
@@ -41,11 +45,15 @@ const KINDS = [
   reopenTopic,
   sealTopic,
   configureTopic,
+  markReverse,
   grantAccess,
   retire,
   removeObject,
   putBack,
   revokeAccess,
+  mirrorReverse,
+  sealReverse,
+  verifyReverse,
   returnGroup,
   restoreGroup,
   forgetMark,

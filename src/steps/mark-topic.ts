@@ -16,10 +16,11 @@ import { withPartitions } from '../mirror/with-partitions.ts'
 import { chooseMode, type ModeChoice, PRIME_RATE } from '../planner/choose-mode.ts'
 import type { ObservedPartition, ObservedTopic } from '../planner/observed.ts'
 import { counted, humanSeconds } from './_words.ts'
-import { foreignRecords, forgetMarkStep, logTo } from './forget-mark.ts'
+import { foreignRecords, forgetMarkStep, giveUpCopyStep, logTo } from './forget-mark.ts'
 import { offsetsOf } from './partitions-now.ts'
 import { plannedStart, startsFrom } from './start-from.ts'
 import type { Run, StepKind } from './step-kind.ts'
+import { isMirroredBack } from './way-back.ts'
 
 /**
  * Primes a topic (identical offsets only) and marks it: from then on it is fixed where each partition's copy begins, and under which
@@ -52,12 +53,18 @@ export const markTopic: StepKind<MarkTopic> = {
     return { steps }
   },
 
-  undo: (context, { stage, leadsTo }) => {
+  undo: (context, { stage, leadsTo, mirrorsBack }) => {
     if (stage !== 'mirrored') return { steps: [] }
     const { marks, markIntents, purges } = context.state
     const topics = new Set([...marks, ...markIntents, ...purges].map((each) => each.topic))
     return {
-      steps: [...topics].sort().map((topic) => forgetMarkStep(context, topic, leadsTo)),
+      steps: [...topics]
+        .sort()
+        .map((topic) =>
+          mirrorsBack && isMirroredBack(context, topic)
+            ? giveUpCopyStep(context, topic, leadsTo)
+            : forgetMarkStep(context, topic, leadsTo),
+        ),
       problems: [...topics].flatMap((topic) => foreignRecords(context, topic)),
     }
   },

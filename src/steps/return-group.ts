@@ -1,15 +1,18 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import type { GroupId, PartitionKey, SourceOffset, TargetOffset } from '../domain/ids.ts'
+import type { Seal } from '../domain/mark.ts'
 import type { OffsetIndex } from '../domain/offset-index.ts'
 import type { GroupSync, MigrationState, ReturnedPosition } from '../domain/state.ts'
 import type { ReturnGroup } from '../domain/step.ts'
 import { translateBack } from '../domain/translate-back.ts'
+import { translateOffset } from '../domain/translate-offset.ts'
 import type { CommittedOffset } from '../kafka/cluster.ts'
 import { provePositions } from '../verify/index.ts'
 import { counted } from './_words.ts'
 import { commitsOf } from './commits-of.ts'
-import { copyIsChecked, groupIsEmpty } from './gates/index.ts'
+import { copyIsChecked, groupIsEmpty, wayBackIsSealed } from './gates/index.ts'
 import { type PartitionNow, partitionsNow } from './partitions-now.ts'
+import { reversed } from './reversed.ts'
 import type { Outcome, Run, StepKind } from './step-kind.ts'
 import { unproved, writeCommits } from './write-commits.ts'
 
@@ -23,11 +26,12 @@ export const returnGroup: StepKind<ReturnGroup> = {
     groupIsEmpty(step.group, 'source'),
     groupIsEmpty(step.group, 'target'),
     copyIsChecked(step.group, step.topics),
+    wayBackIsSealed(step.topics),
   ],
 
   /**
    * 1. Read what the group has committed on both sides, and where the mirror is.
-   * 2. Translate back what moved on the target; refuse what the source does not hold.
+   * 2. Translate back what moved on the target, past the seal by the index of the way back; refuse what the source does not hold.
    * 3. Prove each by the records around it, before anything is written.
    * 4. Save what the source had; write all in one request; read it back.
    * 5. See that the group did not move on the target meanwhile.
@@ -36,6 +40,7 @@ export const returnGroup: StepKind<ReturnGroup> = {
     const { source, target } = run.clusters
     const sync = run.state().syncs.find((s) => s.group === step.group)
     const now = await partitionsNow(run, step.topics)
+    const wayBack = await partitionsNow(reversed(run), step.topics)
     const [there, here] = await Promise.all([
       commitsOf(target, step.group),
       commitsOf(source, step.group),
@@ -45,11 +50,13 @@ export const returnGroup: StepKind<ReturnGroup> = {
       const moved = movedTo(key, there.get(key), sync)
       if (moved === undefined) continue
       const known = earlier(run, step.group, key)
-      const answer = back(step.group, partition, moved, here.get(key), run)
+      const parts = { group: step.group, there: moved, here: here.get(key) }
+      const answer = back(parts, partition, wayBack.get(key), run)
       if ('problem' in answer) return { done: false, problem: answer.problem }
       const before = known !== undefined ? known.previous : (here.get(key) ?? null)
       wanted.set(key, {
         index: answer.index,
+        isPastSeal: answer.isPastSeal,
         target: moved.offset,
         source: answer.source,
         metadata: moved.metadata,
@@ -58,15 +65,16 @@ export const returnGroup: StepKind<ReturnGroup> = {
     }
     const lost = lostPositions(step.group, there, sync, now)
     if (lost) return { done: false, problem: lost }
-    const proofs = await provePositions({
-      clusters: run.clusters,
-      positions: [...wanted.values()].map((w) => ({
-        index: w.index,
-        source: w.source,
-        target: w.target,
-      })),
-      signal: run.signal,
-    })
+    const proofs = new Map([
+      ...(await proofsOf(
+        [...wanted.values()].filter((w) => !w.isPastSeal),
+        run,
+      )),
+      ...(await proofsOf(
+        [...wanted.values()].filter((w) => w.isPastSeal),
+        reversed(run),
+      )),
+    ])
     for (const key of wanted.keys()) {
       const proof = proofs.get(key)
       if (proof === undefined || 'problem' in proof) {
@@ -89,7 +97,20 @@ export const returnGroup: StepKind<ReturnGroup> = {
 
 interface Wanted extends ReturnedPosition {
   readonly index: OffsetIndex
+  /** The index is that of the way back, where the target is the source. */
+  readonly isPastSeal: boolean
 }
+
+const proofsOf = (wanted: readonly Wanted[], { clusters, signal }: Run) =>
+  provePositions({
+    clusters,
+    positions: wanted.map(({ index, isPastSeal, source, target }) =>
+      isPastSeal
+        ? { index, source: target as SourceOffset, target: source }
+        : { index, source, target },
+    ),
+    signal,
+  })
 
 /** What the group has committed on the target; undefined where it is still what the sync wrote: then the source's own commit is right. */
 export const movedTo = (
@@ -104,23 +125,70 @@ export const movedTo = (
 /** The source position of a commit on the target, or why the group cannot go there. Pure. */
 export const backPosition = (
   group: GroupId,
-  facts: Pick<PartitionNow, 'key' | 'index' | 'sourceStart' | 'sourceEnd'>,
+  facts: Facts,
   there: CommittedOffset,
   here: CommittedOffset | undefined,
-  names: { readonly source: string; readonly target: string },
+  names: Names,
 ): { readonly source: SourceOffset } | { readonly problem: Diagnostic } => {
-  const { key, index, sourceStart, sourceEnd } = facts
+  const { key, index } = facts
   const translated = translateBack(index, there.offset as TargetOffset)
-  const refuse = (detail: string, fix: string) => ({
-    problem: diagnostic({ code: 'FERRY1332', detail, fix }),
-  })
   if (translated.kind === 'beyond') {
     return refuse(
       `${group} is at ${there.offset} of ${key} on ${names.target}, ${counted(translated.beyond, 'offset')} past what is known to be mirrored: ${there.offset - translated.beyond} to ${there.offset - 1n} are not on ${names.source}.`,
       `Leave the group on ${names.target}, or set its position there to ${there.offset - translated.beyond} or lower if its service can read those records again.`,
     )
   }
-  const { source } = translated
+  return heldBySource(group, facts, translated.source, here, names)
+}
+
+/**
+ * The same for a position past the seal, by the index of the way back. What stands on the source between the seal and the mark of the way
+ * back came late and is not on the target: a group that has read past the seal would never see it.
+ */
+export const pastSeal = (
+  group: GroupId,
+  facts: Facts & { readonly seal: Seal },
+  { proven }: Pick<PartitionNow, 'proven'>,
+  there: CommittedOffset,
+  here: CommittedOffset | undefined,
+  names: Names,
+): { readonly source: SourceOffset } | { readonly problem: Diagnostic } => {
+  const { key, seal } = facts
+  const { mark } = proven
+  const translated = translateOffset(proven, there.offset as SourceOffset)
+  if (translated.kind !== 'at') {
+    return refuse(
+      `${group} is at ${there.offset} of ${key} on ${names.target}, past what is known to be mirrored back.`,
+      `Find out who set that position; set it to ${proven.mirroredTo} or lower, then roll back.`,
+    )
+  }
+  if ((mark.targetStart as bigint) > seal.sourceEnd) {
+    return refuse(
+      `${group} is at ${there.offset} of ${key} on ${names.target}, past the seal; back on ${names.source} it would miss offsets ${seal.sourceEnd} to ${mark.targetStart - 1n}, which came late and were never on ${names.target}.`,
+      `Set its position on ${names.target} to ${seal.targetEnd} if its service can read again what follows, then roll back.`,
+    )
+  }
+  const source = translated.target as bigint as SourceOffset
+  return heldBySource(group, facts, source, here, names)
+}
+
+const refuse = (detail: string, fix: string) => ({
+  problem: diagnostic({ code: 'FERRY1332', detail, fix }),
+})
+
+type Facts = Pick<PartitionNow, 'key' | 'index' | 'sourceStart' | 'sourceEnd'>
+interface Names {
+  readonly source: string
+  readonly target: string
+}
+
+const heldBySource = (
+  group: GroupId,
+  { key, sourceStart, sourceEnd }: Facts,
+  source: SourceOffset,
+  here: CommittedOffset | undefined,
+  names: Names,
+): { readonly source: SourceOffset } | { readonly problem: Diagnostic } => {
   if (source < sourceStart) {
     return refuse(
       `${group} would go on at ${source} of ${key} on ${names.source}, but that holds records from ${sourceStart} on only: ${source} to ${sourceStart - 1n} are gone there and would be skipped.`,
@@ -146,18 +214,27 @@ export const backPosition = (
 }
 
 const back = (
-  group: GroupId,
+  { group, there, here }: Of,
   partition: PartitionNow,
-  there: CommittedOffset,
-  here: CommittedOffset | undefined,
+  wayBack: PartitionNow | undefined,
   run: Run,
-): { readonly index: OffsetIndex; readonly source: SourceOffset } | { problem: Diagnostic } => {
-  // The log end says nothing of what was not checked.
-  const index = partition.proven
+): Pick<Wanted, 'index' | 'isPastSeal' | 'source'> | { readonly problem: Diagnostic } => {
   const { source, target } = run.clusters
   const names = { source: source.name, target: target.name }
-  const answer = backPosition(group, { ...partition, index }, there, here, names)
-  return 'problem' in answer ? answer : { index, source: answer.source }
+  const { seal } = partition
+  const isPastSeal = seal !== undefined && wayBack !== undefined && there.offset > seal.targetEnd
+  // The log end says nothing of what was not checked.
+  const index = isPastSeal ? wayBack.proven : partition.proven
+  const answer = isPastSeal
+    ? pastSeal(group, { ...partition, seal }, wayBack, there, here, names)
+    : backPosition(group, { ...partition, index }, there, here, names)
+  return 'problem' in answer ? answer : { index, isPastSeal, source: answer.source }
+}
+
+interface Of {
+  readonly group: GroupId
+  readonly there: CommittedOffset
+  readonly here: CommittedOffset | undefined
 }
 
 const earlier = (run: Run, group: GroupId, key: PartitionKey): ReturnedPosition | undefined => {
@@ -194,10 +271,12 @@ const write = async (
 ): Promise<Outcome> => {
   const { source, target } = run.clusters
   const positions = new Map(
-    [...wanted].map(([key, { index: _, ...position }]): [PartitionKey, ReturnedPosition] => [
-      key,
-      position,
-    ]),
+    [...wanted].map(
+      ([key, { index: _, isPastSeal: __, ...position }]): [PartitionKey, ReturnedPosition] => [
+        key,
+        position,
+      ],
+    ),
   )
   const record = (status: 'pending' | 'done') =>
     run.decide((state) => ({

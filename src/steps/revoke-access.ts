@@ -13,10 +13,10 @@ export const revokeAccess: StepKind<RevokeAccess> = {
 
   plan: () => ({ steps: [] }),
 
-  /** Consumers are stopped first, so that their last commits are accepted; what producers write after the seal has no way back. */
+  /** Consumers are stopped first, so that their last commits are accepted; what producers write needs a way back. */
   gates: (step) => [
     ...step.groups.map((group) => groupIsEmpty(group, 'target')),
-    ...(step.fences === 'producers' ? [nothingOnlyOnTarget()] : []),
+    ...(step.fences === 'producers' && !step.mirrorsBack ? [nothingOnlyOnTarget()] : []),
   ],
 
   apply: async (step, run) => {
@@ -60,7 +60,7 @@ const FENCE_OF_STAGE: Readonly<Partial<Record<Stage, Fence>>> = {
 /** The grants of one stage, an own step for each principal. */
 export const undoGrants = (
   { state, desired }: PlanContext,
-  { stage, leadsTo }: Undoing,
+  { stage, leadsTo, mirrorsBack }: Undoing,
 ): readonly RevokeAccess[] => {
   const fence = FENCE_OF_STAGE[stage]
   if (fence === undefined) return []
@@ -79,6 +79,7 @@ export const undoGrants = (
     undo: { cost: 'free', says: `grant ${counted(acls.length, 'ACL')} again` },
     principal,
     fences: fence,
+    ...(mirrorsBack && fence === 'producers' && { mirrorsBack }),
     acls,
     groups: fence === 'consumers' ? desired.groups.map((group) => group.id) : [],
   }))

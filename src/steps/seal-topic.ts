@@ -1,21 +1,23 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
-import type { PartitionKey } from '../domain/ids.ts'
 import type { Seal } from '../domain/mark.ts'
 import type { MigrationState } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
 import type { SealTopic } from '../domain/step.ts'
+import { hasWayBack } from '../planner/guards/reverse.ts'
 import type { Observed } from '../planner/observed.ts'
 import { counted, humanDuration } from './_words.ts'
 import { sourceIsDrained } from './gates/index.ts'
 import { lagOf, type PartitionNow, partitionsNow } from './partitions-now.ts'
 import { lateRecords } from './reopen-topic.ts'
-import type { StepKind } from './step-kind.ts'
+import type { Run, StepKind } from './step-kind.ts'
+import { wayBack, writtenOnTarget } from './way-back.ts'
 
 /** Ends the mirroring of a topic once its producers are gone and all of it was copied. */
 export const sealTopic: StepKind<SealTopic> = {
   kind: 'seal-topic',
 
-  plan: ({ desired, observed, state }, stage) => {
+  plan: (context, stage) => {
+    const { desired, observed, state } = context
     if (stage !== 'producers-moved') return { steps: [] }
     const steps = desired.topics.flatMap((spec): SealTopic[] => {
       const partitions = observed.source.topics.get(spec.name)?.partitions.length ?? 0
@@ -32,14 +34,18 @@ export const sealTopic: StepKind<SealTopic> = {
           topic: spec.name,
           partitions,
           quietMs: desired.gates.sourceQuietMs,
+          ...(!hasWayBack(context, spec.name) && { noWayBack: true as const }),
         },
       ]
     })
     return { steps }
   },
 
-  undo: ({ state, observed }, { stage, leadsTo }) => {
+  undo: (context, undoing) => {
+    const { state, observed, desired } = context
+    const { stage, leadsTo } = undoing
     if (stage !== 'producers-moved') return { steps: [] }
+    if (undoing.mirrorsBack) return wayBack(context, leadsTo)
     const topics = [...new Set(state.seals.map((seal) => seal.topic))].sort()
     return {
       steps: topics.map((topic) => ({
@@ -51,44 +57,20 @@ export const sealTopic: StepKind<SealTopic> = {
         topic,
         late: '0',
       })),
-      problems: onlyOnTarget(state, observed),
+      problems: onlyOnTarget(state, observed, desired.name),
     }
   },
 
   gates: (step) => [sourceIsDrained(step.topic, step.quietMs)],
 
   apply: async (step, run) => {
-    const now = await partitionsNow(run, [step.topic])
-    const unfit = [...now.values()].find(
-      (p) => lagOf(p) !== 0n || p.problem || p.sourceStable !== p.sourceEnd,
-    )
-    if (unfit || now.size !== step.partitions) {
-      return {
-        done: false,
-        problem: diagnostic({
-          code: 'FERRY1704',
-          summary: 'Source moved again',
-          detail: unfit
-            ? `${unfit.key} has grown to ${unfit.sourceEnd} on ${run.clusters.source.name} in the moment of the seal; mirrored is up to ${unfit.index.mirroredTo}.`
-            : `${step.topic} has ${now.size} marked partitions, not ${step.partitions}.`,
-          fix: 'Stop its producers and run apply again.',
-        }),
-      }
-    }
-    const at = run.now().toISOString()
-    const seals = [...now.values()].map((p): Seal => sealOf(p, at))
+    const found = await sealsNow(step, run)
+    if ('problem' in found) return { done: false, problem: found.problem }
     await run.decide((state) => ({
       ...state,
-      seals: [...state.seals.filter((s) => s.topic !== step.topic), ...seals],
+      seals: [...state.seals.filter((s) => s.topic !== step.topic), ...found.seals],
     }))
-    return {
-      done: true,
-      facts: {
-        ends: Object.fromEntries(
-          [...now].map(([key, p]: [PartitionKey, PartitionNow]) => [key, String(p.sourceEnd)]),
-        ),
-      },
-    }
+    return { done: true, facts: found.facts }
   },
 
   describe: (step) => ({
@@ -97,6 +79,38 @@ export const sealTopic: StepKind<SealTopic> = {
     name: step.topic,
     says: `${counted(step.partitions, 'partition')}, when the source was quiet for ${humanDuration(step.quietMs)} and all of it is mirrored`,
   }),
+}
+
+/** The ends of a topic's partitions now, if all of it is mirrored. */
+export const sealsNow = async (
+  step: Pick<SealTopic, 'topic' | 'partitions'>,
+  run: Run,
+): Promise<
+  | { readonly seals: readonly Seal[]; readonly facts: Readonly<Record<string, unknown>> }
+  | { readonly problem: Diagnostic }
+> => {
+  const now = await partitionsNow(run, [step.topic])
+  const unfit = [...now.values()].find(
+    (p) => lagOf(p) !== 0n || p.problem || p.sourceStable !== p.sourceEnd,
+  )
+  if (unfit || now.size !== step.partitions) {
+    return {
+      problem: diagnostic({
+        code: 'FERRY1704',
+        summary: 'Source moved again',
+        detail: unfit
+          ? `${unfit.key} has grown to ${unfit.sourceEnd} on ${run.clusters.source.name} in the moment of the seal; mirrored is up to ${unfit.index.mirroredTo}.`
+          : `${step.topic} has ${now.size} marked partitions, not ${step.partitions}.`,
+        fix: 'Stop its producers and run apply again.',
+      }),
+    }
+  }
+  const at = run.now().toISOString()
+  const ends = [...now].map(([key, p]) => [key, String(p.sourceEnd)] as const)
+  return {
+    seals: [...now.values()].map((p): Seal => sealOf(p, at)),
+    facts: { ends: Object.fromEntries(ends) },
+  }
 }
 
 const sealOf = (p: PartitionNow, at: string): Seal => ({
@@ -108,17 +122,15 @@ const sealOf = (p: PartitionNow, at: string): Seal => ({
 })
 
 /** What producers have written to the target since the seals, range by range: going back would lose it. */
-const onlyOnTarget = (state: MigrationState, { source, target }: Observed): readonly Diagnostic[] =>
-  state.seals.flatMap((seal) => {
-    const end = target.topics
-      .get(seal.topic)
-      ?.partitions.find((p) => p.partition === seal.partition)?.highWatermark
-    if (end === undefined || end <= seal.targetEnd) return []
-    return [
-      diagnostic({
-        code: 'FERRY1330',
-        detail: `${seal.topic}:${seal.partition}: offsets ${seal.targetEnd} to ${end - 1n} (${counted(end - seal.targetEnd, 'offset')}) are only on ${target.name}. ${source.name} ends at ${seal.sourceEnd} there.`,
-        fix: `Stay on ${target.name}. What was applied before the seal can no longer be taken back.`,
-      }),
-    ]
-  })
+const onlyOnTarget = (
+  state: MigrationState,
+  observed: Observed,
+  migration: string,
+): readonly Diagnostic[] =>
+  writtenOnTarget(state, observed).map(({ seal, end }) =>
+    diagnostic({
+      code: 'FERRY1330',
+      detail: `${seal.topic}:${seal.partition}: offsets ${seal.targetEnd} to ${end - 1n} (${counted(end - seal.targetEnd, 'offset')}) were written to ${observed.target.name} since the seal. Going back to this stage would keep a copy there that they are no part of.`,
+      fix: `Go back further: \`ferry rollback ${migration} --to prepared\` mirrors them back to ${observed.source.name} first, returns the groups, and gives up the copy on ${observed.target.name}.`,
+    }),
+  )

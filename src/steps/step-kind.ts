@@ -35,6 +35,8 @@ export interface Undoing {
   readonly leadsTo: ReachedStage
   /** Where the rollback ends. */
   readonly to: ReachedStage
+  /** Producers have written to the target since the seal: it goes back to the source first. */
+  readonly mirrorsBack: boolean
 }
 
 /** What a step may use while it runs. */
@@ -42,13 +44,15 @@ export interface Run {
   readonly project: Project
   readonly migration: Migration
   readonly clusters: Clusters
-  readonly store: StateStore
+  readonly store: Pick<StateStore, 'readProgress'>
   /** The decisions as they are now. */
   state(): MigrationState
   /** Changes the decisions, durably, before it returns. The only way to write them. */
   decide(change: (state: MigrationState) => MigrationState): Promise<void>
   /** The embedded mirror, following this migration's marks; started at the first call and kept until apply ends. */
   mirror(): Promise<Mirror>
+  /** The same from target to source, by the marks of the way back. */
+  reverseMirror(): Promise<Mirror>
   readonly timings: MirrorTimings
   /** How long gates are waited for, in milliseconds; 0 checks once. */
   readonly gateTimeoutMs: number

@@ -1,6 +1,6 @@
 import type { Diagnostic } from '../domain/diagnostic.ts'
 import { type GroupId, type PartitionKey, partitionKey, type TargetOffset } from '../domain/ids.ts'
-import { indexFromEnds, rankOf } from '../domain/offset-index.ts'
+import { expectedTargetEnd, indexFromEnds, rankOf } from '../domain/offset-index.ts'
 import { type GroupSync, offsetMapOf } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
 import type { RestoreGroup, ReturnGroup, Step } from '../domain/step.ts'
@@ -27,7 +27,7 @@ export const undoSyncs = (
 const undoSync = (
   context: PlanContext,
   sync: GroupSync,
-  { leadsTo }: Undoing,
+  { leadsTo, mirrorsBack }: Undoing,
 ): {
   readonly returned: readonly ReturnGroup[]
   readonly restored: readonly RestoreGroup[]
@@ -52,7 +52,7 @@ const undoSync = (
     deleted: Math.max(0, ours.length - previous),
   }
   if (wasReturned(state, sync)) return { returned: [], restored: [restored], problems: [] }
-  const { consumed, problems } = readThere(context, sync, there, here, now)
+  const { consumed, problems } = readThere(context, sync, { there, here, now, mirrorsBack })
   const returned: ReturnGroup = {
     kind: 'return-group',
     id: `return-group/${sync.group}`,
@@ -95,12 +95,17 @@ const partitionsSeen = ({
   return seen
 }
 
+interface Reading {
+  readonly there: ReadonlyMap<PartitionKey, CommittedOffset>
+  readonly here: ReadonlyMap<PartitionKey, CommittedOffset>
+  readonly now: ReadonlyMap<PartitionKey, Seen>
+  readonly mirrorsBack: boolean
+}
+
 const readThere = (
   { observed }: PlanContext,
   sync: GroupSync,
-  there: ReadonlyMap<PartitionKey, CommittedOffset>,
-  here: ReadonlyMap<PartitionKey, CommittedOffset>,
-  now: ReadonlyMap<PartitionKey, Seen>,
+  { there, here, now, mirrorsBack }: Reading,
 ): { readonly consumed: bigint; readonly problems: readonly Diagnostic[] } => {
   const problems: Diagnostic[] = []
   const lost = lostPositions(sync.group as GroupId, there, sync, now)
@@ -109,13 +114,21 @@ const readThere = (
   for (const [key, partition] of now) {
     const moved = movedTo(key, there.get(key), sync)
     if (moved === undefined) continue
+    const from = sync.positions.get(key)?.source ?? partition.index.mark.sourceStart
+    const end = expectedTargetEnd(partition.index)
+    if (mirrorsBack && moved.offset > end) {
+      // Where it goes is known only once that part is on the source.
+      consumed += moved.offset - end
+      const upToSeal = rankOf(partition.index, partition.index.mirroredTo)
+      consumed += upToSeal - rankOf(partition.index, from)
+      continue
+    }
     const names = { source: observed.source.name, target: observed.target.name }
     const answer = backPosition(sync.group, partition, moved, here.get(key), names)
     if ('problem' in answer) {
       problems.push(answer.problem)
       continue
     }
-    const from = sync.positions.get(key)?.source ?? partition.index.mark.sourceStart
     const read = rankOf(partition.index, answer.source) - rankOf(partition.index, from)
     if (read > 0n) consumed += read
   }

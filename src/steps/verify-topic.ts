@@ -1,14 +1,15 @@
 import { diagnostic } from '../domain/diagnostic.ts'
+import type { TopicName } from '../domain/ids.ts'
 import type { TopicSpec } from '../domain/migration.ts'
 import { stageRank } from '../domain/stage.ts'
 import { placesOf } from '../domain/state-places.ts'
 import type { VerifyTopic } from '../domain/step.ts'
 import { verifyMigration } from '../verify/index.ts'
 import { counted } from './_words.ts'
-import type { StepKind } from './step-kind.ts'
+import type { Outcome, Run, StepKind } from './step-kind.ts'
 
 /** Records that the stage mirrored compares in each partition; `ferry verify --full` compares all. */
-const SAMPLE = 100
+export const SAMPLE = 100
 
 /** Compares counts and a sample of records through the offset index before anybody relies on the copy. */
 export const verifyTopic: StepKind<VerifyTopic> = {
@@ -26,35 +27,7 @@ export const verifyTopic: StepKind<VerifyTopic> = {
 
   gates: () => [],
 
-  apply: async (step, run) => {
-    const topics = run.migration.topics.filter((t) => t.name === step.topic)
-    const report = await verifyMigration({
-      clusters: run.clusters,
-      migration: { ...run.migration, topics, groups: [] },
-      state: run.state(),
-      progress: await run.store.readProgress(run.migration.name),
-      mode: { kind: 'sample', records: step.sample },
-      report: run.report,
-      signal: run.signal,
-    })
-    const problem = report.topics.flatMap((t) => t.partitions.flatMap((p) => p.problems)).at(0)
-    if (report.ok) {
-      const compared = report.topics
-        .flatMap((t) => t.partitions)
-        .reduce((sum, p) => sum + p.compared, 0)
-      return { done: true, facts: { compared } }
-    }
-    return {
-      done: false,
-      problem:
-        problem ??
-        diagnostic({
-          code: 'FERRY1801',
-          detail: `${step.topic} on the target is not what the source holds.`,
-          fix: 'Run `ferry verify` to see where.',
-        }),
-    }
-  },
+  apply: verifyNow,
 
   describe: (step) => ({
     symbol: '?',
@@ -62,6 +35,40 @@ export const verifyTopic: StepKind<VerifyTopic> = {
     name: step.topic,
     says: `counts, and ${counted(step.sample, 'record')} of each partition`,
   }),
+}
+
+/** Compares one topic of both clusters of a run. */
+export async function verifyNow(
+  { topic, sample }: { readonly topic: TopicName; readonly sample: number },
+  run: Run,
+): Promise<Outcome> {
+  const topics = run.migration.topics.filter((t) => t.name === topic)
+  const report = await verifyMigration({
+    clusters: run.clusters,
+    migration: { ...run.migration, topics, groups: [] },
+    state: run.state(),
+    progress: await run.store.readProgress(run.migration.name),
+    mode: { kind: 'sample', records: sample },
+    report: run.report,
+    signal: run.signal,
+  })
+  const problem = report.topics.flatMap((t) => t.partitions.flatMap((p) => p.problems)).at(0)
+  if (report.ok) {
+    const compared = report.topics
+      .flatMap((t) => t.partitions)
+      .reduce((sum, p) => sum + p.compared, 0)
+    return { done: true, facts: { compared } }
+  }
+  return {
+    done: false,
+    problem:
+      problem ??
+      diagnostic({
+        code: 'FERRY1801',
+        detail: `${topic} on ${run.clusters.target.name} is not what ${run.clusters.source.name} holds.`,
+        fix: 'Run `ferry verify` to see where.',
+      }),
+  }
 }
 
 /** The step that looks at the copy of one topic. */

@@ -8,7 +8,7 @@ import {
 import type { Mark, Seal } from '../domain/mark.ts'
 import { indexFromEnds, type OffsetIndex } from '../domain/offset-index.ts'
 import { type MigrationState, offsetMapOf, type PartitionProgress } from '../domain/state.ts'
-import { coveredTo } from '../domain/stranded.ts'
+import { coveredTo, watchedEnd } from '../domain/stranded.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 
 /** What the brokers say of one marked partition, and what is wrong before a record is compared. */
@@ -35,7 +35,7 @@ export interface BothClusters {
 /** Reads the positions of all marked partitions, one request per broker, side and kind of offset. */
 export const readFacts = async (
   clusters: BothClusters,
-  state: Pick<MigrationState, 'seals' | 'salvages'>,
+  state: Pick<MigrationState, 'seals' | 'salvages' | 'reverse'>,
   marks: readonly Mark[],
   progress: ReadonlyMap<PartitionKey, PartitionProgress>,
 ): Promise<readonly PartitionFacts[]> => {
@@ -59,7 +59,7 @@ export const readFacts = async (
     return factsOf({
       mark,
       seal,
-      covered: seal && coveredTo(seal, state),
+      late: seal && lateRange(seal, state, sourceEnd.ok.get(key) ?? 0n),
       progress: stored?.producerId === mark.producerId ? stored : undefined,
       offsets: Object.fromEntries(
         Object.entries(answers).map(([name, { ok }]) => [name, ok.get(key) ?? 0n]),
@@ -76,8 +76,8 @@ export const readFacts = async (
 interface Facts {
   readonly mark: Mark
   readonly seal: Seal | undefined
-  /** Up to where a sealed source is accounted for, by the seal or by a salvage. */
-  readonly covered: bigint | undefined
+  /** Of a sealed source: what neither the seal nor a salvage nor the way back accounts for. */
+  readonly late: { readonly from: bigint; readonly to: bigint } | undefined
   readonly progress: PartitionProgress | undefined
   readonly offsets: Record<
     'sourceStart' | 'sourceStable' | 'sourceEnd' | 'targetStart' | 'targetEnd',
@@ -90,14 +90,14 @@ interface Facts {
 const factsOf = ({
   mark,
   seal,
-  covered,
+  late,
   progress,
   offsets,
   problems,
   names,
 }: Facts): PartitionFacts => {
   const key = partitionKey(mark.topic, mark.partition)
-  const { targetEnd, sourceStable, sourceEnd } = offsets
+  const { targetEnd, sourceStable } = offsets
   const facts = {
     key,
     mark,
@@ -119,9 +119,7 @@ const factsOf = ({
     found.push(tooMuch(key, index, sourceStable, targetEnd, names))
     return { ...facts, problems: found }
   }
-  if (covered !== undefined && sourceEnd > covered) {
-    found.push(late(key, covered, sourceEnd, names.source))
-  }
+  if (late !== undefined) found.push(cameLate(key, late.from, late.to, names.source))
   return { ...facts, index, problems: found }
 }
 
@@ -153,7 +151,17 @@ const tooMuch = (
   })
 }
 
-const late = (key: PartitionKey, covered: bigint, end: bigint, source: string): Diagnostic =>
+const lateRange = (
+  seal: Seal,
+  state: Pick<MigrationState, 'salvages' | 'reverse'>,
+  sourceEnd: bigint,
+): Facts['late'] => {
+  const from = coveredTo(seal, state)
+  const to = watchedEnd(seal, state, sourceEnd)
+  return to > from ? { from, to } : undefined
+}
+
+const cameLate = (key: PartitionKey, covered: bigint, end: bigint, source: string): Diagnostic =>
   diagnostic({
     code: 'FERRY1807',
     detail: `${key}: ${source} was sealed at offset ${covered} and now ends at ${end}: offsets ${covered} to ${end - 1n} came after the seal and are not on the target.`,

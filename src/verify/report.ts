@@ -40,6 +40,8 @@ export interface VerifyReport {
   readonly ok: boolean
   readonly topics: readonly {
     readonly name: string
+    /** Set for what was mirrored back, target to source: then source and target have changed places. */
+    readonly way?: 'reverse'
     readonly mode: 'identical' | 'dense'
     readonly partitions: readonly VerifiedPartition[]
   }[]

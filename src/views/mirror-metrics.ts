@@ -47,7 +47,16 @@ export const mirrorMetrics = (): MirrorMetrics => {
     'Records of the source not yet copied, of partitions held here',
     perTopic,
   )
+  const backLag = gauge(
+    'back_lag_records',
+    'Records of the target not yet copied back to the source, of partitions held here',
+    perTopic,
+  )
   const partitions = gauge('partitions', 'Partitions by state', ['migration', 'state'])
+  const backPartitions = gauge('back_partitions', 'Partitions on their way back, by state', [
+    'migration',
+    'state',
+  ])
   const lock = gauge('lock_held', "1 while a member of the mirror's group on the target", [
     'source',
     'target',
@@ -71,19 +80,24 @@ export const mirrorMetrics = (): MirrorMetrics => {
     contentType: registry.contentType,
     text: () => registry.metrics(),
     take: ({ reports, mirrors, isHealthy, firstDeadlines, now }) => {
-      for (const each of [lag, partitions, lock, deadline]) each.reset()
+      for (const each of [lag, backLag, partitions, backPartitions, lock, deadline]) each.reset()
       for (const report of reports) {
-        const { migration, topic, key } = report
+        const { migration, topic, key, way = '' } = report
         const labels = { migration, topic }
-        lag.inc(labels, report.state === 'mirroring' ? report.lag : 0)
-        records.inc(labels, added(`records ${migration} ${key}`, report.records))
-        bytes.inc(labels, added(`bytes ${migration} ${key}`, report.bytes))
-        errors.inc(labels, added(`errors ${migration} ${key}`, report.errors))
+        const lagOf = way === 'reverse' ? backLag : lag
+        lagOf.inc(labels, report.state === 'mirroring' ? report.lag : 0)
+        records.inc(labels, added(`records ${migration} ${key} ${way}`, report.records))
+        bytes.inc(labels, added(`bytes ${migration} ${key} ${way}`, report.bytes))
+        errors.inc(labels, added(`errors ${migration} ${key} ${way}`, report.errors))
       }
-      for (const migration of new Set(reports.map((report) => report.migration))) {
-        for (const state of STATES) partitions.set({ migration, state }, 0)
+      for (const { migration, way } of reports) {
+        const partitionsOf = way === 'reverse' ? backPartitions : partitions
+        for (const state of STATES) partitionsOf.inc({ migration, state }, 0)
       }
-      for (const { migration, state } of reports) partitions.inc({ migration, state })
+      for (const { migration, state, way } of reports) {
+        const partitionsOf = way === 'reverse' ? backPartitions : partitions
+        partitionsOf.inc({ migration, state })
+      }
       for (const { source, target, facts } of mirrors) {
         const pair = `${source} ${target}`
         lock.set({ source, target }, facts.lock === 'held' ? 1 : 0)

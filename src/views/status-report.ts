@@ -17,6 +17,8 @@ export interface MigrationStatus {
   /** What the plan file asks for. */
   readonly asks: Stage
   readonly mirror: MirrorStatus
+  /** What is mirrored back to the source; absent before anything is. */
+  readonly back?: BackStatus
   readonly topics: readonly TopicStatus[]
   readonly groups: readonly GroupStatus[]
   readonly next: NextStep
@@ -31,6 +33,18 @@ export interface MirrorStatus {
   readonly processes: readonly { readonly host: string; readonly pid: number }[] | null
   /** When a mirror last had something to record; an idle one has nothing. */
   readonly lastProgress: string | null
+}
+
+export interface BackStatus {
+  /** Processes that are in the mirror group on the source for these topics now; null if the source could not be asked. */
+  readonly processes: readonly { readonly host: string; readonly pid: number }[] | null
+  readonly topics: readonly {
+    readonly name: string
+    /** Offsets of the target that are not known to be on the source; null where the target did not say. */
+    readonly lag: number | null
+    readonly sealed: boolean
+    readonly stopped: number
+  }[]
 }
 
 export interface TopicStatus {

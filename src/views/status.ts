@@ -67,6 +67,7 @@ const renderPage = (status: MigrationStatus, { style, columns }: StatusView): st
       /NOBODY MIRRORS/,
       style.error('NOBODY MIRRORS'),
     ),
+    ...renderBack(status, line),
     ...status.deadlines.map((each) => line('until', renderDeadline(each, status.at))),
     ...renderStopped(status, width, style),
     '',
@@ -154,6 +155,30 @@ const renderMirrorState = ({ name, at, target, mirror }: MigrationStatus): strin
   return mirror.need === 'needed'
     ? `NOBODY MIRRORS, ${seen}: consumers on ${target} see nothing new. Start one: ferry mirror ${name}`
     : `not running, ${seen}; it goes on exactly where it stopped when one starts`
+}
+
+/** A line for each topic that is mirrored back. */
+const renderBack = ({ name, source, back }: MigrationStatus, line: Line): readonly string[] => {
+  if (back === undefined) return []
+  const isOpen = back.topics.some((topic) => !topic.sealed)
+  const who =
+    back.processes === null
+      ? `unknown: ${source} could not be asked`
+      : back.processes.length > 0
+        ? listed(back.processes.map(({ host, pid }) => `process ${pid} on ${host}`))
+        : `NOBODY mirrors back. Start one: ferry mirror ${name}`
+  return [
+    ...(isOpen ? [line('back', `mirrored to ${source}: ${who}`)] : []),
+    ...back.topics.map((topic) =>
+      line(
+        isOpen ? '' : 'back',
+        `${topic.name}: ` +
+          (topic.sealed
+            ? `sealed, all of it is on ${source}`
+            : `${topic.lag === null ? 'lag unknown' : `${thousands(topic.lag)} offsets behind`}${topic.stopped > 0 ? `, ${count(topic.stopped, 'partition')} STOPPED` : ''}`),
+      ),
+    ),
+  ]
 }
 
 const ago = (at: string, now: string): string =>

@@ -17,7 +17,11 @@ export const verifyProblems = (report: VerifyReport): readonly Diagnostic[] => [
 /** One table of partitions, one of group positions, and the verdict in the last line. */
 export const renderVerify = (report: VerifyReport, style: Style): string => {
   const partitions = report.topics.flatMap((topic) =>
-    topic.partitions.map((each) => ({ topic: topic.name, mode: topic.mode, ...each })),
+    topic.partitions.map((each) => ({
+      topic: topic.way === 'reverse' ? `back: ${topic.name}` : topic.name,
+      mode: topic.mode,
+      ...each,
+    })),
   )
   const positions = report.groups.flatMap((group) =>
     group.partitions.map((each) => ({ group: group.id, ...each })),

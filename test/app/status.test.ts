@@ -100,6 +100,8 @@ const parts = (change: {
   plan: aPlan(),
   words: WORDS,
   processes: [],
+  backProgress: new Map(),
+  backProcesses: undefined,
   copied: [],
 })
 

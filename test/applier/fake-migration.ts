@@ -157,6 +157,10 @@ export const fakeApply = (
       log.push('mirror started')
       return mirror
     },
+    startReverseMirror: async () => {
+      log.push('reverse mirror started')
+      return mirror
+    },
     recheck: async () => [],
     checkInvariants: async () => [],
     look: async () => ({ managed: NOTHING_MANAGED, facts: new Map([['a fact', 'as it is']]) }),

@@ -144,6 +144,7 @@ const migration = (folder: string, name: string): Migration => {
     removed: [],
     mirror: { throttle: undefined, startFrom: 'earliest' },
     gates: { mirrorLag: 0, sourceQuietMs: 300_000, timeoutMs: 900_000 },
+    rollback: { keepSourceWarm: false },
     unsupported: [],
   }
 }

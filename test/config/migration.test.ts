@@ -176,11 +176,10 @@ describe('access', () => {
 test('what this version cannot do is listed with its place', async () => {
   const one = await migration(
     '  mirror: { throttle: 50MiB }',
-    '  order: producers-first\n  mirror: { startFrom: latest, engine: connect }\n  rollback: { keepSourceWarm: true }',
+    '  order: producers-first\n  mirror: { startFrom: latest, engine: connect }',
   )
   expect(one.unsupported.map(({ what, at }) => `${what} ${at.line}:${at.column}`)).toEqual([
     'mirror.engine: connect 33:40',
-    'rollback.keepSourceWarm: true 34:31',
   ])
 })
 

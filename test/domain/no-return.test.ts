@@ -14,6 +14,7 @@ const seal = (topic: string): SealTopic => ({
   topic: topic as TopicName,
   partitions: 1,
   quietMs: 1,
+  noWayBack: true,
 })
 const grant = (resourceName: string, parts: Partial<AclBinding> = {}): GrantAccess => ({
   kind: 'grant-access',
@@ -57,6 +58,12 @@ describe('the line of no return', () => {
     expect(lineOf([seal('a')])).toEqual({ before: 1, waits: true })
     expect(lineOf([seal('a'), seal('b'), grant('a')])).toEqual({ before: 2, waits: true })
     expect(lineOf([...steps.slice(0, 2), seal('a'), seal('b')])).toEqual({ before: 3, waits: true })
+  })
+
+  it('is nowhere behind a seal from which what producers write can be mirrored back', () => {
+    const { noWayBack: _, ...open } = seal('a')
+    expect(lineOf([open])).toBeNull()
+    expect(lineOf([open, seal('b')])).toEqual({ before: 2, waits: true })
   })
 
   it('counts a grant that covers the topic, in whatever way, and no other', () => {

@@ -121,6 +121,8 @@ export const side = (name: string, parts: Partial<ObservedSide> = {}): ObservedS
   users: new Map(),
   quotas: new Map(),
   commitsExpireEarly: false,
+  takesIdempotentWrites: true,
+  fillsHoles: true,
   ...parts,
 })
 
@@ -179,6 +181,7 @@ export const migration = (parts: Partial<Migration> = {}): Migration => ({
   removed: [],
   mirror: { throttle: undefined, startFrom: 'earliest' },
   gates: { mirrorLag: 0, sourceQuietMs: 30_000, timeoutMs: 900_000 },
+  rollback: { keepSourceWarm: false },
   unsupported: [],
   ...parts,
 })

@@ -54,9 +54,14 @@ describe('the steps of a whole migration', () => {
     expect(step).toMatchObject({ acls: [ACCESS.atOnce[1]] })
   })
 
-  it('draw the line of no return at the WRITE grant', () => {
-    const first = plan().steps.find((s) => s.undo.cost === 'impossible')
-    expect(first?.id).toBe('grant-access/after-seal/User:orders-api/consume-orders-as-api')
+  it('draw the line of no return at the end, or at the WRITE grant where nothing can be mirrored back', () => {
+    const line = (parts: Parameters<typeof plan>[0] = {}) =>
+      plan(parts).steps.find((s) => s.undo.cost === 'impossible')?.id
+    expect(line()).toBe('retire/orders')
+    const old = observed({ source: { takesIdempotentWrites: false } })
+    expect(line({ observed: old })).toBe(
+      'grant-access/after-seal/User:orders-api/consume-orders-as-api',
+    )
   })
 
   it('are described by their kinds', () => {

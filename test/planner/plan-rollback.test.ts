@@ -129,7 +129,7 @@ describe('a rollback is refused', () => {
   it('once producers have written to the target, with the range', () => {
     const target = seenOnTarget(1007n)
     expect(errors('consumers-moved', { observed: observed({ target }) })).toEqual([
-      'FERRY1330 orders:0: offsets 1000 to 1006 (7 offsets) are only on new. old ends at 1100 there.',
+      'FERRY1330 orders:0: offsets 1000 to 1006 (7 offsets) were written to new since the seal. Going back to this stage would keep a copy there that they are no part of.',
     ])
   })
 

@@ -9,7 +9,7 @@ import {
   STATE_FORMAT_VERSION,
 } from '../../src/domain/state.ts'
 import { decodeContent } from '../../src/state/content-codec.ts'
-import type { StateContent, StateStore } from '../../src/state/state-store.ts'
+import { allProgress, type StateContent, type StateStore } from '../../src/state/state-store.ts'
 import { AT, codesOf, fullState, holder, sampleChunk, sampleProgress } from './samples.ts'
 
 /** A place for state that several stores can be opened on, as several processes would. */
@@ -234,6 +234,41 @@ export const describeStateStore = (name: string, makePlace: () => Promise<StoreP
         ])
         await store.writeProgress('orders', [sampleProgress('a', 0, { producerId: 5n })])
         expect(gapsOf((await store.readProgress('orders')).get('a:0' as never))).toEqual([])
+      })
+
+      test('of the way back is kept apart from that of the way there, gaps and all', async () => {
+        const back = { way: 'reverse', producerId: 77n } as const
+        await store.writeProgress('orders', [sampleProgress('a', 0)])
+        await store.appendGaps('orders', [sampleChunk('a', 0)])
+        await store.writeProgress('orders', [sampleProgress('a', 0, back)])
+        await store.appendGaps('orders', [
+          {
+            ...sampleChunk('a', 0),
+            ...back,
+            gaps: GapList.of([{ from: 5n, to: 6n }]).bytesFrom(0),
+          },
+        ])
+        const [there, returned] = [
+          await store.readProgress('orders'),
+          await (await place.open()).readProgress('orders', 'reverse'),
+        ]
+        expect(gapsOf(there.get('a:0' as never))).toEqual([
+          [0, 1],
+          [100, 103],
+          [Number.MAX_SAFE_INTEGER - 1, Number.MAX_SAFE_INTEGER],
+        ])
+        expect(gapsOf(returned.get('a:0' as never))).toEqual([[5, 6]])
+        expect([there.get('a:0' as never), returned.get('a:0' as never)]).toMatchObject([
+          { producerId: sampleProgress('a', 0).producerId },
+          back,
+        ])
+        const content = { decisions: fullState(3), journal: [] }
+        await store.replace('orders', { ...content, progress: await allProgress(store, 'orders') })
+        expect(gapsOf((await store.readProgress('orders', 'reverse')).get('a:0' as never))).toEqual(
+          [[5, 6]],
+        )
+        await store.replace('orders', undefined)
+        expect(await allProgress(store, 'orders')).toEqual([])
       })
 
       test('of topics whose names look alike is kept apart', async () => {

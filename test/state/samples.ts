@@ -137,8 +137,36 @@ export const fullState = (serial: number, migration = 'orders'): MigrationState 
         fillerProducerId: 1n,
         fillerProducerEpoch: 0,
       },
+      copiedBackTo: [{ partition: 0, end: 9_007_199_254_740_993n }],
     },
   ],
+  reverse: {
+    marks: [
+      {
+        topic: 'orders.events' as TopicName,
+        partition: 0,
+        sourceCluster: 'to' as ClusterId,
+        targetCluster: 'from' as ClusterId,
+        sourceStart: 9_007_199_254_740_993n as SourceOffset,
+        targetStart: 7n as TargetOffset,
+        mode: 'identical',
+        producerId: 9n,
+        producerEpoch: 0,
+        fillerProducerId: 10n,
+        at: AT,
+        way: 'reverse',
+      },
+    ],
+    seals: [
+      {
+        topic: 'orders.events' as TopicName,
+        partition: 0,
+        sourceEnd: 9_007_199_254_740_995n as SourceOffset,
+        targetEnd: 9n as TargetOffset,
+        at: AT,
+      },
+    ],
+  },
   seen: {
     at: AT,
     managed: {

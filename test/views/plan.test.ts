@@ -21,7 +21,9 @@ describe('renderPlan', () => {
   it('draws the line behind a seal that nothing follows but the producers', () => {
     const steps = aPlan().steps.map(
       (step): Step =>
-        step.kind === 'seal-topic' ? { ...step, undo: { cost: 'free', says: 'open it' } } : step,
+        step.kind === 'seal-topic'
+          ? { ...step, undo: { cost: 'free', says: 'open it' }, noWayBack: true }
+          : step,
     )
     const line =
       '  ------------------ point of no return: once producers write on new-idc -------------------'

@@ -52,18 +52,21 @@ export const verify = (context: Context, args: VerifyArgs): Promise<VerifyReport
     const { readState } = await import('../../app/make-plan.ts')
     const { mergedReports } = await import('../../app/merged-reports.ts')
     const reports: VerifyReport[] = []
+    const { verifyBack } = await import('../../app/verify-back.ts')
     for (const migration of session.migrations) {
-      reports.push(
-        await context.services.verifyMigration({
-          clusters: await session.clustersOf(migration),
-          migration,
-          state: await readState(session, migration.name),
-          progress: await session.store.readProgress(migration.name),
-          mode: args.mode,
-          report: context.progress.report,
-          signal: context.signal,
-        }),
-      )
+      const parts = {
+        clusters: await session.clustersOf(migration),
+        migration,
+        state: await readState(session, migration.name),
+        mode: args.mode,
+        report: context.progress.report,
+        signal: context.signal,
+      }
+      const progress = await session.store.readProgress(migration.name)
+      reports.push(await context.services.verifyMigration({ ...parts, progress }))
+      if (parts.state.reverse.marks.length === 0) continue
+      const back = await session.store.readProgress(migration.name, 'reverse')
+      reports.push(await verifyBack(context.services, { ...parts, progress: back }))
     }
     return mergedReports(reports)
   })

@@ -110,7 +110,7 @@ export const GUARD_CODES = {
   FERRY1330: page(
     4,
     'Only on the target',
-    'Producers have written to the target since the topic was sealed. Those records are nowhere else: to take WRITE from them and send the service back would lose them for it. This version has no mirror from the target to the source, so this is where going back ends.',
+    'Producers have written to the target since the topic was sealed. Those records are nowhere else. A rollback to prepared (or to nothing) mirrors them back to the source first; a stage in between would keep a copy on the target that they are no part of, so it is refused.',
   ),
   FERRY1331: page(
     4,
@@ -196,5 +196,30 @@ export const GUARD_CODES = {
     4,
     'Start cannot be told',
     'With `mirror.startFrom: committed` mirroring begins at the lowest commit of the groups, so the migration must have groups. Name them, or take another start.',
+  ),
+  FERRY1360: page(
+    4,
+    'Cannot be mirrored back',
+    'What producers have written to the target since the seal cannot be copied to the source exactly: the source knows no idempotent producer (before 0.11) or would change the records, or some of them are gone on the target, or stand on the source already. Ferry says so before anything is changed. The message says what stands in the way.',
+  ),
+  FERRY1361: page(
+    4,
+    'Copy is given up',
+    'A rollback behind the seal, after producers have written to the target, ends without a copy there: everything is on the source, and the target topic is emptied. The next move marks and mirrors the topic anew. Services may start on the source when the rollback has ended.',
+  ),
+  FERRY1362: page(
+    4,
+    'Late records stay behind',
+    'Records came to the source after the seal and were not salvaged. What is mirrored back stands behind them, so the order of the two clusters differs there. A group that has not read past the seal reads all of it; a group that has would never see the late records, so its return is refused with the range.',
+  ),
+  FERRY1363: page(
+    4,
+    'Rollback is under way',
+    'What producers wrote to the target was mirrored back and sealed: from then on the source counts, and services may have started there. Going forwards now would leave what they write behind. Carry the rollback to its end, then move again.',
+  ),
+  FERRY1364: page(
+    4,
+    'Source grows cold',
+    'The source is kept warm (`rollback.keepSourceWarm`): what producers write to the target is mirrored back, so that going back takes seconds. No process does that now. Nothing is lost: a mirror goes on exactly where the last one stopped, and a rollback copies the rest itself. But it takes its time then, and retention of the target must not be quicker.',
   ),
 } as const satisfies Record<string, CodePage>

@@ -7,6 +7,7 @@ import { cutoverWarnings } from '../cutover-warnings.ts'
 import { accessGuards } from './access.ts'
 import { sameClusters } from './clusters.ts'
 import { groupGuards, type OtherTopics } from './groups.ts'
+import { rollbackUnderWay } from './reverse.ts'
 import { topicGuards } from './topics.ts'
 
 /** What stands in the way of a plan, all of it at once: errors block apply, warnings are shown. Pure. */
@@ -18,6 +19,7 @@ export const guard = (
   ...context.observed.problems,
   ...notSupported(context.desired),
   ...sameClusters(context),
+  ...rollbackUnderWay(context),
   ...context.desired.topics.flatMap((spec) => topicGuards(context, spec)),
   ...context.desired.groups.flatMap((spec) => groupGuards(context, spec, others)),
   ...accessGuards(context),

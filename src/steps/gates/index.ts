@@ -8,5 +8,5 @@ export {
 } from './groups.ts'
 export { fillerIsHidden, mirrorObjects, mirrorPassed } from './mirror.ts'
 export { named } from './reading.ts'
-export { copyIsChecked, nothingOnlyOnTarget } from './rollback.ts'
-export { countsDiffer, sourceIsDrained, topicsAreSealed } from './source.ts'
+export { copyIsChecked, nothingOnlyOnTarget, wayBackIsSealed } from './rollback.ts'
+export { countsDiffer, sourceIsDrained, targetIsDrained, topicsAreSealed } from './source.ts'

@@ -1,6 +1,7 @@
 import type { GroupId, TopicName } from '../../domain/ids.ts'
 import { expectedTargetEnd } from '../../domain/offset-index.ts'
 import { partitionsNow } from '../partitions-now.ts'
+import { reversed } from '../reversed.ts'
 import type { Gate } from '../step-kind.ts'
 import { HOLDS, never, only, waits } from './reading.ts'
 
@@ -47,6 +48,25 @@ export const nothingOnlyOnTarget = (topics?: readonly TopicName[]): Gate => ({
       if (seal === undefined || targetEnd <= seal.targetEnd) continue
       return never(
         `offsets ${seal.targetEnd} to ${targetEnd - 1n} of ${key} are only on ${run.clusters.target.name}`,
+      )
+    }
+    return HOLDS
+  },
+})
+
+/**
+ * What was mirrored back is all that the target holds: nothing came after the seal of the way back. A topic without a way back, or whose
+ * copy is being given up already, has nothing to wait for.
+ */
+export const wayBackIsSealed = (topics: readonly TopicName[]): Gate => ({
+  title: 'all that producers wrote to the target is on the source',
+  after: true,
+  check: async (run) => {
+    for (const { key, seal, sourceEnd } of (await partitionsNow(reversed(run), topics)).values()) {
+      if (seal === undefined) return never(`${key} is not sealed on its way back`)
+      if (sourceEnd === seal.sourceEnd) continue
+      return never(
+        `${key} has grown on ${run.clusters.target.name} from ${seal.sourceEnd} to ${sourceEnd} since it was sealed on its way back: stop its producers`,
       )
     }
     return HOLDS

@@ -1,8 +1,9 @@
 import type { PartitionKey, TopicName } from '../../domain/ids.ts'
 import { expectedTargetEnd } from '../../domain/offset-index.ts'
-import { coveredTo, producersMayWrite } from '../../domain/stranded.ts'
+import { coveredTo, producersMayWrite, watchedEnd } from '../../domain/stranded.ts'
 import { counted, humanDuration } from '../_words.ts'
 import { lagOf, type PartitionNow, partitionsNow } from '../partitions-now.ts'
+import { reversed } from '../reversed.ts'
 import type { Clusters, Gate, GateReading, Run } from '../step-kind.ts'
 import { mirrorObjects, stoppedAmong } from './mirror.ts'
 import { openTransactions } from './open-transactions.ts'
@@ -62,7 +63,9 @@ export const sourceIsDrained = (topic: TopicName, quietMs: number): Gate => ({
     const quiet = run.now().getTime() - since
     if (quiet === 0 && quietMs > 0) {
       return waits(
-        moved ? 'producers still write to the source: stop them' : 'watching the source log ends',
+        moved
+          ? `producers still write to ${run.clusters.source.name}: stop them`
+          : `watching the log ends of ${run.clusters.source.name}`,
       )
     }
     const open = partitions.filter((p) => p.sourceStable < p.sourceEnd)
@@ -77,6 +80,12 @@ export const sourceIsDrained = (topic: TopicName, quietMs: number): Gate => ({
   },
 })
 
+/** The same for the way back: the target stands still, and all that producers wrote to it is on the source. */
+export const targetIsDrained = (topic: TopicName, quietMs: number): Gate => ({
+  title: `${topic} stands still on the target for ${humanDuration(quietMs)}, and all of it is mirrored back`,
+  check: (run) => sourceIsDrained(topic, quietMs).check(reversed(run)),
+})
+
 /**
  * Every record of the source since the mark is on the target, and nothing else: the target's log ends where what the mirror has written
  * and checked ends. Undefined: it is so.
@@ -89,12 +98,12 @@ export const countsDiffer = (partitions: readonly PartitionNow[]): GateReading |
     const expected = expectedTargetEnd(proven)
     if (targetEnd > expected) {
       return never(
-        `${key} ends at ${targetEnd} on the target, ${counted(targetEnd - expected, 'offset')} past the end of the copy: somebody else writes there`,
+        `${key} ends at ${targetEnd} where it is copied to, ${counted(targetEnd - expected, 'offset')} past the end of the copy: somebody else writes there`,
       )
     }
     if (targetEnd < expected) {
       return never(
-        `${key} ends at ${targetEnd} on the target, below the end of the copy ${expected}`,
+        `${key} ends at ${targetEnd} where it is copied to, below the end of the copy ${expected}`,
       )
     }
   }
@@ -115,7 +124,8 @@ export const topicsAreSealed = (only?: readonly TopicName[]): Gate => ({
     const state = run.state()
     for (const { key, seal, sourceEnd } of now.values()) {
       const covered = seal && coveredTo(seal, state)
-      if (covered === undefined || sourceEnd === covered) continue
+      if (covered === undefined || seal === undefined) continue
+      if (watchedEnd(seal, state, sourceEnd) === covered) continue
       const what = `${key} has grown on the source from ${covered} to ${sourceEnd} since the seal: stop its producers`
       return never(
         producersMayWrite(seal!.topic, state, run.migration.order)

@@ -1,0 +1,80 @@
+import { type Diagnostic, diagnostic } from '../../domain/diagnostic.ts'
+import type { TopicName } from '../../domain/ids.ts'
+import { placesOf } from '../../domain/state-places.ts'
+import type { PlanContext } from '../../steps/step-kind.ts'
+import { effective } from '../topic-configs.ts'
+
+/** What stands against mirroring a sealed topic back to the source, all of it. Pure. */
+export const reverseGuards = (
+  { state, observed }: PlanContext,
+  topic: TopicName,
+): readonly Diagnostic[] => {
+  const { source, target } = observed
+  const here = source.topics.get(topic)
+  const found: Diagnostic[] = []
+  const refuse = (detail: string, fix: string) =>
+    found.push(diagnostic({ code: 'FERRY1360', detail, fix }))
+  if (!source.takesIdempotentWrites) {
+    refuse(
+      `${source.name} is older than 0.11 and knows no idempotent producer: a record that is mirrored back to ${topic} could stand there twice.`,
+      `Stay on ${target.name}, or bring ${source.name} to 0.11 or later first.`,
+    )
+    return found
+  }
+  const format = here && effective(here, 'message.format.version')
+  if (format !== undefined && /^0\.([0-9]|10)\b/.test(format)) {
+    refuse(
+      `${topic} on ${source.name} keeps the message format ${format}, which has no place for the sequence of an idempotent producer, nor for headers.`,
+      `Set message.format.version of ${topic} on ${source.name} to 0.11 or later if its consumers can read that.`,
+    )
+  }
+  if (here && effective(here, 'message.timestamp.type') === 'LogAppendTime') {
+    refuse(
+      `${topic} on ${source.name} has message.timestamp.type=LogAppendTime: what is mirrored back would lose its timestamps.`,
+      `Set message.timestamp.type=CreateTime on ${topic} on ${source.name} for as long as it is mirrored back.`,
+    )
+  }
+  const rights = here?.description.authorized
+  if (rights !== undefined && !rights.has('WRITE') && !rights.has('ALL')) {
+    found.push(
+      diagnostic({
+        code: 'FERRY1307',
+        detail: `Ferry's user on ${source.name} lacks WRITE on topic ${topic}, which mirroring back needs.`,
+        fix: 'Grant it on the source, then plan again.',
+      }),
+    )
+  }
+  const salvaged = (state.salvages ?? []).filter((salvage) => salvage.topic === topic)
+  if (salvaged.length > 0) {
+    const ranges = salvaged.map(({ partition, from, to }) => `${partition}: ${from} to ${to - 1n}`)
+    refuse(
+      `Late records of ${topic} (partition ${ranges.join('; ')}) were salvaged: they are on both clusters, in different places. Mirrored back they would be on ${source.name} twice, and no position would be right.`,
+      `Stay on ${target.name}.`,
+    )
+  }
+  for (const seal of placesOf(state).sealedTopics.get(topic) ?? []) {
+    const start = target.topics.get(topic)?.partitions[seal.partition]?.logStart
+    if (start === undefined || start <= seal.targetEnd) continue
+    refuse(
+      `${topic}:${seal.partition}: offsets ${seal.targetEnd} to ${start - 1n} were written to ${target.name} after the seal and are gone there by retention: they cannot be mirrored back.`,
+      `Stay on ${target.name}.`,
+    )
+  }
+  return found
+}
+
+/** Whether what producers write to a topic on the target can be mirrored back. A right that is missing can still be granted. */
+export const hasWayBack = (context: PlanContext, topic: TopicName): boolean =>
+  !reverseGuards(context, topic).some(({ code }) => code === 'FERRY1360')
+
+/** From the first seal of a way back on the source counts: nothing may lead forwards before the rollback has ended. */
+export const rollbackUnderWay = ({ desired, state }: PlanContext): readonly Diagnostic[] =>
+  state.reverse.seals.length === 0 && !state.purges.some((purge) => purge.copiedBackTo)
+    ? []
+    : [
+        diagnostic({
+          code: 'FERRY1363',
+          detail: `What producers wrote to ${desired.to} was mirrored back to ${desired.from} and sealed there.`,
+          fix: `Carry the rollback to its end: ferry rollback ${desired.name} --to prepared`,
+        }),
+      ]

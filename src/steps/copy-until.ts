@@ -1,0 +1,88 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { type CopyLook, copyMeter } from '../domain/copy-progress.ts'
+import { diagnostic } from '../domain/diagnostic.ts'
+import type { TopicName } from '../domain/ids.ts'
+import { rankOf } from '../domain/offset-index.ts'
+import { copyLooks } from '../mirror/copy-looks.ts'
+import { counted, humanSeconds } from './_words.ts'
+import { mirrorObjects } from './gates/index.ts'
+import { lagOf, type PartitionNow, partitionsNow } from './partitions-now.ts'
+import type { Outcome, Run } from './step-kind.ts'
+
+/** How often the brokers are asked how far the copy is. */
+const POLL_MS = 500
+
+/** Lets the run's mirror copy a marked topic until its lag to the high watermark is at most so many records. */
+export const copyUntil = async (
+  topic: TopicName,
+  lagAllowed: number,
+  run: Run,
+): Promise<Outcome> => {
+  const mirror = await run.mirror()
+  const meter = copyMeter()
+  let lastMove = run.now().getTime()
+  let copied = -1
+  let ends: Ends | undefined
+  for (;;) {
+    const now = await partitionsNow(run, [topic])
+    const stopped = [...now.values()].find((p) => p.problem)
+    if (stopped?.problem) return { done: false, problem: stopped.problem }
+    const lag = total(now)
+    const isNear = lag <= BigInt(lagAllowed) || behind(now, ends) <= BigInt(lagAllowed)
+    ends = new Map([...now].map(([key, p]) => [key, p.sourceEnd]))
+    const objection = await mirrorObjects(run, [topic])
+    if (isNear && !objection) return { done: true, facts: { lag: Number(lag) } }
+    const reports = mirror.reports()
+    const looks = looksOf(topic, now, copyLooks(reports))
+    const time = run.now().getTime()
+    if (looks[0].records !== copied) lastMove = time
+    copied = looks[0].records
+    const waitsFor = reports.find((r) => r.topic === topic && r.waitsFor)?.waitsFor ?? null
+    if (time - lastMove > run.gateTimeoutMs) {
+      return {
+        done: false,
+        problem: diagnostic({
+          code: 'FERRY1502',
+          detail: `Nothing of ${topic} was copied for ${humanSeconds((time - lastMove) / 1000)}; ${counted(lag, 'record')} to go.${waitsFor ? ` The mirror waits for ${waitsFor}.` : ''}`,
+          fix: 'Look at the log for what the mirror waits for, then run apply again: it goes on where it stopped.',
+        }),
+      }
+    }
+    run.report({ kind: 'copying', topics: meter(looks, run.now()), waitsFor })
+    await delay(POLL_MS, undefined, { signal: run.signal })
+  }
+}
+
+const total = (now: ReadonlyMap<string, PartitionNow>): bigint =>
+  [...now.values()].reduce((sum, p) => {
+    const lag = lagOf(p)
+    return lag > 0n ? sum + lag : sum
+  }, 0n)
+
+/** Log ends of the source, as a look saw them. */
+type Ends = ReadonlyMap<string, bigint>
+
+/**
+ * What is still to be copied of what the source held at the look before: while producers write without a pause, the copy is never at the
+ * very end.
+ */
+const behind = (now: ReadonlyMap<string, PartitionNow>, ends: Ends | undefined): bigint =>
+  [...now].reduce((sum, [key, p]) => {
+    const lag = (ends?.get(key) ?? p.sourceEnd) - p.index.mirroredTo
+    return lag > 0n ? sum + lag : sum
+  }, 0n)
+
+/** The step's own topic first, as the brokers tell it whoever copies; the others as the mirror of this process knows them. */
+const looksOf = (
+  topic: TopicName,
+  now: ReadonlyMap<string, PartitionNow>,
+  ofMirror: readonly CopyLook[],
+): readonly [CopyLook, ...CopyLook[]] => {
+  const records = [...now.values()].reduce(
+    (sum, p) => sum + Number(rankOf(p.index, p.index.mirroredTo)),
+    0,
+  )
+  const bytes = ofMirror.find((look) => look.topic === topic)?.bytes ?? null
+  const others = ofMirror.filter((look) => look.topic !== topic)
+  return [{ topic, records, bytes, left: Number(total(now)) }, ...others]
+}

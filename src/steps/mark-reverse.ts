@@ -1,0 +1,133 @@
+import { complete } from '../domain/answers.ts'
+import { FerryError } from '../domain/diagnostic.ts'
+import {
+  partitionKey,
+  type SourceOffset,
+  type TargetOffset,
+  type TopicName,
+} from '../domain/ids.ts'
+import type { Mark } from '../domain/mark.ts'
+import type { ReachedStage } from '../domain/stage.ts'
+import { placesOf } from '../domain/state-places.ts'
+import type { MarkReverse } from '../domain/step.ts'
+import type { Cluster } from '../kafka/cluster.ts'
+import { chooseReverse } from '../planner/choose-reverse.ts'
+import { reverseGuards } from '../planner/guards/reverse.ts'
+import { counted } from './_words.ts'
+import { topicsAreSealed } from './gates/index.ts'
+import { offsetsOf } from './partitions-now.ts'
+import { lateRecords } from './reopen-topic.ts'
+import type { PlanContext, StepKind } from './step-kind.ts'
+
+/**
+ * Marks where the way back of a sealed topic begins: at the sealed end on the target, and where the source's log ends now. Nothing is
+ * written to the source before that is decided.
+ */
+export const markReverse: StepKind<MarkReverse> = {
+  kind: 'mark-reverse',
+
+  plan: (context, stage) => {
+    const { desired } = context
+    if (stage !== 'producers-moved' || !desired.rollback.keepSourceWarm) return { steps: [] }
+    const topics = desired.topics
+      .map(({ name }) => name)
+      .filter((topic) => {
+        const { observed, state } = context
+        const isMarked = placesOf(state.reverse).markedTopics.has(topic)
+        // A seal that is opened again takes the mark with it.
+        return !isMarked || lateRecords(topic, observed, state, desired.order) > 0n
+      })
+    return {
+      steps: topics.map((topic) =>
+        markReverseStep(context, topic, 'producers-moved', 'the file keeps the source warm'),
+      ),
+      problems: topics.flatMap((topic) => reverseGuards(context, topic)),
+    }
+  },
+
+  // Right before WRITE is granted nothing can have come to either side; what is mirrored back later in a rollback may begin behind late records.
+  gates: (step) => (step.stage === 'producers-moved' ? [topicsAreSealed([step.topic])] : []),
+
+  apply: async (step, run) => {
+    if (run.state().reverse.marks.some((mark) => mark.topic === step.topic))
+      return { done: true, facts: {} }
+    const { source, target } = run.clusters
+    const seals = run.state().seals.filter((seal) => seal.topic === step.topic)
+    const [records, markers] = [await source.initProducerId(), await source.initProducerId()]
+    const [sourceTopicId, targetTopicId] = [
+      await topicIdOf(source, step.topic),
+      await topicIdOf(target, step.topic),
+    ]
+    const ends = await offsetsOf(source, seals, 'latest')
+    const at = run.now().toISOString()
+    const marks = seals.map(({ topic, partition, targetEnd }): Mark => {
+      const end = ends.get(partitionKey(topic, partition))!
+      return {
+        topic,
+        partition,
+        sourceCluster: target.id,
+        targetCluster: source.id,
+        ...(targetTopicId && { sourceTopicId: targetTopicId }),
+        ...(sourceTopicId && { targetTopicId: sourceTopicId }),
+        sourceStart: targetEnd as bigint as SourceOffset,
+        targetStart: end as TargetOffset,
+        mode: step.mode === 'identical' && end === targetEnd ? 'identical' : 'dense',
+        producerId: records.producerId,
+        producerEpoch: records.epoch,
+        fillerProducerId: markers.producerId,
+        at,
+        way: 'reverse',
+      }
+    })
+    await run.decide((state) => ({
+      ...state,
+      reverse: { ...state.reverse, marks: [...state.reverse.marks, ...marks] },
+    }))
+    return {
+      done: true,
+      facts: {
+        starts: Object.fromEntries(
+          marks.map((m) => [
+            `${m.topic}:${m.partition}`,
+            `${m.sourceStart} -> ${m.targetStart}, ${m.mode}`,
+          ]),
+        ),
+      },
+    }
+  },
+
+  describe: (step) => ({
+    symbol: '*',
+    noun: 'mark back',
+    name: step.topic,
+    says:
+      `${counted(step.partitions, 'partition')}, target to source, ` +
+      (step.mode === 'dense'
+        ? `dense offsets (${step.because})`
+        : 'identical offsets where both ends are the same number'),
+  }),
+}
+
+/** The step that marks one topic. */
+export const markReverseStep = (
+  context: PlanContext,
+  topic: TopicName,
+  stage: ReachedStage,
+  reason: string,
+): MarkReverse => ({
+  kind: 'mark-reverse',
+  id: `mark-reverse/${topic}`,
+  stage,
+  reason,
+  undo: { cost: 'free', says: 'free' },
+  topic,
+  partitions: context.observed.source.topics.get(topic)?.partitions.length ?? 0,
+  ...chooseReverse(context, topic),
+})
+
+const topicIdOf = async (cluster: Cluster, topic: TopicName): Promise<string | undefined> => {
+  const answers = complete(await cluster.describeTopics([topic]))
+  if ('problems' in answers) throw new FerryError(answers.problems)
+  const found = answers.all.get(topic)
+  return found === undefined || found === 'absent' ? undefined : found.topicId
+}

@@ -1,0 +1,35 @@
+import type { SealReverse } from '../domain/step.ts'
+import { counted, humanDuration } from './_words.ts'
+import { targetIsDrained } from './gates/index.ts'
+import { reversed } from './reversed.ts'
+import { sealsNow } from './seal-topic.ts'
+import type { StepKind } from './step-kind.ts'
+
+/** Ends the way back of a topic: all that producers wrote to the target is on the source, and from now on that one counts. */
+export const sealReverse: StepKind<SealReverse> = {
+  kind: 'seal-reverse',
+
+  plan: () => ({ steps: [] }),
+
+  gates: (step) => [targetIsDrained(step.topic, step.quietMs)],
+
+  apply: async (step, run) => {
+    const found = await sealsNow(step, reversed(run))
+    if ('problem' in found) return { done: false, problem: found.problem }
+    await run.decide((state) => ({
+      ...state,
+      reverse: {
+        ...state.reverse,
+        seals: [...state.reverse.seals.filter((s) => s.topic !== step.topic), ...found.seals],
+      },
+    }))
+    return { done: true, facts: found.facts }
+  },
+
+  describe: (step) => ({
+    symbol: '!',
+    noun: 'seal back',
+    name: step.topic,
+    says: `${counted(step.partitions, 'partition')}, when the target was quiet for ${humanDuration(step.quietMs)} and all of it is on the source`,
+  }),
+}

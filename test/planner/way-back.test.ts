@@ -1,0 +1,211 @@
+import { describe, expect, it } from 'vitest'
+import type { Operation } from '../../src/domain/access.ts'
+import type { PartitionKey, SourceOffset, TargetOffset } from '../../src/domain/ids.ts'
+import type { Salvage } from '../../src/domain/state.ts'
+import { fullState } from '../state/samples.ts'
+import {
+  ACCESS,
+  AT,
+  group,
+  groupSeen,
+  migration,
+  observed,
+  plan,
+  stateWith,
+  topic,
+  topicSeen,
+} from './_build.ts'
+
+/** Source 100 to 1100 is target 0 to 1000, and producers have written up to 1007 there. */
+const MARK = {
+  ...fullState(1).marks[0]!,
+  topic: topic('orders'),
+  partition: 0,
+  sourceStart: 100n as SourceOffset,
+  targetStart: 0n as TargetOffset,
+  mode: 'dense' as const,
+}
+const SEAL = {
+  topic: topic('orders'),
+  partition: 0,
+  sourceEnd: 1100n as SourceOffset,
+  targetEnd: 1000n as TargetOffset,
+  at: AT,
+}
+const STATE = {
+  stage: 'producers-moved' as const,
+  createdTopics: [topic('orders')],
+  marks: [MARK],
+  seals: [SEAL],
+  syncs: [
+    {
+      group: group('api'),
+      status: 'done' as const,
+      at: AT,
+      positions: new Map([
+        [
+          'orders:0' as PartitionKey,
+          {
+            source: 600n as SourceOffset,
+            target: 500n,
+            previous: null,
+            metadata: '',
+            proof: 'record' as const,
+          },
+        ],
+      ]),
+    },
+  ],
+  grants: [...ACCESS.atOnce, ...ACCESS.afterSync, ...ACCESS.afterSeal],
+}
+
+const target = (start = 0n, end = 1007n) => ({
+  topics: new Map([[topic('orders'), topicSeen('orders', [[start, end]])]]),
+  groups: new Map([[group('api'), groupSeen('api', { 'orders:0': 1004n })]]),
+})
+const source = (end = 1100n, configs: Readonly<Record<string, string>> = {}) => ({
+  topics: new Map([[topic('orders'), topicSeen('orders', [[100n, end]], configs)]]),
+  groups: new Map([[group('api'), groupSeen('api', { 'orders:0': 600n })]]),
+})
+
+type Parts = NonNullable<Parameters<typeof plan>[0]>
+const back = (parts: Parts = {}) =>
+  plan({
+    desired: migration({ stage: 'producers-moved' }),
+    state: stateWith(STATE),
+    observed: observed({ source: source(), target: target() }),
+    purpose: { kind: 'rollback', to: 'prepared' },
+    ...parts,
+  })
+const errors = (parts: Parts) =>
+  back(parts)
+    .problems.filter((p) => p.severity === 'error')
+    .map((p) => `${p.code} ${p.detail}`)
+const ids = (parts: Parts = {}) => back(parts).steps.map((step) => step.id)
+const modeOf = (parts: Parts = {}) =>
+  back(parts).steps.flatMap((step) =>
+    step.kind === 'mark-reverse' ? [`${step.mode}: ${step.because}`] : [],
+  )
+
+const WAY_BACK = [
+  'revoke-access/producers/User:orders-api',
+  'revoke-access/consumers/User:orders-api',
+  'configure-topic/protective/orders',
+  'mark-reverse/orders',
+  'mirror-reverse/orders',
+  'seal-reverse/orders',
+  'verify-reverse/orders',
+  'return-group/api',
+  'restore-group/api',
+  'forget-mark/orders',
+]
+
+describe('a rollback after producers have written to the target', () => {
+  it('mirrors back between the fences and the return of any group, and reaches no stage in between', () => {
+    const { steps, problems } = back()
+    expect(steps.map(({ id }) => id)).toEqual(WAY_BACK)
+    expect(new Set(steps.map(({ stage }) => stage))).toEqual(new Set(['prepared']))
+    expect(steps.find(({ kind }) => kind === 'forget-mark')).toMatchObject({ purge: 'copied-back' })
+    expect(problems.filter((p) => p.severity === 'error')).toEqual([])
+  })
+
+  it('is the same where producers moved first: all is back before a group returns', () => {
+    const desired = migration({ stage: 'consumers-moved', order: 'producers-first' })
+    const state = stateWith({ ...STATE, stage: 'consumers-moved' })
+    const [first, second, ...rest] = ids({ desired, state })
+    expect([first, second].sort()).toEqual([...WAY_BACK.slice(0, 2)].sort())
+    expect(rest).toEqual(WAY_BACK.slice(2))
+  })
+
+  it('goes on where a rollback broke off', () => {
+    const reverse = { marks: [{ ...MARK, way: 'reverse' as const }], seals: [] }
+    expect(ids({ state: stateWith({ ...STATE, reverse }) })).toEqual(
+      WAY_BACK.filter((id) => id !== 'mark-reverse/orders'),
+    )
+    const sealed = stateWith({ ...STATE, reverse: { ...reverse, seals: [SEAL] } })
+    expect(ids({ state: sealed })).toEqual(
+      WAY_BACK.filter((id) => !/^(mark|mirror|seal)-reverse/.test(id)),
+    )
+    // Forwards it may not go any more.
+    expect(errors({ state: sealed, purpose: { kind: 'migrate' } })[0]).toMatch(/^FERRY1363 /)
+  })
+
+  it('has identical offsets where nothing stands against them', () => {
+    const same = { seals: [{ ...SEAL, sourceEnd: 1000n as SourceOffset }] }
+    const state = stateWith({ ...STATE, ...same })
+    const seen = (parts: NonNullable<Parameters<typeof observed>[0]>['source'] = {}) =>
+      observed({ source: { ...source(1000n), ...parts }, target: target() })
+    const { cluster } = seen().source
+    expect(modeOf({ state, observed: seen() })).toEqual(['identical: '])
+    expect(modeOf({ state, observed: seen({ fillsHoles: false }) })).toEqual([
+      'dense: old is older than 2.8',
+    ])
+    const without = { cluster: { ...cluster, authorized: new Set<Operation>(['DESCRIBE']) } }
+    expect(modeOf({ state, observed: seen(without) })[0]).toMatch(/^dense: the right to fill/)
+  })
+
+  it('is refused with the reason where it cannot be exact', () => {
+    const on = (parts: Parameters<typeof observed>[0]) =>
+      errors({ observed: observed({ source: source(), target: target(), ...parts }) })
+    expect(on({ source: { ...source(), takesIdempotentWrites: false } })[0]).toMatch(
+      /^FERRY1360 old is older than 0\.11/,
+    )
+    expect(on({ source: source(1100n, { 'message.format.version': '0.10.2-IV0' }) })[0]).toMatch(
+      /^FERRY1360 .*0\.10\.2-IV0/,
+    )
+    expect(on({ source: source(1100n, { 'message.format.version': '2.8-IV1' }) })).toEqual([])
+    expect(on({ source: source(1100n, { 'message.timestamp.type': 'LogAppendTime' }) })[0]).toMatch(
+      /^FERRY1360 .*timestamps/,
+    )
+    expect(on({ target: target(1003n) })[0]).toMatch(/^FERRY1360 orders:0: offsets 1000 to 1002/)
+    const topics = source().topics
+    const seen = topics.get(topic('orders'))!
+    const description = {
+      ...seen.description,
+      authorized: new Set<Operation>(['READ', 'DESCRIBE']),
+    }
+    expect(
+      on({
+        source: { ...source(), topics: new Map([[topic('orders'), { ...seen, description }]]) },
+      }),
+    ).toEqual([
+      "FERRY1307 Ferry's user on old lacks WRITE on topic orders, which mirroring back needs.",
+    ])
+    const salvage = { topic: topic('orders'), partition: 0, from: 1100n, to: 1105n } as Salvage
+    expect(errors({ state: stateWith({ ...STATE, salvages: [salvage] }) })[0]).toMatch(
+      /^FERRY1360 Late records of orders \(partition 0: 1100 to 1104\)/,
+    )
+  })
+
+  it('is prepared right before WRITE is granted where the source is kept warm', () => {
+    const warm = migration({ stage: 'producers-moved', rollback: { keepSourceWarm: true } })
+    const state = stateWith({ ...STATE, stage: 'consumers-moved', seals: [], grants: [] })
+    const parts = (more: Parameters<typeof observed>[0] = {}): Parts => ({
+      desired: warm,
+      state,
+      observed: observed({ source: source(), target: target(0n, 1000n), ...more }),
+      purpose: { kind: 'migrate' },
+    })
+    const { steps, problems } = back(parts())
+    const kinds = steps.map(({ kind }) => kind).filter((kind) => kind !== 'configure-topic')
+    expect(kinds.slice(-3)).toEqual(['seal-topic', 'mark-reverse', 'grant-access'])
+    expect(problems.filter((p) => p.severity === 'error')).toEqual([])
+    expect(steps.at(-1)?.undo).toMatchObject({ cost: 'restores' })
+    const old = { source: { ...source(), takesIdempotentWrites: false } }
+    expect(errors(parts(old))).toContainEqual(expect.stringMatching(/^FERRY1360 old is older/))
+    // Once it is marked, there is nothing left to do; a file that asks for it later gets it, too.
+    const moved = { ...STATE, grants: [] }
+    expect(ids({ ...parts(), state: stateWith(moved) })).toContain('mark-reverse/orders')
+    const reverse = { marks: [{ ...MARK, way: 'reverse' as const }], seals: [] }
+    expect(ids({ ...parts(), state: stateWith({ ...moved, reverse }) })).not.toContain(
+      'mark-reverse/orders',
+    )
+  })
+
+  it('says what came late to the source, and what the end costs', () => {
+    const { problems } = back({ observed: observed({ source: source(1103n), target: target() }) })
+    const said = problems.map(({ code, detail }) => `${code} ${detail}`)
+    expect(said).toContainEqual(expect.stringMatching(/^FERRY1362 orders:0: offsets 1100 to 1102/))
+    expect(said).toContainEqual(expect.stringMatching(/^FERRY1361 .*1,003 offsets/))
+  })
+})

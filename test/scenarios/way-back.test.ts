@@ -1,0 +1,317 @@
+import kafkajs from 'kafkajs'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Plan } from '../../src/domain/plan.ts'
+import { oracle, type TestCluster } from '../kafka/index.ts'
+import { waitFor } from '../kafka/wait.ts'
+import { readAndCommit, startConsumer } from './_clients.ts'
+import { withAdmin } from './_image.ts'
+import { type Project, startWorld, type World } from './_world.ts'
+
+/**
+ * Edge case 20: back to the source after producers have written to the target. Judged with kafkajs and the Java client: every record is
+ * on the source once, and every group reads every record once, over both clusters.
+ */
+
+let world: World
+
+beforeAll(async () => {
+  world = await startWorld()
+})
+afterAll(() => world?.stop())
+
+const makeTopic = (topic: string, numPartitions: number) =>
+  withAdmin(world.source, (admin) =>
+    admin.createTopics({ topics: [{ topic, numPartitions, replicationFactor: 1 }] }),
+  )
+
+const apply = (project: Project, name: string, ...more: string[]) =>
+  project.ferry(['apply', name, '--auto-approve', '--confirm', name, ...more])
+const rollback = (project: Project, name: string, ...more: string[]) =>
+  project.ferry(['rollback', name, '--auto-approve', ...more])
+const toStage = (project: Project, name: string, stage: string): void =>
+  project.edit(`plans/${name}.yaml`, /stage: .*/, `stage: ${stage}`)
+
+const planFile = (name: string, topics: string, more = ''): string => `apiVersion: ferry/v1
+kind: Migration
+metadata: { name: ${name} }
+spec:
+  from: old
+  to: new
+  stage: producers-moved
+  topics: ${topics}
+  gates: { sourceQuiet: 1s, timeout: 60s }
+${more}`
+
+const SHOP = { name: 'shop', password: 'shop-secret' }
+const ACCESS = (topic: string, group: string) => `
+  users: [{ name: shop, mechanism: scram-sha-512, password: "\${env:SHOP_PASSWORD}" }]
+  access:
+    - { principal: User:shop, produce: [${topic}], consume: { topics: [${topic}], groups: [${group}] } }
+`
+
+/** `ok`, or why not. */
+const writingAsShop = async (topic: string): Promise<string> => {
+  const config = world.target.kafka({
+    sasl: { mechanism: 'scram-sha-512', username: SHOP.name, password: SHOP.password },
+    retry: { retries: 1 },
+  })
+  const producer = new kafkajs.Kafka(config).producer({ allowAutoTopicCreation: false })
+  try {
+    await producer.connect()
+    await producer.send({ topic, messages: [{ partition: 0, key: 'shop', value: 'of the shop' }] })
+    return 'ok'
+  } catch (error) {
+    return /not authorized/i.test(String(error)) ? 'not authorized' : String(error)
+  } finally {
+    await producer.disconnect()
+  }
+}
+
+/** Each record a batch of its own: a log start within one cannot be mirrored yet. */
+const write = (
+  cluster: TestCluster,
+  topic: string,
+  options: Parameters<typeof oracle.produce>[2],
+) => oracle.produce(cluster, topic, { size: 30, batchSize: 0, ...options })
+
+const committed = { isolation: 'read_committed' } as const
+
+/** What a consumer sees of each partition, in order; with `offsets` also where. */
+const contents = async (
+  cluster: TestCluster,
+  topics: readonly string[],
+  { offsets = false } = {},
+): Promise<Readonly<Record<string, readonly string[]>>> => {
+  const found: Record<string, string[]> = {}
+  for (const [topic, records] of await oracle.readMany(cluster, topics, committed)) {
+    for (const { partition, offset, timestamp, keyHash, valueHash, headersHash } of records) {
+      const place = `${topic}-${partition}`
+      found[place] ??= []
+      found[place].push(
+        [...(offsets ? [offset] : []), timestamp, keyHash, valueHash, headersHash].join(' '),
+      )
+    }
+  }
+  return found
+}
+
+const endsOf = (cluster: TestCluster, topic: string): Promise<readonly bigint[]> =>
+  withAdmin(cluster, async (admin) =>
+    [...(await admin.fetchTopicOffsets(topic))]
+      .sort((one, other) => one.partition - other.partition)
+      .map(({ high }) => BigInt(high)),
+  )
+
+const valuesOf = async (cluster: TestCluster, topics: readonly string[]) =>
+  (await Promise.all(topics.map((topic) => oracle.readText(cluster, topic, committed))))
+    .flat()
+    .map(({ value }) => value ?? '')
+
+describe('back after producers have moved', () => {
+  test('consumers first: what they wrote is on the source once, groups go on at their next record, and the way there is open again', async () => {
+    await makeTopic('wb.same', 2)
+    await makeTopic('wb.dense', 1)
+    const topics = ['wb.same', 'wb.dense']
+    await write(world.source, 'wb.same', { count: 300, partitions: [0, 1], valuePrefix: 's-' })
+    await write(world.source, 'wb.dense', { count: 200, valuePrefix: 'd-' })
+    // So its numbers differ from the start on.
+    await withAdmin(world.source, async (admin) => {
+      await admin.fetchTopicOffsets('wb.dense')
+      await admin.deleteTopicRecords({
+        topic: 'wb.dense',
+        partitions: [{ partition: 0, offset: '50' }],
+      })
+    })
+    const api = await readAndCommit(world.source, 'wb.api', topics, 100)
+    const slow = await readAndCommit(world.source, 'wb.slow', topics, 20)
+
+    const project = world.project('wb')
+    Object.assign(project.env, { SHOP_PASSWORD: SHOP.password })
+    project.write(
+      'plans/wb.yaml',
+      planFile(
+        'wb',
+        '[{ name: wb.same }, { name: wb.dense, offsets: dense }]',
+        `  groups: [{ id: wb.api }, { id: wb.slow }]${ACCESS('wb.same', 'wb.api')}`,
+      ),
+    )
+    expect(await apply(project, 'wb')).toMatchObject({ code: 0 })
+    // The service writes in transactions on the target, one in three of which it aborts.
+    const inTransactions = { transactionalId: 'wb-shop', commitEvery: 10, abortEvery: 3 }
+    await write(world.target, 'wb.same', {
+      count: 60,
+      partitions: [0, 1],
+      valuePrefix: 'moved-',
+      ...inTransactions,
+    })
+    await write(world.target, 'wb.dense', { count: 30, valuePrefix: 'on-', ...inTransactions })
+    expect(await writingAsShop('wb.same')).toBe('ok')
+    const [there, exactly] = [
+      await contents(world.target, topics),
+      await contents(world.target, ['wb.same'], { offsets: true }),
+    ]
+    const all = await valuesOf(world.target, topics)
+    // Past the seal in every partition; the other group stays below it.
+    api.push(...(await readAndCommit(world.target, 'wb.api', topics, all.length - 115)))
+    slow.push(...(await readAndCommit(world.target, 'wb.slow', topics, 30)))
+    const pastSeal = await oracle.groupOffsets(world.target, 'wb.api')
+    expect(pastSeal.filter(({ offset }) => offset > 150n).length).toBeGreaterThan(0)
+
+    const refused = await rollback(project, 'wb', '--to', 'mirrored')
+    expect(refused.code).toBe(4)
+    expect(refused.stderr).toContain('FERRY1330')
+    expect(refused.stderr).toContain('ferry rollback wb --to prepared')
+
+    const planned = await rollback(project, 'wb', '--to', 'prepared', '-o', 'back.json')
+    expect(planned).toMatchObject({ code: 0 })
+    expect(planned.stderr).toContain('FERRY1361')
+    const { steps } = JSON.parse(project.read('back.json')) as Plan
+    expect(steps.filter(({ kind }) => kind === 'mark-reverse')).toMatchObject([
+      { topic: 'wb.dense', partitions: 1 },
+      { topic: 'wb.same', mode: 'identical', partitions: 2 },
+    ])
+    expect(await project.ferry(['apply', 'back.json'])).toMatchObject({ code: 0 })
+    expect(await writingAsShop('wb.same')).toBe('not authorized')
+
+    expect(await contents(world.source, topics)).toEqual(there)
+    // Where the numbers were equal they stay so, also behind what was aborted.
+    expect(await contents(world.source, ['wb.same'], { offsets: true })).toEqual(exactly)
+    // Where they were not, nothing fills the holes: two transactions of ten came back.
+    expect(await endsOf(world.source, 'wb.dense')).toEqual([220n])
+    const emptied = await oracle.offsetsMany(world.target, topics)
+    expect([...emptied.values()].flat().map(({ start, end }) => end - start)).toEqual([0n, 0n, 0n])
+
+    // The service goes on on the source.
+    await oracle.write(world.source, 'wb.same', [{ partition: 0, key: 'on', value: 'on' }])
+    const whole = [...all, 'on'].sort()
+    api.push(...(await readAndCommit(world.source, 'wb.api', topics, whole.length - api.length)))
+    slow.push(...(await readAndCommit(world.source, 'wb.slow', topics, whole.length - slow.length)))
+    expect(api.sort()).toEqual(whole)
+    expect(slow.sort()).toEqual(whole)
+
+    // Forwards once more, to the end.
+    expect(await project.ferry(['plan', 'wb', '--json'])).toMatchObject({
+      stdout: expect.stringContaining('"from": "prepared"'),
+    })
+    expect(await apply(project, 'wb')).toMatchObject({ code: 0 })
+    expect(await project.ferry(['verify', 'wb', '--full'])).toMatchObject({ code: 0 })
+    expect(await contents(world.target, topics)).toEqual(await contents(world.source, topics))
+    const consumers = await Promise.all([
+      startConsumer(world.target, 'wb.api', 'wb.same'),
+      startConsumer(world.target, 'wb.slow', 'wb.dense'),
+    ])
+    toStage(project, 'wb', 'retired')
+    expect(await apply(project, 'wb')).toMatchObject({ code: 0 })
+    await Promise.all(consumers.map((consumer) => consumer.stop()))
+  })
+
+  test('producers first: groups that never moved, those that have read past the seal, and what came late to the source', async () => {
+    await makeTopic('pf', 1)
+    await write(world.source, 'pf', { count: 100, valuePrefix: 'old-' })
+    const read = await readAndCommit(world.source, 'pf.api', ['pf'], 40)
+    const project = world.project('pf')
+    Object.assign(project.env, { SHOP_PASSWORD: SHOP.password })
+    project.write(
+      'plans/pf.yaml',
+      planFile(
+        'pf',
+        '[{ name: pf }]',
+        `  order: producers-first\n  groups: [{ id: pf.api }]${ACCESS('pf', 'pf.api')}`,
+      ),
+    )
+    expect(await apply(project, 'pf')).toMatchObject({ code: 0 })
+    await write(world.target, 'pf', { count: 20, valuePrefix: 'new-' })
+    await oracle.write(world.source, 'pf', [{ key: 'late', value: 'late' }])
+
+    // The group is on the source still: it reads what came late in its place, and behind it what was mirrored back.
+    const back = await rollback(project, 'pf', '--to', 'prepared')
+    expect(back).toMatchObject({ code: 0 })
+    expect(back.stderr).toContain('FERRY1362')
+    read.push(...(await readAndCommit(world.source, 'pf.api', ['pf'], 50)))
+    const afterLate = (await oracle.readText(world.source, 'pf', { fromOffset: 99n })).map(
+      ({ value }) => value?.replace(/\.*$/, ''),
+    )
+    expect(afterLate.slice(0, 4)).toEqual(['old-99', 'late', 'new-0', 'new-1'])
+
+    // Forwards once more, now with the group; it reads past the seal, and all is taken back to the beginning.
+    toStage(project, 'pf', 'consumers-moved')
+    expect(await apply(project, 'pf')).toMatchObject({ code: 0 })
+    await write(world.target, 'pf', { count: 20, valuePrefix: 'newer-' })
+    read.push(...(await readAndCommit(world.target, 'pf.api', ['pf'], 40)))
+    const [at] = await oracle.groupOffsets(world.target, 'pf.api')
+    expect(at?.offset).toBeGreaterThan(241n)
+    const there = await oracle.readText(world.target, 'pf')
+    expect(await rollback(project, 'pf', '--to', 'nothing')).toMatchObject({ code: 0 })
+    read.push(...(await readAndCommit(world.source, 'pf.api', ['pf'], 141 - read.length)))
+    expect(read.sort()).toEqual(there.map(({ value }) => value ?? '').sort())
+    expect(read).toHaveLength(141)
+    const state = await project.ferry(['plan', 'pf', '--json'])
+    expect(JSON.parse(state.stdout)).toMatchObject({ from: 'nothing' })
+  })
+
+  test('kept warm: two mirrors copy back, one of them is killed, and the rollback has next to nothing to copy', async () => {
+    await makeTopic('warm', 2)
+    await write(world.source, 'warm', { count: 100, partitions: [0, 1], valuePrefix: 'old-' })
+    const read = await readAndCommit(world.source, 'warm.api', ['warm'], 40)
+    const project = world.project('warm')
+    Object.assign(project.env, { SHOP_PASSWORD: SHOP.password })
+    project.write(
+      'plans/warm.yaml',
+      planFile(
+        'warm',
+        '[{ name: warm }]',
+        `  rollback: { keepSourceWarm: true }\n  groups: [{ id: warm.api }]${ACCESS('warm', 'warm.api')}`,
+      ),
+    )
+    const moved = await apply(project, 'warm')
+    expect(moved).toMatchObject({ code: 0 })
+    expect(moved.stdout.indexOf('mark back')).toBeLessThan(moved.stdout.indexOf('WRITE on the'))
+    const cold = await project.ferry(['status', 'warm'])
+    expect(cold.stdout).toMatch(/back +mirrored to old: NOBODY mirrors back/)
+
+    const serve = async () => {
+      const mirror = project.start(['mirror', 'warm', '--metrics-port', '0'])
+      await mirror.said('/metrics')
+      return mirror
+    }
+    const [first, second] = [await serve(), await serve()]
+    const inTransactions = { transactionalId: 'warm-shop', commitEvery: 50, abortEvery: 4 }
+    const writing = write(world.target, 'warm', {
+      count: 4000,
+      partitions: [0, 1],
+      valuePrefix: 'new-',
+      ...inTransactions,
+    })
+    await waitFor('something on its way back', { timeoutMs: 60_000 }, async () =>
+      (await endsOf(world.source, 'warm')).some((end) => end > 60n) ? true : undefined,
+    )
+    first.child.kill('SIGKILL')
+    await writing
+    read.push(...(await readAndCommit(world.target, 'warm.api', ['warm'], 300)))
+    const ends = await endsOf(world.target, 'warm')
+    await waitFor('all of it on the source', { timeoutMs: 60_000 }, async () =>
+      String(await endsOf(world.source, 'warm')) === String(ends) ? true : undefined,
+    )
+    const verified = await project.ferry(['verify', 'warm', '--full'])
+    expect(verified).toMatchObject({ code: 0 })
+    expect(verified.stdout).toMatch(/back: warm:0 +identical/)
+    const there = await contents(world.target, ['warm'], { offsets: true })
+    const all = await valuesOf(world.target, ['warm'])
+    const status = await project.ferry(['status', 'warm', '--json'])
+    expect(JSON.parse(status.stdout).migrations[0].back).toMatchObject({
+      processes: [{ pid: second.child.pid }],
+      topics: [{ name: 'warm', lag: 0, sealed: false, stopped: 0 }],
+    })
+
+    const back = await rollback(project, 'warm', '--to', 'prepared')
+    expect(back).toMatchObject({ code: 0 })
+    expect(back.stdout).not.toContain('mark back')
+    second.child.kill('SIGTERM')
+    expect((await second.ended).code).toBe(0)
+    expect(await contents(world.source, ['warm'], { offsets: true })).toEqual(there)
+    read.push(
+      ...(await readAndCommit(world.source, 'warm.api', ['warm'], all.length - read.length)),
+    )
+    expect(read.sort()).toEqual(all.sort())
+  })
+})
