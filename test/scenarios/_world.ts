@@ -16,6 +16,7 @@ export interface WorldOptions {
   readonly users?: StartOptions['users']
   /** Default: 2.8. */
   readonly sourceVersion?: StartOptions['version']
+  readonly sourceConfig?: Readonly<Record<string, string>>
 }
 
 /**
@@ -74,9 +75,10 @@ export class World {
 export const startWorld = async ({
   users = [],
   sourceVersion = '2.8',
+  sourceConfig = {},
 }: WorldOptions = {}): Promise<World> => {
   const [source, target] = await Promise.all([
-    startKafka({ version: sourceVersion }),
+    startKafka({ version: sourceVersion, config: sourceConfig }),
     startKafka({ version: '4.x', secure: true, users }),
   ])
   return new World(source, target)

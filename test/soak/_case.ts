@@ -1,0 +1,24 @@
+import { deepStrictEqual, ok } from 'node:assert/strict'
+import { Soak, type SoakOptions } from './_soak.ts'
+
+/** So that what went wrong once can be had again, as far as clocks allow. */
+const seed = Number(process.env.FERRY_TEST_SEED ?? Date.now() % 1_000_000)
+
+/** A service is moved, taken back and moved again while everything is killed: it handles every record, and none twice but by its own doing. */
+export const soak = async (
+  options: Pick<SoakOptions, 'seconds' | 'killsOfApply'>,
+): Promise<void> => {
+  const began = performance.now()
+  const say = (line: string) => {
+    const at = ((performance.now() - began) / 1000).toFixed(1)
+    process.stderr.write(`${at.padStart(7)} s  ${line}\n`)
+  }
+  say(`FERRY_TEST_SEED=${seed}`)
+  const { kills, counts, wrongs } = await new Soak({ ...options, seed, say }).run()
+  say(`${JSON.stringify(counts)} ${JSON.stringify(kills)}`)
+  deepStrictEqual(wrongs.slice(0, 20), [])
+  for (const what of ['apply', 'source broker', 'target broker']) {
+    ok((kills[what] ?? 0) > 0, `${what} was never killed`)
+  }
+  ok(counts.acknowledged > 100)
+}

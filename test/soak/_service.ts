@@ -1,0 +1,195 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { type Consumer, Kafka, type KafkaConfig, type Producer } from 'kafkajs'
+import { waitFor } from '../kafka/wait.ts'
+import type { Ledger } from './_ledger.ts'
+
+/** A service as its team runs it, on kafkajs: it knows the addresses of brokers, and nothing of Ferry. Brokers may die under it at any time. */
+
+const PATIENT = { initialRetryTime: 100, maxRetryTime: 1000, retries: 200 }
+
+export interface TopicOfService {
+  readonly name: string
+  readonly partitions: number
+  /** Records come in transactions of five, of which every fourth is aborted. */
+  readonly transactional: boolean
+}
+
+/** Writes to one topic until it is stopped; every record has an id of its own. */
+export class Writer {
+  readonly #topic: TopicOfService
+  readonly #ledger: Ledger
+  readonly #config: KafkaConfig
+  readonly #name: string
+  readonly #done: Promise<void>
+  #isStopping = false
+  #count = 0
+
+  constructor(config: KafkaConfig, topic: TopicOfService, ledger: Ledger, name: string) {
+    this.#config = { ...config, retry: PATIENT, clientId: `writer-${name}` }
+    this.#topic = topic
+    this.#ledger = ledger
+    this.#name = name
+    this.#done = this.#write()
+    this.#done.catch(() => {})
+  }
+
+  /** After what is being sent was acknowledged, or has failed for good. */
+  stop(): Promise<void> {
+    this.#isStopping = true
+    return this.#done
+  }
+
+  async #write(): Promise<void> {
+    let producer: Producer | undefined
+    while (!this.#isStopping) {
+      const ids = Array.from(
+        { length: 5 },
+        () => `${this.#topic.name}/${this.#name}/${this.#count++}`,
+      )
+      this.#ledger.sent(ids)
+      try {
+        producer ??= await this.#connect()
+        if (await this.#send(producer, ids)) this.#ledger.acknowledged(ids)
+        else this.#ledger.aborted(ids)
+      } catch {
+        // Whether it was written is unknown. A new producer ends what the old one has left open.
+        await producer?.disconnect().catch(() => {})
+        producer = undefined
+        await pause(200)
+      }
+      await pause(20)
+    }
+    await producer?.disconnect().catch(() => {})
+  }
+
+  async #connect(): Promise<Producer> {
+    const producer = new Kafka(this.#config).producer({
+      allowAutoTopicCreation: false,
+      idempotent: true,
+      maxInFlightRequests: 1,
+      ...(this.#topic.transactional && {
+        transactionalId: `soak-${this.#topic.name}`,
+        transactionTimeout: 10_000,
+      }),
+    })
+    await producer.connect()
+    return producer
+  }
+
+  /** False: aborted on purpose. */
+  async #send(producer: Producer, ids: readonly string[]): Promise<boolean> {
+    const partition = this.#count % this.#topic.partitions
+    const batch = {
+      topic: this.#topic.name,
+      messages: ids.map((id) => ({ partition, key: id, value: id })),
+    }
+    if (!this.#topic.transactional) {
+      await producer.send(batch)
+      return true
+    }
+    const transaction = await producer.transaction()
+    try {
+      await transaction.send(batch)
+      if (this.#count % 20 === 0) {
+        await transaction.abort()
+        return false
+      }
+      await transaction.commit()
+      return true
+    } catch (error) {
+      await transaction.abort().catch(() => {})
+      throw error
+    }
+  }
+}
+
+/** Members of one group: each handles what it reads, then commits it. */
+export class Readers {
+  readonly #members: readonly Consumer[]
+  readonly #kafka: Kafka
+  readonly #group: string
+  #isStopping = false
+  #atWork = 0
+
+  private constructor(kafka: Kafka, group: string, members: readonly Consumer[]) {
+    this.#kafka = kafka
+    this.#group = group
+    this.#members = members
+  }
+
+  static async start(
+    config: KafkaConfig,
+    options: {
+      readonly group: string
+      readonly members: number
+      readonly topics: readonly string[]
+      readonly ledger: Ledger
+    },
+  ): Promise<Readers> {
+    const kafka = new Kafka({ ...config, retry: PATIENT, clientId: `reader-${options.group}` })
+    const members = Array.from({ length: options.members }, () =>
+      kafka.consumer({
+        groupId: options.group,
+        maxWaitTimeInMs: 200,
+        sessionTimeout: 6000,
+        heartbeatInterval: 500,
+      }),
+    )
+    const readers = new Readers(kafka, options.group, members)
+    await Promise.all(members.map((member) => readers.#run(member, options)))
+    return readers
+  }
+
+  /** Careful: what is in hand is committed first. Otherwise it is left in the middle, handled and not committed. */
+  async stop(careful: boolean): Promise<void> {
+    this.#isStopping = careful
+    while (careful && this.#atWork > 0) await pause(20)
+    this.#isStopping = true
+    await this.#leave()
+  }
+
+  /** A client of kafkajs that was about to begin again after an error does so after it was told to stop: it is told again. */
+  async #leave(): Promise<void> {
+    const admin = this.#kafka.admin()
+    await admin.connect()
+    try {
+      await waitFor(
+        `${this.#group} to have no members`,
+        { timeoutMs: 90_000, everyMs: 500 },
+        async () => {
+          await Promise.all(this.#members.map((member) => member.disconnect().catch(() => {})))
+          const { groups } = await admin.describeGroups([this.#group])
+          return groups[0]?.members.length === 0 ? true : undefined
+        },
+      )
+    } finally {
+      await admin.disconnect().catch(() => {})
+    }
+  }
+
+  async #run(
+    member: Consumer,
+    { group, topics, ledger }: Parameters<typeof Readers.start>[1],
+  ): Promise<void> {
+    await member.connect()
+    await member.subscribe({ topics: [...topics], fromBeginning: true })
+    await member.run({
+      autoCommit: false,
+      eachBatch: async ({ batch, isRunning, isStale }) => {
+        if (this.#isStopping || !isRunning() || isStale() || batch.messages.length === 0) return
+        this.#atWork++
+        try {
+          const handled = batch.messages.map(({ value }) =>
+            ledger.handled(group, value?.toString() ?? ''),
+          )
+          const { topic, partition } = batch
+          const offset = String(BigInt(batch.lastOffset()) + 1n)
+          await member.commitOffsets([{ topic, partition, offset }])
+          ledger.committed(handled)
+        } finally {
+          this.#atWork--
+        }
+      },
+    })
+  }
+}
