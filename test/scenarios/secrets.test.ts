@@ -272,7 +272,7 @@ const failures: readonly {
   {
     name: 'a broker that is not there',
     spoil: (project) => project.edit('clusters/new.yaml', /\[.*\]/, '["127.0.0.1:9"]'),
-    verbs: [...VERBS, ['drift', 'orders'], ['index', 'export', 'orders']],
+    verbs: [...VERBS, ['drift', 'orders']],
     codes: /FERRY1202/,
   },
   {
