@@ -87,7 +87,8 @@ export const keepMirrored = async (
       if (state === undefined || state.stage === 'retired' || state.marks.length === 0) continue
       if (state.syncs.length > 0)
         await (await renewerOf(pair, migration)).look(migration.name, state)
-      there.push({ migration: migration.name, marks: state.marks, seals: state.seals })
+      const { marks, seals, acceptedGaps } = state
+      there.push({ migration: migration.name, marks, seals, acceptedGaps })
       if (state.reverse.marks.length > 0) back.push({ migration: migration.name, ...state.reverse })
     }
     await tell(pair, 'forward', there, migrations)

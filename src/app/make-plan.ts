@@ -1,5 +1,6 @@
+import { parseRangeName } from '../domain/accepted-gap.ts'
 import type { Diagnostic } from '../domain/diagnostic.ts'
-import type { TopicName } from '../domain/ids.ts'
+import { type PartitionKey, partitionKey, type TopicName } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
 import { MIGRATE, type Plan, type Purpose } from '../domain/plan.ts'
 import { stageRank } from '../domain/stage.ts'
@@ -60,6 +61,10 @@ export const makePlan = async (
     progress,
     purpose,
     readers: await readersOf(services, clusters, emptiedFor(migration, state, purpose)),
+    stops:
+      purpose.kind === 'accept-gap'
+        ? await services.readStops(clusters, { state, progress }, stoppedKeys(purpose.gaps))
+        : new Map(),
     now: now(),
     otherTopics: otherTopics(session, migration),
     otherGroups: new Set(
@@ -101,6 +106,15 @@ const readersOf = async (
 
 const isBehind = ({ stage, order }: Migration, state: MigrationState): boolean =>
   stageRank(stage, order) < stageRank(state.stage, order)
+
+const stoppedKeys = (gaps: readonly string[]): readonly PartitionKey[] => [
+  ...new Set(
+    gaps.flatMap((name) => {
+      const range = parseRangeName(name)
+      return range === undefined ? [] : [partitionKey(range.topic, range.partition)]
+    }),
+  ),
+]
 
 /** What goes back is what was done, also what is in the file no more. */
 const wholeOf = async (

@@ -34,6 +34,7 @@ export const realServices = (env: Readonly<Record<string, string | undefined>>):
   observe: async (...args) => (await import('../planner/index.ts')).observe(...args),
   planMigration: async (parts) => (await import('../planner/index.ts')).planMigration(parts),
   readReaders: async (...args) => (await import('../planner/index.ts')).readReaders(...args),
+  readStops: async (...args) => (await import('../steps/read-stops.ts')).readStops(...args),
   checkCreations: async (...args) => (await import('../planner/index.ts')).checkCreations(...args),
   stepWords: async () => {
     const { kindOf } = await import('../steps/index.ts')

@@ -5,12 +5,14 @@ import type { GroupId, PartitionKey, TopicName } from '../domain/ids.ts'
 import type { Migration, Project } from '../domain/migration.ts'
 import type { Plan, Purpose } from '../domain/plan.ts'
 import type { MigrationState, PartitionProgress, SeenFacts } from '../domain/state.ts'
+import type { Reader } from '../domain/step.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import type { Probe } from '../kafka/inquiry.ts'
 import type { MirrorOptions, MirrorWithFacts } from '../mirror/mirror.ts'
 import type { Observed } from '../planner/observed.ts'
 import type { StateStore } from '../state/state-store.ts'
 import type { Clusters, Run } from '../steps/step-kind.ts'
+import type { StopFacts } from '../steps/stop-facts.ts'
 import type { VerifyOptions, VerifyReport } from '../verify/index.ts'
 
 import type { StepWords } from '../views/step-words.ts'
@@ -41,7 +43,8 @@ export interface Services {
     readonly state: MigrationState
     readonly progress: ReadonlyMap<PartitionKey, PartitionProgress>
     readonly purpose: Purpose
-    readonly readers: ReadonlyMap<TopicName, readonly GroupId[]>
+    readonly readers: ReadonlyMap<TopicName, readonly Reader[]>
+    readonly stops: ReadonlyMap<PartitionKey, StopFacts>
     readonly now: Date
     /** Topics of the other migrations of the project, with the names of those. */
     readonly otherTopics: ReadonlyMap<TopicName, string>
@@ -55,7 +58,16 @@ export interface Services {
   readReaders(
     cluster: Cluster,
     topics: readonly TopicName[],
-  ): Promise<ReadonlyMap<TopicName, readonly GroupId[]>>
+  ): Promise<ReadonlyMap<TopicName, readonly Reader[]>>
+  /** What stands in the way of stopped partitions, and who has read how far there. */
+  readStops(
+    clusters: Clusters,
+    known: {
+      readonly state: MigrationState
+      readonly progress: ReadonlyMap<PartitionKey, PartitionProgress>
+    },
+    keys: readonly PartitionKey[],
+  ): Promise<ReadonlyMap<PartitionKey, StopFacts>>
   /** Asks the target whether it would create the topics of a plan, without creating them. */
   checkCreations(plan: Plan, target: Cluster): Promise<readonly Diagnostic[]>
   stepWords(): Promise<StepWords>

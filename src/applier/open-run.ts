@@ -3,7 +3,7 @@ import type { Mirror, MirroredMigration } from '../mirror/mirror.ts'
 import type { Run } from '../steps/step-kind.ts'
 import type { ApplyOptions } from './apply-options.ts'
 
-type Copies = Pick<MirroredMigration, 'marks' | 'seals'>
+type Copies = Pick<MirroredMigration, 'marks' | 'seals' | 'acceptedGaps'>
 
 /** A run, and the end of it. */
 export interface OpenedRun {
@@ -28,7 +28,9 @@ export const openRun = (options: ApplyOptions, stored: MigrationState): OpenedRu
     const next = { ...change(state), migration: migration.name, lineage, serial: serial + 1 }
     await store.writeDecisions(next, serial)
     const isSame = (one: Copies, other: Copies) =>
-      one.marks === other.marks && one.seals === other.seals
+      one.marks === other.marks &&
+      one.seals === other.seals &&
+      one.acceptedGaps === other.acceptedGaps
     const [thereChanged, backChanged] = [!isSame(state, next), !isSame(state.reverse, next.reverse)]
     state = next
     if (thereChanged) keepers.forward.follow()
@@ -70,8 +72,8 @@ export const openRun = (options: ApplyOptions, stored: MigrationState): OpenedRu
     let mirror: Promise<Mirror> | undefined
     let running: Mirror | undefined
     const follow = () => {
-      const { marks, seals } = copies()
-      running?.follow([{ migration: migration.name, marks, seals }])
+      const { marks, seals, acceptedGaps = [] } = copies()
+      running?.follow([{ migration: migration.name, marks, seals, acceptedGaps }])
     }
     const started = () => {
       mirror ??= start().then(

@@ -23,7 +23,8 @@ export const neededOnSource = (
   migration: Migration,
   project: Pick<Project, 'name' | 'state'>,
 ): readonly NeededRight[] => [
-  onCluster('DESCRIBE', ['doctor', 'import', 'graph']),
+  // Without it a broker leaves groups out of its list.
+  onCluster('DESCRIBE', ['doctor', 'import', 'graph', 'resync']),
   onCluster('DESCRIBE_CONFIGS', READS),
   ...migration.topics.flatMap(({ name }) => [
     right('DESCRIBE_CONFIGS', 'TOPIC', name, READS),

@@ -1,12 +1,12 @@
-import type { GapList } from './gap-list.ts'
+import type { GapList, GapRange } from './gap-list.ts'
 import type { Rank, SourceOffset, TargetOffset } from './ids.ts'
 import type { Mark, Seal } from './mark.ts'
 
 export { type Gap, GapList } from './gap-list.ts'
 
 /**
- * Where identical offsets ended: a control marker too many stands on the target, which nothing can take back. From `source` on records
- * follow each other without holes, as dense ones do, beginning at `target`.
+ * Where identical offsets ended: a control marker too many stands on the target, which nothing can take back, or a gap was accepted that
+ * is too large to be padded. From `source` on records follow each other without holes, as dense ones do, beginning at `target`.
  */
 export interface Divergence {
   readonly source: SourceOffset
@@ -24,6 +24,8 @@ export interface OffsetIndex {
   /** The next source offset that the mirror will copy: everything below it is mirrored or a gap. */
   readonly mirroredTo: SourceOffset
   readonly diverged?: Divergence | null
+  /** Gaps by decision (`--accept-gap`): there alone the source may still hold something that is not on the target. */
+  readonly accepted?: readonly GapRange[]
 }
 
 /** The parts of an index that do not move with the mirror. */

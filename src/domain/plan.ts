@@ -35,13 +35,14 @@ export interface Plan {
 }
 
 /**
- * What a plan is for: to bring a migration to the stage of its file, forwards or back; to an earlier stage, whatever the file says; or
- * to mirror topics anew.
+ * What a plan is for: to bring a migration to the stage of its file, forwards or back; to an earlier stage, whatever the file says; to
+ * mirror topics anew; or to go on without ranges of source offsets (`orders.events:3:100-149`, inclusive) that cannot be mirrored.
  */
 export type Purpose =
   | { readonly kind: 'migrate' }
   | { readonly kind: 'rollback'; readonly to: ReachedStage }
   | { readonly kind: 'resync'; readonly topics: readonly TopicName[] }
+  | { readonly kind: 'accept-gap'; readonly gaps: readonly string[] }
 
 export const MIGRATE: Purpose = { kind: 'migrate' }
 

@@ -51,6 +51,13 @@ export interface ReceiptPartition {
   readonly mirrored: number
   /** Those of them that the target held no more: retention or its cleaner took them. */
   readonly gone: number
+  /** Source offsets `from` to `to` (exclusive) that were not mirrored, by decision; `code` is why mirroring had stopped there. */
+  readonly acceptedGaps: readonly {
+    readonly from: number
+    readonly to: number
+    readonly code: string
+    readonly at: string
+  }[]
   /** SHA-256 over a line `<records> <sha256>` for each block. */
   readonly sha256: string
   readonly blocks: readonly ReceiptBlock[]

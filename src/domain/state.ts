@@ -1,3 +1,4 @@
+import { type AcceptedGap, acceptedOf } from './accepted-gap.ts'
 import type { AclBinding } from './access.ts'
 import type { Diagnostic } from './diagnostic.ts'
 import type { Managed } from './drift.ts'
@@ -46,6 +47,8 @@ export interface MigrationState {
   readonly protected: readonly Protectable[]
   /** What `removed` took from the target and a rollback can put back. */
   readonly removals: readonly Removal[]
+  /** Ranges that are not on the target because somebody said that it goes on without them. */
+  readonly acceptedGaps: readonly AcceptedGap[]
   readonly syncs: readonly GroupSync[]
   /** ACLs that Ferry created: the only ones that a rollback may remove. */
   readonly grants: readonly AclBinding[]
@@ -213,10 +216,22 @@ export interface PartitionProgress {
   readonly at: string
 }
 
-/** What maps the offsets of a marked partition, by its progress; progress of an older mark is void. */
-export const offsetMapOf = (mark: Mark, progress: PartitionProgress | undefined): OffsetMap => {
+/** What maps the offsets of a marked partition, by its progress; progress and gaps of an older mark are void. */
+export const offsetMapOf = (
+  mark: Mark,
+  progress: PartitionProgress | undefined,
+  gaps: readonly AcceptedGap[] = [],
+): OffsetMap => {
   const ours = progress?.producerId === mark.producerId ? progress : undefined
-  return { mark, gaps: ours?.gaps ?? new GapList(), diverged: ours?.diverged ?? null }
+  const accepted = acceptedOf(mark, gaps)
+  return {
+    mark,
+    gaps: ours?.gaps ?? new GapList(),
+    diverged: ours?.diverged ?? null,
+    ...(accepted.length > 0 && {
+      accepted: accepted.map(({ from, to }) => ({ from: Number(from), to: Number(to) })),
+    }),
+  }
 }
 
 /**
@@ -271,6 +286,7 @@ export const emptyState = (migration: string, lineage: string): MigrationState =
   markIntents: [],
   marks: [],
   seals: [],
+  acceptedGaps: [],
   salvages: [],
   protected: [],
   removals: [],

@@ -1,4 +1,6 @@
+import type { GapOffsets, GroupBefore } from './accepted-gap.ts'
 import type { AclBinding } from './access.ts'
+import type { DiagnosticCode } from './diagnostic.ts'
 import type { GroupId, SourceOffset, TopicName } from './ids.ts'
 import type { RemovedObject, ScramMechanism } from './migration.ts'
 import type { Protectable } from './protectable.ts'
@@ -165,6 +167,11 @@ export interface RestoreGroup extends StepBase<'restore-group'> {
   readonly restored: number
   readonly deleted: number
 }
+/** A group, and in how many partitions of a topic it has a position. */
+export interface Reader {
+  readonly group: GroupId
+  readonly positions: number
+}
 /** Ends the mirroring of a topic for good: its mark is forgotten and the target topic emptied. */
 export interface ForgetMark extends StepBase<'forget-mark'> {
   readonly topic: TopicName
@@ -176,8 +183,21 @@ export interface ForgetMark extends StepBase<'forget-mark'> {
   readonly purge: 'copy' | 'copied-back' | 'all'
   /** What the target holds now, as a decimal string. */
   readonly records: string
-  /** Groups of the target that have positions in it, which mean nothing afterwards. */
-  readonly losing: readonly GroupId[]
+  /** Groups of the target that have positions in it, which mean nothing afterwards; and how many. */
+  readonly losing: readonly Reader[]
+}
+/** Goes on behind a range of source offsets that cannot be mirrored, without it: its records are not on the target. */
+export interface AcceptGap extends StepBase<'accept-gap'> {
+  readonly topic: TopicName
+  readonly partition: number
+  /** Source offsets, decimal strings; `to` is exclusive. */
+  readonly from: string
+  readonly to: string
+  /** Why the partition stopped there. */
+  readonly code: DiagnosticCode
+  readonly offsets: GapOffsets
+  /** Groups that have not read all of it. */
+  readonly losing: readonly GroupBefore[]
 }
 /** Deletes a topic of the target that Ferry has made, once it is empty. */
 export interface DeleteTopic extends StepBase<'delete-topic'> {
@@ -242,6 +262,7 @@ export type Step =
   | ReturnGroup
   | RestoreGroup
   | ForgetMark
+  | AcceptGap
   | DeleteTopic
   | RemoveUser
   | RestoreQuota

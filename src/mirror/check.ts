@@ -4,10 +4,12 @@ import type { Cluster } from '../kafka/cluster.ts'
 import { maxTimestamp, nextBatch, recordSet } from '../records/index.ts'
 import { checkTail } from './check-tail.ts'
 import { type BothEnds, compareFirst, compareLast } from './compare-logs.ts'
+import type { Block } from './intake.ts'
 import { type LogEnds, type LogReader, raiseLogStart } from './log-reader.ts'
 import type { MirrorLog, MirrorTimings } from './mirror.ts'
 import type { MirroredPartition, Position } from './partition.ts'
 import {
+  cannotCarry,
   divergence,
   foreignWrite,
   goneUnseen,
@@ -21,6 +23,7 @@ import {
   targetGone,
 } from './problems.ts'
 import { untilSettled } from './settled.ts'
+import { wholeBlock } from './stop-now.ts'
 import { pause } from './wait.ts'
 
 export interface CheckOptions {
@@ -93,11 +96,12 @@ export class Checker {
     const differs =
       (await compareLast(p, this.#options, both)) ?? (await this.#compareFirst(p, both))
     if (differs !== undefined) throw new StopPartition(differs)
-    if (source.start > sourceNext) {
+    const needed = p.offsets.behindAccepted(sourceNext)
+    if (source.start > needed) {
       throw new StopPartition(
         targetEnd < acknowledged
-          ? lostOnTarget(p.key, targetEnd, acknowledged, { from: sourceNext, to: source.start })
-          : lostOnSource(p.key, sourceNext, source.start),
+          ? lostOnTarget(p, targetEnd, acknowledged, { from: needed, to: source.start })
+          : lostOnSource(p, needed, source.start),
       )
     }
     return {
@@ -125,6 +129,11 @@ export class Checker {
     return p.mark.sourceTopicId === undefined ? compareFirst(p, this.#options, both) : undefined
   }
 
+  /** Why a partition stops before what cannot be carried, with all of its range. */
+  async cannotCarry(p: MirroredPartition, block: Block): Promise<Diagnostic> {
+    return cannotCarry(p, await wholeBlock(this.#options.sourceLog, p.key, block))
+  }
+
   /**
    * Waits until no request of before can be appended any more: the leader answers, and its log end stood still for a request timeout.
    * A request is answered, or its connection is reset, by then. What was appended can be read then, too.
@@ -150,7 +159,7 @@ export class Checker {
     const end = await untilSettled(targetLog, p.key, timings.requestTimeoutMs, signal)
     if (end >= acknowledged) return
     // Without the filler below the mark there is nothing to go on from.
-    if (end < p.offsets.targetStart) throw new StopPartition(lostOnTarget(p.key, end, acknowledged))
+    if (end < p.offsets.targetStart) throw new StopPartition(lostOnTarget(p, end, acknowledged))
     const { diverged } = p.offsets
     // What is left of the markers too many is found again.
     const isUndone = diverged !== null && end <= diverged.target
@@ -159,7 +168,7 @@ export class Checker {
       p.offsets.targetStart,
       Math.min(end - 1, isUndone ? Number(diverged.source) : end - 1),
     )
-    const { code, detail } = lostOnTarget(p.key, end, acknowledged)
+    const { code, detail } = lostOnTarget(p, end, acknowledged)
     log({ level: 'warn', message: `${code} ${detail} They are copied again.` })
   }
 

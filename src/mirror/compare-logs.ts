@@ -67,7 +67,7 @@ export const compareFirst = async (
   { source, targetStart, targetEnd }: BothEnds,
 ): Promise<Diagnostic | undefined> => {
   const { offsets } = p
-  const from = Math.max(source.start, offsets.sourceStart)
+  const from = offsets.behindAccepted(Math.max(source.start, offsets.sourceStart))
   const copiedTo = offsets.sourceOf(targetEnd)
   if (from >= Math.min(copiedTo, source.end)) return undefined
   const theirs = await sourceLog.read(p.key, from, 1)

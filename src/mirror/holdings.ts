@@ -64,6 +64,15 @@ export class Holdings implements Pick<MembershipEvents, 'drain' | 'lost'> {
     this.#ends.set(p.key, this.#tend(p, this.#ends.get(p.key), abort.signal))
   }
 
+  /** A partition that stopped, and may go on. */
+  again(p: MirroredPartition): void {
+    p.problem = undefined
+    p.state = 'waiting'
+    this.#tended.get(p)?.abort()
+    this.#tended.delete(p)
+    this.place(p)
+  }
+
   async #tend(p: MirroredPartition, before: Promise<void> | undefined, signal: AbortSignal) {
     await before
     await this.#options.ready()

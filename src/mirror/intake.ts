@@ -44,6 +44,8 @@ export interface Block {
   readonly from: number
   readonly to: number
   readonly detail?: string
+  /** `to` is where it ends: not known of damage until it was looked for. */
+  readonly isWhole?: boolean
 }
 
 /** What a Fetch answer about one partition comes to. */
@@ -61,6 +63,8 @@ export interface IntakeOptions {
   readonly aborted: FetchedPartition['abortedTransactions']
   /** Everything below was taken before. */
   readonly next: number
+  /** Nothing at or behind it is taken, whatever stands there: an accepted gap begins there. Absent: all of the answer. */
+  readonly until?: number
   /** The target's `max.message.bytes`. */
   readonly maxBytes: number
   /** Identical offsets: a batch must not reach over a hole. */
@@ -85,6 +89,7 @@ export const takeIn = (options: IntakeOptions): Taken => new Intake(options).run
 class Intake {
   readonly #options: IntakeOptions
   readonly #taken: Taken
+  readonly #until: number
   /** The run of batches that pass through. */
   #start = -1
   #end = 0
@@ -96,6 +101,7 @@ class Intake {
 
   constructor(options: IntakeOptions) {
     this.#options = options
+    this.#until = options.until ?? Number.POSITIVE_INFINITY
     this.#next = options.next
     this.#taken = { pieces: [], gaps: [], next: options.next, block: undefined }
   }
@@ -103,7 +109,7 @@ class Intake {
   run(): Taken {
     filter.start(this.#options.aborted)
     const cursor = recordSet(this.#options.records)
-    for (let goesOn = true; goesOn; ) {
+    for (let goesOn = this.#next < this.#until; goesOn; ) {
       const item = nextBatch(cursor)
       if (item === 'end' || item === 'partial') break
       goesOn = this.#guarded(() => this.#take(item, cursor))
@@ -130,6 +136,9 @@ class Intake {
   }
 
   #take(item: 'batch' | 'old-format' | 'unknown-magic' | 'bad-length', cursor: RecordSetCursor) {
+    if (this.#until < Number.POSITIVE_INFINITY && this.#isAtEnd(item, cursor)) {
+      return this.#endAt(this.#until)
+    }
     if (item === 'old-format') return this.#takeOld(cursor)
     this.#endOldRun()
     if (item === 'bad-length') return this.#stop('malformed', this.#next, this.#next + 1)
@@ -143,6 +152,7 @@ class Intake {
     }
     switch (verdict) {
       case 'pass-through':
+        if (last >= this.#until) return this.#takePart(cursor)
         // The filter must see every marker and every producer's batches in their order.
         filter.isVisible(buf, at, last)
         return this.#pass(cursor)
@@ -156,11 +166,20 @@ class Intake {
         return this.#stop(verdict, this.#next, Math.max(this.#next, last) + 1)
     }
     if (last < this.#next) return this.#stop('malformed', this.#next, this.#next + 1)
+    if (last >= this.#until) return this.#takePart(cursor)
     if (!filter.isVisible(buf, at, last)) {
       this.#skipTo(last + 1)
       return true
     }
     return this.#carry(cursor, last)
+  }
+
+  /** What stands from there on is not judged, nor believed but for where it begins; an old set only says where it ends. */
+  #isAtEnd(item: string, { buf, at }: RecordSetCursor): boolean {
+    const next = this.#oldBytes > 0 ? this.#oldLast + 1 : this.#next
+    if (next >= this.#until) return true
+    if (item === 'old-format' && oldCrcMatches(buf, at)) return false
+    return baseOffset(buf, at) >= this.#until
   }
 
   /**
@@ -209,6 +228,14 @@ class Intake {
     }
     const last = baseOffset(buf, at)
     if (this.#isBelow(last)) return true
+    if (last >= this.#until) {
+      // Only a set can reach over it: a message by itself begins where it ends.
+      this.#endOldRun()
+      table.clear()
+      table.load(buf, at, this.#next, this.#until)
+      if (table.count > 0) this.#encode(oldCodec(buf, at) ?? 'none')
+      return this.#endAt(this.#until)
+    }
     if (last < this.#next || last <= this.#oldLast) {
       this.#endOldRun()
       return this.#stop('malformed', this.#next, this.#next + 1)
@@ -249,6 +276,21 @@ class Intake {
         this.#next++
       }
     })
+  }
+
+  /** Of a batch that reaches to the end of what is taken, what stands below. */
+  #takePart({ buf, at }: RecordSetCursor): boolean {
+    if (filter.isVisible(buf, at, lastOffset(buf, at))) {
+      table.load(buf, at, this.#next, this.#until)
+      if (table.count > 0) this.#encode(codec(buf, at)!)
+    }
+    return this.#endAt(this.#until)
+  }
+
+  #endAt(offset: number): boolean {
+    this.#endOldRun()
+    this.#skipTo(offset)
+    return false
   }
 
   #skipTo(offset: number): void {

@@ -1,3 +1,4 @@
+import { type AcceptedGap, divergenceOf } from '../domain/accepted-gap.ts'
 import type { TargetOffset } from '../domain/ids.ts'
 import type { Mark } from '../domain/mark.ts'
 import {
@@ -21,6 +22,8 @@ export class MarkedOffsets implements OffsetMap {
   readonly gaps = new GapList()
   /** Where identical offsets ended. */
   diverged: Divergence | null = null
+  /** Ranges of the source that are holes by decision, whatever stands there. */
+  acceptedGaps: readonly AcceptedGap[] = []
 
   constructor(mark: Mark) {
     this.mark = mark
@@ -34,9 +37,39 @@ export class MarkedOffsets implements OffsetMap {
     this.diverged = diverged
   }
 
-  /** Whether records still get the offsets that they have on the source. */
-  get isIdentical(): boolean {
-    return this.mark.mode === 'identical' && this.diverged === null
+  /** Whether what stands at a source offset gets the same on the target. */
+  isIdenticalAt(source: number): boolean {
+    const { diverged } = this
+    return this.mark.mode === 'identical' && (diverged === null || source < diverged.source)
+  }
+
+  /** The accepted gap that holds a source offset, or the next one behind it. */
+  acceptedFrom(source: number): AcceptedGap | undefined {
+    return this.acceptedGaps.find(({ to }) => source < to)
+  }
+
+  /** The end of the accepted gap that holds a source offset; itself where there is none. */
+  behindAccepted(source: number): number {
+    let next = source
+    for (
+      let gap = this.acceptedFrom(next);
+      gap && gap.from <= next;
+      gap = this.acceptedFrom(next)
+    ) {
+      next = Number(gap.to)
+    }
+    return next
+  }
+
+  /** Makes a hole of the accepted gap that holds `source`; nothing of the source is known behind it. Answers where it ends. */
+  passAccepted(source: number): number {
+    const next = this.behindAccepted(source)
+    if (next === source) return source
+    this.gaps.append(source, next)
+    if (this.mark.mode === 'identical') {
+      this.diverged ??= divergenceOf(this.acceptedGaps.filter(({ to }) => to <= next))
+    }
+    return next
   }
 
   /** The source offset of what stands at `target`; of the log end, the offset to go on from. */
@@ -48,9 +81,11 @@ export class MarkedOffsets implements OffsetMap {
   rankAt(target: number): number {
     if (this.mark.mode === 'dense') return target - this.targetStart
     const { diverged } = this
+    const isDense = diverged !== null && target >= diverged.target
     const first = diverged === null ? target : Math.min(target, Number(diverged.source))
-    const identical = first - this.sourceStart - this.gaps.missingBelow(first)
-    return diverged === null ? identical : identical + Math.max(0, target - Number(diverged.target))
+    const identical = isDense ? Number(diverged.source) : first
+    const rank = identical - this.sourceStart - this.gaps.missingBelow(identical)
+    return isDense ? rank + target - Number(diverged.target) : rank
   }
 
   /** The rank modulo 2^31 of what stands at `target`. */
@@ -80,7 +115,8 @@ export class MarkedOffsets implements OffsetMap {
   get markers(): Pick<Ours, 'markers'> {
     if (this.mark.mode === 'dense') return {}
     const isHole = (target: number) =>
-      (this.diverged === null || target < this.diverged.source) &&
+      (this.diverged === null ||
+        (target < this.diverged.source && target < this.diverged.target)) &&
       this.gaps.at(target) !== undefined
     return { markers: { producerId: Number(this.mark.fillerProducerId), isHole } }
   }

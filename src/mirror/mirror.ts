@@ -1,3 +1,4 @@
+import type { AcceptedGap } from '../domain/accepted-gap.ts'
 import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { PartitionKey, TopicName } from '../domain/ids.ts'
 import type { Mark, Seal } from '../domain/mark.ts'
@@ -45,6 +46,8 @@ export interface MirroredMigration {
   readonly migration: string
   readonly marks: readonly Mark[]
   readonly seals: readonly Seal[]
+  /** Ranges to go on without. A partition that stopped goes on when one is added. */
+  readonly acceptedGaps?: readonly AcceptedGap[]
 }
 
 export interface PartitionReport {

@@ -1,6 +1,8 @@
+import type { AcceptedGap } from '../domain/accepted-gap.ts'
 import type { Diagnostic } from '../domain/diagnostic.ts'
 import { type PartitionKey, partitionKey, type TopicName } from '../domain/ids.ts'
 import type { Mark } from '../domain/mark.ts'
+import type { Divergence } from '../domain/offset-index.ts'
 import type { PartitionProgress } from '../domain/state.ts'
 import type { FetchedPartition } from '../kafka/cluster.ts'
 import { LAYOUT, readOffset } from '../records/index.ts'
@@ -28,6 +30,8 @@ export interface Trouble {
   readonly problem?: Diagnostic
   /** Nothing says that it passes by itself: what is wrong if it comes again and again. */
   readonly ifItLasts?: Diagnostic
+  /** The same, where it is still to be found out how far it reaches. */
+  readonly block?: Block
 }
 
 /** What is known right after the check of a tenure. */
@@ -132,6 +136,14 @@ export class MirroredPartition {
     return this.mark.mode === 'identical' && this.mark.way === undefined
   }
 
+  /** Takes which gaps are accepted. Answers whether they are others than before. */
+  accept(gaps: readonly AcceptedGap[]): boolean {
+    const { acceptedGaps } = this.offsets
+    if (gaps.length === acceptedGaps.length) return false
+    this.offsets.acceptedGaps = gaps
+    return true
+  }
+
   /** Takes what an earlier holder stored; a new tenure of chunks begins. */
   resume(progress: PartitionProgress | undefined, tenure: string): void {
     this.gapTenure = tenure
@@ -172,12 +184,26 @@ export class MirroredPartition {
     if (this.gapsStoredTo >= 0) this.gapsStoredTo = Math.min(this.gapsStoredTo, this.next)
     this.#hold = holding && new GapHold(this, holding)
     // So is a gap that the last flow read and could not store, or did not hear of: nothing may be sent behind it before.
-    if (isStale || gaps.end > this.gapsSafeTo) this.#hold?.store()
+    if (this.#passAccepted() || isStale || gaps.end > this.gapsSafeTo) this.#hold?.store()
     this.state = 'mirroring'
     this.flowing = true
     return new Promise((resolve) => {
       this.#ended = resolve
     })
+  }
+
+  /** Nothing is read where an accepted gap begins. Answers whether one did. */
+  #passAccepted(): boolean {
+    const { next } = this
+    this.next = this.offsets.passAccepted(next)
+    return this.next > next
+  }
+
+  /** Where identical offsets ended, for whoever asks the store: not before the hole is stored that ended them. */
+  get diverged(): Divergence | null {
+    const { diverged } = this.offsets
+    if (diverged === null || diverged.target >= diverged.source) return diverged
+    return this.gapsSafeTo < diverged.source ? null : diverged
   }
 
   /** Stops fetching and sending and drops what was not sent. The first trouble counts; only its being uncertain may be added to. */
@@ -222,12 +248,14 @@ export class MirroredPartition {
     aborted: FetchedPartition['abortedTransactions'],
     memory: AnswerMemory,
   ): boolean {
+    const until = this.offsets.acceptedFrom(this.next)?.from
     const taken = takeIn({
       records,
       aborted,
       next: this.next,
+      ...(until !== undefined && { until: Number(until) }),
       maxBytes: this.maxBytes,
-      splitAtHoles: this.offsets.isIdentical,
+      splitAtHoles: this.offsets.isIdenticalAt(this.next),
       counters: this.#counters,
     })
     const { pieces, gaps, block } = taken
@@ -235,12 +263,13 @@ export class MirroredPartition {
     if (!this.isStarved) this.#crcFailures = 0
     this.next = taken.next
     for (const [from, to] of gaps) this.offsets.gaps.append(from, to)
+    const hasHole = this.#passAccepted() || gaps.length > 0
     const segments = pieces.map(({ buf, at, end, isOwn }) => {
       if (!isOwn) memory.use()
       return { buf, at, end, isOwn, memory: isOwn ? memory.beside(end) : memory }
     })
     if (block !== undefined) this.#block(block)
-    if (this.#hold !== undefined && (gaps.length > 0 || this.#hold.isBusy)) {
+    if (this.#hold !== undefined && (hasHole || this.#hold.isBusy)) {
       this.#hold.add(segments)
       return false
     }
@@ -254,10 +283,24 @@ export class MirroredPartition {
    * 0 where offsets are not identical.
    */
   get missingMarkers(): number {
-    if (!this.offsets.isIdentical) return 0
+    const { mark, diverged } = this.offsets
+    const head = this.#head
+    if (mark.mode === 'dense' || (head === undefined && this.#hold?.isBusy)) return 0
+    const source = head ?? this.next
+    if (this.offsets.isIdenticalAt(source)) return source - this.sendBase
+    // Behind where offsets diverged records follow each other.
+    return Math.max(0, Number(diverged!.target) - this.sendBase)
+  }
+
+  /** Whether only records without a hole between them may come into one batch. */
+  get splitsAtHoles(): boolean {
+    return this.offsets.isIdenticalAt(this.#head ?? this.next)
+  }
+
+  /** The source offset of what is next in the queue. */
+  get #head(): number | undefined {
     const head = this.queue.peek()
-    if (head !== undefined) return readOffset(head.buf, head.at + LAYOUT.baseOffset) - this.sendBase
-    return this.#hold?.isBusy ? 0 : this.next - this.sendBase
+    return head && readOffset(head.buf, head.at + LAYOUT.baseOffset)
   }
 
   /** Markers were written: the log end is known. */
@@ -326,7 +369,6 @@ export class MirroredPartition {
 
   #block(block: Block): void {
     if (block.reason === 'crc-mismatch' && ++this.#crcFailures < CRC_ATTEMPTS) return
-    const problem = cannotCarry(this.key, block)
-    this.#blockedBy = { why: problem.detail, uncertain: false, problem }
+    this.#blockedBy = { why: cannotCarry(this, block).detail, uncertain: false, block }
   }
 }

@@ -1,5 +1,6 @@
+import { acceptCommand } from '../domain/accepted-gap.ts'
 import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
-import type { PartitionKey } from '../domain/ids.ts'
+import { type PartitionKey, parsePartitionKey, type SourceOffset } from '../domain/ids.ts'
 import type { ReEncodeReason } from '../records/index.ts'
 import type { Block } from './intake.ts'
 
@@ -36,8 +37,34 @@ const MALFORMED = [
   'Look at the log segment on the source; it is damaged.',
 ] as const
 
-export const cannotCarry = (key: PartitionKey, { reason, from, to, detail }: Block): Diagnostic => {
-  const [why, fix] = REASONS[reason] ?? MALFORMED
+/** What of a partition its messages need: also the migration, for commands that are ready to be run. */
+export interface Stopped {
+  readonly migration: string
+  readonly key: PartitionKey
+  /** What goes back cannot do without a record: everything that is there is nowhere else. */
+  readonly mark?: { readonly way?: 'reverse' }
+}
+
+/** The way on without a range: offered only where all of what cannot be mirrored is known. */
+const goOnWithout = ({ migration, key }: Stopped, from: number, to: number): string => {
+  const range = {
+    ...parsePartitionKey(key),
+    from: BigInt(from) as SourceOffset,
+    to: BigInt(to) as SourceOffset,
+  }
+  return `\`${acceptCommand(migration, range)}\`, which goes on behind them`
+}
+
+export const cannotCarry = (
+  stopped: Stopped,
+  { reason, from, to, detail, isWhole }: Block,
+): Diagnostic => {
+  const { key } = stopped
+  const [why, mend] = REASONS[reason] ?? MALFORMED
+  const fix =
+    isWhole && stopped.mark?.way === undefined
+      ? `${mend} If the service can do without them: ${goOnWithout(stopped, from, to)}.`
+      : mend
   const said = detail === undefined ? '' : ` (${detail})`
   return diagnostic({
     code: reason === 'crc-mismatch' ? 'FERRY1612' : 'FERRY1601',
@@ -46,11 +73,18 @@ export const cannotCarry = (key: PartitionKey, { reason, from, to, detail }: Blo
   })
 }
 
-export const lostOnSource = (key: PartitionKey, from: number, to: number): Diagnostic =>
+export const lostOnSource = (
+  { key, migration, mark }: Stopped,
+  from: number,
+  to: number,
+): Diagnostic =>
   diagnostic({
     code: 'FERRY1602',
     detail: `${key}: the records at source ${range(from, to)} (${to - from} at most) were removed from the source before they were copied.`,
-    fix: 'If the service can do without them: `ferry resync NAME`, which begins anew with what the source still holds (before any group has moved). Else stop here: they are nowhere any more.',
+    fix:
+      mark?.way === 'reverse'
+        ? resync
+        : `If the service can do without them: ${goOnWithout({ key, migration }, from, to)}; or \`ferry resync ${migration}\`, which begins anew with what the source still holds (before any group has moved). Else stop here: they are nowhere any more.`,
   })
 
 export const sourceCut = (key: PartitionKey, copiedTo: number, sourceEnd: number): Diagnostic =>
@@ -130,7 +164,7 @@ export const goneUnseen = (key: PartitionKey, from: number, to: number): Diagnos
 
 /** `gone`: source offsets that would have to be copied again, and cannot. */
 export const lostOnTarget = (
-  key: PartitionKey,
+  { key, migration, mark }: Stopped,
   from: number,
   to: number,
   gone?: { readonly from: number; readonly to: number },
@@ -138,7 +172,10 @@ export const lostOnTarget = (
   diagnostic({
     code: 'FERRY1605',
     detail: `${key}: the target log ends at ${from}, but had acknowledged everything below ${to}: the records at target ${range(from, to)} are lost.${gone === undefined ? '' : ` The source does not hold ${range(gone.from, gone.to)} any more, so they cannot be copied again.`}`,
-    fix: resync,
+    fix:
+      gone === undefined || mark?.way === 'reverse'
+        ? resync
+        : `If the service can do without them: ${goOnWithout({ key, migration }, gone.from, gone.to)}. Else: ${resync}`,
   })
 
 export const refused = (key: PartitionKey, from: number, to: number, error: string): Diagnostic =>

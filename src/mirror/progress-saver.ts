@@ -66,17 +66,16 @@ export class ProgressSaver {
   }
 
   #progressOf(p: MirroredPartition): PartitionProgress {
-    const checkedTo = checkedToOf(p)
     return {
       formatVersion: STATE_FORMAT_VERSION,
       topic: p.topic,
       partition: p.partition,
       ...(p.mark.way && { way: p.mark.way }),
       producerId: p.mark.producerId,
-      checkedTo: BigInt(checkedTo) as TargetOffset,
+      checkedTo: BigInt(checkedToOf(p)) as TargetOffset,
       mirroredTo: BigInt(mirroredToOf(p)) as SourceOffset,
       gaps: p.offsets.gaps,
-      diverged: p.offsets.diverged,
+      diverged: p.diverged,
       mayBeInFlight: p.inDoubt,
       problem: p.problem ?? null,
       holder: this.#options.holder(p),
@@ -100,7 +99,7 @@ const savedOf = (p: MirroredPartition): SavedProgress => ({
   inDoubt: p.inDoubt,
   fence: p.fence,
   problem: p.problem,
-  diverged: p.offsets.diverged,
+  diverged: p.diverged,
 })
 
 /** The stored progress of many partitions, one read for each migration and way. */

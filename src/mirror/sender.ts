@@ -164,7 +164,7 @@ export class Sender {
         p.queue,
         stamp,
         mergeLimit(!p.inFlight.mayBeSeveral, p.maxBytes),
-        p.offsets.isIdentical,
+        p.splitsAtHoles,
       )
       const batch = { ...out, expectedBase: p.sendBase, isFresh: out.maxTimestamp > freshAfter }
       p.sent(batch)

@@ -1,3 +1,4 @@
+import { acceptedOf } from '../domain/accepted-gap.ts'
 import type { PartitionKey, TopicName } from '../domain/ids.ts'
 import type { Mark } from '../domain/mark.ts'
 import { codecsReady } from '../records/index.ts'
@@ -203,10 +204,12 @@ class Engine implements RunningMirror {
     const wanted = new Map<PartitionKey, MirroredPartition>()
     const counts = new Map<TopicName, number>()
     const open = new Map<TopicName, number>()
-    for (const { migration, marks, seals } of migrations) {
+    for (const { migration, marks, seals, acceptedGaps = [] } of migrations) {
       const sealed = new Set(seals.map((seal) => `${seal.topic}:${seal.partition}`))
       for (const mark of marks) {
         const p = this.#partitionOf(migration, mark)
+        const mayGoOn = p.accept(acceptedOf(mark, acceptedGaps)) && p.state === 'stopped'
+        if (mayGoOn) this.#holdings.again(p)
         counts.set(p.topic, Math.max(counts.get(p.topic) ?? 0, p.partition + 1))
         if (sealed.has(p.key)) continue
         wanted.set(p.key, p)

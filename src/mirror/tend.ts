@@ -13,7 +13,7 @@ import { backoffMs, pause } from './wait.ts'
 const MOST_UNEXPLAINED = 8
 
 export interface TendOptions {
-  readonly checker: Pick<Checker, 'check' | 'settle'>
+  readonly checker: Pick<Checker, 'check' | 'settle' | 'cannotCarry'>
   readonly routes: Pick<Routes, 'connect'>
   /** Whether this process wrote it. */
   readonly isOwn: (holder: PartitionProgress['holder']) => boolean
@@ -46,6 +46,7 @@ export const tend = async (
   let unexplained = 0
   for (let attempt = 0; !signal.aborted; attempt++) {
     const before = p.checkedTo
+    const { acceptedGaps } = p.offsets
     try {
       p.state = 'checking'
       if (!isProgressRead) {
@@ -60,7 +61,8 @@ export const tend = async (
       }
       const trouble = await flow(p, options, signal)
       if (signal.aborted) break
-      if (trouble.problem) throw new StopPartition(trouble.problem)
+      const { block, problem = block && (await options.checker.cannotCarry(p, block)) } = trouble
+      if (problem) throw new StopPartition(problem)
       if (trouble.ifItLasts === undefined || p.checkedTo > before) unexplained = 0
       if (trouble.ifItLasts && ++unexplained >= MOST_UNEXPLAINED) {
         throw new StopPartition(trouble.ifItLasts)
@@ -68,7 +70,8 @@ export const tend = async (
       wait(p, trouble.why)
     } catch (error) {
       if (signal.aborted) break
-      if (error instanceof StopPartition) {
+      // A gap that was accepted meanwhile may be the answer to it.
+      if (error instanceof StopPartition && acceptedGaps === p.offsets.acceptedGaps) {
         p.numbers.errors++
         p.problem = error.diagnostics[0]
         p.state = 'stopped'
@@ -121,11 +124,14 @@ const flow = async (p: MirroredPartition, options: TendOptions, signal: AbortSig
   const position = await options.checker.check(p, signal)
   const route = await options.routes.connect(p)
   signal.throwIfAborted()
-  const isKnown = p.mayBeInFlight && isTold(p) && p.offsets.diverged === p.saved.diverged
+  const isKnown = p.mayBeInFlight && isTold(p) && p.diverged === p.saved.diverged
   if (!isKnown) await options.announce(p)
   signal.throwIfAborted()
   const ended = p.flow(position, {
-    storeGaps: () => options.storeGaps(p),
+    storeGaps: async () => {
+      await options.storeGaps(p)
+      if (p.diverged !== p.saved.diverged) await options.announce(p)
+    },
     released: () => route.offer(),
   })
   const stop = () => p.end({ why: 'the lock is handed over', uncertain: false })

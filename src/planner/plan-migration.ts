@@ -1,3 +1,4 @@
+import { acceptedNote, acceptedOf } from '../domain/accepted-gap.ts'
 import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { GroupId } from '../domain/ids.ts'
 import { PLAN_FORMAT_VERSION, type Plan, type Purpose } from '../domain/plan.ts'
@@ -8,6 +9,7 @@ import type { PlanContext } from '../steps/step-kind.ts'
 import { deadlines, invariants } from './deadlines.ts'
 import { fingerprint } from './fingerprint.ts'
 import { destructionGuards, guard, type OtherTopics, sameClusters } from './guards/index.ts'
+import { planAcceptGap } from './plan-accept-gap.ts'
 import { planResync } from './plan-resync.ts'
 import { type PlanParts, planRollback } from './plan-rollback.ts'
 
@@ -33,13 +35,8 @@ export const planMigration = (inputs: PlanInputs): Plan => {
   const { desired, observed, state, now, maxDestroyFlag } = inputs
   const back = goesBackTo(inputs)
   const guards = [...observed.problems, ...sameClusters(inputs)]
-  const parts =
-    inputs.purpose.kind === 'resync'
-      ? withGuards(planResync(inputs, inputs.purpose.topics), guards)
-      : back === undefined
-        ? forwards(inputs)
-        : withGuards(planRollback(inputs, back), guards)
-  const isForwards = inputs.purpose.kind !== 'resync' && back === undefined
+  const isForwards = inputs.purpose.kind === 'migrate' && back === undefined
+  const parts = isForwards ? forwards(inputs) : withGuards(otherwise(inputs, back), guards)
   return {
     formatVersion: PLAN_FORMAT_VERSION,
     toolVersion: inputs.toolVersion,
@@ -72,9 +69,17 @@ export const goesBackTo = ({
   state,
 }: Pick<PlanInputs, 'purpose' | 'desired' | 'state'>): ReachedStage | undefined => {
   if (purpose.kind === 'rollback') return purpose.to
-  if (purpose.kind === 'resync') return undefined
+  if (purpose.kind !== 'migrate') return undefined
   const { stage, order } = desired
   return stageRank(stage, order) < stageRank(state.stage, order) ? stage : undefined
+}
+
+/** What does not bring a migration on to the stage of its file. */
+const otherwise = (inputs: PlanInputs, back: ReachedStage | undefined): PlanParts => {
+  const { purpose } = inputs
+  if (purpose.kind === 'resync') return planResync(inputs, purpose.topics)
+  if (purpose.kind === 'accept-gap') return planAcceptGap(inputs, purpose.gaps)
+  return planRollback(inputs, back ?? inputs.desired.stage)
 }
 
 const withGuards = (parts: PlanParts, guards: readonly Diagnostic[]): PlanParts => ({
@@ -88,7 +93,12 @@ const withGuards = (parts: PlanParts, guards: readonly Diagnostic[]): PlanParts 
  */
 const forwards = (inputs: PlanInputs): PlanParts => {
   const { desired } = inputs
-  const problems: Diagnostic[] = [...guard(inputs, inputs.otherTopics, inputs.otherGroups)]
+  const problems: Diagnostic[] = [
+    ...guard(inputs, inputs.otherTopics, inputs.otherGroups),
+    ...inputs.state.marks.flatMap((mark) =>
+      acceptedOf(mark, inputs.state.acceptedGaps).map(acceptedNote),
+    ),
+  ]
   const steps: Step[] = []
   const goal = stageRank(desired.stage, desired.order)
   for (const stage of stagesInOrder(desired.order)) {

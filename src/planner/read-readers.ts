@@ -1,24 +1,46 @@
 import { FerryError } from '../domain/diagnostic.ts'
-import { type GroupId, parsePartitionKey, type TopicName } from '../domain/ids.ts'
-import type { Cluster } from '../kafka/cluster.ts'
+import {
+  type GroupId,
+  type PartitionKey,
+  parsePartitionKey,
+  type TopicName,
+} from '../domain/ids.ts'
+import type { Reader } from '../domain/step.ts'
+import type { Cluster, CommittedOffset } from '../kafka/cluster.ts'
+import { hiddenGroups } from '../survey/hidden-groups.ts'
 
-/** Every group of a cluster that has a position in one of the topics, also groups that no plan file names. Throws FerryError. */
-export const readReaders = async (
-  cluster: Pick<Cluster, 'listGroups' | 'fetchCommits'>,
-  topics: readonly TopicName[],
-): Promise<ReadonlyMap<TopicName, readonly GroupId[]>> => {
-  const readers = new Map<TopicName, GroupId[]>(topics.map((topic) => [topic, []]))
-  const listed = await cluster.listGroups()
+type GroupsOf = Pick<Cluster, 'name' | 'describeCluster' | 'listGroups' | 'fetchCommits'>
+
+/** The commits of every consumer group of a cluster, also of those that no plan file names. Throws FerryError. */
+export const readAllCommits = async (
+  cluster: GroupsOf,
+): Promise<ReadonlyMap<GroupId, ReadonlyMap<PartitionKey, CommittedOffset>>> => {
+  const [listed, hidden] = await Promise.all([cluster.listGroups(), hiddenGroups(cluster)])
+  // Who would lose what is not to be told from a short list.
+  if (hidden) throw new FerryError(hidden)
   const ids = listed
     .filter(({ protocolType }) => protocolType === '' || protocolType === 'consumer')
     .map(({ id }) => id)
-  if (ids.length === 0) return readers
+  if (ids.length === 0) return new Map()
   const commits = await cluster.fetchCommits(ids)
   if (commits.failed.size > 0) throw new FerryError([...commits.failed.values()])
-  for (const [id, committed] of commits.ok) {
-    const read = new Set([...committed.keys()].map((key) => parsePartitionKey(key).topic))
-    for (const topic of read) readers.get(topic)?.push(id)
+  return commits.ok
+}
+
+/** Every group of a cluster that has a position in one of the topics, also groups that no plan file names. Throws FerryError. */
+export const readReaders = async (
+  cluster: GroupsOf,
+  topics: readonly TopicName[],
+): Promise<ReadonlyMap<TopicName, readonly Reader[]>> => {
+  const readers = new Map<TopicName, Reader[]>(topics.map((topic) => [topic, []]))
+  for (const [group, committed] of await readAllCommits(cluster)) {
+    const positions = new Map<TopicName, number>()
+    for (const key of committed.keys()) {
+      const { topic } = parsePartitionKey(key)
+      positions.set(topic, (positions.get(topic) ?? 0) + 1)
+    }
+    for (const [topic, count] of positions) readers.get(topic)?.push({ group, positions: count })
   }
-  for (const groups of readers.values()) groups.sort()
+  for (const groups of readers.values()) groups.sort((a, b) => (a.group < b.group ? -1 : 1))
   return readers
 }

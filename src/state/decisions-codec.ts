@@ -1,3 +1,4 @@
+import type { AcceptedGap, GroupBefore } from '../domain/accepted-gap.ts'
 import { type AclBinding, OPERATIONS, PATTERN_TYPES, RESOURCE_TYPES } from '../domain/access.ts'
 import type { Managed } from '../domain/drift.ts'
 import type { ClusterId, GroupId, PartitionKey, SourceOffset, TopicName } from '../domain/ids.ts'
@@ -83,6 +84,24 @@ const salvage = objectOf<Salvage>({
   producerId: digits,
   producerEpoch: integer,
   targetFrom: digits,
+  at: instant,
+})
+
+const groupBefore = objectOf<GroupBefore>({
+  group: text,
+  side: oneOf('source', 'target'),
+  offsets: text,
+})
+
+const acceptedGap = objectOf<AcceptedGap>({
+  topic: text,
+  partition: count,
+  from: digits,
+  to: digits,
+  producerId: digits,
+  code: text,
+  offsets: oneOf('dense', 'padded', 'diverged'),
+  losing: listOf(groupBefore),
   at: instant,
 })
 
@@ -186,6 +205,7 @@ const decisions = objectOf<MigrationState>({
   salvages: listOf(salvage),
   protected: listOf(protectable),
   removals: listOf(removal),
+  acceptedGaps: listOf(acceptedGap),
   syncs: listOf(groupSync),
   grants: listOf(acl),
   users: listOf(

@@ -13,6 +13,7 @@ const DECISIONS_OF_2: Content = {
   salvages: [],
   protected: [],
   removals: [],
+  acceptedGaps: [],
   quotasBefore: [],
   configsBefore: [],
   purges: [],

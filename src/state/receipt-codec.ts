@@ -45,6 +45,14 @@ export const receiptPartition: Decoder<ReceiptPartition> = objectOf<ReceiptParti
   index: objectOf<ReceiptPartition['index']>({ runs: count, sha256: text }),
   mirrored: count,
   gone: count,
+  acceptedGaps: listOf(
+    objectOf<ReceiptPartition['acceptedGaps'][number]>({
+      from: count,
+      to: count,
+      code: text,
+      at: instant,
+    }),
+  ),
   sha256: text,
   blocks: listOf(block),
 })

@@ -75,7 +75,9 @@ export const forgetMark: StepKind<ForgetMark> = {
     name: step.topic,
     says:
       `forget the mark and empty the target topic (${counted(BigInt(step.records), 'record')}, ${HOLDS[step.purge]})` +
-      (step.losing.length > 0 ? `; ${step.losing.join(', ')} lose their positions in it` : ''),
+      step.losing
+        .map(({ group, positions }) => `; ${group} loses ${counted(positions, 'position')} in it`)
+        .join(''),
   }),
 }
 
@@ -97,6 +99,7 @@ const putAside = async (step: ForgetMark, run: Run): Promise<void> => {
     marks: s.marks.filter((mark) => mark.topic !== step.topic),
     markIntents: s.markIntents.filter((i) => i.topic !== step.topic),
     seals: s.seals.filter((seal) => seal.topic !== step.topic),
+    acceptedGaps: s.acceptedGaps.filter((gap) => gap.topic !== step.topic),
     syncs: s.syncs.map((sync) => ({
       ...sync,
       positions: new Map(
@@ -156,7 +159,7 @@ export const giveUpCopyStep = (
     reason: 'the source holds all of it; the next copy is made anew',
     undo: { cost: 'copies-back', says: 'mirror all of it anew' },
     purge: 'copied-back',
-    losing: (context.readers.get(topic) ?? []).filter((group) => !synced.has(group)),
+    losing: (context.readers.get(topic) ?? []).filter(({ group }) => !synced.has(group)),
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { Stage } from '../domain/stage.ts'
 import type { Step, StepKindName } from '../domain/step.ts'
+import { acceptGap } from './accept-gap.ts'
 import { configureTopic } from './configure-topic.ts'
 import { createTopic } from './create-topic.ts'
 import { deleteTopic } from './delete-topic.ts'
@@ -57,6 +58,7 @@ const KINDS = [
   returnGroup,
   restoreGroup,
   forgetMark,
+  acceptGap,
   deleteTopic,
   removeUser,
   restoreQuota,

@@ -82,7 +82,7 @@ export const partitionsNow = async (
     const ours = stored?.producerId === mark.producerId ? stored : undefined
     const end = targetEnd.get(key)!
     if (end < mark.targetStart) throw new FerryError(lostRecords(key, end, mark))
-    const map = offsetMapOf(mark, ours)
+    const map = offsetMapOf(mark, ours, state.acceptedGaps)
     const index = indexFromEnds(map, seal ?? (end as TargetOffset))
     now.set(key, {
       key,

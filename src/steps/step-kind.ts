@@ -1,15 +1,16 @@
 import type { Diagnostic } from '../domain/diagnostic.ts'
-import type { GroupId, PartitionKey, TopicName } from '../domain/ids.ts'
+import type { PartitionKey, TopicName } from '../domain/ids.ts'
 import type { Live } from '../domain/live.ts'
 import type { Migration, Project } from '../domain/migration.ts'
 import type { Receipt } from '../domain/receipt.ts'
 import type { ReachedStage, Stage } from '../domain/stage.ts'
 import type { MigrationState, PartitionProgress } from '../domain/state.ts'
-import type { Step } from '../domain/step.ts'
+import type { Reader, Step } from '../domain/step.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import type { Mirror, MirrorTimings } from '../mirror/mirror.ts'
 import type { Observed } from '../planner/observed.ts'
 import type { StateStore } from '../state/state-store.ts'
+import type { StopFacts } from './stop-facts.ts'
 
 export interface Clusters {
   readonly source: Cluster
@@ -24,7 +25,9 @@ export interface PlanContext {
   /** What mirrors have said of each partition, for estimates and early refusals: apply reads it again. */
   readonly progress: ReadonlyMap<PartitionKey, PartitionProgress>
   /** All groups of the target that have positions in a topic; only asked for where a topic is to be emptied. */
-  readonly readers: ReadonlyMap<TopicName, readonly GroupId[]>
+  readonly readers: ReadonlyMap<TopicName, readonly Reader[]>
+  /** What stands in the way of stopped partitions; only asked for where a gap is to be accepted. */
+  readonly stops?: ReadonlyMap<PartitionKey, StopFacts>
   readonly now: Date
 }
 

@@ -87,7 +87,7 @@ const partitionsSeen = ({
     const end = ours?.problem ? ours.checkedTo : (target.highWatermark as TargetOffset)
     seen.set(key, {
       key,
-      index: indexFromEnds(offsetMapOf(mark, stored), seal ?? end),
+      index: indexFromEnds(offsetMapOf(mark, stored, state.acceptedGaps), seal ?? end),
       sourceStart: source.logStart,
       sourceEnd: source.highWatermark,
     })

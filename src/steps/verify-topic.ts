@@ -52,7 +52,9 @@ export async function verifyNow(
     report: run.report,
     signal: run.signal,
   })
-  const problem = report.topics.flatMap((t) => t.partitions.flatMap((p) => p.problems)).at(0)
+  const problem = report.topics
+    .flatMap((t) => t.partitions.flatMap((p) => p.problems))
+    .find(({ severity }) => severity === 'error')
   if (report.ok) {
     const compared = report.topics
       .flatMap((t) => t.partitions)

@@ -6,6 +6,7 @@ import {
   type TopicPartition,
 } from '../domain/ids.ts'
 import type { Cluster, TopicDescription } from '../kafka/cluster.ts'
+import { hiddenGroups } from './hidden-groups.ts'
 
 /** A group with live commits: on partitions of topics that exist. */
 export interface SurveyedGroup {
@@ -31,6 +32,7 @@ export type SurveyedCluster = Pick<
   | 'listTopics'
   | 'describeTopics'
   | 'listGroups'
+  | 'describeCluster'
   | 'fetchCommits'
   | 'supports'
   | 'describeProducers'
@@ -49,7 +51,12 @@ export const survey = async (
   writtenTo?: readonly TopicName[],
 ): Promise<Survey> => {
   const unread: Diagnostic[] = []
-  const [names, listed] = await Promise.all([cluster.listTopics(), cluster.listGroups()])
+  const [names, listed, hidden] = await Promise.all([
+    cluster.listTopics(),
+    cluster.listGroups(),
+    hiddenGroups(cluster),
+  ])
+  if (hidden) unread.push(hidden)
   const topics = new Set(names.filter((name) => !isInternal(name)))
   const ids = listed.map((group) => group.id)
   const protocolOf = new Map(listed.map((group) => [group.id, group.protocolType] as const))

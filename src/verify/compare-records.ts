@@ -95,7 +95,7 @@ const rangesOf = (
 ): [ReadRange, ReadRange] => {
   const { topic, partition } = range.index.mark
   return [
-    { topic, partition, from: source, to: exact(range.index.mirroredTo) },
+    { topic, partition, from: source, to: exact(range.index.mirroredTo), ...without(range.index) },
     { topic, partition, from: target, to: exact(expectedTargetEnd(range.index)) },
   ]
 }
@@ -120,7 +120,13 @@ export const explainAt = async (
   target: number,
 ): Promise<Finding> => {
   const { topic, partition } = range.index.mark
-  const sourceRange = { topic, partition, from: source, to: exact(range.index.mirroredTo) }
+  const sourceRange = {
+    topic,
+    partition,
+    from: source,
+    to: exact(range.index.mirroredTo),
+    ...without(range.index),
+  }
   const targetEnd = exact(expectedTargetEnd(range.index))
   const targetRange = { topic, partition, from: target, to: targetEnd }
   const [mine, theirs] = await Promise.all([
@@ -134,6 +140,10 @@ export const explainAt = async (
   }
   return explain(mine.records, theirs.records)
 }
+
+/** What is passed over where the source is read: gaps by decision, in which it may hold anything. */
+export const without = ({ accepted }: OffsetIndex): Pick<ReadRange, 'without'> =>
+  accepted === undefined ? {} : { without: accepted }
 
 /** How many records were mirrored from source offsets in [from, to). */
 export const ranksBetween = (index: OffsetIndex, from: number, to: number): number => {

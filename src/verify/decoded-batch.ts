@@ -28,7 +28,26 @@ export class DecodedBatch extends RecordTable {
     this.clear()
     this.#batch = stream.batch
     this.#at = stream.at
-    this.load(stream.batch, stream.at, stream.range.from, stream.range.to)
+    const { from, to, without = [] } = stream.range
+    this.load(stream.batch, stream.at, from, to)
+    for (const range of without) this.#drop(range.from, range.to)
+  }
+
+  /** Takes out the records of a range of offsets. */
+  #drop(from: number, to: number): void {
+    const { offsets, timestamps, attributes, starts, ends, count } = this
+    if (count === 0 || from > offsets[count - 1]! || to <= offsets[0]!) return
+    let kept = 0
+    for (let i = 0; i < count; i++) {
+      if (offsets[i]! >= from && offsets[i]! < to) continue
+      offsets[kept] = offsets[i]!
+      timestamps[kept] = timestamps[i]!
+      attributes[kept] = attributes[i]!
+      starts[kept] = starts[i]!
+      ends[kept] = ends[i]!
+      kept++
+    }
+    this.count = kept
   }
 
   /** A copy of the record at `place`. */

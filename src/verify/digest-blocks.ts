@@ -2,7 +2,7 @@ import type { TopicName } from '../domain/ids.ts'
 import { ContentDigest } from './content-digest.ts'
 import { DecodedBatch, decode } from './decoded-batch.ts'
 import { type LogReader, nextBatchOf } from './log-reader.ts'
-import type { ReadStop } from './log-stream.ts'
+import type { ReadRange, ReadStop } from './log-stream.ts'
 
 /** Offsets of one side, `to` exclusive. Blocks of a partition follow each other. */
 export interface OffsetBlock {
@@ -18,6 +18,8 @@ export interface BlocksToDigest {
   readonly topic: TopicName
   readonly partition: number
   readonly blocks: readonly OffsetBlock[]
+  /** Ranges that are passed over unread. */
+  readonly without?: ReadRange['without']
   readonly logStart: number
   readonly windowBytes: number
   /** Called now and then with how many records were read since the last call. */
@@ -51,7 +53,7 @@ export const digestBlocks = async (
 
 /** Reads from the first block that has no digest yet. */
 const readOn = async (
-  { reader, topic, partition, blocks, windowBytes, count }: BlocksToDigest,
+  { reader, topic, partition, blocks, without, windowBytes, count }: BlocksToDigest,
   digests: BlockDigest[],
 ): Promise<ReadStop> => {
   const range = {
@@ -59,6 +61,7 @@ const readOn = async (
     partition,
     from: blocks[digests.length]!.from,
     to: blocks.at(-1)!.to,
+    ...(without !== undefined && { without }),
   }
   const stream = reader.read(range, windowBytes)
   const batch = new DecodedBatch()

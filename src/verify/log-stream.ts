@@ -18,6 +18,8 @@ export interface ReadRange {
   readonly partition: number
   readonly from: number
   readonly to: number
+  /** Ranges within it that are passed over unread, ascending: whatever stands there may be damaged, or too large for the other side. */
+  readonly without?: readonly { readonly from: number; readonly to: number }[]
 }
 
 /**
@@ -30,6 +32,9 @@ export type ReadStop =
   | { readonly kind: 'end' }
   | { readonly kind: 'out-of-range'; readonly offset: number; readonly logStart: number }
   | { readonly kind: 'failed'; readonly offset: number; readonly detail: string }
+
+/** A batch begins with its offset. */
+const OFFSET_BYTES = 8
 
 /** Whole batches of one answer, in order. */
 interface FetchedSet {
@@ -67,9 +72,15 @@ export class LogStream {
 
   constructor(range: ReadRange, onDrained: () => void) {
     this.range = range
-    this.fetchOffset = range.from
+    this.fetchOffset = this.#past(range.from)
     this.#onDrained = onDrained
-    if (range.from >= range.to) this.#stop = { kind: 'end' }
+    if (this.fetchOffset >= range.to) this.#stop = { kind: 'end' }
+  }
+
+  /** The offset, or the end of what is to be passed over there. */
+  #past(offset: number): number {
+    const { without = [] } = this.range
+    return without.reduce((at, { from, to }) => (at >= from && at < to ? to : at), offset)
   }
 
   /** Set once {@link next} said `end`. */
@@ -164,16 +175,24 @@ export class LogStream {
     const cursor = recordSet(records)
     for (;;) {
       const item = nextBatch(cursor)
-      if (item === 'batch' || item === 'old-format') {
+      const isWhole = item === 'batch' || item === 'old-format'
+      // Of what is passed over nothing is believed but where it begins.
+      const skipped = this.#skippedAt(cursor)
+      if (isWhole && skipped === undefined) {
         const last = item === 'batch' ? lastOffset : baseOffset
-        this.fetchOffset = last(records, cursor.at) + 1
-        continue
+        const after = last(records, cursor.at) + 1
+        this.fetchOffset = this.#past(after)
+        if (this.fetchOffset === after) continue
       }
-      const bytes = item === 'end' ? cursor.next : cursor.at
+      const isPassed = isWhole && skipped === undefined
+      const bytes = item === 'end' || isPassed ? cursor.next : cursor.at
       if (bytes > 0) this.#put(records.subarray(0, bytes), aborted)
-      if (item === 'end' || item === 'partial') {
+      if (skipped !== undefined) this.fetchOffset = skipped
+      const goesOn = item === 'end' || item === 'partial' || isPassed || skipped !== undefined
+      if (goesOn) {
         if (this.fetchOffset >= this.range.to) this.finish({ kind: 'end' })
-        return { bytes, wanted: bytes === 0 ? cursor.length : 0 }
+        const isCut = bytes === 0 && skipped === undefined
+        return { bytes, wanted: isCut ? cursor.length : 0 }
       }
       this.finish({
         kind: 'failed',
@@ -182,6 +201,14 @@ export class LogStream {
       })
       return { bytes, wanted: 0 }
     }
+  }
+
+  /** Where to go on instead of at what stands at the cursor; undefined if that is wanted. */
+  #skippedAt({ buf, at, end }: Readonly<RecordSetCursor>): number | undefined {
+    if (this.range.without === undefined || end - at < OFFSET_BYTES) return undefined
+    const base = baseOffset(buf, at)
+    const past = this.#past(base)
+    return past > base ? past : undefined
   }
 
   /** For the reader: nothing more comes, after what is buffered. */

@@ -1,3 +1,4 @@
+import { type AcceptedGap, acceptedOf } from '../domain/accepted-gap.ts'
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import {
   type PartitionKey,
@@ -22,6 +23,8 @@ export interface PartitionFacts {
   readonly targetStart: bigint
   /** The log end, or the sealed end. */
   readonly targetEnd: bigint
+  /** Ranges that are on neither side by decision. */
+  readonly accepted: readonly AcceptedGap[]
   /** Absent where nothing can be compared: then `problems` says why. */
   readonly index: OffsetIndex | undefined
   readonly problems: readonly Diagnostic[]
@@ -35,7 +38,7 @@ export interface BothClusters {
 /** Reads the positions of all marked partitions, one request per broker, side and kind of offset. */
 export const readFacts = async (
   clusters: BothClusters,
-  state: Pick<MigrationState, 'seals' | 'salvages' | 'reverse'>,
+  state: Pick<MigrationState, 'seals' | 'salvages' | 'reverse' | 'acceptedGaps'>,
   marks: readonly Mark[],
   progress: ReadonlyMap<PartitionKey, PartitionProgress>,
 ): Promise<readonly PartitionFacts[]> => {
@@ -61,6 +64,7 @@ export const readFacts = async (
       seal,
       late: seal && lateRange(seal, state, sourceEnd.ok.get(key) ?? 0n),
       progress: stored?.producerId === mark.producerId ? stored : undefined,
+      accepted: acceptedOf(mark, state.acceptedGaps),
       offsets: Object.fromEntries(
         Object.entries(answers).map(([name, { ok }]) => [name, ok.get(key) ?? 0n]),
       ) as Record<keyof typeof answers, bigint>,
@@ -79,6 +83,7 @@ interface Facts {
   /** Of a sealed source: what neither the seal nor a salvage nor the way back accounts for. */
   readonly late: { readonly from: bigint; readonly to: bigint } | undefined
   readonly progress: PartitionProgress | undefined
+  readonly accepted: readonly AcceptedGap[]
   readonly offsets: Record<
     'sourceStart' | 'sourceStable' | 'sourceEnd' | 'targetStart' | 'targetEnd',
     bigint
@@ -92,6 +97,7 @@ const factsOf = ({
   seal,
   late,
   progress,
+  accepted,
   offsets,
   problems,
   names,
@@ -104,6 +110,7 @@ const factsOf = ({
     seal,
     ...offsets,
     targetEnd: seal?.targetEnd ?? targetEnd,
+    accepted,
     index: undefined,
   }
   if (problems.length > 0) return { ...facts, problems }
@@ -112,7 +119,10 @@ const factsOf = ({
     const what = seal === undefined ? 'the mark' : 'the sealed end'
     return { ...facts, problems: [lostEnd(key, targetEnd, what, lowest, names.target)] }
   }
-  const index = indexFromEnds(offsetMapOf(mark, progress), seal ?? (targetEnd as TargetOffset))
+  const index = indexFromEnds(
+    offsetMapOf(mark, progress, accepted),
+    seal ?? (targetEnd as TargetOffset),
+  )
   const found: Diagnostic[] = []
   if (progress?.problem) found.push(progress.problem)
   if (seal === undefined && index.mirroredTo > sourceStable) {

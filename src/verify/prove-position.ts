@@ -11,7 +11,7 @@ import type { SyncedPosition } from '../domain/step.ts'
 import { translateOffset } from '../domain/translate-offset.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { codecsReady } from '../records/codecs.ts'
-import { ranksBetween, type Side } from './compare-records.ts'
+import { ranksBetween, type Side, without } from './compare-records.ts'
 import type { KeptRecord } from './decoded-batch.ts'
 import { differences, sameRecord } from './finding.ts'
 import { inParallel } from './in-parallel.ts'
@@ -141,7 +141,7 @@ const prove = async (claim: Claim): Promise<Proof | Refutation> => {
   const lowest = Math.max(start, source.logStart)
   if (ranksBetween(index, start, end) === 0) return 'empty'
   if (from < lowest && ranksBetween(index, from, lowest) > 0) return 'count'
-  const place = { topic, partition }
+  const place = { topic, partition, ...without(index) }
   const [after, before] = await Promise.all([
     readFirst(source.reader, { ...place, from: Math.max(from, lowest), to: end }, 1),
     readLast(source.reader, { ...place, from: lowest, to: from }),

@@ -9,7 +9,7 @@ import {
 } from '../domain/receipt.ts'
 import type { MigrationState, PartitionProgress } from '../domain/state.ts'
 import { codecsReady } from '../records/codecs.ts'
-import { ranksBetween, sourceOf } from './compare-records.ts'
+import { ranksBetween, sourceOf, without } from './compare-records.ts'
 import { type BlockDigest, digestBlocks, type OffsetBlock } from './digest-blocks.ts'
 import { inParallel } from './in-parallel.ts'
 import { LogReader } from './log-reader.ts'
@@ -148,6 +148,7 @@ const readPartition = async (
       topic,
       partition,
       blocks,
+      ...(side === 'source' && without(index)),
       logStart: exact(side === 'source' ? facts.sourceStart : facts.targetStart),
       windowBytes: WINDOW_BYTES,
       count,
@@ -193,6 +194,12 @@ const readPartition = async (
     index: indexFigures(index),
     mirrored,
     gone: mirrored - held,
+    acceptedGaps: facts.accepted.map(({ from, to, code, at }) => ({
+      from: exact(from),
+      to: exact(to),
+      code,
+      at,
+    })),
     sha256: digestOfBlocks(blocks),
     blocks,
   }

@@ -57,6 +57,7 @@ export const checkBlocks = async (
     topic,
     partition: part.partition,
     blocks: blocks.map((block) => offsetsOf(block, side)),
+    ...(side.side === 'source' && { without: part.acceptedGaps }),
     logStart: start,
     windowBytes: WINDOW_BYTES,
     count,

@@ -17,6 +17,14 @@ export interface VerifiedPartition {
   /** Records since the mark that retention or compaction took on one side: only counted, from the offset index. */
   readonly gone: number
   readonly ok: boolean
+  /** Source offsets `from` to `to` (exclusive) that are not on the target, by decision. */
+  readonly acceptedGaps: readonly {
+    readonly from: number
+    readonly to: number
+    /** Why mirroring had stopped there. */
+    readonly code: string
+    readonly at: string
+  }[]
   readonly problems: readonly Diagnostic[]
 }
 

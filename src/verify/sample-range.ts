@@ -5,6 +5,7 @@ import {
   type RangeToCompare,
   ranksBetween,
   sourceOf,
+  without,
 } from './compare-records.ts'
 import { type Finding, sameRecord } from './finding.ts'
 import { inParallel } from './in-parallel.ts'
@@ -53,7 +54,13 @@ const sampleAt = async (
 ): Promise<Finding | undefined> => {
   const { index, source, target } = range
   const { topic, partition } = index.mark
-  const around = { topic, partition, from: place.from, to: exact(index.mirroredTo) }
+  const around = {
+    topic,
+    partition,
+    from: place.from,
+    to: exact(index.mirroredTo),
+    ...without(index),
+  }
   const mine = place.last
     ? await readLast(source.reader, around)
     : await readFirst(source.reader, around, 1)

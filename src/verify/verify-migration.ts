@@ -1,3 +1,4 @@
+import { acceptedNote } from '../domain/accepted-gap.ts'
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import type { PartitionKey, TopicName } from '../domain/ids.ts'
 import type { Mark } from '../domain/mark.ts'
@@ -147,6 +148,7 @@ const partitionOf = (
   const names = { mark, source: clusters.source.name, target: clusters.target.name }
   const problems = [
     ...facts.problems,
+    ...facts.accepted.map(acceptedNote),
     ...(result?.finding === undefined ? [] : [findingDiagnostic(result.finding, names)]),
   ]
   return {
@@ -158,7 +160,13 @@ const partitionOf = (
     mirrored: index === undefined ? 0 : exact(rankOf(index, index.mirroredTo)),
     compared: result?.compared ?? 0,
     gone: result?.gone ?? 0,
-    ok: problems.length === 0,
+    ok: problems.every(({ severity }) => severity !== 'error'),
+    acceptedGaps: facts.accepted.map(({ from, to, code, at }) => ({
+      from: exact(from),
+      to: exact(to),
+      code,
+      at,
+    })),
     problems,
   }
 }
@@ -211,6 +219,7 @@ const unmarkedPartition = async (
     compared: 0,
     gone: 0,
     ok: false,
+    acceptedGaps: [],
     problems: [problem],
   }
 }

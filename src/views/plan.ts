@@ -74,10 +74,12 @@ export const renderSummary = (steps: readonly Step[], words: StepWords): string 
   const symbols = steps.map((step) => words.describe(step).symbol)
   const having = (symbol: string): number => symbols.filter((each) => each === symbol).length
   const ofKind = (kind: Step['kind']): number => steps.filter((step) => step.kind === kind).length
+  const accepted = ofKind('accept-gap')
   const mirrored = ofKind('mirror-topic')
   const synced = ofKind('sync-group')
   const sealed = ofKind('seal-topic')
   const moved = [
+    ...(accepted > 0 ? [`${count(accepted, 'gap')} to accept`] : []),
     ...(mirrored > 0 ? [`${mirrored} to mirror`] : []),
     ...(synced > 0 ? [`${count(synced, 'group')} to sync`] : []),
     ...(sealed > 0 ? [`${count(sealed, 'topic')} to seal`] : []),

@@ -68,6 +68,7 @@ export const fakeServices = (change: {
     planMigration: async ({ desired, inputs }) =>
       aPlan({ migration: desired.name, to: desired.stage, inputs, ...change.plan }),
     readReaders: async () => new Map(),
+    readStops: async () => new Map(),
     checkCreations: async () => [],
     stepWords: async () => WORDS,
     mirrorProcesses: async () => [],

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import type { AcceptedGap } from '../../src/domain/accepted-gap.ts'
 import type { Mark } from '../../src/domain/mark.ts'
 import type { PartitionReport } from '../../src/mirror/mirror.ts'
 import { waitFor } from '../kafka/wait.ts'
@@ -36,6 +37,7 @@ export class MirrorChild {
       readonly throttle?: number
       readonly sessionMs?: number
       readonly env?: Readonly<Record<string, string>>
+      readonly acceptedGaps?: readonly AcceptedGap[]
     } = {},
   ): MirrorChild {
     const { source, target } = pair

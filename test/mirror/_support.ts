@@ -1,3 +1,4 @@
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -257,3 +258,21 @@ export const contentOf = (records: readonly OracleRecord[]) =>
     valueHash,
     headersHash,
   }))
+
+/** Turns a bit of the first batch at or behind an offset on a broker's disk; answers its offsets (`to` is exclusive). */
+export const damageBatch = (
+  folder: string,
+  from: bigint,
+  byte: 'magic' | 'last',
+): { readonly from: number; readonly to: number } => {
+  const file = join(folder, '00000000000000000000.log')
+  const log = readFileSync(file)
+  let at = 0
+  while (log.readBigInt64BE(at) < from) at += 12 + log.readInt32BE(at + 8)
+  const place = byte === 'magic' ? at + 16 : at + 11 + log.readInt32BE(at + 8)
+  const disk = openSync(file, 'r+')
+  writeSync(disk, Buffer.from([log[place]! ^ 0x40]), 0, 1, place)
+  closeSync(disk)
+  const base = Number(log.readBigInt64BE(at))
+  return { from: base, to: base + log.readInt32BE(at + 23) + 1 }
+}

@@ -1,5 +1,4 @@
 import { deepStrictEqual, match, ok, strictEqual } from 'node:assert/strict'
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,6 +14,7 @@ import { FetchGate } from './_gate.ts'
 import {
   contentOf,
   createTopic,
+  damageBatch,
   endsOf,
   FileProgress,
   markTopic,
@@ -276,17 +276,8 @@ describe('a mirror stops a partition, and names the range', () => {
     const topic = await both('damaged', 3)
     const partitions = [0, 1, 2]
     await oracle.produce(pair.source, topic, { count: 600, partitions, batchSize: 2_000 })
-    const damage = (partition: number, byte: 'magic' | 'last'): number => {
-      const file = join(sourceData, `${topic}-${partition}`, '00000000000000000000.log')
-      const log = readFileSync(file)
-      let at = 0
-      while (log.readBigInt64BE(at) < 50n) at += 12 + log.readInt32BE(at + 8)
-      const place = byte === 'magic' ? at + 16 : at + 11 + log.readInt32BE(at + 8)
-      const disk = openSync(file, 'r+')
-      writeSync(disk, Buffer.from([log[place]! ^ 0x40]), 0, 1, place)
-      closeSync(disk)
-      return Number(log.readBigInt64BE(at))
-    }
+    const damage = (partition: number, byte: 'magic' | 'last') =>
+      damageBatch(join(sourceData, `${topic}-${partition}`), 50n, byte)
     const [crc, magic] = [damage(0, 'last'), damage(1, 'magic')]
     const marks = await markTopic(pair.from, pair.to, topic, { mode: 'dense' })
     await withFolder(async (folder) => {
@@ -299,18 +290,24 @@ describe('a mirror stops a partition, and names the range', () => {
       strictEqual(first!.problem!.code, 'FERRY1612')
       match(
         first!.problem!.detail,
-        new RegExp(`damaged:0: the records at source offset ${crc} do not match their checksum`),
+        new RegExp(
+          `damaged:0: the records at source offsets ${crc.from} to ${crc.to - 1} do not match their checksum`,
+        ),
+      )
+      match(
+        first!.problem!.fix,
+        new RegExp(`\`ferry resync m --accept-gap damaged:0:${crc.from}-${crc.to - 1}\``),
       )
       strictEqual(second!.problem!.code, 'FERRY1601')
       match(
         second!.problem!.detail,
         new RegExp(
-          `damaged:1: the records at source offset ${magic} are in a format that is not known`,
+          `damaged:1: the records at source offsets ${magic.from} to ${magic.to - 1} are in a format that is not known`,
         ),
       )
       strictEqual(third!.state, 'mirroring')
       const ends = await endsOf(pair.to, places(topic, 3))
-      deepStrictEqual([...ends.values()].map(Number), [crc, magic, 210])
+      deepStrictEqual([...ends.values()].map(Number), [crc.from, magic.from, 210])
     })
   })
 

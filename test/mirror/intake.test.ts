@@ -122,8 +122,10 @@ const take = (
   next: number,
   splitAtHoles: boolean,
   counters = { batchesReEncoded: 0, recordsReEncoded: 0 },
+  until = Number.POSITIVE_INFINITY,
 ) =>
   takeIn({
+    until,
     records: Buffer.from(log.bytes),
     aborted: log.aborted,
     next,
@@ -174,6 +176,31 @@ describe('what comes in', () => {
           strictEqual(offset - next - gaps.missingBelow(offset), rank)
         }
         strictEqual(gaps.missingBelow(log.end), log.end - next - visible.length)
+      }),
+      { numRuns: 200 },
+    )
+  })
+
+  it('ends where an accepted gap begins, whatever stands there, and goes on behind it', () => {
+    fc.assert(
+      fc.property(logs, fc.nat(40), fc.nat(20), fc.boolean(), (all, first, length, split) => {
+        const log = logOf(all)
+        const until = Math.min(first, log.end)
+        const to = Math.min(until + length, log.end)
+        const before = take(log, 0, split, undefined, until)
+        strictEqual(before.block, undefined)
+        strictEqual(before.next, until)
+        const behind = take(log, to, split)
+        const found = [...offsetsIn(before, split), ...offsetsIn(behind, split)]
+        const wanted = log.visible.filter((offset) => offset < until || offset >= to)
+        deepStrictEqual(found, wanted)
+        const gaps = new GapList()
+        for (const [from, end] of before.gaps) gaps.append(from, end)
+        if (to > until) gaps.append(until, to)
+        for (const [from, end] of behind.gaps) gaps.append(from, end)
+        for (const [rank, offset] of wanted.entries()) {
+          strictEqual(gaps.offsetOfRank(0, rank), offset)
+        }
       }),
       { numRuns: 200 },
     )

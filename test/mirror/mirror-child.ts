@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import type { AcceptedGap } from '../../src/domain/accepted-gap.ts'
 import type { Mark } from '../../src/domain/mark.ts'
 import { startMirror } from '../../src/mirror/start-mirror.ts'
 import { connectTo, FileProgress, mirrorOptions, TIMINGS } from './_support.ts'
@@ -15,15 +16,17 @@ export interface ChildTask {
   readonly sessionMs?: number
   /** Bigints as decimal strings. */
   readonly marks: readonly Record<string, unknown>[]
+  readonly acceptedGaps?: readonly Record<string, unknown>[]
 }
 
-const BIG = ['sourceStart', 'targetStart', 'producerId', 'fillerProducerId']
+const BIG = ['sourceStart', 'targetStart', 'producerId', 'fillerProducerId', 'from', 'to']
 const task = JSON.parse(readFileSync(process.argv[2]!, 'utf8')) as ChildTask
-const marks = task.marks.map((mark) =>
+const parsed = (of: Record<string, unknown>): unknown =>
   Object.fromEntries(
-    Object.entries(mark).map(([k, v]) => [k, BIG.includes(k) ? BigInt(v as string) : v]),
-  ),
-) as unknown as Mark[]
+    Object.entries(of).map(([k, v]) => [k, BIG.includes(k) ? BigInt(v as string) : v]),
+  )
+const marks = task.marks.map(parsed) as Mark[]
+const acceptedGaps = (task.acceptedGaps ?? []).map(parsed) as AcceptedGap[]
 
 const from = await connectTo(task.source, 'old')
 const to = await connectTo(task.target, 'new')
@@ -34,7 +37,7 @@ const mirror = startMirror(
   }),
   { saveEveryMs: 200 },
 )
-mirror.follow([{ migration: 'm', marks, seals: [] }])
+mirror.follow([{ migration: 'm', marks, seals: [], acceptedGaps }])
 const printing = setInterval(() => {
   process.stdout.write(`${JSON.stringify({ at: Date.now(), reports: mirror.reports() })}\n`)
 }, 100)

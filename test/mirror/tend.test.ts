@@ -59,6 +59,7 @@ const begin = (code: () => number) => {
       settle: async () => {
         p.uncertain = false
       },
+      cannotCarry: () => Promise.reject(new Error('nothing is fetched here')),
     },
     routes: {
       connect: async () => ({

@@ -153,8 +153,21 @@ describe('a resync', () => {
   })
 
   it('names every group that loses positions', () => {
-    const readers = new Map([[topic('orders'), [group('nosy'), group('old')]]])
-    expect(resync({ ...dense, readers }).steps[0]).toMatchObject({ losing: ['nosy', 'old'] })
+    const readers = new Map([
+      [
+        topic('orders'),
+        [
+          { group: group('nosy'), positions: 1 },
+          { group: group('old'), positions: 2 },
+        ],
+      ],
+    ])
+    expect(resync({ ...dense, readers }).steps[0]).toMatchObject({
+      losing: [
+        { group: 'nosy', positions: 1 },
+        { group: 'old', positions: 2 },
+      ],
+    })
   })
 
   it('is refused once anybody counts on the copy, and without a mark', () => {

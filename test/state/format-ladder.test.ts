@@ -38,6 +38,7 @@ test('what the first version wrote is read, and gets what was added since', asyn
       salvages: [],
       protected: [],
       removals: [],
+      acceptedGaps: [],
       returns: [],
       seen: null,
     })

@@ -181,6 +181,19 @@ export const fullState = (serial: number, migration = 'orders'): MigrationState 
       ['__proto__', 'x'],
     ]),
   },
+  acceptedGaps: [
+    {
+      topic: 'orders.events' as TopicName,
+      partition: 0,
+      from: 9_007_199_254_740_995n as SourceOffset,
+      to: 9_007_199_254_740_997n as SourceOffset,
+      producerId: 4000n,
+      code: 'FERRY1602',
+      offsets: 'padded',
+      losing: [{ group: 'orders-api' as GroupId, side: 'source', offsets: '2' }],
+      at: AT,
+    },
+  ],
   salvages: [
     {
       topic: 'orders.events' as TopicName,

@@ -16,6 +16,7 @@ const partition = (n: number, change: Partial<VerifiedPartition> = {}): Verified
   compared: 1600,
   gone: 0,
   ok: true,
+  acceptedGaps: [],
   problems: [],
   ...change,
 })

@@ -22,6 +22,7 @@ const REPORT: VerifyReport = {
           compared: 40000,
           gone: 0,
           ok: true,
+          acceptedGaps: [],
           problems: [],
         },
         {
@@ -34,6 +35,7 @@ const REPORT: VerifyReport = {
           compared: 4,
           gone: 0,
           ok: false,
+          acceptedGaps: [],
           problems: [],
         },
       ],

@@ -197,6 +197,16 @@ export const GUARD_CODES = {
     'Start cannot be told',
     'With `mirror.startFrom: committed` mirroring begins at the lowest commit of the groups, so the migration must have groups. Name them, or take another start.',
   ),
+  FERRY1351: page(
+    4,
+    'Gap cannot be accepted',
+    'Going on without records is a decision about exactly what a stopped partition names, and only while it stands there. The range is another one, the partition is not stopped, the records can still be mirrored, or they were mirrored already. The message has the command for what cannot be mirrored now. Nothing was changed.',
+  ),
+  FERRY1352: page(
+    4,
+    'A gap was accepted',
+    'Somebody has decided, with `ferry resync NAME --accept-gap`, that mirroring goes on without a range of source records: they were gone from the source, too large for the target, or damaged. They are not on the target and never will be. Positions inside of the range continue at the first record behind it. Verify knows it and does not count it as a difference.',
+  ),
   FERRY1360: page(
     4,
     'Cannot be mirrored back',

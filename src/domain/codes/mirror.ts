@@ -4,12 +4,12 @@ export const MIRROR_CODES = {
   FERRY1601: page(
     9,
     'Cannot carry records',
-    'The source holds records that cannot be copied exactly: a single one is larger than the target takes, a batch is not well-formed, or its format or attributes are of a later Kafka than this Ferry knows. Everything before them was copied; the partition stops there, and the message names the offsets. Nothing is skipped.',
+    'The source holds records that cannot be copied exactly: a single one is larger than the target takes, a batch is not well-formed, or its format or attributes are of a later Kafka than this Ferry knows. Everything before them was copied; the partition stops there, and the message names the offsets. Nothing is skipped by itself: where the service can do without them, the message has the command that goes on behind them.',
   ),
   FERRY1602: page(
     9,
     'Source records are gone',
-    'Retention or DeleteRecords removed records from the source before the mirror had copied them. The partition stops and names the lost range. Resync the topic, or accept the gap by name.',
+    'Retention or DeleteRecords removed records from the source before the mirror had copied them. The partition stops and names the lost range. Resync the topic, or accept the gap by name with the command that the message has (`ferry resync NAME --accept-gap TOPIC:PARTITION:FROM-TO`): mirroring goes on behind it, and nothing is copied anew.',
   ),
   FERRY1603: page(
     9,
@@ -24,7 +24,7 @@ export const MIRROR_CODES = {
   FERRY1605: page(
     9,
     'Records lost on target',
-    'The target log ends below what the target had already acknowledged: an unclean election or a lost disk. The mirror compares what survives with the source and copies the rest again; where the source does not hold it any more, the partition stops and names the range. Resync the topic.',
+    'The target log ends below what the target had already acknowledged: an unclean election or a lost disk. The mirror compares what survives with the source and copies the rest again; where the source does not hold it any more, the partition stops and names the range. Resync the topic, or, where the message has the command for it, accept the gap.',
   ),
   FERRY1606: page(
     9,
@@ -59,7 +59,7 @@ export const MIRROR_CODES = {
   FERRY1612: page(
     9,
     'Damaged batch on source',
-    'A batch of the source does not match its CRC, also after fetching it again. Copying it would hide the damage. Repair the source replica (prefer another leader), then start the mirror again.',
+    'A batch of the source does not match its CRC, also after fetching it again. Copying it would hide the damage. Repair the source replica (prefer another leader), then start the mirror again. Where no replica is whole and the service can do without these records, the message has the command that goes on behind them.',
   ),
   FERRY1613: page(
     9,
@@ -69,6 +69,6 @@ export const MIRROR_CODES = {
   FERRY1614: page(
     9,
     'Offsets diverged',
-    'A partition was mirrored with identical offsets, and the answer to a request that fills a hole with control markers was lost, so that it was written twice. Nothing can take markers back: from that place on offsets differ, and the partition goes on as a dense one. Positions of groups are translated and stay exact. Where offsets are kept outside of Kafka, resync the topic.',
+    'A partition was mirrored with identical offsets, and the answer to a request that fills a hole with control markers was lost, so that it was written twice. Nothing can take markers back: from that place on offsets differ, and the partition goes on as a dense one. The same comes of a gap that was accepted and was too large to be padded. Positions of groups are translated and stay exact. Where offsets are kept outside of Kafka, resync the topic.',
   ),
 } as const satisfies Record<string, CodePage>

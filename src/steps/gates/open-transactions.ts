@@ -35,7 +35,7 @@ export const openTransactions = async (
   if (worst) {
     const { topic, partition } = parsePartitionKey(worst.key)
     return never(
-      `${described(worst)} hangs: no coordinator knows it as open, so that nobody will end it. Make sure that its service is stopped, then: ` +
+      `${described(worst)} hangs: no coordinator shows it as open, so that nobody will end it (or Ferry's user may not DESCRIBE its transactional id; ferry doctor says so). Make sure that its service is stopped, then: ` +
         `kafka-transactions.sh abort --topic ${topic} --partition ${partition} --start-offset ${worst.start}`,
     )
   }

@@ -1,0 +1,82 @@
+import { diagnostic, FerryError } from '../domain/diagnostic.ts'
+import { type GroupId, type PartitionKey, parsePartitionKey } from '../domain/ids.ts'
+import { type MigrationState, offsetMapOf, type PartitionProgress } from '../domain/state.ts'
+import { LogReader } from '../mirror/log-reader.ts'
+import { stopNow } from '../mirror/stop-now.ts'
+import { readAllCommits } from '../planner/read-readers.ts'
+import { offsetsOf } from './partitions-now.ts'
+import type { Clusters } from './step-kind.ts'
+import type { StopFacts } from './stop-facts.ts'
+
+/** Reads what stands in the way of marked partitions, and who has read how far there. Writes nothing. Throws FerryError. */
+export const readStops = async (
+  { source, target }: Clusters,
+  {
+    state,
+    progress,
+  }: {
+    readonly state: MigrationState
+    readonly progress: ReadonlyMap<PartitionKey, PartitionProgress>
+  },
+  keys: readonly PartitionKey[],
+): Promise<ReadonlyMap<PartitionKey, StopFacts>> => {
+  const marks = state.marks.filter(({ topic, partition }) =>
+    keys.some((key) => {
+      const named = parsePartitionKey(key)
+      return named.topic === topic && named.partition === partition
+    }),
+  )
+  const facts = new Map<PartitionKey, StopFacts>()
+  if (marks.length === 0) return facts
+  const [ends, onSource, onTarget, configs] = await Promise.all([
+    offsetsOf(target, marks, 'latest'),
+    readAllCommits(source),
+    readAllCommits(target),
+    target.describeTopicConfigs([...new Set(marks.map(({ topic }) => topic))]),
+  ])
+  const reader = new LogReader(source)
+  try {
+    for (const mark of marks) {
+      const key = keys.find((each) => each === `${mark.topic}:${mark.partition}`)!
+      const stored = progress.get(key)
+      const ours = stored?.producerId === mark.producerId ? stored : undefined
+      const { gaps } = offsetMapOf(mark, ours)
+      const mirroredTo = Number(ours?.mirroredTo ?? mark.sourceStart)
+      // A hole that is known was read already, and holds nothing.
+      const next = gaps.at(mirroredTo)?.to ?? mirroredTo
+      const limit = configs.ok.get(mark.topic)?.get('max.message.bytes')?.value
+      const maxBytes = limit == null ? Number.POSITIVE_INFINITY : Number(limit)
+      facts.set(key, {
+        stop: await stopNow(reader, key, next, maxBytes).catch((error: unknown) => {
+          throw error instanceof FerryError ? error : unreadable(key, error)
+        }),
+        targetEnd: ends.get(key)!,
+        positions: { source: at(key, onSource), target: at(key, onTarget) },
+      })
+    }
+  } finally {
+    await reader.close()
+  }
+  return facts
+}
+
+type Commits = Awaited<ReturnType<typeof readAllCommits>>
+
+const at = (key: PartitionKey, commits: Commits): ReadonlyMap<GroupId, bigint> =>
+  new Map(
+    [...commits]
+      .flatMap(([group, own]) => {
+        const commit = own.get(key)
+        return commit === undefined ? [] : [[group, commit.offset] as const]
+      })
+      .sort(([one], [other]) => (one < other ? -1 : 1)),
+  )
+
+const unreadable = (key: PartitionKey, error: unknown): FerryError =>
+  new FerryError(
+    diagnostic({
+      code: 'FERRY1316',
+      detail: `${key}: what stands on the source where it stopped cannot be read: ${error instanceof Error ? error.message : String(error)}.`,
+      fix: 'See that its leader answers, then run it again.',
+    }),
+  )

@@ -1,0 +1,267 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import {
+  type AclBinding,
+  aclKey,
+  type Operation,
+  type ResourceType,
+} from '../../src/domain/access.ts'
+import type { Cluster } from '../../src/kafka/cluster.ts'
+import { connect } from '../adapter/connect.ts'
+import { oracle, startKafka, type TestCluster } from '../kafka/index.ts'
+import { waitFor } from '../kafka/wait.ts'
+import { withAdmin } from './_image.ts'
+import { type Ended, type Project, World } from './_world.ts'
+
+/**
+ * Ferry's own user lacks one right. A broker says so, or leaves things out of its answer and says nothing: in either case the verb ends
+ * with 4, and names the right and the resource.
+ */
+
+const FERRY = { name: 'ferry', password: 'ferry-secret' }
+const PRINCIPAL = `User:${FERRY.name}`
+const TOPIC = 'rights.data'
+const GROUP = 'rights.api'
+const PLAN = `apiVersion: ferry/v1
+kind: Migration
+metadata: { name: rights }
+spec:
+  from: old
+  to: new
+  stage: mirrored
+  topics: [{ name: ${TOPIC}, offsets: dense }]
+  groups: [{ id: ${GROUP} }]
+  users: [{ name: app, mechanism: scram-sha-512, password: "\${env:APP_PASSWORD}", passwordVersion: 1 }]
+  access: [{ principal: User:app, consume: { topics: [${TOPIC}], groups: [${GROUP}] } }]
+  gates: { sourceQuiet: 1s, timeout: 10s }
+`
+
+type Right = readonly [operation: Operation, type: ResourceType, name: string]
+const CLUSTER = ['CLUSTER', 'kafka-cluster'] as const
+
+/** What the verbs below need: as few as possible, so that each is missed. */
+const RIGHTS: Readonly<Record<'source' | 'target', readonly Right[]>> = {
+  source: [
+    ['DESCRIBE', ...CLUSTER],
+    ['DESCRIBE_CONFIGS', ...CLUSTER],
+    ['DESCRIBE_CONFIGS', 'TOPIC', TOPIC],
+    ['READ', 'TOPIC', TOPIC],
+    ['DESCRIBE', 'GROUP', GROUP],
+    ['DESCRIBE', 'TRANSACTIONAL_ID', '*'],
+  ],
+  target: [
+    ['ALTER', ...CLUSTER],
+    ['DESCRIBE_CONFIGS', ...CLUSTER],
+    ['CREATE', 'TOPIC', TOPIC],
+    ['ALTER_CONFIGS', 'TOPIC', TOPIC],
+    ['DESCRIBE_CONFIGS', 'TOPIC', TOPIC],
+    ['READ', 'TOPIC', TOPIC],
+    ['WRITE', 'TOPIC', TOPIC],
+    ['DELETE', 'TOPIC', TOPIC],
+    ['READ', 'GROUP', GROUP],
+    ['READ', 'GROUP', 'ferry-mirror-rights'],
+  ],
+}
+
+const aclOf = ([operation, resourceType, resourceName]: Right): AclBinding => ({
+  resourceType,
+  resourceName,
+  patternType: 'LITERAL',
+  principal: PRINCIPAL,
+  host: '*',
+  operation,
+  permission: 'ALLOW',
+})
+
+describe("Ferry's user lacks a right", () => {
+  let world: World
+  let admins: Readonly<Record<'source' | 'target', Cluster>>
+  let project: Project
+
+  beforeAll(async () => {
+    const start = (): Promise<TestCluster> =>
+      startKafka({ version: '4.x', secure: true, users: [FERRY] })
+    const [source, target] = await Promise.all([start(), start()])
+    world = new World(source, target)
+    const [old, fresh] = await Promise.all([connect(source), connect(target)])
+    admins = { source: old, target: fresh }
+    await withAdmin(source, async (admin) => {
+      await admin.createTopics({
+        topics: [{ topic: TOPIC, numPartitions: 1, replicationFactor: 1 }],
+      })
+      await admin.setOffsets({
+        groupId: GROUP,
+        topic: TOPIC,
+        partitions: [{ partition: 0, offset: '5' }],
+      })
+    })
+    await oracle.produce(source, TOPIC, { count: 50 })
+    for (const side of ['source', 'target'] as const) await grant(side, RIGHTS[side])
+    project = world.project('rights')
+    project.env.FERRY_USER = FERRY.name
+    project.env.FERRY_PASSWORD = FERRY.password
+    project.env.APP_PASSWORD = 'app-secret'
+    project.write('plans/rights.yaml', PLAN)
+  })
+  afterAll(async () => {
+    await Promise.all([admins?.source.close(), admins?.target.close()])
+    await world?.stop()
+  })
+
+  /** A broker answers by its metadata log: until it shows what was changed, it may not do what it says. */
+  const untilSeen = (side: 'source' | 'target', acls: readonly AclBinding[], there: boolean) =>
+    waitFor('the ACLs to be in force', { timeoutMs: 20_000, everyMs: 20 }, async () => {
+      const seen = await admins[side].describeAcls()
+      if (typeof seen === 'string') throw new Error(seen)
+      const keys = new Set(seen.map(aclKey))
+      return acls.every((acl) => keys.has(aclKey(acl)) === there) ? true : undefined
+    })
+  const grant = async (side: 'source' | 'target', rights: readonly Right[]) => {
+    const acls = rights.map(aclOf)
+    expect((await admins[side].createAcls(acls)).failed.size).toBe(0)
+    await untilSeen(side, acls, true)
+  }
+  const revoke = async (side: 'source' | 'target', rights: readonly Right[]) => {
+    const acls = rights.map(aclOf)
+    expect((await admins[side].deleteAcls(acls)).failed.size).toBe(0)
+    await untilSeen(side, acls, false)
+  }
+  const without = async (
+    side: 'source' | 'target',
+    right: Right,
+    instead: Operation | undefined,
+    args: readonly string[],
+  ): Promise<Ended> => {
+    const [operation, type, name] = right
+    expect(RIGHTS[side].some((each) => each.join() === right.join())).toBe(true)
+    const other: readonly Right[] = instead === undefined ? [] : [[instead, type, name]]
+    await grant(side, other)
+    await revoke(side, [[operation, type, name]])
+    try {
+      return await project.ferry(args)
+    } finally {
+      await grant(side, [right])
+      await revoke(side, other)
+    }
+  }
+
+  type Row = readonly [
+    verb: string,
+    side: 'source' | 'target',
+    right: Right,
+    instead: Operation | undefined,
+    names: RegExp,
+  ]
+  const missing = (operation: string, type: ResourceType, name: string): RegExp =>
+    new RegExp(
+      `FERRY1[23]07.*(${operation} on ${type} ${name}|lacks [A-Z_, ]*${operation} on (topic ${name}|${type === 'CLUSTER' ? 'the cluster' : `${type.toLowerCase()} ${name}`}))`,
+    )
+  const check = async ([verb, side, right, instead, names]: Row) => {
+    const { code, stdout, stderr } = await without(side, right, instead, verb.split(' '))
+    const said = stderr.replace(/\s+/g, ' ')
+    expect(said).toMatch(names)
+    expect(code, said).toBe(4)
+    expect(stdout + stderr).not.toMatch(/FERRY1901|\n\s+at |app-secret|ferry-secret/)
+  }
+
+  const BEFORE: readonly Row[] = [
+    ['plan', 'source', ['READ', 'TOPIC', TOPIC], undefined, missing('DESCRIBE', 'TOPIC', TOPIC)],
+    ['plan', 'source', ['READ', 'TOPIC', TOPIC], 'DESCRIBE', missing('READ', 'TOPIC', TOPIC)],
+    [
+      'plan',
+      'source',
+      ['DESCRIBE_CONFIGS', 'TOPIC', TOPIC],
+      undefined,
+      missing('DESCRIBE_CONFIGS', 'TOPIC', TOPIC),
+    ],
+    [
+      'plan',
+      'source',
+      ['DESCRIBE', 'GROUP', GROUP],
+      undefined,
+      missing('DESCRIBE', 'GROUP', GROUP),
+    ],
+    [
+      'plan',
+      'source',
+      ['DESCRIBE_CONFIGS', ...CLUSTER],
+      undefined,
+      missing('DESCRIBE_CONFIGS', ...CLUSTER),
+    ],
+    ['plan', 'target', ['ALTER', ...CLUSTER], undefined, missing('DESCRIBE', ...CLUSTER)],
+    ['plan', 'target', ['ALTER', ...CLUSTER], 'DESCRIBE', missing('ALTER', ...CLUSTER)],
+    [
+      'plan',
+      'target',
+      ['DESCRIBE_CONFIGS', ...CLUSTER],
+      undefined,
+      missing('DESCRIBE_CONFIGS', ...CLUSTER),
+    ],
+    ['plan', 'target', ['CREATE', 'TOPIC', TOPIC], undefined, missing('CREATE', 'TOPIC', TOPIC)],
+    ['plan', 'target', ['READ', 'GROUP', GROUP], undefined, missing('DESCRIBE', 'GROUP', GROUP)],
+  ]
+  test.each(BEFORE)('%s, %s: %s', (...row) => check(row))
+
+  test('with all of them it is mirrored', async () => {
+    const applied = await project.ferry(['apply', 'rights', '--auto-approve'])
+    expect(applied, applied.stderr).toMatchObject({ code: 0 })
+    expect(await project.ferry(['verify', 'rights', '--full'])).toMatchObject({ code: 0 })
+    project.edit('plans/rights.yaml', 'stage: mirrored', 'stage: consumers-moved')
+  })
+
+  const AFTER: readonly Row[] = [
+    ['plan', 'target', ['WRITE', 'TOPIC', TOPIC], undefined, missing('WRITE', 'TOPIC', TOPIC)],
+    ['plan', 'target', ['READ', 'TOPIC', TOPIC], undefined, missing('READ', 'TOPIC', TOPIC)],
+    [
+      'plan',
+      'target',
+      ['ALTER_CONFIGS', 'TOPIC', TOPIC],
+      undefined,
+      missing('ALTER_CONFIGS', 'TOPIC', TOPIC),
+    ],
+    ['verify', 'source', ['READ', 'TOPIC', TOPIC], 'DESCRIBE', missing('READ', 'TOPIC', TOPIC)],
+    ['verify', 'target', ['READ', 'TOPIC', TOPIC], undefined, missing('READ', 'TOPIC', TOPIC)],
+    [
+      'verify',
+      'source',
+      ['DESCRIBE', 'GROUP', GROUP],
+      undefined,
+      missing('DESCRIBE', 'GROUP', GROUP),
+    ],
+    [
+      'status',
+      'source',
+      ['DESCRIBE', 'GROUP', GROUP],
+      undefined,
+      missing('DESCRIBE', 'GROUP', GROUP),
+    ],
+    [
+      `resync rights --topic ${TOPIC} -o plan.json`,
+      'target',
+      ['ALTER', ...CLUSTER],
+      'CREATE',
+      missing('DESCRIBE', ...CLUSTER),
+    ],
+    [
+      `resync rights --topic ${TOPIC} -o plan.json`,
+      'target',
+      ['DELETE', 'TOPIC', TOPIC],
+      undefined,
+      missing('DELETE', 'TOPIC', TOPIC),
+    ],
+    [
+      'rollback rights --to prepared -o plan.json',
+      'target',
+      ['DELETE', 'TOPIC', TOPIC],
+      undefined,
+      missing('DELETE', 'TOPIC', TOPIC),
+    ],
+    [
+      'mirror',
+      'target',
+      ['READ', 'GROUP', 'ferry-mirror-rights'],
+      undefined,
+      missing('READ', 'GROUP', 'ferry-mirror-rights'),
+    ],
+  ]
+  test.each(AFTER)('once it is mirrored: %s, %s: %s', (...row) => check(row))
+})
