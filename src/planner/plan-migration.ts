@@ -8,7 +8,13 @@ import { stepsOfStage } from '../steps/index.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
 import { deadlines, invariants } from './deadlines.ts'
 import { fingerprint } from './fingerprint.ts'
-import { destructionGuards, guard, type OtherTopics, sameClusters } from './guards/index.ts'
+import {
+  destructionGuards,
+  guard,
+  type OtherTopics,
+  sameClusters,
+  stepRightsGuards,
+} from './guards/index.ts'
 import { planAcceptGap } from './plan-accept-gap.ts'
 import { planResync } from './plan-resync.ts'
 import { type PlanParts, planRollback } from './plan-rollback.ts'
@@ -56,6 +62,7 @@ export const planMigration = (inputs: PlanInputs): Plan => {
     deadlines: isForwards ? deadlines(inputs) : [],
     problems: deduplicated([
       ...parts.problems,
+      ...stepRightsGuards(inputs, parts.steps),
       ...destructionGuards(inputs, parts.steps, maxDestroyFlag ?? inputs.maxDestroy ?? 0),
     ]),
     ...(maxDestroyFlag !== undefined && { maxDestroy: maxDestroyFlag }),

@@ -17,6 +17,7 @@ import {
   readFacts,
 } from './partition-facts.ts'
 import { VERIFY_FORMAT_VERSION, type VerifiedPartition, type VerifyReport } from './report.ts'
+import { requireRights } from './require-rights.ts'
 import { sampleRange } from './sample-range.ts'
 import { exact } from './translator.ts'
 import { verifyGroups } from './verify-groups.ts'
@@ -55,6 +56,11 @@ export const verifyMigration = async (options: VerifyOptions): Promise<VerifyRep
   const { clusters, migration, state, progress } = options
   await codecsReady()
   const names = migration.topics.map(({ name }) => name)
+  await requireRights(
+    clusters,
+    [...new Set(state.marks.map(({ topic }) => topic))].filter((name) => names.includes(name)),
+    migration.groups,
+  )
   const marks = names.flatMap((name) =>
     state.marks
       .filter(({ topic }) => topic === name)

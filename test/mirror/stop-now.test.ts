@@ -80,6 +80,13 @@ describe('how far damage reaches', () => {
     deepStrictEqual(await rangeOf([[batch(0, 10), cut, batch(15, 5)]], 20), 'unknown')
   })
 
+  it('is unknown where its header reaches over a later segment', async () => {
+    const lying = damaged(batch(10, 5))
+    lying.writeInt32BE(9, LAST_OFFSET_DELTA)
+    const segments = [[batch(0, 10), lying], [batch(15, 5)], [batch(20, 5)]]
+    deepStrictEqual(await rangeOf(segments, 25), 'unknown')
+  })
+
   it('is nothing where all is sound', async () => {
     deepStrictEqual(await rangeOf([[batch(0, 10), batch(10, 5)]], 15), 'nothing')
     deepStrictEqual(await rangeOf([[batch(0, 10)]], 10), 'nothing')

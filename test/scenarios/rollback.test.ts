@@ -259,7 +259,7 @@ describe('resync', () => {
       project.ferry(['resync', 'again', '--auto-approve', ...more])
     const unconfirmed = await resync()
     expect(unconfirmed).toMatchObject({ code: 4, stderr: expect.stringContaining('FERRY1411') })
-    expect(unconfirmed.stdout.replace(/\s+/g, ' ')).toContain('nosy loses 1 position in it')
+    expect(unconfirmed.stdout).toMatch(/nosy loses/)
     expect(await oracle.offsets(world.target, 'again.dense')).toMatchObject([{ end: 301n }])
     expect(await resync('--confirm', 'again')).toMatchObject({ code: 0 })
     const contents = async (cluster: TestCluster, topic: string) =>

@@ -1,6 +1,9 @@
 import { type Diagnostic, diagnostic } from '../../domain/diagnostic.ts'
+import type { TopicName } from '../../domain/ids.ts'
 import type { Migration } from '../../domain/migration.ts'
+import type { Step } from '../../domain/step.ts'
 import type { PlanContext } from '../../steps/step-kind.ts'
+import type { ObservedSide } from '../observed.ts'
 
 export const accessGuards = ({ desired, observed }: PlanContext): readonly Diagnostic[] => {
   const found: Diagnostic[] = []
@@ -17,8 +20,45 @@ export const accessGuards = ({ desired, observed }: PlanContext): readonly Diagn
     )
   }
   found.push(...rightsGuards(desired, observed.target, first !== undefined))
+  // A topic that the user may not even describe is a read that failed, which says so.
+  const unread = desired.topics.filter(
+    ({ name }) => !has(observed.source.topics.get(name)?.description.authorized, 'READ'),
+  )
+  found.push(...unread.map(({ name }) => lacks(observed.source.name, `READ on topic ${name}`)))
   return found
 }
+
+/** Rights without which a step of the plan would stop half way, whatever the plan is for. */
+export const stepRightsGuards = (
+  { observed: { source, target } }: Pick<PlanContext, 'observed'>,
+  steps: readonly Step[],
+): readonly Diagnostic[] =>
+  steps.flatMap((step) => {
+    const may = (side: ObservedSide, topic: TopicName, right: string): readonly Diagnostic[] =>
+      has(side.topics.get(topic)?.description.authorized, right)
+        ? []
+        : [lacks(side.name, `${right} on topic ${topic}`)]
+    switch (step.kind) {
+      case 'forget-mark':
+      case 'delete-topic':
+        return may(target, step.topic, 'DELETE')
+      case 'mirror-topic':
+        return [...may(source, step.topic, 'READ'), ...may(target, step.topic, 'WRITE')]
+      default:
+        return []
+    }
+  })
+
+/** Brokers before 2.3 do not say what the user may do. */
+const has = (rights: ReadonlySet<string> | undefined, right: string): boolean =>
+  rights === undefined || rights.has(right) || rights.has('ALL')
+
+const lacks = (cluster: string, what: string): Diagnostic =>
+  diagnostic({
+    code: 'FERRY1307',
+    detail: `Ferry's user on ${cluster} lacks ${what}.`,
+    fix: `Grant it on ${cluster}, then plan again. \`ferry doctor NAME --print-acls\` prints the commands.`,
+  })
 
 /** Rights of Ferry's user on the target, as far as the broker tells them. Topics' own rights are checked where the topic exists. */
 const rightsGuards = (
@@ -26,8 +66,6 @@ const rightsGuards = (
   target: PlanContext['observed']['target'],
   managesAcls: boolean,
 ): readonly Diagnostic[] => {
-  const has = (set: ReadonlySet<string> | undefined, right: string): boolean =>
-    set === undefined || set.has(right) || set.has('ALL')
   const missing: string[] = []
   const cluster = target.cluster.authorized
   // CREATE may also be granted on the topic's name; only a dry creation can tell, and plan asks for one.
@@ -40,11 +78,5 @@ const rightsGuards = (
       if (!has(rights, right)) missing.push(`${right} on topic ${spec.name}`)
     }
   }
-  return missing.map((what) =>
-    diagnostic({
-      code: 'FERRY1307',
-      detail: `Ferry's user on ${target.name} lacks ${what}.`,
-      fix: 'Grant it on the target, then plan again.',
-    }),
-  )
+  return missing.map((what) => lacks(target.name, what))
 }

@@ -27,6 +27,7 @@ export const guard = (
   ...coverageWarnings(context, otherGroups),
 ]
 
+export { stepRightsGuards } from './access.ts'
 export { sameClusters } from './clusters.ts'
 export { destructionGuards } from './destruction.ts'
 export type { OtherTopics } from './groups.ts'
