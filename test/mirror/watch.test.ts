@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest'
+import type { Answers } from '../../src/domain/answers.ts'
+import type {
+  ClusterId,
+  PartitionKey,
+  SourceOffset,
+  TargetOffset,
+  TopicName,
+} from '../../src/domain/ids.ts'
+import type { Mark } from '../../src/domain/mark.ts'
+import type { LogReader } from '../../src/mirror/log-reader.ts'
+import { MirroredPartition } from '../../src/mirror/partition.ts'
+import { Watch, type WatchOptions } from '../../src/mirror/watch.ts'
+
+const mark = (parts: Partial<Mark>): Mark => ({
+  topic: 't' as TopicName,
+  partition: 0,
+  sourceCluster: 's' as ClusterId,
+  targetCluster: 't' as ClusterId,
+  sourceStart: 100n as SourceOffset,
+  targetStart: 100n as TargetOffset,
+  mode: 'identical',
+  producerId: 1n,
+  producerEpoch: 0,
+  fillerProducerId: 2n,
+  at: '',
+  ...parts,
+})
+
+/** Up to where a log that begins at 40 is deleted. */
+const deletedFor = async (parts: Partial<Mark>): Promise<readonly bigint[]> => {
+  const deleted: bigint[] = []
+  const target = {
+    deleteRecords: async (
+      wanted: ReadonlyMap<PartitionKey, bigint>,
+    ): Promise<Answers<PartitionKey, bigint>> => {
+      deleted.push(...wanted.values())
+      return { ok: wanted, failed: new Map() }
+    },
+  }
+  const log = { ends: async () => ({ start: 100, end: 120 }) } as unknown as LogReader
+  const options = { target, sourceLog: log, targetLog: log, log: () => {} }
+  const watch = new Watch(options as unknown as WatchOptions)
+  await watch.hideFiller(new MirroredPartition('m', mark(parts)), 40)
+  return deleted
+}
+
+test('filler that came back is deleted below a mark; below one of the way back lie records, and nothing ever is', async () => {
+  expect(await deletedFor({})).toEqual([100n])
+  expect(await deletedFor({ way: 'reverse' })).toEqual([])
+  expect(await deletedFor({ mode: 'dense' })).toEqual([])
+})
