@@ -134,7 +134,6 @@ describe('accepting a gap', () => {
 
     const shown = plain((await accept(...both, '--auto-approve')).stdout)
     expect(shown).toContain('2 gaps to accept')
-    expect(shown).toContain('200 control markers')
     expect(await accept(...both, '-o', 'gap.json')).toMatchObject({ code: 0 })
     const losing = [
       { group: 'below', side: 'source', offsets: '200' },
