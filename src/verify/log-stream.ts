@@ -206,9 +206,9 @@ export class LogStream {
   /** Where to go on instead of at what stands at the cursor; undefined if that is wanted. */
   #skippedAt({ buf, at, end }: Readonly<RecordSetCursor>): number | undefined {
     if (this.range.without === undefined || end - at < OFFSET_BYTES) return undefined
-    const base = baseOffset(buf, at)
-    const past = this.#past(base)
-    return past > base ? past : undefined
+    const past = this.#past(baseOffset(buf, at))
+    // One that was fetched from behind the range begins in it, and is wanted.
+    return past > this.fetchOffset ? past : undefined
   }
 
   /** For the reader: nothing more comes, after what is buffered. */
