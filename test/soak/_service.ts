@@ -106,13 +106,13 @@ export class Writer {
 /** Members of one group: each handles what it reads, then commits it. */
 export class Readers {
   readonly #members: readonly Consumer[]
-  readonly #kafka: Kafka
+  readonly #config: KafkaConfig
   readonly #group: string
   #isStopping = false
   #atWork = 0
 
-  private constructor(kafka: Kafka, group: string, members: readonly Consumer[]) {
-    this.#kafka = kafka
+  private constructor(config: KafkaConfig, group: string, members: readonly Consumer[]) {
+    this.#config = config
     this.#group = group
     this.#members = members
   }
@@ -135,7 +135,7 @@ export class Readers {
         heartbeatInterval: 500,
       }),
     )
-    const readers = new Readers(kafka, options.group, members)
+    const readers = new Readers(config, options.group, members)
     await Promise.all(members.map((member) => readers.#run(member, options)))
     return readers
   }
@@ -148,23 +148,27 @@ export class Readers {
     await this.#leave()
   }
 
-  /** A client of kafkajs that was about to begin again after an error does so after it was told to stop: it is told again. */
-  async #leave(): Promise<void> {
-    const admin = this.#kafka.admin()
-    await admin.connect()
-    try {
-      await waitFor(
-        `${this.#group} to have no members`,
-        { timeoutMs: 90_000, everyMs: 500 },
-        async () => {
-          await Promise.all(this.#members.map((member) => member.disconnect().catch(() => {})))
+  /**
+   * A client of kafkajs that was about to begin again after an error does so after it was told to stop, and one whose broker is away does not
+   * come back from being told: it is told again, and nobody waits for its answer, until the broker says that the group is empty.
+   */
+  #leave(): Promise<unknown> {
+    return waitFor(
+      `${this.#group} to have no members`,
+      { timeoutMs: 240_000, everyMs: 500 },
+      async () => {
+        const left = this.#members.map((member) => member.disconnect().catch(() => {}))
+        await Promise.race([Promise.all(left), pause(5000)])
+        const admin = new Kafka({ ...this.#config, retry: { retries: 1 } }).admin()
+        try {
+          await admin.connect()
           const { groups } = await admin.describeGroups([this.#group])
           return groups[0]?.members.length === 0 ? true : undefined
-        },
-      )
-    } finally {
-      await admin.disconnect().catch(() => {})
-    }
+        } finally {
+          await admin.disconnect().catch(() => {})
+        }
+      },
+    )
   }
 
   async #run(
