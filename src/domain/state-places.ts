@@ -6,6 +6,8 @@ import type { MigrationState } from './state.ts'
 export interface StatePlaces {
   readonly marks: ReadonlyMap<PartitionKey, Mark>
   readonly markedTopics: ReadonlySet<TopicName>
+  /** How many partitions of each topic are marked: the first ones. */
+  readonly markedPartitions: ReadonlyMap<TopicName, number>
   readonly seals: ReadonlyMap<PartitionKey, Seal>
   readonly sealedTopics: ReadonlyMap<TopicName, readonly Seal[]>
 }
@@ -23,9 +25,12 @@ export const placesOf = (state: Pick<MigrationState, 'marks' | 'seals'>): StateP
     if (list === undefined) sealedTopics.set(seal.topic, [seal])
     else list.push(seal)
   }
+  const markedPartitions = new Map<TopicName, number>()
+  for (const { topic } of marks) markedPartitions.set(topic, (markedPartitions.get(topic) ?? 0) + 1)
   const places = {
     marks: new Map(marks.map((mark) => [partitionKey(mark.topic, mark.partition), mark])),
     markedTopics: new Set(marks.map(({ topic }) => topic)),
+    markedPartitions,
     seals: new Map(seals.map((seal) => [partitionKey(seal.topic, seal.partition), seal])),
     sealedTopics,
   }

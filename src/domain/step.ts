@@ -63,6 +63,8 @@ export interface GrantAccess extends StepBase<'grant-access'> {
 export interface MarkTopic extends StepBase<'mark-topic'> {
   readonly topic: TopicName
   readonly partitions: number
+  /** Only the partitions from this on: those before are marked. Absent: all. */
+  readonly first?: number
   readonly mode: 'identical' | 'dense'
   /** Why this mode. */
   readonly because: string
@@ -91,6 +93,8 @@ export interface SyncGroup extends StepBase<'sync-group'> {
   readonly uncommitted: 'absent' | 'start' | 'end'
   /** The group may be taken back behind a position that it has: it reads those records again. Asked for by name. */
   readonly allowRewind: boolean
+  /** Only where it has none on the target: it was synced, and partitions were added since. Absent: all. */
+  readonly onlyNew?: boolean
   /** Positions the group has now, and the partitions it could have. */
   readonly committed: number
   readonly partitions: number
@@ -240,6 +244,13 @@ export interface Protect extends StepBase<'protect'> {
   readonly object: Protectable
   readonly preventDelete: boolean
 }
+/** Gives a topic of the target as many partitions as the source's has got since. */
+export interface AddPartitions extends StepBase<'add-partitions'> {
+  readonly topic: TopicName
+  /** How many there are, and how many there are to be. */
+  readonly from: number
+  readonly to: number
+}
 
 export type Step =
   | CreateTopic
@@ -269,6 +280,7 @@ export type Step =
   | RemoveObject
   | PutBack
   | Protect
+  | AddPartitions
 export type StepKindName = Step['kind']
 
 /** How one group position came to be, for the state, verify and the receipt. */

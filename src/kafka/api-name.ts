@@ -17,6 +17,7 @@ export type ApiName =
   | 'ApiVersions'
   | 'CreateTopics'
   | 'DeleteTopics'
+  | 'CreatePartitions'
   | 'DeleteRecords'
   | 'InitProducerId'
   | 'AddPartitionsToTxn'

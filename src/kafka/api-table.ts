@@ -5,6 +5,7 @@ import { apiVersions } from './wire/api-versions.ts'
 import { alterClientQuotas, describeClientQuotas } from './wire/client-quotas.ts'
 import { consumerGroupDescribe } from './wire/consumer-group-describe.ts'
 import { createAcls } from './wire/create-acls.ts'
+import { createPartitions } from './wire/create-partitions.ts'
 import { createTopics } from './wire/create-topics.ts'
 import { deleteAcls } from './wire/delete-acls.ts'
 import { deleteRecords } from './wire/delete-records.ts'
@@ -58,6 +59,7 @@ export const API_TABLE: Readonly<Record<ApiName, ApiRange>> = {
   ApiVersions: apiVersions,
   CreateTopics: createTopics,
   DeleteTopics: deleteTopics,
+  CreatePartitions: createPartitions,
   DeleteRecords: deleteRecords,
   InitProducerId: initProducerId,
   AddPartitionsToTxn: addPartitionsToTxn,

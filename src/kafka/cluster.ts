@@ -202,6 +202,8 @@ export interface Cluster extends Inquiry {
     options?: { readonly validateOnly?: boolean },
   ): Promise<Answers<TopicName, void>>
   deleteTopics(names: readonly TopicName[]): Promise<Answers<TopicName, void>>
+  /** How many partitions each is to have; fewer than it has, or as many, is refused by the broker. */
+  addPartitions(counts: ReadonlyMap<TopicName, number>): Promise<Answers<TopicName, void>>
   /** IncrementalAlterConfigs: only the named keys; null removes the override. */
   alterTopicConfigs(
     changes: ReadonlyMap<TopicName, ReadonlyMap<string, string | null>>,

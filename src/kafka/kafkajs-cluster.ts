@@ -154,6 +154,10 @@ class KafkajsCluster implements Cluster {
     return this.#topics.create(topics, options)
   }
 
+  addPartitions(counts: ReadonlyMap<TopicName, number>) {
+    return this.#topics.addPartitions(counts)
+  }
+
   deleteTopics(names: readonly TopicName[]) {
     return this.#topics.delete(names)
   }

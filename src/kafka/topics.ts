@@ -10,6 +10,7 @@ import type { Session } from './session.ts'
 import type { Outcomes } from './settle.ts'
 import { operationsOfBits } from './wire/acls.ts'
 import type { CodeAndMessage } from './wire/api.ts'
+import { createPartitions } from './wire/create-partitions.ts'
 import { createTopics } from './wire/create-topics.ts'
 import { deleteTopics } from './wire/delete-topics.ts'
 import { CONFIG_RESOURCE, type DescribedConfigs, describeConfigs } from './wire/describe-configs.ts'
@@ -156,6 +157,18 @@ export class Topics {
     return answers
   }
 
+  async addPartitions(counts: ReadonlyMap<TopicName, number>): Promise<Answers<TopicName, void>> {
+    const asked = (name: TopicName) => askedTopic('add partitions to', 'ALTER', name)
+    const answers = await this.#change([...counts.keys()], asked, (controller, pending) =>
+      this.#session.call(controller, createPartitions, {
+        counts: new Map(pending.map((name) => [name, counts.get(name)!])),
+        timeoutMs: this.#session.brokers.options.requestTimeoutMs / 2,
+      }),
+    )
+    await this.#untilSeen([...answers.ok.keys()], true, counts)
+    return answers
+  }
+
   async alterConfigs(
     changes: ReadonlyMap<TopicName, ReadonlyMap<string, string | null>>,
   ): Promise<Answers<TopicName, void>> {
@@ -207,8 +220,12 @@ export class Topics {
     )
   }
 
-  /** True for existing: all are there with a leader; false: none is. Before v4 naming a topic might create it: not looked at. */
-  async #untilSeen(names: readonly TopicName[], isThere: boolean): Promise<void> {
+  /** True for existing: all are there with a leader, and as many partitions as `counts` says; false: none is. Before v4 naming a topic might create it: not looked at. */
+  async #untilSeen(
+    names: readonly TopicName[],
+    isThere: boolean,
+    counts?: ReadonlyMap<TopicName, number>,
+  ): Promise<void> {
     if (names.length === 0) return
     await this.#session.untilSeen(async (broker) => {
       if ((broker.negotiate(metadata) ?? 0) < 4) return true
@@ -216,8 +233,9 @@ export class Topics {
         topics: names,
         withAuthorized: false,
       })
-      return topics.every(({ code, partitions }) => {
+      return topics.every(({ name, code, partitions }) => {
         if (!isThere) return code === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+        if (partitions.length < (counts?.get(name as TopicName) ?? 0)) return false
         return code === 0 && partitions.every(({ leader }) => leader >= 0)
       })
     })

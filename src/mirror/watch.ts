@@ -20,7 +20,7 @@ export interface WatchOptions {
  */
 export class Watch {
   readonly #options: WatchOptions
-  readonly #grown = new Set<TopicName>()
+  readonly #grown = new Map<TopicName, number>()
   readonly #deleting = new Set<MirroredPartition>()
 
   constructor(options: WatchOptions) {
@@ -94,8 +94,9 @@ export class Watch {
 
   async #lookForPartitions(topic: TopicName, marked: number): Promise<void> {
     const source = await this.#options.sourceLog.topic(topic)
-    if (source === 'absent' || source.partitions.length <= marked || this.#grown.has(topic)) return
-    this.#grown.add(topic)
+    if (source === 'absent' || source.partitions.length <= marked) return
+    if (this.#grown.get(topic) === source.partitions.length) return
+    this.#grown.set(topic, source.partitions.length)
     const { code, detail, fix } = diagnostic({
       code: 'FERRY1610',
       severity: 'warning',

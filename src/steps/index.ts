@@ -2,6 +2,7 @@ import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { Stage } from '../domain/stage.ts'
 import type { Step, StepKindName } from '../domain/step.ts'
 import { acceptGap } from './accept-gap.ts'
+import { addPartitions } from './add-partitions.ts'
 import { configureTopic } from './configure-topic.ts'
 import { createTopic } from './create-topic.ts'
 import { deleteTopic } from './delete-topic.ts'
@@ -37,6 +38,7 @@ import { verifyTopic } from './verify-topic.ts'
 const KINDS = [
   protect,
   createTopic,
+  addPartitions,
   setUser,
   setQuota,
   markTopic,

@@ -8,12 +8,13 @@ import {
 } from '../domain/ids.ts'
 import type { Mark } from '../domain/mark.ts'
 import type { TopicSpec } from '../domain/migration.ts'
-import type { MarkIntent } from '../domain/state.ts'
+import type { MarkIntent, MigrationState } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
 import type { MarkTopic } from '../domain/step.ts'
 import { primeTopic } from '../mirror/prime.ts'
 import { withPartitions } from '../mirror/with-partitions.ts'
 import { chooseMode, type ModeChoice, PRIME_RATE } from '../planner/choose-mode.ts'
+import { type Growth, growthOf } from '../planner/grown.ts'
 import type { ObservedPartition, ObservedTopic } from '../planner/observed.ts'
 import { counted, humanSeconds } from './_words.ts'
 import { foreignRecords, forgetMarkStep, giveUpCopyStep, logTo } from './forget-mark.ts'
@@ -33,6 +34,8 @@ export const markTopic: StepKind<MarkTopic> = {
     if (stage !== 'mirrored') return { steps: [] }
     const steps = desired.topics.flatMap((spec): MarkTopic[] => {
       const source = observed.source.topics.get(spec.name)
+      const growth = growthOf({ observed, state }, spec.name)
+      if (source && growth && !growth.isSealed) return [markNew(spec, source, growth, state)]
       if (!source || placesOf(state).markedTopics.has(spec.name)) return []
       const intent = state.markIntents.find((i) => i.topic === spec.name)
       const startOf = (p: ObservedPartition) => plannedStart(desired, observed.source, spec.name, p)
@@ -72,13 +75,12 @@ export const markTopic: StepKind<MarkTopic> = {
   gates: () => [],
 
   apply: async (step, run) => {
-    if (run.state().marks.some((mark) => mark.topic === step.topic))
+    const first = step.first ?? 0
+    if (run.state().marks.some((mark) => mark.topic === step.topic && mark.partition >= first))
       return { done: true, facts: {} }
-    const partitions = Array.from({ length: step.partitions }, (_, partition) => ({
-      topic: step.topic,
-      partition,
-    }))
-    const isFirst = !run.state().markIntents.some((i) => i.topic === step.topic)
+    const partitions = partitionsOf(step)
+    const isFirst =
+      step.first === undefined && !run.state().markIntents.some((i) => i.topic === step.topic)
     const intent = await intentOf(step, run)
     const starts =
       step.mode === 'identical'
@@ -107,7 +109,7 @@ export const markTopic: StepKind<MarkTopic> = {
     noun: 'mark',
     name: step.topic,
     says:
-      `${counted(step.partitions, 'partition')}, ${step.mode} offsets` +
+      `${counted(step.partitions - (step.first ?? 0), `${step.first === undefined ? '' : 'new '}partition`)}, ${step.mode} offsets` +
       (step.mode === 'dense'
         ? ` (${step.because})`
         : step.prime === '0'
@@ -137,6 +139,31 @@ export const markStep = (
   }
 }
 
+/** New partitions are mirrored as those before, under the same producer id (sequences are per partition), and from their beginning. */
+const markNew = (
+  spec: TopicSpec,
+  source: ObservedTopic,
+  growth: Growth,
+  state: MigrationState,
+): MarkTopic => {
+  const before = state.marks.find((mark) => mark.topic === spec.name)!
+  const added = source.partitions.filter((p) => p.partition >= growth.marked)
+  const chosen = {
+    mode: before.mode,
+    because: 'as the partitions before',
+    prime: added.reduce((sum, p) => sum + p.logStart, 0n),
+  }
+  const reason = `${counted(added.length, 'partition')} came on the source since the mark`
+  return {
+    ...markStep(spec, source, chosen, reason),
+    id: `mark-topic/${spec.name}/${growth.marked}`,
+    first: growth.marked,
+  }
+}
+
+const partitionsOf = ({ topic, partitions, first = 0 }: MarkTopic): readonly TopicPartition[] =>
+  Array.from({ length: partitions - first }, (_, i) => ({ topic, partition: first + i }))
+
 interface Start {
   readonly source: bigint
   readonly target: bigint
@@ -144,6 +171,7 @@ interface Start {
 
 /** Takes the producer ids before anything is written with them, so that a crash leaves nothing on the target that is not known. */
 const intentOf = async (step: MarkTopic, run: Run): Promise<MarkIntent> => {
+  if (step.first !== undefined) return ofTheFirst(step, run)
   const known = run.state().markIntents.find((i) => i.topic === step.topic)
   if (known) return known
   const [records, filler] = [
@@ -162,6 +190,20 @@ const intentOf = async (step: MarkTopic, run: Run): Promise<MarkIntent> => {
   return intent
 }
 
+const ofTheFirst = ({ topic, mode }: MarkTopic, run: Run): MarkIntent => {
+  const mark = run.state().marks.find((each) => each.topic === topic)
+  if (mark === undefined) throw new Error(`${topic} has no mark whose partitions could be added to`)
+  const { producerId, producerEpoch, fillerProducerId } = mark
+  // Both ids were new when the mark was made, and a new id has epoch 0.
+  return { topic, mode, producerId, producerEpoch, fillerProducerId, fillerProducerEpoch: 0 }
+}
+
+/** A mark that was begun before the partition came says nothing of where it begins: its first record does. */
+const startsOf = (step: MarkTopic, partitions: readonly TopicPartition[], run: Run) =>
+  step.first === undefined
+    ? startsFrom(run, partitions)
+    : offsetsOf(run.clusters.source, partitions, 'earliest')
+
 /** Retention may move the source's log start while the target is primed: prime on until both are the same. */
 const primed = async (
   step: MarkTopic,
@@ -178,7 +220,7 @@ const primed = async (
     new Map([[step.topic, step.partitions]]),
     async (held) => {
       // Asked once: the end of a log that is written to would be another one each time.
-      const wanted = await startsFrom(run, partitions)
+      const wanted = await startsOf(step, partitions, run)
       let upTo = wanted
       for (;;) {
         await primeTopic({
@@ -217,7 +259,7 @@ const emptyStarts = async (
 ): Promise<ReadonlyMap<PartitionKey, Start>> => {
   const { target } = run.clusters
   const [starts, targetStarts, ends] = await Promise.all([
-    startsFrom(run, partitions),
+    startsOf(step, partitions, run),
     offsetsOf(target, partitions, 'earliest'),
     offsetsOf(target, partitions, 'latest'),
   ])
@@ -256,7 +298,7 @@ const marksOf = async (
   const sourceTopicId = idOf(here)
   const targetTopicId = idOf(there)
   const at = run.now().toISOString()
-  return Array.from({ length: step.partitions }, (_, partition): Mark => {
+  return partitionsOf(step).map(({ partition }): Mark => {
     const start = starts.get(partitionKey(step.topic, partition))!
     return {
       topic: step.topic,

@@ -3,6 +3,7 @@ import type { TopicSpec } from '../domain/migration.ts'
 import { stageRank } from '../domain/stage.ts'
 import { placesOf } from '../domain/state-places.ts'
 import type { MirrorTopic } from '../domain/step.ts'
+import { isGrowing } from '../planner/grown.ts'
 import type { ObservedTopic } from '../planner/observed.ts'
 import { counted, humanBytes, humanSeconds } from './_words.ts'
 import { copyUntil } from './copy-until.ts'
@@ -20,7 +21,7 @@ export const mirrorTopic: StepKind<MirrorTopic> = {
     const steps = desired.topics.flatMap((spec): MirrorTopic[] => {
       const source = observed.source.topics.get(spec.name)
       // A mark that was taken back is made anew, whatever the stage.
-      const isMarked = placesOf(state).markedTopics.has(spec.name)
+      const isMarked = placesOf(state).markedTopics.has(spec.name) && !isGrowing(context, spec.name)
       if (!source || (reached && isMarked)) return []
       return [mirrorStep(context, spec, source, false)]
     })

@@ -1,6 +1,8 @@
 import { diagnostic } from '../domain/diagnostic.ts'
-import type { GroupId, PartitionKey } from '../domain/ids.ts'
+import { type GroupId, type PartitionKey, partitionKey } from '../domain/ids.ts'
+import type { GroupSpec } from '../domain/migration.ts'
 import type { SyncedPosition, SyncGroup } from '../domain/step.ts'
+import { growthOf } from '../planner/grown.ts'
 import { provePositions } from '../verify/index.ts'
 import { counted } from './_words.ts'
 import { commitsOf } from './commits-of.ts'
@@ -18,6 +20,7 @@ export const syncGroup: StepKind<SyncGroup> = {
   plan: (context, stage) => {
     if (stage !== 'consumers-moved') return { steps: [] }
     const { desired, state } = context
+    const again = desired.groups.flatMap((spec) => syncNew(context, spec))
     const steps = desired.groups
       .filter((spec) => !state.syncs.some((s) => s.group === spec.id && s.status === 'done'))
       .map((spec): SyncGroup => {
@@ -36,7 +39,7 @@ export const syncGroup: StepKind<SyncGroup> = {
           partitions: now.partitions,
         }
       })
-    return { steps }
+    return { steps: [...steps, ...again] }
   },
 
   undo: (context, undoing) => undoSyncs(context, undoing),
@@ -57,9 +60,10 @@ export const syncGroup: StepKind<SyncGroup> = {
    * 5. See that the group did not move meanwhile.
    */
   apply: async (step, run) => {
-    const committed = await commitsOf(run.clusters.source, step.group)
-    const now = await partitionsNow(run, step.topics)
     const previous = await commitsOf(run.clusters.target, step.group)
+    const isDue = (key: PartitionKey) => !step.onlyNew || !previous.has(key)
+    const committed = where(await commitsOf(run.clusters.source, step.group), isDue)
+    const now = where(await partitionsNow(run, step.topics), isDue)
 
     const wanted = wantedPositions(step, committed, now)
     if ('problem' in wanted) return { done: false, problem: wanted.problem }
@@ -107,6 +111,46 @@ export const syncGroup: StepKind<SyncGroup> = {
   }),
 }
 
+/** What was added since it was synced: where the file says what becomes of partitions without a commit, or it has read them on the source. */
+const syncNew = (context: PlanContext, spec: GroupSpec): readonly SyncGroup[] => {
+  const { desired, state, observed } = context
+  const isSynced = state.syncs.some((s) => s.group === spec.id && s.status === 'done')
+  if (!isSynced) return []
+  const there = observed.target.groups.get(spec.id)?.commits
+  const here = observed.source.groups.get(spec.id)?.commits
+  const added = desired.topics.flatMap(({ name }) => {
+    const growth = growthOf(context, name)
+    return growth === undefined || growth.isSealed
+      ? []
+      : Array.from({ length: growth.source - growth.marked }, (_, i) =>
+          partitionKey(name, growth.marked + i),
+        )
+  })
+  const due = added.filter(
+    (key) => !there?.has(key) && (spec.uncommitted !== 'absent' || here?.has(key)),
+  )
+  if (due.length === 0) return []
+  return [
+    {
+      kind: 'sync-group',
+      id: `sync-group/${spec.id}/new`,
+      stage: 'consumers-moved',
+      reason: 'partitions came since it was synced',
+      undo: { cost: 'restores', says: 'with its other positions' },
+      group: spec.id,
+      topics: desired.topics.map((t) => t.name),
+      uncommitted: spec.uncommitted,
+      allowRewind: false,
+      onlyNew: true,
+      committed: due.filter((key) => here?.has(key)).length,
+      partitions: due.length,
+    },
+  ]
+}
+
+const where = <V>(map: ReadonlyMap<PartitionKey, V>, isDue: (key: PartitionKey) => boolean) =>
+  new Map([...map].filter(([key]) => isDue(key)))
+
 const UNCOMMITTED: Readonly<Record<SyncGroup['uncommitted'], string>> = {
   absent: 'stays without, its consumers follow auto.offset.reset',
   start: 'set to the first mirrored record',
@@ -137,15 +181,18 @@ const write = async (
   lost: Readonly<Record<string, string>>,
 ): Promise<Outcome> => {
   const { source, target } = run.clusters
+  const before = run.state().syncs.find((s) => s.group === step.group)?.positions
+  const all = step.onlyNew && before ? new Map([...before, ...positions]) : positions
   const record = (status: 'pending' | 'done') =>
     run.decide((state) => ({
       ...state,
       syncs: [
         ...state.syncs.filter((s) => s.group !== step.group),
-        { group: step.group, status, at: run.now().toISOString(), positions },
+        { group: step.group, status, at: run.now().toISOString(), positions: all },
       ],
     }))
-  await record('pending')
+  // Its other positions stay synced, whatever becomes of these; there was nothing here before.
+  if (!step.onlyNew) await record('pending')
   const to = {
     cluster: target,
     side: 'target',

@@ -44,6 +44,8 @@ export const wantedPositions = (
     (key) => !step.topics.includes(parsePartitionKey(key).topic),
   )
   if (foreign !== undefined) return { problem: commitsElsewhere(step, foreign) }
+  const unmarked = [...committed.keys()].find((key) => !now.has(key))
+  if (unmarked !== undefined) return { problem: notMarked(step, unmarked) }
   const positions = new Map<PartitionKey, WantedPosition>()
   const lost: Record<string, string> = {}
   for (const [key, partition] of now) {
@@ -84,6 +86,13 @@ const commitsElsewhere = (step: SyncGroup, key: PartitionKey): Diagnostic =>
     code: 'FERRY1308',
     detail: `${step.group} has committed on ${key} since the plan was made, which is in no topic of this migration.`,
     fix: 'Add the topic to the migration, or delete that commit if it is old; then make a new plan.',
+  })
+
+const notMarked = (step: SyncGroup, key: PartitionKey): Diagnostic =>
+  diagnostic({
+    code: 'FERRY1703',
+    detail: `${step.group} has committed on ${key}, which came on the source since the mark of its topic: nothing of it is on the target.`,
+    fix: 'Make a new plan: it adds the partition, marks and mirrors it, and then syncs the group.',
   })
 
 const ahead = (step: SyncGroup, key: PartitionKey, offset: bigint, missing: bigint): Diagnostic =>

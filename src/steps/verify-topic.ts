@@ -4,6 +4,7 @@ import type { TopicSpec } from '../domain/migration.ts'
 import { stageRank } from '../domain/stage.ts'
 import { placesOf } from '../domain/state-places.ts'
 import type { VerifyTopic } from '../domain/step.ts'
+import { isGrowing } from '../planner/grown.ts'
 import { verifyMigration } from '../verify/index.ts'
 import { counted } from './_words.ts'
 import type { Outcome, Run, StepKind } from './step-kind.ts'
@@ -16,11 +17,13 @@ export const verifyTopic: StepKind<VerifyTopic> = {
   kind: 'verify-topic',
   interruptible: true,
 
-  plan: ({ desired, state }, stage) => {
+  plan: (context, stage) => {
+    const { desired, state } = context
     if (stage !== 'mirrored') return { steps: [] }
     const reached = stageRank(state.stage, desired.order) >= stageRank('mirrored', desired.order)
     const open = desired.topics.filter(
-      (spec) => !reached || !placesOf(state).markedTopics.has(spec.name),
+      (spec) =>
+        !reached || !placesOf(state).markedTopics.has(spec.name) || isGrowing(context, spec.name),
     )
     return { steps: open.map(verifyStep) }
   },

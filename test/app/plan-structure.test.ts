@@ -27,6 +27,7 @@ const STEPS: { readonly [K in StepKindName]: Extract<Step, { kind: K }> } = {
     groups: [group],
     isMirrored: true,
   },
+  'add-partitions': { ...base, kind: 'add-partitions', topic, from: 2, to: 3 },
   'put-back': { ...base, kind: 'put-back', object: { kind: 'group', group } },
   protect: {
     ...base,

@@ -142,6 +142,11 @@ export const GUARD_CODES = {
     'Removed, but mirrored',
     'An entry of `removed` names a topic of the target that this migration still mirrors. Its line was taken out of `topics`, which deletes nothing and ends nothing: its mark is still there. Roll back first, or retire the migration.',
   ),
+  FERRY1337: page(
+    4,
+    'Partitions came too late',
+    'The topic has got partitions on the source after it was sealed. Until the seal a new plan adds them on the target, marks them and mirrors them; after it nothing is copied any more, and producers of the target may use other partitions already. Go back behind the seal if that is still possible; else stop whoever writes to them, and move what is in them by hand.',
+  ),
   FERRY1340: page(
     4,
     'Partitions without a commit',

@@ -1,17 +1,20 @@
 import { type Diagnostic, diagnostic } from '../../domain/diagnostic.ts'
-import { parsePartitionKey, type TopicName } from '../../domain/ids.ts'
+import { parsePartitionKey, partitionKey, type TopicName } from '../../domain/ids.ts'
 import type { GroupSpec } from '../../domain/migration.ts'
 import type { PlanContext } from '../../steps/step-kind.ts'
+import { growthOf } from '../grown.ts'
 
 /** Topics of other migrations of the project, with the names of those. */
 export type OtherTopics = ReadonlyMap<TopicName, string>
 
 export const groupGuards = (
-  { desired, observed, state }: PlanContext,
+  context: PlanContext,
   spec: GroupSpec,
   others: OtherTopics,
 ): readonly Diagnostic[] => {
-  if (state.syncs.some((s) => s.group === spec.id && s.status === 'done')) return []
+  const { desired, observed, state } = context
+  if (state.syncs.some((s) => s.group === spec.id && s.status === 'done'))
+    return withoutNewPositions(context, spec)
   const group = observed.source.groups.get(spec.id)
   if (!group) return []
   const found: Diagnostic[] = []
@@ -67,4 +70,26 @@ export const groupGuards = (
     }
   }
   return found
+}
+
+/** It was synced, and partitions came since: the absence of its position there is copied, as for all others. */
+const withoutNewPositions = (context: PlanContext, spec: GroupSpec): readonly Diagnostic[] => {
+  const { desired, observed } = context
+  if (spec.uncommitted !== 'absent') return []
+  const there = observed.target.groups.get(spec.id)?.commits
+  return desired.topics.flatMap(({ name }) => {
+    const growth = growthOf(context, name)
+    if (growth === undefined || growth.isSealed) return []
+    const first = partitionKey(name, growth.marked)
+    if (there?.has(first)) return []
+    return [
+      diagnostic({
+        code: 'FERRY1340',
+        severity: 'warning',
+        detail: `${spec.id} was synced before ${name} got partition ${growth.marked}${growth.source > growth.marked + 1 ? ` to ${growth.source - 1}` : ''}, and has no position there: its consumers on ${observed.target.name} do what their auto.offset.reset says.`,
+        fix: 'Nothing with `earliest`. Else write `uncommitted: start` for the group, and stop its consumers for the moment of the sync.',
+        at: spec.at,
+      }),
+    ]
+  })
 }

@@ -5,6 +5,7 @@ import { counted } from '../../steps/_words.ts'
 import { plannedStart } from '../../steps/start-from.ts'
 import type { PlanContext } from '../../steps/step-kind.ts'
 import { chooseMode } from '../choose-mode.ts'
+import { type Growth, growthOf } from '../grown.ts'
 import type { ObservedTopic } from '../observed.ts'
 import { writeFence } from '../write-fence.ts'
 import { configGuards } from './configs.ts'
@@ -39,13 +40,16 @@ export const topicGuards = (context: PlanContext, spec: TopicSpec): readonly Dia
 }
 
 const countGuards = (
-  { observed }: PlanContext,
+  context: PlanContext,
   spec: TopicSpec,
   source: ObservedTopic,
   target: ObservedTopic | undefined,
 ): readonly Diagnostic[] => {
+  const { observed, state } = context
   const count = source.description.partitions.length
   const found: Diagnostic[] = []
+  const growth = state.stage === 'retired' ? undefined : growthOf(context, spec.name)
+  if (growth?.isSealed) found.push(grownTooLate(context, spec, growth))
   const differ = (who: string, other: number, fix: string) =>
     found.push(
       diagnostic({
@@ -59,7 +63,7 @@ const countGuards = (
     differ('in the plan file', spec.partitions, `Write ${count}, or leave \`partitions\` out.`)
   }
   const there = target?.description.partitions.length
-  if (there !== undefined && there !== count) {
+  if (there !== undefined && there !== count && !isToGrow(context, spec, there, growth)) {
     differ(
       `on ${observed.target.name}`,
       there,
@@ -82,6 +86,33 @@ const countGuards = (
     )
   }
   return found
+}
+
+/** The plan adds what is missing: the topic is Ferry's, or its mirror's. */
+const isToGrow = (
+  { observed, state }: PlanContext,
+  { name }: TopicSpec,
+  there: number,
+  growth: Growth | undefined,
+): boolean => {
+  const count = observed.source.topics.get(name)?.description.partitions.length ?? 0
+  return there < count && (growth !== undefined || state.createdTopics.includes(name))
+}
+
+const grownTooLate = (
+  { desired, observed }: PlanContext,
+  spec: TopicSpec,
+  { marked, source }: Growth,
+): Diagnostic => {
+  const added = observed.source.topics.get(spec.name)?.partitions.slice(marked) ?? []
+  const isUsed = added.some((p) => p.highWatermark > p.logStart)
+  return diagnostic({
+    code: 'FERRY1337',
+    severity: isUsed ? 'error' : 'warning',
+    detail: `${spec.name} has ${counted(source, 'partition')} on ${observed.source.name}; ${marked} were sealed. What is written to the others there reaches ${observed.target.name} no more.`,
+    fix: `Stop who writes to them. If no producer writes on ${observed.target.name} yet: \`ferry rollback ${desired.name} --to mirrored\`, and the next plan adds them. Else move what is in them by hand, and delete it there.`,
+    at: spec.at,
+  })
 }
 
 const contentGuards = (

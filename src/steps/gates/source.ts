@@ -1,13 +1,13 @@
-import type { PartitionKey, TopicName } from '../../domain/ids.ts'
+import type { PartitionKey, TopicName, TopicPartition } from '../../domain/ids.ts'
 import { expectedTargetEnd } from '../../domain/offset-index.ts'
 import { coveredTo, producersMayWrite, watchedEnd } from '../../domain/stranded.ts'
 import { counted, humanDuration } from '../_words.ts'
-import { lagOf, type PartitionNow, partitionsNow } from '../partitions-now.ts'
+import { lagOf, offsetsOf, type PartitionNow, partitionsNow } from '../partitions-now.ts'
 import { reversed } from '../reversed.ts'
 import type { Clusters, Gate, GateReading, Run } from '../step-kind.ts'
 import { mirrorObjects, stoppedAmong } from './mirror.ts'
 import { openTransactions } from './open-transactions.ts'
-import { HOLDS, never, waits } from './reading.ts'
+import { HOLDS, never, only, waits } from './reading.ts'
 
 /** Facts about the producers of a migration, as far as the logs of the source tell. */
 
@@ -46,6 +46,25 @@ const watchAll = async (
   return { now, stillness: (topic) => watch.get(topic)! }
 }
 
+/** Partitions that came on the source since the mark: nothing copies them. Undefined: there are none. */
+const unmarked = async (
+  { clusters }: Run,
+  partitions: readonly PartitionNow[],
+): Promise<
+  { readonly topic: TopicName; readonly added: readonly TopicPartition[] } | undefined
+> => {
+  const marks = new Map<TopicName, number>()
+  for (const { mark } of partitions) marks.set(mark.topic, (marks.get(mark.topic) ?? 0) + 1)
+  const described = await clusters.source.describeTopics([...marks.keys()])
+  for (const [topic, marked] of marks) {
+    const found = only(described, topic)
+    if (found === 'absent' || found.partitions.length <= marked) continue
+    const added = found.partitions.slice(marked)
+    return { topic, added: added.map(({ partition }) => ({ topic, partition })) }
+  }
+  return undefined
+}
+
 /**
  * Source log ends stand still for `quietMs`, no transaction is open, the mirror is at the end, and both sides hold the same count. One
  * gate, because only all of it over the same stretch of time says that the producers are gone and nothing is left to copy.
@@ -60,6 +79,12 @@ export const sourceIsDrained = (topic: TopicName, quietMs: number): Gate => ({
     const stopped = stoppedAmong(new Map(partitions.map((p) => [p.key, p])))
     if (stopped) return stopped
     if (objection) return objection
+    const grown = await unmarked(run, partitions)
+    if (grown) {
+      return never(
+        `${topic} has got ${counted(grown.added.length, 'partition')} on the source since its mark, which nothing copies: a new plan adds and marks them`,
+      )
+    }
     const quiet = run.now().getTime() - since
     if (quiet === 0 && quietMs > 0) {
       return waits(
@@ -111,16 +136,18 @@ export const countsDiffer = (partitions: readonly PartitionNow[]): GateReading |
 }
 
 /** These topics, or all of the migration, were sealed, and nothing came after: the copy is complete. */
-export const topicsAreSealed = (only?: readonly TopicName[]): Gate => ({
-  title: `nothing came after the seal of ${only ? only.join(', ') : 'any topic'}`,
+export const topicsAreSealed = (some?: readonly TopicName[]): Gate => ({
+  title: `nothing came after the seal of ${some ? some.join(', ') : 'any topic'}`,
   check: async (run) => {
-    const topics = only ?? run.migration.topics.map((t) => t.name)
+    const topics = some ?? run.migration.topics.map((t) => t.name)
     const now = await partitionsNow(run, topics)
     for (const topic of topics) {
       const partitions = [...now.values()].filter((p) => p.mark.topic === topic)
       if (partitions.length === 0 || partitions.some((p) => !p.seal))
         return never(`${topic} is not sealed`)
     }
+    const late = await writtenToUnsealed(run, [...now.values()])
+    if (late) return late
     const state = run.state()
     for (const { key, seal, sourceEnd } of now.values()) {
       const covered = seal && coveredTo(seal, state)
@@ -136,3 +163,24 @@ export const topicsAreSealed = (only?: readonly TopicName[]): Gate => ({
     return HOLDS
   },
 })
+
+/** A partition that came after the seal matters once there is something in it. */
+const writtenToUnsealed = async (
+  run: Run,
+  partitions: readonly PartitionNow[],
+): Promise<GateReading | undefined> => {
+  const grown = await unmarked(run, partitions)
+  if (grown === undefined) return undefined
+  const { source } = run.clusters
+  const [starts, ends] = await Promise.all([
+    offsetsOf(source, grown.added, 'earliest'),
+    offsetsOf(source, grown.added, 'latest'),
+  ])
+  for (const [key, end] of ends) {
+    if (end === starts.get(key)) continue
+    return never(
+      `${key} came on the source after the seal, and holds records that nothing copies: move them by hand and delete them there`,
+    )
+  }
+  return undefined
+}

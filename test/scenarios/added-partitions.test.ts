@@ -1,0 +1,161 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { TopicName } from '../../src/domain/ids.ts'
+import { sourceIsDrained, topicsAreSealed } from '../../src/steps/gates/index.ts'
+import { connect } from '../adapter/connect.ts'
+import { oracle } from '../kafka/index.ts'
+import { fill } from './_clients.ts'
+import { errorsIn, findingsIn } from './_findings.ts'
+import { withAdmin } from './_image.ts'
+import { runOn } from './_run.ts'
+import { type Ended, type Project, startWorld, type World } from './_world.ts'
+
+/** Partitions that come on the source while a topic is mirrored, from plan to seal; both sides are read with the Java client. */
+
+let world: World
+
+beforeAll(async () => {
+  world = await startWorld()
+}, 180_000)
+
+afterAll(() => world?.stop())
+
+const ok = async (running: Promise<Ended>): Promise<Ended> => {
+  const ended = await running
+  expect(ended.code, `${ended.stdout}\n${ended.stderr}`).toBe(0)
+  return ended
+}
+const create = (topic: string, numPartitions: number) =>
+  withAdmin(world.source, (admin) =>
+    admin.createTopics({ topics: [{ topic, numPartitions, replicationFactor: 1 }] }),
+  )
+/** On the source, with records in the new partition. */
+const grow = async (topic: string, count: number, records = 10): Promise<void> => {
+  await withAdmin(world.source, (admin) =>
+    admin.createPartitions({ topicPartitions: [{ topic, count }] }),
+  )
+  if (records > 0) await fill(world.source, topic, records, [count - 1])
+}
+const commit = (groupId: string, topic: string, partition: number, offset: string) =>
+  withAdmin(world.source, (admin) =>
+    admin.setOffsets({ groupId, topic, partitions: [{ partition, offset }] }),
+  )
+const setStage = (project: Project, name: string, stage: string) =>
+  project.edit(`plans/${name}.yaml`, /stage: .*/, `stage: ${stage}`)
+const isCopied = async (topic: string): Promise<void> => {
+  const [here, there] = await Promise.all([
+    oracle.digest(world.source, topic),
+    oracle.digest(world.target, topic),
+  ])
+  expect(there).toEqual(here)
+}
+
+describe('partitions that come on the source', () => {
+  test('are added, marked and mirrored by the next plan, with positions, up to the seal', async () => {
+    const name = 'grow'
+    const group = `${name}-api`
+    await create(name, 2)
+    await fill(world.source, name, 20, [0, 1])
+    await commit(group, name, 0, '7')
+    const project = world.project(name)
+    project.write(
+      `plans/${name}.yaml`,
+      `apiVersion: ferry/v1
+kind: Migration
+metadata: { name: ${name} }
+spec:
+  from: old
+  to: new
+  stage: mirrored
+  topics: [{ name: ${name}, offsets: identical }]
+  groups: [{ id: ${group}, uncommitted: start }]
+  gates: { sourceQuiet: 1s, timeout: 60s }
+`,
+    )
+    const apply = (...flags: string[]) =>
+      ok(project.ferry(['apply', name, '--auto-approve', ...flags]))
+    await apply()
+    setStage(project, name, 'consumers-moved')
+    await ok(project.ferry(['plan', name, '-o', 'before.plan']))
+
+    await grow(name, 3)
+    await commit(group, name, 2, '4')
+    // What was reviewed did not know of it.
+    expect(await project.ferry(['apply', 'before.plan'])).toMatchObject({ code: 5 })
+    const { stdout } = await ok(project.ferry(['plan', name]))
+    expect(stdout).toMatch(/\+ topic +grow +1 partition more, as on the source: 3 then/)
+    expect(stdout).toMatch(/\* mark +grow +1 new partition, identical offsets/)
+    await apply()
+    await isCopied(name)
+    const positions = async () =>
+      (await oracle.groupOffsets(world.target, group)).map((p) => `${p.partition}: ${p.offset}`)
+    expect(await positions()).toEqual(['0: 7', '1: 0', '2: 4'])
+    await ok(project.ferry(['verify', name, '--full']))
+
+    // The group has moved: only what is new gets a position, the others stay where its consumers have brought them.
+    await withAdmin(world.target, (admin) =>
+      admin.setOffsets({
+        groupId: group,
+        topic: name,
+        partitions: [{ partition: 0, offset: '9' }],
+      }),
+    )
+    await grow(name, 4)
+    expect((await ok(project.ferry(['plan', name]))).stdout).toMatch(/= sync +group grow-api/)
+    await apply()
+    await isCopied(name)
+    expect(await positions()).toEqual(['0: 9', '1: 0', '2: 4', '3: 0'])
+
+    setStage(project, name, 'producers-moved')
+    await apply()
+    const sealed = await project.ferry(['plan', name, '--detailed-exitcode'])
+    expect(sealed.code).toBe(0)
+
+    // After the seal: an empty one is said, one with records is refused.
+    await grow(name, 5, 0)
+    const empty = await ok(project.ferry(['plan', name]))
+    expect(findingsIn(empty.stderr).map(({ code }) => code)).toContain('FERRY1337')
+    await fill(world.source, name, 3, [4])
+    const late = await project.ferry(['plan', name])
+    expect([late.code, errorsIn(late.stderr).map(({ code }) => code)]).toEqual([4, ['FERRY1337']])
+    expect(errorsIn(late.stderr)[0]?.place).toBe(
+      project.place(`plans/${name}.yaml`, '{ name: grow, off'),
+    )
+  }, 180_000)
+
+  test('keep the seal and the retirement closed, when they come while apply waits', async () => {
+    const name = 'waits'
+    await create(name, 1)
+    await withAdmin(world.target, (admin) =>
+      admin.createTopics({ topics: [{ topic: name, numPartitions: 1, replicationFactor: 1 }] }),
+    )
+    const [source, target] = await Promise.all([connect(world.source), connect(world.target)])
+    try {
+      const run = runOn({ source, target }, [name])
+      const drained = () => sourceIsDrained(name as TopicName, 0).check(run)
+      expect(await drained()).toEqual({ holds: true })
+      await grow(name, 2, 0)
+      expect(await drained()).toMatchObject({
+        holds: false,
+        worthWaiting: false,
+        because: expect.stringMatching(/has got 1 partition on the source since its mark/),
+      })
+      const seals = run.state().marks.map((mark) => ({
+        topic: mark.topic,
+        partition: 0,
+        sourceEnd: mark.sourceStart,
+        targetEnd: mark.targetStart,
+        at: mark.at,
+      }))
+      const sealed = { ...run, state: () => ({ ...run.state(), seals }) }
+      const complete = () => topicsAreSealed([name as TopicName]).check(sealed)
+      expect(await complete()).toEqual({ holds: true })
+      await fill(world.source, name, 1, [1])
+      expect(await complete()).toMatchObject({
+        holds: false,
+        because: expect.stringMatching(/waits:1 came on the source after the seal/),
+      })
+    } finally {
+      await Promise.all([source.close(), target.close()])
+    }
+  }, 60_000)
+})
