@@ -60,9 +60,10 @@ export class Acls {
       const wanted = pending.map((key) => byKey.get(key)!)
       const results = await this.#session.call(controller, api, wanted)
       const outcomes: Outcomes<string, void> = new Map()
+      // They have no names: in a shorter answer nothing says which is missing.
+      if (results.length !== pending.length) return outcomes
       for (const [i, key] of pending.entries()) {
-        const result = results[i]
-        if (result === undefined) continue
+        const result = results[i]!
         const fault = () => this.#session.faults.ofCode(result.code, asked(key), result)
         outcomes.set(key, result.code === 0 ? { value: undefined } : fault())
       }

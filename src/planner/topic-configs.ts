@@ -3,7 +3,7 @@ import { CARRIED_TOPIC_CONFIGS } from '../domain/topic-config-names.ts'
 import type { ObservedSide, ObservedTopic } from './observed.ts'
 
 /** Longest time a broker takes as a window: Long.MAX_VALUE. */
-const OPEN = '9223372036854775807'
+export const OPEN = '9223372036854775807'
 const DAY_MS = 24n * 3600n * 1000n
 
 /** Removed in 4.0 or later than the oldest target: only where the target has them. */
@@ -143,7 +143,7 @@ export const keepsLess = (
 const RETENTIONS = ['retention.ms', 'retention.bytes'] as const
 
 /** -1 is for ever. */
-const isLess = (one: string, other: string): boolean =>
+export const isLess = (one: string, other: string): boolean =>
   one !== '-1' && (other === '-1' || BigInt(one) < BigInt(other))
 
 const sorted = (map: ReadonlyMap<string, string>): ReadonlyMap<string, string> =>

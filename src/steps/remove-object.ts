@@ -91,7 +91,8 @@ const removeStep = (
       object,
       there: there.says,
       topicId: there.topicId,
-      ours: on === 'target' && isOurs(object, state),
+      // Once it is retired a service lives on what Ferry made: that is nothing to take back any more.
+      ours: on === 'target' && state.stage !== 'retired' && isOurs(object, state),
       groups: on === 'source' ? desired.groups.map(({ id }) => id) : [],
       isMirrored:
         object.kind === 'topic' && desired.topics.some(({ name }) => name === object.topic),

@@ -108,6 +108,9 @@ describe('how much a plan may destroy', () => {
       grants: ACL.object.kind === 'acl' ? [ACL.object.acl] : [],
     })
     expect(errors(planWith([TOPIC, USER, QUOTA, ACL], { state }))).toEqual([])
+    // But a service that lives on it.
+    const over = { ...state, stage: 'retired' as const }
+    expect(errors(planWith([TOPIC], { state: over }, { stage: 'retired' }))).toEqual(['FERRY1335'])
     const found = stateWith({
       users: [{ name: 'old', mechanism: 'scram-sha-512', passwordVersion: 1, made: false }],
       quotasBefore: [{ user: 'old', producerByteRate: 1, consumerByteRate: null }],

@@ -76,6 +76,10 @@ describe('a position', () => {
     expect(wanted({ [KEY]: 40n })).toEqual({ target: 0n, source: 40n, lost: '60' })
   })
 
+  it('in a partition that has no mark is refused, and not passed over', () => {
+    expect(wanted({ [KEY]: 100n, 't:1': 3n })).toBe('FERRY1703')
+  })
+
   it('ahead of what the mirror has checked is not written', () => {
     expect(wanted({ [KEY]: 201n })).toBe('FERRY1703')
     // The target may hold more: only what was checked counts.

@@ -20,7 +20,7 @@ export const GUARD_CODES = {
   FERRY1304: page(
     4,
     'Partition counts differ',
-    'A record goes to the same partition on both clusters, so both sides, and the file if it says so, need the same number. With another number, records with keys would land elsewhere and lose their order.',
+    'A record goes to the same partition on both clusters, so both sides, and the file if it says so, need the same number. With another number, records with keys would land elsewhere and lose their order. Where the source has got partitions since, the next plan adds them on the target; fewer than the target has is always refused.',
   ),
   FERRY1305: page(
     4,
@@ -236,5 +236,25 @@ export const GUARD_CODES = {
     4,
     'Source grows cold',
     'The source is kept warm (`rollback.keepSourceWarm`): what producers write to the target is mirrored back, so that going back takes seconds. No process does that now. Nothing is lost: a mirror goes on exactly where the last one stopped, and a rollback copies the rest itself. But it takes its time then, and retention of the target must not be quicker.',
+  ),
+  FERRY1371: page(
+    4,
+    'Smaller records only',
+    'The largest batch that the target will take, once the final configs hold, is smaller than on the source: a producer that sends as large ones as before will be refused. What is mirrored is not affected. Write max.message.bytes under `configs` of the topic, or make sure that nobody sends such batches.',
+  ),
+  FERRY1372: page(
+    4,
+    'Kept for less',
+    'The target will delete, once the final configs hold, what the source would still keep: its default is shorter or smaller, and the source sets none of its own to carry over. Until the seal the target keeps at least as long as the source. Write retention.ms or retention.bytes under `configs` of the topic.',
+  ),
+  FERRY1373: page(
+    4,
+    'Timestamps are taken otherwise',
+    'The target will treat timestamps of producers otherwise than the source does: it stamps records itself, or refuses those that lie further in the past or the future than it allows (from 4.0 on the default is one hour ahead). What is mirrored keeps its timestamps. Write the named configs for the topic if its producers need them.',
+  ),
+  FERRY1374: page(
+    4,
+    'Compressed otherwise',
+    'The target will compress what producers send with another codec than the source does, or leave it as it comes: records are the same, the disk they take is not. What is mirrored stays as it was. Write compression.type under `configs` of the topic if it matters.',
   ),
 } as const satisfies Record<string, CodePage>

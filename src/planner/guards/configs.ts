@@ -2,14 +2,16 @@ import { type Diagnostic, diagnostic } from '../../domain/diagnostic.ts'
 import type { TopicSpec } from '../../domain/migration.ts'
 import type { PlanContext } from '../../steps/step-kind.ts'
 import type { ObservedTopic } from '../observed.ts'
+import { parityWarnings } from '../parity.ts'
 import { targetDefault, topicConfigs } from '../topic-configs.ts'
 import { durabilityRisks } from '../write-fence.ts'
 
 export const configGuards = (
-  { observed, now }: PlanContext,
+  context: PlanContext,
   spec: TopicSpec,
   source: ObservedTopic,
 ): readonly Diagnostic[] => {
+  const { observed, now } = context
   const found: Diagnostic[] = []
   if (source.configs === null && spec.configs === undefined) {
     found.push(
@@ -22,6 +24,7 @@ export const configGuards = (
     )
   }
   const { final, protective, leftBehind } = topicConfigs(spec, source, observed.target, now)
+  found.push(...parityWarnings(context, spec, source, { final }))
   if (leftBehind.length > 0) {
     found.push(
       diagnostic({
