@@ -4,5 +4,7 @@ import config from '../vitest.config.ts'
 /** What waits for minutes, because a broker's own clock has to pass: `npm run test:slow`. */
 export default mergeConfig(
   { ...config, test: { ...config.test, include: [], exclude: ['node_modules/**'] } },
-  defineConfig({ test: { include: ['test/**/*.slow.test.ts'], testTimeout: 300_000 } }),
+  defineConfig({
+    test: { include: ['test/**/*.slow.test.ts'], fileParallelism: false, testTimeout: 300_000 },
+  }),
 )
