@@ -213,7 +213,7 @@ describe('accepting a gap', () => {
     expect(plain((await project.ferry(['plan', 'gap'])).stderr)).toContain(
       'gap.dense:0: source offsets 400 to 599 are not on the target',
     )
-    expect((await project.ferry(['status', 'gap'])).stdout).toContain('FERRY1352')
+    expect((await project.ferry(['status', 'gap'])).stderr).toContain('FERRY1352')
     const { stdout: index } = await project.ferry(['index', 'export', 'gap', '--format', 'csv'])
     expect(index.split('\n').filter((line) => line.startsWith('gap.dense'))).toEqual([
       'gap.dense,0,0,400,0',
