@@ -62,9 +62,10 @@ const applyDying = async (
   project: Project,
   name: string,
   at: string | undefined,
+  planning: readonly string[] = ['plan', name],
 ): Promise<readonly string[]> => {
   const file = `${name}.plan.json`
-  expect((await project.ferry(['plan', name, '-o', file])).code).toBe(0)
+  expect(await project.ferry([...planning, '-o', file])).toMatchObject({ code: 0 })
   let begun: string | undefined
   for (;;) {
     const env = at === undefined ? {} : dyingAt(project, at)
@@ -106,12 +107,26 @@ export const migrate = async (
   }
 }
 
+/** To producers-moved, undisturbed, and after they have written to the target back to prepared; answers at which points it died then. */
+export const moveAndGoBack = async (
+  world: World,
+  project: Project,
+  name: string,
+  at?: string,
+): Promise<readonly string[]> => {
+  await makeService(world, project, name)
+  await applyDying(project, name, undefined)
+  await fill(world.target, name, 5, [0, 1])
+  return applyDying(project, name, at, ['rollback', name, '--to', 'prepared'])
+}
+
 /** All that a migration leaves, with its name taken out: equal for two that went the same way. */
 export const remainsOf = async (world: World, project: Project, name: string): Promise<unknown> => {
-  const { target } = await imageOf(world)
+  const { source, target } = await imageOf(world)
   const shown = await project.ferry(['state', 'show', name])
   const { stage, marks, seals, openIntent, lock, plan } = JSON.parse(shown.stdout)
   const remains = {
+    old: { topic: source.topics[name], commits: source.groups[`${name}-api`] },
     topic: target.topics[name],
     commits: target.groups[`${name}-api`],
     acls: target.acls.filter((acl) => acl.includes(`User:${name}-user `)),

@@ -5,6 +5,7 @@ import {
   dyingAt,
   makeService,
   migrate,
+  moveAndGoBack,
   projectOn,
   remainsOf,
   type StoreName,
@@ -73,6 +74,22 @@ test('the first Ctrl-C lets the step end, the second leaves it half done; the ne
   expect(last.code, last.stderr).toBe(0)
   expect(await shown()).toMatchObject({ openIntent: null, plan: { status: 'done' } })
 }, 120_000)
+
+test('a rollback after producers have moved, killed inside of every step, ends as an undisturbed one', async () => {
+  const project = projectOn(world, 'backs', 'kafka')
+  await moveAndGoBack(world, project, 'calm-back')
+  const died = await moveAndGoBack(world, project, 'killed-back', '^before result')
+  for (const kind of ['mark', 'mirror', 'seal', 'verify']) {
+    expect(died).toContainEqual(expect.stringContaining(`${kind}-reverse/killed-back`))
+  }
+  const calm = await remainsOf(world, project, 'calm-back')
+  expect(calm).toMatchObject({
+    old: { topic: { offsets: ['0: 0-25', '1: 0-25'] } },
+    topic: { offsets: ['0: 25-25', '1: 25-25'] },
+    state: { stage: 'prepared', marks: 0, seals: 0, lock: null, openIntent: null },
+  })
+  expect(await remainsOf(world, project, 'killed-back')).toEqual(calm)
+}, 240_000)
 
 describe.each<StoreName>(['file', 'kafka'])('two applies at once with the %s store', (store) => {
   test('the second is told who works; one whose lock was broken changes nothing any more', async () => {
