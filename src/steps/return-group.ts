@@ -47,7 +47,7 @@ export const returnGroup: StepKind<ReturnGroup> = {
     ])
     const wanted = new Map<PartitionKey, Wanted>()
     for (const [key, partition] of now) {
-      const moved = movedTo(key, there.get(key), sync)
+      const moved = toReturn(key, there.get(key), here.get(key), sync)
       if (moved === undefined) continue
       const known = earlier(run, step.group, key)
       const parts = { group: step.group, there: moved, here: here.get(key) }
@@ -111,6 +111,14 @@ const proofsOf = (wanted: readonly Wanted[], { clusters, signal }: Run) =>
     ),
     signal,
   })
+
+/** What is to be written on the source: what moved on the target, and what did not where the source has lost its own commit meanwhile. */
+export const toReturn = (
+  key: PartitionKey,
+  there: CommittedOffset | undefined,
+  here: CommittedOffset | undefined,
+  sync: GroupSync | undefined,
+): CommittedOffset | undefined => (here === undefined ? there : movedTo(key, there, sync))
 
 /** What the group has committed on the target; undefined where it is still what the sync wrote: then the source's own commit is right. */
 export const movedTo = (

@@ -85,7 +85,12 @@ const topicsOf = async (admin: Admin): Promise<ClusterImage['topics']> => {
 const groupsOf = async (admin: Admin): Promise<ClusterImage['groups']> => {
   const { groups } = await admin.listGroups()
   const ids = groups.map((group) => group.groupId).sort()
-  const commits = ids.map(async (groupId) => [groupId, await admin.fetchOffsets({ groupId })])
+  const commits = ids.map(async (groupId) => {
+    const topics = await admin.fetchOffsets({ groupId })
+    // A broker answers in an order of its own.
+    for (const { partitions } of topics) partitions.sort((a, b) => a.partition - b.partition)
+    return [groupId, topics]
+  })
   return Object.fromEntries(await Promise.all(commits))
 }
 
