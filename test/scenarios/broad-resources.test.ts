@@ -1,0 +1,179 @@
+import kafkajs from 'kafkajs'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { connect } from '../adapter/connect.ts'
+import type { TestCluster } from '../kafka/index.ts'
+import { fill } from './_clients.ts'
+import { imageOf, usersOf, withAdmin } from './_image.ts'
+import { type Ended, type Project, startWorld, type World } from './_world.ts'
+
+/**
+ * Every kind of ACL, a password that is set again, quotas and topic configs: planned, applied, no difference afterwards, what somebody
+ * else changes is found and mended, and all of it goes back. What is there is read with kafkajs and the Java tools.
+ */
+
+let world: World
+
+beforeAll(async () => {
+  world = await startWorld()
+}, 180_000)
+
+afterAll(() => world?.stop())
+
+const FILE = 'plans/wide.yaml'
+const PLAN = `apiVersion: ferry/v1
+kind: Migration
+metadata: { name: wide }
+spec:
+  from: old
+  to: new
+  stage: prepared
+  topics: [{ name: wide.a }]
+  users:
+    - { name: wide, mechanism: scram-sha-256, password: "\${env:PASSWORD}", passwordVersion: 1 }
+  access:
+    - principal: User:wide
+      host: 127.0.0.1
+      prefix: true
+      produce: [wide.]
+      consume: { topics: [wide.] }
+      transactionalIds: [wide-tx-]
+    - principal: User:raw
+      raw:
+        - { resourceType: CLUSTER, resourceName: kafka-cluster, operation: DESCRIBE }
+        - { resourceType: TOPIC, resourceName: wide.a, operation: READ, permission: DENY, host: 10.0.0.9 }
+        - { resourceType: TRANSACTIONAL_ID, resourceName: "*", operation: DESCRIBE }
+        - { resourceType: GROUP, resourceName: wide-, patternType: PREFIXED, operation: DESCRIBE }
+  quotas: [{ user: wide, producerByteRate: 20MiB, consumerByteRate: 40MiB }]
+  gates: { sourceQuiet: 1s, timeout: 60s }
+`
+/** As kafkajs lists them: principal, ALLOW 3 or DENY 2, operation, kind of resource, LITERAL 3 or PREFIXED 4, name, host. */
+const { AclOperationTypes: op, AclResourceTypes: on, ResourcePatternTypes: as } = kafkajs
+const ACLS = [
+  `User:wide 3 ${op.READ} ${on.TOPIC} ${as.PREFIXED} wide. 127.0.0.1`,
+  `User:wide 3 ${op.DESCRIBE} ${on.TOPIC} ${as.PREFIXED} wide. 127.0.0.1`,
+  `User:wide 3 ${op.WRITE} ${on.TRANSACTIONAL_ID} ${as.PREFIXED} wide-tx- 127.0.0.1`,
+  `User:wide 3 ${op.DESCRIBE} ${on.TRANSACTIONAL_ID} ${as.PREFIXED} wide-tx- 127.0.0.1`,
+  `User:raw 3 ${op.DESCRIBE} ${on.CLUSTER} ${as.LITERAL} kafka-cluster *`,
+  `User:raw 2 ${op.READ} ${on.TOPIC} ${as.LITERAL} wide.a 10.0.0.9`,
+  `User:raw 3 ${op.DESCRIBE} ${on.TRANSACTIONAL_ID} ${as.LITERAL} * *`,
+  `User:raw 3 ${op.DESCRIBE} ${on.GROUP} ${as.PREFIXED} wide- *`,
+].sort()
+
+const ok = async (running: Promise<Ended>, code = 0): Promise<Ended> => {
+  const ended = await running
+  expect(ended.code, `${ended.stdout}\n${ended.stderr}`).toBe(code)
+  return ended
+}
+const nothingToDo = (project: Project) => ok(project.ferry(['plan', 'wide', '--detailed-exitcode']))
+
+const mayLogIn = async (cluster: TestCluster, password: string): Promise<boolean> => {
+  const sasl = { mechanism: 'scram-sha-256', username: 'wide', password } as const
+  const retry = { retries: 0 }
+  const admin = new kafkajs.Kafka({ ...cluster.kafka(), sasl, retry }).admin()
+  try {
+    await admin.connect()
+    return true
+  } catch (error) {
+    expect(String(error)).toMatch(/authentication/i)
+    return false
+  } finally {
+    await admin.disconnect()
+  }
+}
+
+test('ACLs of every kind, a password, quotas and configs', async () => {
+  const { source, target } = world
+  await withAdmin(source, (admin) =>
+    admin.createTopics({
+      topics: [
+        {
+          topic: 'wide.a',
+          numPartitions: 1,
+          replicationFactor: 1,
+          configEntries: [{ name: 'segment.ms', value: '86400000' }],
+        },
+      ],
+    }),
+  )
+  await fill(source, 'wide.a', 3, [0])
+  const before = await imageOf(world)
+  const usersBefore = await usersOf(target)
+  const project = world.project('wide')
+  project.write(FILE, PLAN)
+  project.env.PASSWORD = 'first'
+  await ok(project.ferry(['apply', 'wide', '--auto-approve']))
+  const applied = await imageOf(world)
+  expect(applied.target.acls.filter((acl) => !before.target.acls.includes(acl))).toEqual(ACLS)
+  // The overrides of the source, and what protects the copy: no default of either side is written out.
+  expect(applied.target.topics['wide.a']?.overrides).toEqual({
+    'cleanup.policy': 'delete',
+    'compression.type': 'producer',
+    'max.message.bytes': '1048588',
+    'message.timestamp.after.max.ms': '9223372036854775807',
+    'message.timestamp.before.max.ms': '9223372036854775807',
+    'message.timestamp.type': 'CreateTime',
+    'retention.bytes': '-1',
+    'retention.ms': String(8 * 86_400_000),
+    'segment.ms': '86400000',
+  })
+  expect(await mayLogIn(target, 'first')).toBe(true)
+  await nothingToDo(project)
+  await ok(project.ferry(['drift', 'wide']))
+
+  // A stored password cannot be compared: only a higher version sets it again.
+  project.env.PASSWORD = 'second'
+  await nothingToDo(project)
+  project.edit(FILE, 'passwordVersion: 1', 'passwordVersion: 2')
+  expect((await ok(project.ferry(['plan', 'wide']))).stdout).toMatch(/user +wide/)
+  await ok(project.ferry(['apply', 'wide', '--auto-approve', '--confirm', 'wide']))
+  expect([await mayLogIn(target, 'first'), await mayLogIn(target, 'second')]).toEqual([false, true])
+  await nothingToDo(project)
+
+  // Somebody takes an ACL away, and changes a quota and a config.
+  await withAdmin(target, async (admin) => {
+    await admin.deleteAcls({
+      filters: [
+        {
+          principal: 'User:raw',
+          resourceType: on.CLUSTER,
+          resourceName: 'kafka-cluster',
+          resourcePatternType: as.LITERAL,
+          host: '*',
+          operation: op.DESCRIBE,
+          permissionType: kafkajs.AclPermissionTypes.ALLOW,
+        },
+      ],
+    })
+  })
+  const cluster = await connect(target)
+  try {
+    await cluster.setQuota('wide', { consumerByteRate: 1000 })
+  } finally {
+    await cluster.close()
+  }
+  const drifted = await ok(project.ferry(['drift', 'wide']), 3)
+  expect(drifted.stdout).toMatch(/ACL CLUSTER\|LITERAL\|kafka-cluster\|User:raw/)
+  expect(drifted.stdout).toMatch(/consumerByteRate of wide/)
+  const { stdout } = await ok(project.ferry(['plan', 'wide', '--detailed-exitcode']), 2)
+  expect(stdout).toMatch(/User:raw +.*\(1\s+ACL\)/)
+  await ok(project.ferry(['apply', 'wide', '--auto-approve']))
+  expect((await imageOf(world)).target).toEqual(applied.target)
+  const rates = (await usersOf(target))
+    .filter((line) => line.includes("'wide'"))
+    .flatMap((line) => [...line.matchAll(/(\w+_byte_rate)=([\d.E]+)/g)])
+    .map(([, key, rate]) => [key, Number(rate)])
+  expect(Object.fromEntries(rates)).toEqual({
+    consumer_byte_rate: 41_943_040,
+    producer_byte_rate: 20_971_520,
+  })
+  await nothingToDo(project)
+
+  await ok(project.ferry(['rollback', 'wide', '--to', 'nothing', '--auto-approve']))
+  const { source: here, target: there } = await imageOf(world)
+  expect({ source: here, topics: there.topics, acls: there.acls }).toEqual({
+    source: before.source,
+    topics: before.target.topics,
+    acls: before.target.acls,
+  })
+  expect(await usersOf(target)).toEqual(usersBefore)
+}, 150_000)
