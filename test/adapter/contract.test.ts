@@ -318,14 +318,12 @@ describe.each(VERSIONS)('Kafka %s', { timeout: 60_000 }, (version) => {
       const now = (await cluster.describeTopics([topic('reborn')])).ok.get(topic('reborn'))
       return now === 'absent' || undefined
     })
-    await create('reborn')
-    // The other client may hear late of the new one.
-    await waitFor('it to be written', { timeoutMs: 20_000 }, () =>
-      produce('reborn', ['new one', 'new two', 'new three']).then(
-        () => true,
-        () => undefined,
-      ),
-    )
+    // Old controllers are not done with the old one when nobody sees it any more.
+    await waitFor('it to be made anew', { timeoutMs: 20_000 }, async () => {
+      const { failed } = await create('reborn')
+      return failed.size === 0 || undefined
+    })
+    await produce('reborn', ['new one', 'new two', 'new three'])
     const again = await fetched()
     expect(again?.topic).toBe('reborn')
     // Before 3.1 the name is all that is asked for.

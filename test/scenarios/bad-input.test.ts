@@ -463,7 +463,7 @@ describe('plan files', () => {
     expectOneError(ended, {
       exit: 5,
       code: 'FERRY1401',
-      says: /this changed: topic orders\.events on the source/,
+      says: /this changed: configs of topic orders\.events on the source/,
     })
   })
 

@@ -72,6 +72,7 @@ describe('a good copy', () => {
           mirrored: 200,
           compared: 200,
           gone: 0,
+          acceptedGaps: [],
           ok: true,
           problems: [],
         },
