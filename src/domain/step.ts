@@ -152,8 +152,6 @@ export interface SealReverse extends StepBase<'seal-reverse'> {
 }
 export interface VerifyReverse extends StepBase<'verify-reverse'> {
   readonly topic: TopicName
-  /** Records compared per partition; counts are compared always. */
-  readonly sample: number
 }
 /** Puts a group that was synced back to the source, at its exact next record: what it read on the target counts. */
 export interface ReturnGroup extends StepBase<'return-group'> {

@@ -4,6 +4,7 @@ import type { RestoreGroup } from '../domain/step.ts'
 import { counted } from './_words.ts'
 import { commitsOf } from './commits-of.ts'
 import { groupIsEmpty } from './gates/index.ts'
+import { movedSinceReturn } from './return-group.ts'
 import type { StepKind } from './step-kind.ts'
 
 /** Puts the commits of a group on the target back to what they were before the sync. What it reads there from now on counts nowhere. */
@@ -20,6 +21,17 @@ export const restoreGroup: StepKind<RestoreGroup> = {
     const topics = new Set(step.topics)
     const isOurs = (key: PartitionKey) => topics.has(parsePartitionKey(key).topic)
     const there = await commitsOf(target, step.group)
+    const moved = movedSinceReturn(run.state(), step.group, there)
+    if (moved !== undefined) {
+      return {
+        done: false,
+        problem: diagnostic({
+          code: 'FERRY1703',
+          detail: `${step.group} moved on ${target.name} to ${there.get(moved)?.offset} of ${moved} after it was put back to the source: there it would read again what it has read since.`,
+          fix: `Stop its consumers on both clusters, and make a new plan: it puts the group back from where it is now.`,
+        }),
+      }
+    }
     const previous = new Map(
       [...(sync?.positions ?? [])].flatMap(([key, p]) =>
         p.previous === null ? [] : ([[key, p.previous]] as const),

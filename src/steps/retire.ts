@@ -1,7 +1,7 @@
 import { diagnostic } from '../domain/diagnostic.ts'
 import type { Retire } from '../domain/step.ts'
 import { counted } from './_words.ts'
-import { groupHasMoved, topicsAreSealed } from './gates/index.ts'
+import { groupHasMoved, nothingLateOnWayBack, topicsAreSealed } from './gates/index.ts'
 import type { StepKind } from './step-kind.ts'
 import { writeReceipt } from './write-receipt.ts'
 
@@ -40,7 +40,11 @@ export const retire: StepKind<Retire> = {
           ],
         },
 
-  gates: (step) => [topicsAreSealed(step.topics), ...step.groups.map(groupHasMoved)],
+  gates: (step) => [
+    topicsAreSealed(step.topics),
+    nothingLateOnWayBack(step.topics),
+    ...step.groups.map(groupHasMoved),
+  ],
 
   interruptible: true,
 

@@ -3,6 +3,7 @@ import type { GroupId, PartitionKey, SourceOffset, TargetOffset } from '../domai
 import type { Seal } from '../domain/mark.ts'
 import type { OffsetIndex } from '../domain/offset-index.ts'
 import type { GroupSync, MigrationState, ReturnedPosition } from '../domain/state.ts'
+import { placesOf } from '../domain/state-places.ts'
 import type { ReturnGroup } from '../domain/step.ts'
 import { translateBack } from '../domain/translate-back.ts'
 import { translateOffset } from '../domain/translate-offset.ts'
@@ -267,9 +268,36 @@ export const lostPositions = (
   })
 }
 
-/** True if an earlier rollback has put this group back already and only the rest is left. */
-export const wasReturned = (state: MigrationState, sync: GroupSync): boolean =>
-  state.returns.some((r) => r.group === sync.group && r.status === 'done' && r.at >= sync.at)
+/** True if an earlier rollback has put this group back already and only the rest is left: it has not read on on the target since. */
+export const wasReturned = (
+  state: MigrationState,
+  sync: GroupSync,
+  there: ReadonlyMap<PartitionKey, CommittedOffset>,
+): boolean =>
+  lastReturn(state, sync) !== undefined && movedSinceReturn(state, sync.group, there) === undefined
+
+const lastReturn = (state: MigrationState, sync: GroupSync) =>
+  state.returns.find((r) => r.group === sync.group && r.status === 'done' && r.at >= sync.at)
+
+/**
+ * Where a group that was put back stands on the target otherwise than it was put back from, synced to, or restored to: it has read on
+ * there, which its place on the source does not know. Undefined also where it was not put back.
+ */
+export const movedSinceReturn = (
+  state: MigrationState,
+  group: GroupId,
+  there: ReadonlyMap<PartitionKey, CommittedOffset>,
+): PartitionKey | undefined => {
+  const sync = state.syncs.find((s) => s.group === group)
+  const returned = sync && lastReturn(state, sync)
+  if (returned === undefined) return undefined
+  return [...there].find(([key, { offset }]) => {
+    if (!placesOf(state).marks.has(key)) return false
+    const synced = sync?.positions.get(key)
+    const known = [returned.positions.get(key)?.target, synced?.target, synced?.previous?.offset]
+    return !known.some((each) => each === offset)
+  })?.[0]
+}
 
 const write = async (
   step: ReturnGroup,

@@ -51,7 +51,7 @@ const undoSync = (
     restored: previous,
     deleted: Math.max(0, ours.length - previous),
   }
-  if (wasReturned(state, sync)) return { returned: [], restored: [restored], problems: [] }
+  if (wasReturned(state, sync, there)) return { returned: [], restored: [restored], problems: [] }
   const { consumed, problems } = readThere(context, sync, { there, here, now, mirrorsBack })
   const returned: ReturnGroup = {
     kind: 'return-group',

@@ -5,7 +5,7 @@ import { stageRank } from '../domain/stage.ts'
 import { placesOf } from '../domain/state-places.ts'
 import type { VerifyTopic } from '../domain/step.ts'
 import { isGrowing } from '../planner/grown.ts'
-import { verifyMigration } from '../verify/index.ts'
+import { type VerifyOptions, verifyMigration } from '../verify/index.ts'
 import { counted } from './_words.ts'
 import type { Outcome, Run, StepKind } from './step-kind.ts'
 
@@ -30,7 +30,7 @@ export const verifyTopic: StepKind<VerifyTopic> = {
 
   gates: () => [],
 
-  apply: verifyNow,
+  apply: ({ topic, sample }, run) => verifyNow(topic, { kind: 'sample', records: sample }, run),
 
   describe: (step) => ({
     symbol: '?',
@@ -42,7 +42,8 @@ export const verifyTopic: StepKind<VerifyTopic> = {
 
 /** Compares one topic of both clusters of a run. */
 export async function verifyNow(
-  { topic, sample }: { readonly topic: TopicName; readonly sample: number },
+  topic: TopicName,
+  mode: VerifyOptions['mode'],
   run: Run,
 ): Promise<Outcome> {
   const topics = run.migration.topics.filter((t) => t.name === topic)
@@ -51,7 +52,7 @@ export async function verifyNow(
     migration: { ...run.migration, topics, groups: [] },
     state: run.state(),
     progress: await run.store.readProgress(run.migration.name),
-    mode: { kind: 'sample', records: sample },
+    mode,
     report: run.report,
     signal: run.signal,
   })

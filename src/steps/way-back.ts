@@ -10,7 +10,6 @@ import { reverseGuards } from '../planner/guards/reverse.ts'
 import type { Observed } from '../planner/observed.ts'
 import { markReverseStep } from './mark-reverse.ts'
 import type { PlanContext } from './step-kind.ts'
-import { SAMPLE } from './verify-topic.ts'
 
 /** What producers have written to the target since the seals, by the target's log ends. */
 export const writtenOnTarget = (
@@ -87,7 +86,6 @@ export const wayBack = (
       ...rest,
       reason: 'the copy on the target is given up only after it was compared',
       undo: { cost: 'free', says: 'nothing to undo' },
-      sample: SAMPLE,
     }
   })
   return {

@@ -152,7 +152,7 @@ const STEPS: { readonly [K in StepKindName]: Extract<Step, { kind: K }> } = {
     throttle: null,
   },
   'seal-reverse': { ...base, kind: 'seal-reverse', topic, partitions: 3, quietMs: 1 },
-  'verify-reverse': { ...base, kind: 'verify-reverse', topic, sample: 100 },
+  'verify-reverse': { ...base, kind: 'verify-reverse', topic },
   'return-group': {
     ...base,
     kind: 'return-group',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { PartitionKey } from '../../src/domain/ids.ts'
+import type { PartitionKey, SourceOffset, TargetOffset } from '../../src/domain/ids.ts'
 import type { ReachedStage } from '../../src/domain/stage.ts'
 import type { PartitionProgress } from '../../src/domain/state.ts'
 import {
@@ -108,6 +108,29 @@ describe('a rollback', () => {
     const returned = { group: group('api'), status: 'done' as const, at: AT, positions: new Map() }
     const state = stateWith({ ...STATE, seals: [], grants: [], returns: [returned] })
     expect(ids('mirrored', { state })).toEqual(['restore-group/api'])
+  })
+
+  it('puts a group back again that has read on on the target after an earlier return', () => {
+    const positions = new Map([
+      [
+        'orders:0' as PartitionKey,
+        {
+          target: 700n as TargetOffset,
+          source: 800n as SourceOffset,
+          metadata: '',
+          previous: null,
+        },
+      ],
+    ])
+    const returned = { group: group('api'), status: 'done' as const, at: AT, positions }
+    const state = stateWith({ ...STATE, seals: [], grants: [], returns: [returned] })
+    const stepsAt = (offset: bigint) =>
+      ids('mirrored', {
+        state,
+        observed: observed({ target: seenOnTarget(1000n, { 'orders:0': offset }) }),
+      })
+    expect(stepsAt(700n)).toEqual(['restore-group/api'])
+    expect(stepsAt(720n)).toEqual(['return-group/api', 'restore-group/api'])
   })
 
   it('says of a password that it cannot be read back', () => {

@@ -8,5 +8,10 @@ export {
 } from './groups.ts'
 export { fillerIsHidden, mirrorObjects, mirrorPassed } from './mirror.ts'
 export { named } from './reading.ts'
-export { copyIsChecked, nothingOnlyOnTarget, wayBackIsSealed } from './rollback.ts'
+export {
+  copyIsChecked,
+  nothingLateOnWayBack,
+  nothingOnlyOnTarget,
+  wayBackIsSealed,
+} from './rollback.ts'
 export { countsDiffer, sourceIsDrained, targetIsDrained, topicsAreSealed } from './source.ts'

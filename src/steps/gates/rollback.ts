@@ -55,6 +55,28 @@ export const nothingOnlyOnTarget = (topics?: readonly TopicName[]): Gate => ({
 })
 
 /**
+ * Where the source is kept warm, what stands there beyond the mirror's own came late, from a producer that was forgotten: it is on no
+ * target, and once the migration is retired nobody would look for it.
+ */
+export const nothingLateOnWayBack = (topics: readonly TopicName[]): Gate => ({
+  title: 'the source holds nothing after the seal but what was mirrored back',
+  check: async (run) => {
+    const now = await partitionsNow(reversed(run), topics)
+    for (const { key, problem, proven, targetEnd } of now.values()) {
+      const { name } = run.clusters.source
+      if (problem) return never(`${key} has stopped on its way back: ${problem.detail}`)
+      const ours = expectedTargetEnd(proven)
+      if (targetEnd <= ours) continue
+      await run.reverseMirror()
+      return waits(
+        `offsets ${ours} to ${targetEnd - 1n} of ${key} on ${name} are not known to be mirrored back: a producer may still write there`,
+      )
+    }
+    return HOLDS
+  },
+})
+
+/**
  * What was mirrored back is all that the target holds: nothing came after the seal of the way back. A topic without a way back, or whose
  * copy is being given up already, has nothing to wait for.
  */
