@@ -13,7 +13,17 @@ export const mirrorReverse: StepKind<MirrorReverse> = {
 
   gates: () => [],
 
-  apply: (step, run) => copyUntil(step.topic, 0, reversed(run)),
+  apply: async (step, run) => {
+    // It is planned behind a seal only where the target has grown since: mirrors follow again once the seal is gone.
+    const isOther = (seal: { readonly topic: string }) => seal.topic !== step.topic
+    if (!run.state().reverse.seals.every(isOther)) {
+      await run.decide(({ reverse, ...state }) => ({
+        ...state,
+        reverse: { ...reverse, seals: reverse.seals.filter(isOther) },
+      }))
+    }
+    return copyUntil(step.topic, 0, reversed(run))
+  },
 
   describe: (step) => ({
     symbol: '>',

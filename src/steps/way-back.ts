@@ -21,6 +21,15 @@ export const writtenOnTarget = (
     return end === undefined || end <= seal.targetEnd ? [] : [{ seal, end }]
   })
 
+/** Whether something was written to the target after its way back was sealed, by somebody who was not fenced: the rest goes back, too. */
+const grewAfterSeal = ({ state, observed }: PlanContext, topic: TopicName): boolean =>
+  state.reverse.seals.some(
+    (seal) =>
+      seal.topic === topic &&
+      (observed.target.topics.get(topic)?.partitions[seal.partition]?.highWatermark ?? 0n) >
+        seal.sourceEnd,
+  )
+
 /** Whether to go back behind the seals means to mirror back first; once it was begun, and a part sealed, it is carried on. */
 export const needsWayBack = ({ state, observed }: PlanContext): boolean =>
   state.reverse.seals.length > 0 || writtenOnTarget(state, observed).length > 0
@@ -42,7 +51,9 @@ export const wayBack = (
   const { sealedTopics } = placesOf(state)
   const back = placesOf(state.reverse)
   const topics = [...sealedTopics.keys()].sort()
-  const open = topics.filter((topic) => !back.sealedTopics.has(topic))
+  const open = topics.filter(
+    (topic) => !back.sealedTopics.has(topic) || grewAfterSeal(context, topic),
+  )
   const unmarked = open.filter((topic) => !back.markedTopics.has(topic))
   const written = new Map<TopicName, bigint>()
   for (const { seal, end } of writtenOnTarget(state, context.observed)) {

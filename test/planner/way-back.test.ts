@@ -122,9 +122,15 @@ describe('a rollback after producers have written to the target', () => {
     expect(ids({ state: stateWith({ ...STATE, reverse }) })).toEqual(
       WAY_BACK.filter((id) => id !== 'mark-reverse/orders'),
     )
-    const sealed = stateWith({ ...STATE, reverse: { ...reverse, seals: [SEAL] } })
+    const seals = [{ ...SEAL, sourceEnd: 1007n as SourceOffset, targetEnd: 1107n as TargetOffset }]
+    const sealed = stateWith({ ...STATE, reverse: { ...reverse, seals } })
     expect(ids({ state: sealed })).toEqual(
       WAY_BACK.filter((id) => !/^(mark|mirror|seal)-reverse/.test(id)),
+    )
+    // Somebody wrote to the target after that seal: the rest is mirrored back and sealed again.
+    const grown = observed({ source: source(), target: target(0n, 1009n) })
+    expect(ids({ state: sealed, observed: grown })).toEqual(
+      WAY_BACK.filter((id) => !id.startsWith('mark-reverse')),
     )
     // Forwards it may not go any more.
     expect(errors({ state: sealed, purpose: { kind: 'migrate' } })[0]).toMatch(/^FERRY1363 /)

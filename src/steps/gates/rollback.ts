@@ -88,7 +88,7 @@ export const wayBackIsSealed = (topics: readonly TopicName[]): Gate => ({
       if (seal === undefined) return never(`${key} is not sealed on its way back`)
       if (sourceEnd === seal.sourceEnd) continue
       return never(
-        `${key} has grown on ${run.clusters.target.name} from ${seal.sourceEnd} to ${sourceEnd} since it was sealed on its way back: stop its producers`,
+        `${key} has grown on ${run.clusters.target.name} from ${seal.sourceEnd} to ${sourceEnd} since it was sealed on its way back: stop its producers; the next plan mirrors the rest back`,
       )
     }
     return HOLDS
