@@ -125,7 +125,7 @@ const tellTakeover = (
     ? ` It had begun ${intent}, which may be half done and is looked at first.`
     : ''
   on.warned(
-    `took over the lock of ${gone.user}@${gone.host} (pid ${gone.pid}, ${gone.operation}, since ${gone.since}): that process is gone.${half}`,
+    `took over the lock of ${gone.user}@${gone.host} (pid ${gone.pid}, ${gone.operation}, since ${gone.since}): that process is gone, or its lease has ended.${half}`,
   )
 }
 
