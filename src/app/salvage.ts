@@ -78,6 +78,7 @@ export const salvage = async (
       const records = await salvageRange({
         ...clusters,
         salvage: intent,
+        mirror: mirrorOf(state, intent),
         isResumed: open !== undefined,
         requestTimeoutMs: options.requestTimeoutMs,
         pause: (ms, signal) => setTimeout(ms, undefined, { signal }),
@@ -124,6 +125,18 @@ export const salvage = async (
   async function journal(what: Parameters<typeof store.appendJournal>[1]['what']): Promise<void> {
     const at = options.now().toISOString()
     await store.appendJournal(migration.name, { at, plan: 'salvage', what })
+  }
+}
+
+const mirrorOf = (
+  { marks, seals }: MigrationState,
+  { topic, partition }: Salvage,
+): { readonly producerId: bigint; readonly sealedEnd: TargetOffset } => {
+  const isIt = (each: { readonly topic: string; readonly partition: number }) =>
+    each.topic === topic && each.partition === partition
+  return {
+    producerId: marks.find(isIt)!.producerId,
+    sealedEnd: seals.find(isIt)!.targetEnd,
   }
 }
 

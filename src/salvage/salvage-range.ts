@@ -1,9 +1,10 @@
 import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
-import { partitionKey } from '../domain/ids.ts'
+import { partitionKey, type TargetOffset } from '../domain/ids.ts'
 import type { Salvage } from '../domain/state.ts'
 import type { BrokerLink, Cluster } from '../kafka/cluster.ts'
 import { errorName, isRetriable } from '../kafka/error-codes.ts'
 import {
+  baseOffset,
   baseSequence,
   type CopiedRecord,
   codecsReady,
@@ -22,6 +23,8 @@ export interface SalvageOptions {
   readonly target: Cluster
   /** Recorded before the first attempt: its producer id tells later what of it is on the target already. */
   readonly salvage: Salvage
+  /** The mirror's producer and where the partition was sealed on the target: what it wrote behind that is there already. */
+  readonly mirror: { readonly producerId: bigint; readonly sealedEnd: TargetOffset }
   /** True if an earlier attempt did not come to its end: what it sent may still be on its way. */
   readonly isResumed: boolean
   readonly requestTimeoutMs: number
@@ -39,9 +42,10 @@ const SEQUENCES = 2 ** 31
 /**
  * Appends the late records of one source partition to the target, each once, in their order, whatever others write there meanwhile.
  *
- * 1. Count what an earlier attempt has appended: the batches of this salvage's own producer id, from the target's log end at its intent on.
- * 2. Read the source's records of the range as a read_committed consumer sees them, and pass over that many.
- * 3. Append the rest, one batch in flight; its sequence is the record's place in the range.
+ * 1. Refuse where a mirror that heard late of the seal has copied some of them itself: behind the seal stands a batch of its producer id.
+ * 2. Count what an earlier attempt has appended: the batches of this salvage's own producer id, from the target's log end at its intent on.
+ * 3. Read the source's records of the range as a read_committed consumer sees them, and pass over that many.
+ * 4. Append the rest, one batch in flight; its sequence is the record's place in the range.
  *
  * Answers how many records the range holds. Throws FerryError; calling it again goes on.
  */
@@ -58,6 +62,7 @@ export const salvageRange = async (options: SalvageOptions): Promise<number> => 
   if (leader < 0) throw failed(options, `${key} has no leader on ${options.target.name}`, true)
   const link = await options.target.connectBroker(leader)
   try {
+    await refuseCopied(options, link)
     const appended = await countAppended(options, link)
     if (appended > 0) report(`${appended} records of ${key} are on the target already`)
     return await appendRest(options, link, appended)
@@ -66,25 +71,53 @@ export const salvageRange = async (options: SalvageOptions): Promise<number> => 
   }
 }
 
+/** A mirror follows a seal within seconds; what came to the source in these it may have copied like any other record. */
+const refuseCopied = async (options: SalvageOptions, link: BrokerLink): Promise<void> => {
+  const { salvage, mirror, target } = options
+  for await (const batch of batchesFrom(options, link, mirror.sealedEnd)) {
+    if (batch.producerId !== mirror.producerId) continue
+    const key = partitionKey(salvage.topic, salvage.partition)
+    throw failed(
+      options,
+      `the mirror has copied records of ${key} after the seal: they are on ${target.name} from offset ${batch.baseOffset} on, and would be there twice`,
+      false,
+    )
+  }
+}
+
 /** Sequences follow each other, so that the last batch of our producer says how many records came before it. */
 const countAppended = async (options: SalvageOptions, link: BrokerLink): Promise<number> => {
-  const { salvage, target, isResumed } = options
+  const { salvage, isResumed } = options
   if (!isResumed) return 0
-  const place = { topic: salvage.topic, partition: salvage.partition }
-  const key = partitionKey(place.topic, place.partition)
-  const ends = await target.listOffsets([place], 'latest')
+  let appended = 0
+  for await (const batch of batchesFrom(options, link, salvage.targetFrom)) {
+    if (batch.producerId === salvage.producerId) appended = batch.firstSequence + batch.records
+  }
+  return appended
+}
+
+interface BatchOnTarget {
+  readonly baseOffset: number
+  readonly producerId: bigint
+  readonly firstSequence: number
+  readonly records: number
+}
+
+/** The headers of the target's batches up to its log end now. */
+async function* batchesFrom(
+  { salvage, target, signal, ...options }: SalvageOptions,
+  link: BrokerLink,
+  from: TargetOffset,
+): AsyncGenerator<BatchOnTarget> {
+  const { topic, partition } = salvage
+  const key = partitionKey(topic, partition)
+  const ends = await target.listOffsets([{ topic, partition }], 'latest')
   const end = ends.ok.get(key)
   if (end === undefined) throw new FerryError([...ends.failed.values()])
-  let appended = 0
-  for (let next = Number(salvage.targetFrom); next < Number(end); ) {
-    options.signal.throwIfAborted()
+  for (let next = Number(from); next < Number(end); ) {
+    signal.throwIfAborted()
     const [answer] = await link.fetch({
-      topics: [
-        {
-          topic: place.topic,
-          partitions: [{ partition: place.partition, fetchOffset: next, maxBytes: READ_BYTES }],
-        },
-      ],
+      topics: [{ topic, partitions: [{ partition, fetchOffset: next, maxBytes: READ_BYTES }] }],
       maxWaitMs: 100,
       minBytes: 1,
       maxBytes: READ_BYTES,
@@ -93,22 +126,29 @@ const countAppended = async (options: SalvageOptions, link: BrokerLink): Promise
     if (answer === undefined || answer.errorCode !== 0) {
       const name = answer === undefined ? 'nothing' : errorName(answer.errorCode)
       throw failed(
-        options,
-        `${key} on ${target.name} cannot be read at ${next} (${name}), so that it is not known what an earlier attempt has appended`,
+        { ...options, salvage, target, signal },
+        `${key} on ${target.name} cannot be read at ${next} (${name}), so that it is not known what is there already`,
         answer === undefined || isRetriable(answer.errorCode),
       )
     }
     const cursor = recordSet(answer.records)
     const before = next
     while (nextBatch(cursor) === 'batch') {
-      next = lastOffset(answer.records, cursor.at) + 1
-      if (producerId(answer.records, cursor.at) !== salvage.producerId) continue
-      const first = baseSequence(answer.records, cursor.at)
-      appended = first + recordCount(answer.records, cursor.at)
+      const { records } = answer
+      next = lastOffset(records, cursor.at) + 1
+      const count = recordCount(records, cursor.at)
+      yield {
+        baseOffset: baseOffset(records, cursor.at),
+        producerId: producerId(records, cursor.at),
+        firstSequence: baseSequence(records, cursor.at),
+        records: count,
+      }
     }
-    if (next === before) throw failed(options, `${key} could not be read on from ${next}`, true)
+    if (next === before) {
+      const all = { ...options, salvage, target, signal }
+      throw failed(all, `${key} could not be read on from ${next}`, true)
+    }
   }
-  return appended
 }
 
 const appendRest = async (

@@ -263,6 +263,7 @@ describe('producers first', () => {
     await oracle.produce(world.source, 'broken', { count: 4000, size: 50, compression: 'gzip' })
     await fill(world.target, 'broken', 3, [0])
     const { producerId, epoch } = await target.initProducerId()
+    const { producerId: noOne } = await target.initProducerId()
     const salvage: Salvage = {
       topic: 'broken' as TopicName,
       partition: 0,
@@ -279,6 +280,7 @@ describe('producers first', () => {
         source,
         target,
         salvage,
+        mirror: { producerId: noOne, sealedEnd: 3n as TargetOffset },
         isResumed,
         requestTimeoutMs: 5_000,
         pause: async () => undefined,
@@ -307,17 +309,25 @@ describe('producers first', () => {
     // What retention has taken from the source cannot be salvaged any more, and is named.
     await trim(world.source, 'broken', 200)
     const { producerId: fresh } = await target.initProducerId()
-    const gone = salvageRange({
-      source,
-      target,
-      salvage: { ...salvage, producerId: fresh, targetFrom: 3905n as TargetOffset },
-      isResumed: false,
-      requestTimeoutMs: 5_000,
-      pause: async () => undefined,
-      report: () => undefined,
-      signal: AbortSignal.timeout(60_000),
+    const again = (mirror: bigint) =>
+      salvageRange({
+        source,
+        target,
+        salvage: { ...salvage, producerId: fresh, targetFrom: 3905n as TargetOffset },
+        mirror: { producerId: mirror, sealedEnd: 3n as TargetOffset },
+        isResumed: false,
+        requestTimeoutMs: 5_000,
+        pause: async () => undefined,
+        report: () => undefined,
+        signal: AbortSignal.timeout(60_000),
+      })
+    // Had the mirror written what is there behind the seal, it would come twice.
+    await expect(again(producerId)).rejects.toMatchObject({
+      diagnostics: [
+        { code: 'FERRY1710', detail: expect.stringContaining('from offset 3 on, and would be') },
+      ],
     })
-    await expect(gone).rejects.toMatchObject({
+    await expect(again(noOne)).rejects.toMatchObject({
       diagnostics: [
         {
           code: 'FERRY1710',
