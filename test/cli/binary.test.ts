@@ -98,7 +98,7 @@ Commands:
   receipt [options] <name>           the receipt of a migration that is retired
   drift [options] [name...]          what changed outside of Ferry
   rollback [options] <name>          go back to an earlier stage
-  resync [options] <name>            mirror topics anew
+  resync [options] <name>            mirror topics anew, or go on behind a gap
   salvage [options] <name>           append records that came too late
   index [options] <action> <name>    write the offset index for positions kept elsewhere
   state [options] <what> [name...]   look at, copy, restore or forget what is recorded
