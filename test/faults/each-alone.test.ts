@@ -23,8 +23,8 @@ const STOPS = {
   overtaken: ['FERRY1602', /source offsets 500 to 799 \(300 at most\) were removed/],
   recreated: ['FERRY1603', /source topic has id .* copied from source offsets 0 to 499, which/],
   foreign: ['FERRY1604', /target offsets 500 to 502 were not written by this mirror/],
-  damaged: ['FERRY1612', /source offset \d+ do not match their checksum/],
-  unknown: ['FERRY1601', /source offset \d+ are in a format that is not known/],
+  damaged: ['FERRY1612', /source offsets \d+ to \d+ do not match their checksum/],
+  unknown: ['FERRY1601', /source offsets \d+ to \d+ are in a format that is not known/],
 } as const
 const TOPICS = [...Object.keys(STOPS), 'fine']
 
