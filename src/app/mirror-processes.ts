@@ -1,8 +1,9 @@
 import { setTimeout } from 'node:timers/promises'
 import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
-import { partitionKey, type TopicName } from '../domain/ids.ts'
+import type { TopicName } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
 import type { MigrationState } from '../domain/state.ts'
+import { placesOf } from '../domain/state-places.ts'
 import type { Cluster, GroupMemberPort } from '../kafka/cluster.ts'
 import { decodeMember } from '../mirror/group-messages.ts'
 import { mirrorGroup, PROTOCOL_TYPE } from '../mirror/membership.ts'
@@ -79,19 +80,18 @@ export const mirrorsOf = (
 
 /** `needed`: consumers have moved and something is not sealed yet; without a mirror they see nothing new. */
 export const mirrorNeed = (state: MigrationState): 'none' | 'optional' | 'needed' => {
-  const sealed = new Set(state.seals.map((seal) => partitionKey(seal.topic, seal.partition)))
-  const open = state.marks.some((mark) => !sealed.has(partitionKey(mark.topic, mark.partition)))
-  if (!open || state.stage === 'retired') return 'none'
+  if (!isOpen(state) || state.stage === 'retired') return 'none'
   return state.syncs.some((sync) => sync.status === 'done') ? 'needed' : 'optional'
 }
 
 /** Something is mirrored back now: then a mirror should run, so that going back takes no time. */
-export const isKeptWarm = ({ reverse, stage }: MigrationState): boolean => {
-  const sealed = new Set(reverse.seals.map((seal) => partitionKey(seal.topic, seal.partition)))
-  return (
-    stage !== 'retired' &&
-    reverse.marks.some((mark) => !sealed.has(partitionKey(mark.topic, mark.partition)))
-  )
+export const isKeptWarm = ({ reverse, stage }: MigrationState): boolean =>
+  stage !== 'retired' && isOpen(reverse)
+
+/** Something is marked and not sealed. */
+const isOpen = (copies: Parameters<typeof placesOf>[0]): boolean => {
+  const { marks, seals } = placesOf(copies)
+  return [...marks.keys()].some((key) => !seals.has(key))
 }
 
 /** The source falls behind while nobody mirrors back. */

@@ -6,6 +6,7 @@ import type { Migration } from '../domain/migration.ts'
 import { indexFromEnds, type OffsetIndex } from '../domain/offset-index.ts'
 import type { Receipt } from '../domain/receipt.ts'
 import { offsetMapOf } from '../domain/state.ts'
+import { placesOf } from '../domain/state-places.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { decodeReceipt } from '../state/receipt-codec.ts'
 import { checkReceipt, type ReceiptReport } from '../verify/index.ts'
@@ -155,9 +156,8 @@ const indexesOf = async (
   const progress = await session.store.readProgress(migration)
   return new Map(
     state.seals.flatMap((seal) => {
-      const { topic, partition } = seal
-      const mark = state.marks.find((m) => m.topic === topic && m.partition === partition)
-      const key = partitionKey(topic, partition)
+      const key = partitionKey(seal.topic, seal.partition)
+      const mark = placesOf(state).marks.get(key)
       if (mark === undefined) return []
       return [[key, indexFromEnds(offsetMapOf(mark, progress.get(key)), seal)] as const]
     }),

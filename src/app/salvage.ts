@@ -4,6 +4,7 @@ import { diagnostic, FerryError } from '../domain/diagnostic.ts'
 import { partitionKey, type TargetOffset } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
 import type { MigrationState, Salvage } from '../domain/state.ts'
+import { placesOf } from '../domain/state-places.ts'
 import {
   nameRange,
   producersMayWrite,
@@ -129,15 +130,12 @@ export const salvage = async (
 }
 
 const mirrorOf = (
-  { marks, seals }: MigrationState,
+  state: MigrationState,
   { topic, partition }: Salvage,
 ): { readonly producerId: bigint; readonly sealedEnd: TargetOffset } => {
-  const isIt = (each: { readonly topic: string; readonly partition: number }) =>
-    each.topic === topic && each.partition === partition
-  return {
-    producerId: marks.find(isIt)!.producerId,
-    sealedEnd: seals.find(isIt)!.targetEnd,
-  }
+  const key = partitionKey(topic, partition)
+  const { marks, seals } = placesOf(state)
+  return { producerId: marks.get(key)!.producerId, sealedEnd: seals.get(key)!.targetEnd }
 }
 
 /** What is printed before anything is appended, if nobody confirmed it. */

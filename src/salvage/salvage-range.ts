@@ -105,11 +105,12 @@ interface BatchOnTarget {
 
 /** The headers of the target's batches up to its log end now. */
 async function* batchesFrom(
-  { salvage, target, signal, ...options }: SalvageOptions,
+  options: SalvageOptions,
   link: BrokerLink,
   from: TargetOffset,
 ): AsyncGenerator<BatchOnTarget> {
-  const { topic, partition } = salvage
+  const { target, signal } = options
+  const { topic, partition } = options.salvage
   const key = partitionKey(topic, partition)
   const ends = await target.listOffsets([{ topic, partition }], 'latest')
   const end = ends.ok.get(key)
@@ -126,7 +127,7 @@ async function* batchesFrom(
     if (answer === undefined || answer.errorCode !== 0) {
       const name = answer === undefined ? 'nothing' : errorName(answer.errorCode)
       throw failed(
-        { ...options, salvage, target, signal },
+        options,
         `${key} on ${target.name} cannot be read at ${next} (${name}), so that it is not known what is there already`,
         answer === undefined || isRetriable(answer.errorCode),
       )
@@ -136,18 +137,14 @@ async function* batchesFrom(
     while (nextBatch(cursor) === 'batch') {
       const { records } = answer
       next = lastOffset(records, cursor.at) + 1
-      const count = recordCount(records, cursor.at)
       yield {
         baseOffset: baseOffset(records, cursor.at),
         producerId: producerId(records, cursor.at),
         firstSequence: baseSequence(records, cursor.at),
-        records: count,
+        records: recordCount(records, cursor.at),
       }
     }
-    if (next === before) {
-      const all = { ...options, salvage, target, signal }
-      throw failed(all, `${key} could not be read on from ${next}`, true)
-    }
+    if (next === before) throw failed(options, `${key} could not be read on from ${next}`, true)
   }
 }
 

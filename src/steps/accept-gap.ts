@@ -21,6 +21,7 @@ import {
 import type { Mark } from '../domain/mark.ts'
 import type { OffsetIndex } from '../domain/offset-index.ts'
 import { type MigrationState, offsetMapOf, type PartitionProgress } from '../domain/state.ts'
+import { placesOf } from '../domain/state-places.ts'
 import type { AcceptGap } from '../domain/step.ts'
 import { translateBack } from '../domain/translate-back.ts'
 import { counted, humanSeconds } from './_words.ts'
@@ -104,7 +105,7 @@ const rangeOf = ({ topic, partition, from, to }: AcceptGap): NamedRange => ({
 })
 
 const markOf = (state: MigrationState, { topic, partition }: NamedRange): Mark | undefined =>
-  state.marks.find((mark) => mark.topic === topic && mark.partition === partition)
+  placesOf(state).marks.get(partitionKey(topic, partition))
 
 /** The decision about exactly this range, if it was made under the mark of now. */
 const acceptedAs = (state: MigrationState, range: NamedRange): AcceptedGap | undefined => {
@@ -227,7 +228,7 @@ export const gapStep = (
   }
   if (state.stage === 'retired')
     return no(`${migration} is retired.`, 'There is nothing to mirror any more.')
-  if (state.seals.some((s) => s.topic === range.topic && s.partition === range.partition)) {
+  if (placesOf(state).seals.has(key)) {
     return no(`${key} is sealed: its copy is complete.`, 'There is nothing to accept.')
   }
   const problem = ours?.problem ?? null

@@ -21,7 +21,7 @@ export const restoreGroup: StepKind<RestoreGroup> = {
     const topics = new Set(step.topics)
     const isOurs = (key: PartitionKey) => topics.has(parsePartitionKey(key).topic)
     const there = await commitsOf(target, step.group)
-    const moved = movedSinceReturn(run.state(), step.group, there)
+    const moved = sync && movedSinceReturn(run.state(), sync, there)
     if (moved !== undefined) {
       return {
         done: false,

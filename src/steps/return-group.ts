@@ -274,7 +274,7 @@ export const wasReturned = (
   sync: GroupSync,
   there: ReadonlyMap<PartitionKey, CommittedOffset>,
 ): boolean =>
-  lastReturn(state, sync) !== undefined && movedSinceReturn(state, sync.group, there) === undefined
+  lastReturn(state, sync) !== undefined && movedSinceReturn(state, sync, there) === undefined
 
 const lastReturn = (state: MigrationState, sync: GroupSync) =>
   state.returns.find((r) => r.group === sync.group && r.status === 'done' && r.at >= sync.at)
@@ -285,15 +285,14 @@ const lastReturn = (state: MigrationState, sync: GroupSync) =>
  */
 export const movedSinceReturn = (
   state: MigrationState,
-  group: GroupId,
+  sync: GroupSync,
   there: ReadonlyMap<PartitionKey, CommittedOffset>,
 ): PartitionKey | undefined => {
-  const sync = state.syncs.find((s) => s.group === group)
-  const returned = sync && lastReturn(state, sync)
+  const returned = lastReturn(state, sync)
   if (returned === undefined) return undefined
   return [...there].find(([key, { offset }]) => {
     if (!placesOf(state).marks.has(key)) return false
-    const synced = sync?.positions.get(key)
+    const synced = sync.positions.get(key)
     const known = [returned.positions.get(key)?.target, synced?.target, synced?.previous?.offset]
     return !known.some((each) => each === offset)
   })?.[0]

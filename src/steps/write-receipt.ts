@@ -1,6 +1,6 @@
 import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { PartitionKey, TopicName } from '../domain/ids.ts'
-import { parsePartitionKey } from '../domain/ids.ts'
+import { parsePartitionKey, partitionKey } from '../domain/ids.ts'
 import {
   closeReceipt,
   RECEIPT_FORMAT_VERSION,
@@ -9,6 +9,7 @@ import {
   type ReceiptPartition,
 } from '../domain/receipt.ts'
 import type { MigrationState } from '../domain/state.ts'
+import { placesOf } from '../domain/state-places.ts'
 import type { Retire } from '../domain/step.ts'
 import { receiptPartitions } from '../verify/index.ts'
 import type { Run } from './step-kind.ts'
@@ -77,9 +78,11 @@ const readPartitions = async (
 }
 
 /** A rollback may have come between: what was read under another mark or seal says nothing. */
-const isOfNow = ({ topic, partition, mark, seal }: ReceiptPartition, state: MigrationState) =>
-  state.marks.some((m) => m.topic === topic && m.partition === partition && m.at === mark.at) &&
-  state.seals.some((s) => s.topic === topic && s.partition === partition && s.at === seal.at)
+const isOfNow = (part: ReceiptPartition, state: MigrationState): boolean => {
+  const key = partitionKey(part.topic as TopicName, part.partition)
+  const { marks, seals } = placesOf(state)
+  return marks.get(key)?.at === part.mark.at && seals.get(key)?.at === part.seal.at
+}
 
 const readGroups = async (
   { groups, topics }: Retire,

@@ -9,6 +9,7 @@ import {
 import type { Mark, Seal } from '../domain/mark.ts'
 import { indexFromEnds, type OffsetIndex } from '../domain/offset-index.ts'
 import { type MigrationState, offsetMapOf, type PartitionProgress } from '../domain/state.ts'
+import { placesOf } from '../domain/state-places.ts'
 import { coveredTo, watchedEnd } from '../domain/stranded.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 
@@ -38,7 +39,7 @@ export interface BothClusters {
 /** Reads the positions of all marked partitions, one request per broker, side and kind of offset. */
 export const readFacts = async (
   clusters: BothClusters,
-  state: Pick<MigrationState, 'seals' | 'salvages' | 'reverse' | 'acceptedGaps'>,
+  state: Pick<MigrationState, 'marks' | 'seals' | 'salvages' | 'reverse' | 'acceptedGaps'>,
   marks: readonly Mark[],
   progress: ReadonlyMap<PartitionKey, PartitionProgress>,
 ): Promise<readonly PartitionFacts[]> => {
@@ -57,7 +58,7 @@ export const readFacts = async (
   return marks.map((mark) => {
     const key = partitionKey(mark.topic, mark.partition)
     const answers = { sourceStart, sourceStable, sourceEnd, targetStart, targetEnd }
-    const seal = state.seals.find((s) => s.topic === mark.topic && s.partition === mark.partition)
+    const seal = placesOf(state).seals.get(key)
     const stored = progress.get(key)
     return factsOf({
       mark,

@@ -1,5 +1,10 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
-import type { PartitionKey, SourceOffset, TopicName } from '../domain/ids.ts'
+import {
+  type PartitionKey,
+  partitionKey,
+  type SourceOffset,
+  type TopicName,
+} from '../domain/ids.ts'
 import { type OffsetIndex, rankOf } from '../domain/offset-index.ts'
 import {
   digestOfBlocks,
@@ -53,11 +58,11 @@ export const receiptPartitions = async (
   const { clusters, state, progress, earlier, signal } = options
   await codecsReady()
   const names = [...options.topics].sort()
-  const marks = names.flatMap((name) =>
-    state.marks
-      .filter(({ topic }) => topic === name)
-      .sort((one, other) => one.partition - other.partition),
-  )
+  const places = new Map(names.map((name, place) => [name, place]))
+  const placeOf = ({ topic }: { readonly topic: TopicName }) => places.get(topic) ?? -1
+  const marks = state.marks
+    .filter(({ topic }) => places.has(topic))
+    .sort((one, other) => placeOf(one) - placeOf(other) || one.partition - other.partition)
   const [facts, onSource, onTarget] = await Promise.all([
     readFacts(clusters, state, marks, progress),
     compactedTopics(clusters.source, names),
@@ -68,11 +73,8 @@ export const receiptPartitions = async (
   if (problem !== undefined) return { problem }
 
   const most = blocksEach(facts.length)
-  const known = (each: PartitionFacts) =>
-    earlier.find((part) => part.topic === each.mark.topic && part.partition === each.mark.partition)
-  const planned = facts
-    .filter((each) => known(each) === undefined)
-    .map((each) => planOf(each, most))
+  const parts = new Map(earlier.map((part) => [keyOf(part), part]))
+  const planned = facts.filter(({ key }) => !parts.has(key)).map((each) => planOf(each, most))
   const total = planned.reduce((sum, { toRead }) => sum + toRead, 0)
   const meter = new ReadingMeter('reads the copy for the receipt', total, options.report)
   const patience = options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }
@@ -92,17 +94,15 @@ export const receiptPartitions = async (
     })
     const failed = read.find((part): part is Diagnostic => 'code' in part)
     if (failed !== undefined) return { problem: failed }
-    const byKey = new Map(
-      [...earlier, ...(read as readonly ReceiptPartition[])].map((part) => [
-        `${part.topic}:${part.partition}` as PartitionKey,
-        part,
-      ]),
-    )
-    return { partitions: facts.map(({ key }) => byKey.get(key)!) }
+    for (const part of read as readonly ReceiptPartition[]) parts.set(keyOf(part), part)
+    return { partitions: facts.map(({ key }) => parts.get(key)!) }
   } finally {
     await Promise.all([source.close(), target.close()])
   }
 }
+
+const keyOf = ({ topic, partition }: ReceiptPartition): PartitionKey =>
+  partitionKey(topic as TopicName, partition)
 
 interface PlannedPartition {
   readonly facts: PartitionFacts

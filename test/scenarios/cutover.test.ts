@@ -1,4 +1,3 @@
-import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { PartitionKey, SourceOffset, TargetOffset, TopicName } from '../../src/domain/ids.ts'
 import type { Migration } from '../../src/domain/migration.ts'
@@ -12,6 +11,7 @@ import { waitFor } from '../kafka/wait.ts'
 import { migration } from '../planner/_build.ts'
 import { fill, startConsumer } from './_clients.ts'
 import { errorsIn, findingsIn } from './_findings.ts'
+import { withAdmin } from './_image.ts'
 import { type Project, startWorld, type World } from './_world.ts'
 
 /** The cutover in both orders, what comes too late, and where mirroring begins. */
@@ -28,19 +28,6 @@ afterAll(async () => {
   await Promise.all([source?.close(), target?.close()])
   await world?.stop()
 })
-
-const withAdmin = async (
-  cluster: TestCluster,
-  act: (admin: kafkajs.Admin) => Promise<unknown>,
-): Promise<void> => {
-  const admin = new kafkajs.Kafka(cluster.kafka()).admin()
-  await admin.connect()
-  try {
-    await act(admin)
-  } finally {
-    await admin.disconnect()
-  }
-}
 
 const makeTopic = (cluster: TestCluster, topic: string, numPartitions = 1) =>
   withAdmin(cluster, (admin) =>

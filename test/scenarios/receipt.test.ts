@@ -1,12 +1,12 @@
-import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { canonicalJson, sha256 } from '../../src/domain/canonical-json.ts'
 import type { Receipt } from '../../src/domain/receipt.ts'
-import { oracle, type TestCluster } from '../kafka/index.ts'
+import { oracle } from '../kafka/index.ts'
 import { schemaProblems } from '../schema-problems.ts'
 import { fill, startConsumer } from './_clients.ts'
 import { digestOf, framedMessages } from './_content-digest.ts'
 import { errorsIn } from './_findings.ts'
+import { withAdmin } from './_image.ts'
 import { type Project, startWorld, type World } from './_world.ts'
 
 /** What a retired migration leaves to be checked again, by a file alone: judged by what kafkajs reads on both clusters. */
@@ -25,19 +25,6 @@ spec:
   groups: [{ id: moved.api }]
   gates: { sourceQuiet: 1s, timeout: 60s }
 `
-
-const withAdmin = async (
-  cluster: TestCluster,
-  act: (admin: kafkajs.Admin) => Promise<unknown>,
-): Promise<void> => {
-  const admin = new kafkajs.Kafka(cluster.kafka()).admin()
-  await admin.connect()
-  try {
-    await act(admin)
-  } finally {
-    await admin.disconnect()
-  }
-}
 
 const apply = () => project.ferry(['apply', 'moved', '--auto-approve', '--confirm', 'moved'])
 const check = (...more: string[]) => project.ferry(['verify', 'moved', '--receipt', ...more])
