@@ -1,5 +1,5 @@
 import { deepStrictEqual, ok } from 'node:assert/strict'
-import { Soak, type SoakOptions } from './_soak.ts'
+import { Soak, type SoakOptions, STRUCK } from './_soak.ts'
 
 /** So that what went wrong once can be had again, as far as clocks allow. */
 const seed = Number(process.env.FERRY_TEST_SEED ?? Date.now() % 1_000_000)
@@ -17,7 +17,7 @@ export const soak = async (
   const { kills, counts, wrongs } = await new Soak({ ...options, seed, say }).run()
   say(`${JSON.stringify(counts)} ${JSON.stringify(kills)}`)
   deepStrictEqual(wrongs.slice(0, 20), [])
-  for (const what of ['apply', 'source broker', 'target broker']) {
+  for (const what of ['apply', ...STRUCK]) {
     ok((kills[what] ?? 0) > 0, `${what} was never killed`)
   }
   ok(counts.acknowledged > 100)

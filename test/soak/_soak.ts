@@ -22,6 +22,9 @@ const MOST_ATTEMPTS = 40
 /** A broker takes some seconds to come back: others must have time to go on in between. */
 const STRIKE_EVERY_MS = 14_000
 
+/** What dies at random; apply is killed by whoever runs it. */
+export const STRUCK = ['mirror', 'source broker', 'target broker'] as const
+
 export interface SoakOptions {
   /** How long the service lives on each side between the moves, all together. */
   readonly seconds: number
@@ -103,6 +106,11 @@ export class Soak {
     await this.#startWriters(target(), 'target')
     await this.#lives(seconds * 0.25)
 
+    await waitFor('each of them to be killed once', { timeoutMs: 120_000 }, () =>
+      this.#failure !== undefined || STRUCK.every((what) => this.#kills[what] !== undefined)
+        ? true
+        : undefined,
+    )
     await this.#rest()
     await this.#apply('retired')
     await this.#stopWriters()
@@ -219,25 +227,32 @@ ${TOPICS.map((topic) => `    - { name: ${topic.name}, offsets: ${offsets(topic)}
   }
 
   async #strike(): Promise<void> {
-    const brokers: readonly [string, TestBroker][] = [
-      ['source broker', this.#world.source.brokers[0] as TestBroker],
-      ['target broker', this.#world.target.brokers[0] as TestBroker],
-    ]
-    for (let turn = 0; !this.#calm; turn++) {
+    const brokers = {
+      'source broker': this.#world.source.brokers[0] as TestBroker,
+      'target broker': this.#world.target.brokers[0] as TestBroker,
+    }
+    while (!this.#calm) {
       const until = performance.now() + STRIKE_EVERY_MS * (0.5 + this.#random())
       while (!this.#calm && performance.now() < until) await pause(100)
       if (this.#calm) return
-      const next = turn % 3
-      if (next === 2 || (this.#mirror !== undefined && this.#random() < 0.3)) {
+      const next = this.#nextToDie()
+      if (next === 'mirror') {
         if (await this.#mirror?.kill()) this.#killed('mirror')
         continue
       }
-      const [name, broker] = brokers[next] as [string, TestBroker]
+      const broker = brokers[next]
       await broker.kill()
-      this.#killed(name)
+      this.#killed(next)
       await pause(this.#random() * 3000)
       await broker.start()
     }
+  }
+
+  /** Now and then the mirror, which is the quickest to come back; else who was spared the most. */
+  #nextToDie(): (typeof STRUCK)[number] {
+    if (this.#mirror !== undefined && this.#random() < 0.2) return 'mirror'
+    const there = STRUCK.filter((what) => what !== 'mirror' || this.#mirror !== undefined)
+    return there.toSorted((a, b) => (this.#kills[a] ?? 0) - (this.#kills[b] ?? 0))[0]!
   }
 
   // ── ferry ──────────────────────────────────────────────────────────────────────────────────────────────────────────
