@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { buildProgram } from '../src/cli/program.ts'
 import type { Streams } from '../src/cli/streams.ts'
 import { CODES } from '../src/domain/diagnostic-codes.ts'
+import { FACTS } from '../src/steps/gates/list.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const SCHEMAS = ['project', 'cluster', 'migration', 'plan', 'receipt'] as const
@@ -16,6 +17,7 @@ export const documents = async (): Promise<ReadonlyMap<string, string>> => {
   const texts = new Map([
     [reference('command-line'), commandLineText(program)],
     [reference('diagnostics'), diagnosticsText()],
+    [reference('gates'), gatesText()],
     [readme, withUsage(await readFile(readme, 'utf8'), program)],
   ])
   for (const kind of SCHEMAS) texts.set(reference(`${kind}-file`), await schemaText(kind))
@@ -88,6 +90,35 @@ const diagnosticsText = (): string =>
         `Exit code ${exitCode}.`,
         '',
       ]),
+  ].join('\n')
+
+// ── gates ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+/** Names in place of what a step is about. */
+const ANYTHING = {
+  group: 'GROUP',
+  topic: 'TOPIC',
+  side: 'source',
+  source: 'the source',
+  allowed: 0,
+  quietMs: 300_000,
+  deadline: { at: 'a deadline' },
+}
+
+const gatesText = (): string =>
+  [
+    '# Gates',
+    '',
+    NOTICE,
+    'Every fact that apply waits for before a step, or looks at before and after it. A plan, a wait and `ferry status` show its title; what is',
+    'missing follows in brackets. What waiting does not help ends apply at once.',
+    '',
+    '| fact | title | read from |',
+    '| --- | --- | --- |',
+    ...FACTS.map(
+      ({ name, title, reads }) => `| ${name} | ${title(ANYTHING as never)} | ${reads} |`,
+    ),
+    '',
   ].join('\n')
 
 // ── schemas ──────────────────────────────────────────────────────────────────────────────────────────────────────────

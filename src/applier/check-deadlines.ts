@@ -1,56 +1,84 @@
 import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
-import { parsePartitionKey } from '../domain/ids.ts'
+import { type GroupId, type PartitionKey, parsePartitionKey } from '../domain/ids.ts'
 import type { Deadline } from '../domain/plan.ts'
-import { partitionsNow } from '../steps/partitions-now.ts'
+import { reverseView } from '../domain/state.ts'
+import type { Cluster, CommittedOffset } from '../kafka/cluster.ts'
+import { DEADLINE_AHEAD, type DeadlineSeen } from '../steps/gates/index.ts'
+import { type PartitionNow, partitionsNow } from '../steps/partitions-now.ts'
 import type { Run } from '../steps/step-kind.ts'
 
 /** What is needed to look. */
 export type LookingRun = Pick<Run, 'clusters' | 'store' | 'migration' | 'state' | 'now'>
 
-/**
- * The deadlines of a plan that have passed and that mattered. One is moot where what it was about is safe by now: the records were
- * copied, the topic sealed, the group synced; positions whose time is over may still be there (somebody renewed them), which the brokers
- * are asked.
- */
+/** The deadlines of a plan that have passed and that mattered. Nothing is read for those that are still to come. */
 export const passedDeadlines = async (
   deadlines: readonly Deadline[],
   run: LookingRun,
 ): Promise<readonly Diagnostic[]> => {
-  const now = run.now().toISOString()
+  const now = run.now()
   const problems: Diagnostic[] = []
   for (const deadline of deadlines) {
-    if (deadline.about === undefined || deadline.at > now) continue
-    if (await matters(deadline.about, run)) problems.push(passed(deadline))
+    if (deadline.at > now.toISOString()) continue
+    const reading = DEADLINE_AHEAD.judge(await seen(deadline.about, run), { deadline, now })
+    if (!reading.holds) problems.push(passed(reading.because))
   }
   return problems
 }
 
-const matters = async (
-  about: NonNullable<Deadline['about']>,
-  run: LookingRun,
-): Promise<boolean> => {
-  if (about.kind === 'source-retention') {
-    const { topic } = parsePartitionKey(about.partition)
-    const partition = (await partitionsNow(run, [topic])).get(about.partition)
-    if (partition === undefined) return true
-    return !partition.seal && partition.index.mirroredTo <= BigInt(about.offset)
-  }
-  const { group } = about
-  const sync = run.state().syncs.find((s) => s.group === group && s.status === 'done')
-  const isSource = about.kind === 'source-commits'
-  if (isSource && sync) return false
+const seen = async (about: Deadline['about'], run: LookingRun): Promise<DeadlineSeen> => {
   const { source, target } = run.clusters
-  const answers = await (isSource ? source : target).fetchCommits([group])
-  const commits = answers.ok.get(group)
-  if (commits === undefined) throw new FerryError([...answers.failed.values()])
-  return isSource
-    ? commits.size === 0
-    : [...(sync?.positions.keys() ?? [])].some((key) => !commits.has(key))
+  switch (about.kind) {
+    case 'source-retention':
+      return { kind: about.kind, partition: await partitionOf(run, about.partition) }
+    case 'back-retention':
+      return { kind: about.kind, partition: await partitionOf(back(run), about.partition) }
+    case 'target-retention':
+      return {
+        kind: about.kind,
+        isSynced: syncOf(run, about.group) !== undefined,
+        partition: await partitionOf(run, about.partition),
+        committed: (await commitsOf(source, about.group)).get(about.partition)?.offset,
+      }
+    case 'source-commits':
+      return {
+        kind: about.kind,
+        isSynced: syncOf(run, about.group) !== undefined,
+        commits: (await commitsOf(source, about.group)).size,
+      }
+    case 'target-commits': {
+      const there = await commitsOf(target, about.group)
+      const synced = [...(syncOf(run, about.group)?.positions.keys() ?? [])]
+      return { kind: about.kind, missing: synced.filter((key) => !there.has(key)).length }
+    }
+  }
 }
 
-const passed = ({ at, says }: Deadline): Diagnostic =>
+const partitionOf = async (run: LookingRun, key: PartitionKey): Promise<PartitionNow | undefined> =>
+  (await partitionsNow(run, [parsePartitionKey(key).topic])).get(key)
+
+const back = (run: LookingRun): LookingRun => ({
+  ...run,
+  clusters: { source: run.clusters.target, target: run.clusters.source },
+  store: { readProgress: (migration) => run.store.readProgress(migration, 'reverse') },
+  state: () => reverseView(run.state()),
+})
+
+const syncOf = (run: LookingRun, group: GroupId) =>
+  run.state().syncs.find((sync) => sync.group === group && sync.status === 'done')
+
+const commitsOf = async (
+  cluster: Cluster,
+  group: GroupId,
+): Promise<ReadonlyMap<PartitionKey, CommittedOffset>> => {
+  const answers = await cluster.fetchCommits([group])
+  const commits = answers.ok.get(group)
+  if (commits === undefined) throw new FerryError([...answers.failed.values()])
+  return commits
+}
+
+const passed = (because: string): Diagnostic =>
   diagnostic({
     code: 'FERRY1412',
-    detail: `${at} has passed: ${says}.`,
+    detail: `${because}.`,
     fix: 'Make a new plan; it says what is still there.',
   })

@@ -1,7 +1,8 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import { parsePartitionKey } from '../domain/ids.ts'
 import type { Invariant } from '../domain/plan.ts'
-import { type PartitionNow, partitionsNow } from '../steps/partitions-now.ts'
+import { SOURCE_HOLDS } from '../steps/gates/index.ts'
+import { partitionsNow } from '../steps/partitions-now.ts'
 import type { Run } from '../steps/step-kind.ts'
 
 /**
@@ -15,19 +16,17 @@ export const checkInvariants = async (
   if (invariants.length === 0) return []
   const topics = new Set(invariants.map(({ check }) => parsePartitionKey(check.partition).topic))
   const now = await partitionsNow(run, [...topics])
+  const of = { source: run.clusters.source.name }
   return invariants.flatMap(({ check }) => {
     const partition = now.get(check.partition)
-    if (partition === undefined || partition.seal !== undefined) return []
-    return partition.sourceStart > partition.index.mirroredTo ? [passed(partition, run)] : []
+    const reading = partition && SOURCE_HOLDS.judge(partition, of)
+    return reading === undefined || reading.holds ? [] : [gone(reading.because)]
   })
 }
 
-const passed = (
-  { key, sourceStart, index }: PartitionNow,
-  { clusters }: Pick<Run, 'clusters'>,
-): Diagnostic =>
+const gone = (because: string): Diagnostic =>
   diagnostic({
     code: 'FERRY1410',
-    detail: `${clusters.source.name} holds ${key} from ${sourceStart} on, but the mirror needs it from ${index.mirroredTo} on: ${index.mirroredTo} to ${sourceStart - 1n} are gone.`,
+    detail: `${because}.`,
     fix: 'Make a new plan; it says what is lost and what the ways on are.',
   })

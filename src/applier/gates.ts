@@ -1,5 +1,5 @@
 import { FerryError } from '../domain/diagnostic.ts'
-import type { Gate, GateReading, Run } from '../steps/step-kind.ts'
+import type { Gate, Run } from '../steps/step-kind.ts'
 import type { Pause } from './apply-options.ts'
 
 const FIRST_PAUSE_MS = 250
@@ -10,6 +10,8 @@ export interface ClosedGate {
   readonly title: string
   readonly because: string
   readonly worthWaiting: boolean
+  /** True: nobody could be asked. */
+  readonly unread?: true
 }
 
 export interface WaitedForGates {
@@ -33,7 +35,7 @@ export const waitForGates = async (
   let pauseMs = FIRST_PAUSE_MS
   for (let waited = false; ; waited = true) {
     run.signal.throwIfAborted()
-    const closed = await readGates(gates, run)
+    const closed = await readGates(gates, run, 'before')
     if (closed.length === 0 || closed.some((gate) => !gate.worthWaiting)) return { closed, waited }
     const leftMs = deadline - run.now().getTime()
     if (leftMs <= 0) return { closed, waited }
@@ -46,26 +48,50 @@ export const waitForGates = async (
   }
 }
 
-/** The gates that do not hold now. */
-export const readGates = async (
+/**
+ * The gates that no longer hold once a step is done: those that must outlast it, read again. A broker that does not answer for a moment
+ * says nothing of them, so it is asked again for as long as gates are waited for.
+ */
+export const brokenAfter = async (
   gates: readonly Gate[],
   run: Run,
+  pause: Pause,
 ): Promise<readonly ClosedGate[]> => {
-  const read = await Promise.all(
-    gates.map(async (gate) => ({ title: gate.title, reading: await readGate(gate, run) })),
-  )
-  return read.flatMap(({ title, reading }) =>
-    reading.holds ? [] : [{ title, because: reading.because, worthWaiting: reading.worthWaiting }],
-  )
+  const lasting = gates.filter((gate) => gate.after)
+  const deadline = run.now().getTime() + run.gateTimeoutMs
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+    const closed = await readGates(lasting, run, 'after')
+    const leftMs = deadline - run.now().getTime()
+    if (closed.every((gate) => !gate.unread) || leftMs <= 0) return closed
+    run.report({ kind: 'waiting', gates: closed.map(({ title, because }) => ({ title, because })) })
+    await pause(Math.min(pauseMs, leftMs), run.signal)
+  }
 }
 
-/** A broker that does not answer for a moment must not end a wait of many minutes. */
-const readGate = async (gate: Gate, run: Run): Promise<GateReading> => {
+/** The gates that do not hold now. */
+const readGates = async (
+  gates: readonly Gate[],
+  run: Run,
+  moment: 'before' | 'after',
+): Promise<readonly ClosedGate[]> => {
+  const read = await Promise.all(gates.map((gate) => readGate(gate, run, moment)))
+  return read.filter((reading) => reading !== undefined)
+}
+
+/** Undefined: it holds. A broker that does not answer for a moment must not end a wait of many minutes. */
+const readGate = async (
+  gate: Gate,
+  run: Run,
+  moment: 'before' | 'after',
+): Promise<ClosedGate | undefined> => {
   try {
-    return await gate.check(run)
+    const reading = await gate.check(run, moment)
+    if (reading.holds) return undefined
+    const { title = gate.title, because, worthWaiting } = reading
+    return { title, because, worthWaiting }
   } catch (error) {
     if (!(error instanceof FerryError && error.retriable)) throw error
-    const because = error.diagnostics.map((d) => d.detail).join('; ')
-    return { holds: false, because: `it cannot be read: ${because}`, worthWaiting: true }
+    const because = `it cannot be read: ${error.diagnostics.map((d) => d.detail).join('; ')}`
+    return { title: gate.title, because, worthWaiting: true, unread: true }
   }
 }

@@ -2,7 +2,7 @@ import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { Step } from '../domain/step.ts'
 import type { Gate, Outcome, Run, StepKind } from '../steps/step-kind.ts'
 import type { ApplyOptions } from './apply-options.ts'
-import { type ClosedGate, readGates, waitForGates } from './gates.ts'
+import { brokenAfter, type ClosedGate, waitForGates } from './gates.ts'
 import type { PlanJournal } from './plan-journal.ts'
 import { errorsAmong, gateBroke, isAbort, isWait, problemsOf, stoppedAtGates } from './problems.ts'
 
@@ -67,10 +67,7 @@ const applyStep = async (
   try {
     const outcome: Outcome = await kind.apply(step, run)
     if (!outcome.done) return { facts: {}, problems: [outcome.problem] }
-    const closed = await readGates(
-      gates.filter((gate) => gate.after),
-      run,
-    )
+    const closed = await brokenAfter(gates, run, options.pause)
     return { facts: outcome.facts, problems: closed.length > 0 ? [gateBroke(step, closed)] : [] }
   } catch (error) {
     if (isAbort(error, run.signal)) throw error

@@ -55,12 +55,18 @@ export interface Invariant {
 export interface Deadline {
   readonly at: string
   readonly says: string
-  /** What apply looks at before it refuses once the moment has passed; absent: it is only told. Offsets are decimal strings. */
-  readonly about?:
+  /** What apply looks at before it refuses once the moment has passed. Offsets are those of the side that loses records, as decimal strings. */
+  readonly about:
     | {
-        readonly kind: 'source-retention'
+        /** `back`: of what producers have written to the target and is still to be mirrored back. */
+        readonly kind: 'source-retention' | 'back-retention'
         readonly partition: PartitionKey
         readonly offset: string
+      }
+    | {
+        readonly kind: 'target-retention'
+        readonly group: GroupId
+        readonly partition: PartitionKey
       }
     | { readonly kind: 'source-commits' | 'target-commits'; readonly group: GroupId }
 }

@@ -159,6 +159,7 @@ const targetRetention = (context: PlanContext): readonly Deadline[] => {
   return first.as(({ topic, partition, group }, at) => ({
     at,
     says: `retention of ${topic}-${partition} on ${observed.target.name} reaches what ${group} has still to read`,
+    about: { kind: 'target-retention', group, partition: partitionKey(topic, partition) },
   }))
 }
 

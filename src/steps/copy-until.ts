@@ -5,8 +5,8 @@ import type { TopicName } from '../domain/ids.ts'
 import { rankOf } from '../domain/offset-index.ts'
 import { copyLooks } from '../mirror/copy-looks.ts'
 import { counted, humanSeconds } from './_words.ts'
-import { mirrorObjects } from './gates/index.ts'
-import { lagOf, type PartitionNow, partitionsNow } from './partitions-now.ts'
+import { lagAmong, MIRROR_LAG, MIRROR_SOUND, reportsOf } from './gates/index.ts'
+import { type PartitionNow, partitionsNow } from './partitions-now.ts'
 import type { Outcome, Run } from './step-kind.ts'
 
 /** How often the brokers are asked how far the copy is. */
@@ -27,11 +27,16 @@ export const copyUntil = async (
     const now = await partitionsNow(run, [topic])
     const stopped = [...now.values()].find((p) => p.problem)
     if (stopped?.problem) return { done: false, problem: stopped.problem }
-    const lag = total(now)
-    const isNear = lag <= BigInt(lagAllowed) || behind(now, ends) <= BigInt(lagAllowed)
+    const lag = lagAmong(now.values())
+    const isNear =
+      MIRROR_LAG.judge([...now.values()], { topic, allowed: lagAllowed }).holds ||
+      behind(now, ends) <= BigInt(lagAllowed)
     ends = new Map([...now].map(([key, p]) => [key, p.sourceEnd]))
-    const objection = await mirrorObjects(run, [topic])
-    if (isNear && !objection) return { done: true, facts: { lag: Number(lag) } }
+    const sound = MIRROR_SOUND.judge(
+      { reports: await reportsOf(run, [topic], 'before'), now },
+      null,
+    )
+    if (isNear && sound.holds) return { done: true, facts: { lag: Number(lag) } }
     const reports = mirror.reports()
     const looks = looksOf(topic, now, copyLooks(reports))
     const time = run.now().getTime()
@@ -52,12 +57,6 @@ export const copyUntil = async (
     await delay(POLL_MS, undefined, { signal: run.signal })
   }
 }
-
-const total = (now: ReadonlyMap<string, PartitionNow>): bigint =>
-  [...now.values()].reduce((sum, p) => {
-    const lag = lagOf(p)
-    return lag > 0n ? sum + lag : sum
-  }, 0n)
 
 /** Log ends of the source, as a look saw them. */
 type Ends = ReadonlyMap<string, bigint>
@@ -84,5 +83,5 @@ const looksOf = (
   )
   const bytes = ofMirror.find((look) => look.topic === topic)?.bytes ?? null
   const others = ofMirror.filter((look) => look.topic !== topic)
-  return [{ topic, records, bytes, left: Number(total(now)) }, ...others]
+  return [{ topic, records, bytes, left: Number(lagAmong(now.values())) }, ...others]
 }

@@ -66,9 +66,11 @@ export const removeObject: StepKind<RemoveObject> = {
 
 const isTopic = ({ object }: RemovedSpec): boolean => object.kind === 'topic'
 
-/** The service lives on the target, and nothing came to a topic after it was sealed. */
+/** The service lives on the target, and nothing came to a topic after it was sealed; once it is deleted, there is nothing to read again. */
 const ofTheSource = ({ object, isMirrored, groups }: RemoveObject): readonly Gate[] => [
-  ...(object.kind === 'topic' && isMirrored ? [topicsAreSealed([object.topic])] : []),
+  ...(object.kind === 'topic' && isMirrored
+    ? [{ ...topicsAreSealed([object.topic]), after: false }]
+    : []),
   ...groups.map(groupHasMoved),
 ]
 

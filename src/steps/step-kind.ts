@@ -73,11 +73,18 @@ export interface Gate {
   readonly title: string
   /** True: read once more after the step, which fails if the fact no longer holds. */
   readonly after?: boolean
-  check(run: Run): Promise<GateReading>
+  /** `after`: the step was done, see above. */
+  check(run: Run, moment?: 'before' | 'after'): Promise<GateReading>
 }
 export type GateReading =
   | { readonly holds: true }
-  | { readonly holds: false; readonly because: string; readonly worthWaiting: boolean }
+  | {
+      readonly holds: false
+      /** Of the part that does not hold, where a gate has several. */
+      readonly title?: string
+      readonly because: string
+      readonly worthWaiting: boolean
+    }
 
 export type Outcome =
   | { readonly done: true; readonly facts: Readonly<Record<string, unknown>> }

@@ -22,7 +22,7 @@ export interface MigrationStatus {
   readonly topics: readonly TopicStatus[]
   readonly groups: readonly GroupStatus[]
   readonly next: NextStep
-  readonly deadlines: readonly Deadline[]
+  readonly deadlines: readonly Pick<Deadline, 'at' | 'says'>[]
   readonly problems: readonly Diagnostic[]
 }
 

@@ -2,80 +2,153 @@ import { expect, test } from 'vitest'
 import { passedDeadlines } from '../../src/applier/check-deadlines.ts'
 import type { GroupId, PartitionKey } from '../../src/domain/ids.ts'
 import type { Deadline } from '../../src/domain/plan.ts'
+import { NO_REVERSE } from '../../src/domain/state.ts'
 import { fullState } from '../state/samples.ts'
 
-/** Which passed deadlines matter; what brokers answer is made up here. */
+/** Which passed deadlines matter, kind by kind; what brokers answer is made up here. */
 
 const KEY = 'orders.events:0' as PartitionKey
 const GROUP = 'orders-api' as GroupId
 const AT = '2026-11-25T12:00:00.000Z'
+const BEFORE = '2026-11-25T11:59:59.000Z'
 
-const check = (
-  about: Deadline['about'],
-  parts: {
-    readonly now?: string
-    readonly mirrored?: bigint
-    readonly sealed?: boolean
-    readonly synced?: boolean
-    readonly there?: boolean
-  },
-) => {
-  const mark = { ...fullState(1).marks[0]!, mode: 'dense', sourceStart: 100n, targetStart: 0n }
+interface Parts {
+  readonly now?: string
+  /** Source offset up to which the target holds the copy; the mark is at 100. */
+  readonly mirrored?: bigint
+  readonly sealed?: boolean
+  readonly synced?: boolean
+  /** Where the group stands, on whichever side is asked. */
+  readonly committed?: bigint
+  /** The target's log start; the mark is at 0. */
+  readonly targetStart?: bigint
+  /** Up to where the way back, from 800 on, has come on the source, which ends at 900 and more. */
+  readonly back?: bigint
+  readonly backSealed?: boolean
+}
+
+const sides = ({ back, mirrored = 100n, targetStart = 0n }: Parts) => {
+  const targetEnd = back === undefined ? mirrored - 100n : 1_000n
+  const sourceEnd = back === undefined ? 900n : 900n + back - 800n
+  return {
+    source: { earliest: 100n, latest: sourceEnd, stable: sourceEnd },
+    target: { earliest: targetStart, latest: targetEnd, stable: targetEnd },
+  }
+}
+
+const stateOf = ({ sealed, synced, back, backSealed }: Parts) => {
+  const [known] = fullState(1).marks
+  const mark = { ...known!, mode: 'dense', sourceStart: 100n, targetStart: 0n }
   const seal = { topic: 'orders.events', partition: 0, sourceEnd: 900n, targetEnd: 800n, at: AT }
+  const backMark = { ...mark, sourceStart: 800n, targetStart: 900n }
+  const backSeal = { ...seal, sourceEnd: 1_000n, targetEnd: 1_100n }
   const sync = { group: GROUP, status: 'done', at: AT, positions: new Map([[KEY, { target: 5n }]]) }
-  const state = {
+  return {
     ...fullState(1),
     marks: [mark],
-    seals: parts.sealed ? [seal] : [],
-    syncs: parts.synced ? [sync] : [],
+    seals: sealed || back !== undefined ? [seal] : [],
+    syncs: synced ? [sync] : [],
+    reverse:
+      back === undefined ? NO_REVERSE : { marks: [backMark], seals: backSealed ? [backSeal] : [] },
   }
-  const side = (name: string, ends: Record<string, bigint>) => ({
+}
+
+const check = async (about: Deadline['about'], parts: Parts) => {
+  const state = stateOf(parts)
+  const ends = sides(parts)
+  const side = (name: 'source' | 'target') => ({
     name,
-    listOffsets: async (partitions: readonly unknown[], at: string) => ({
-      ok: new Map(partitions.map(() => [KEY, ends[at]!])),
+    listOffsets: async (partitions: readonly unknown[], at: 'earliest' | 'latest' | 'stable') => ({
+      ok: new Map(partitions.map(() => [KEY, ends[name][at]])),
       failed: new Map(),
     }),
     fetchCommits: async () => ({
-      ok: new Map([[GROUP, new Map(parts.there ? [[KEY, { offset: 5n }]] : [])]]),
+      ok: new Map([
+        [GROUP, new Map(parts.committed === undefined ? [] : [[KEY, { offset: parts.committed }]])],
+      ]),
       failed: new Map(),
     }),
   })
-  const end = (parts.mirrored ?? 100n) - 100n
-  return passedDeadlines([{ at: AT, says: 'retention is near', ...(about && { about }) }], {
-    clusters: {
-      source: side('old', { earliest: 100n, latest: 900n, stable: 900n }),
-      target: side('new', { earliest: 0n, latest: end, stable: end }),
-    },
+  const problems = await passedDeadlines([{ at: AT, says: 'it is too late', about }], {
+    clusters: { source: side('source'), target: side('target') },
     store: { readProgress: async () => new Map() },
     migration: { name: 'orders' },
     state: () => state,
     now: () => new Date(parts.now ?? '2026-11-25T12:00:01.000Z'),
-  } as never).then((problems) => problems.map(({ code, detail }) => `${code} ${detail}`))
+  } as never)
+  return problems.map(({ code, detail }) => `${code} ${detail}`)
 }
 
-const PASSED = [`FERRY1412 ${AT} has passed: retention is near.`]
-const retention = { kind: 'source-retention', partition: KEY, offset: '300' } as const
+const KINDS: Readonly<
+  Record<
+    Deadline['about']['kind'],
+    {
+      readonly about: Deadline['about']
+      /** Something is lost: apply refuses. */
+      readonly lost: Parts
+      /** What it was about is safe, or there still. */
+      readonly moot: Readonly<Record<string, Parts>>
+    }
+  >
+> = {
+  'source-retention': {
+    about: { kind: 'source-retention', partition: KEY, offset: '300' },
+    lost: { mirrored: 300n },
+    moot: {
+      'it was copied': { mirrored: 301n },
+      'its topic was sealed': { mirrored: 900n, sealed: true },
+    },
+  },
+  'back-retention': {
+    about: { kind: 'back-retention', partition: KEY, offset: '850' },
+    lost: { back: 850n },
+    moot: {
+      'it was mirrored back': { back: 851n },
+      'its way back was sealed': { back: 820n, backSealed: true },
+    },
+  },
+  'target-retention': {
+    about: { kind: 'target-retention', partition: KEY, group: GROUP },
+    lost: { sealed: true, mirrored: 900n, committed: 300n, targetStart: 201n },
+    moot: {
+      'it is still there': { sealed: true, mirrored: 900n, committed: 300n, targetStart: 200n },
+      'the group has read it on the source': {
+        sealed: true,
+        mirrored: 900n,
+        committed: 301n,
+        targetStart: 201n,
+      },
+      'the group was synced': {
+        sealed: true,
+        mirrored: 900n,
+        committed: 300n,
+        targetStart: 201n,
+        synced: true,
+      },
+    },
+  },
+  'source-commits': {
+    about: { kind: 'source-commits', group: GROUP },
+    lost: {},
+    moot: { 'they are still there': { committed: 5n }, 'the group was synced': { synced: true } },
+  },
+  'target-commits': {
+    about: { kind: 'target-commits', group: GROUP },
+    lost: { synced: true },
+    moot: { 'they were renewed': { synced: true, committed: 5n } },
+  },
+}
 
-test('one that has not come, or that is only told, stops nothing', async () => {
-  expect(await check(retention, { now: '2026-11-25T11:59:59.000Z' })).toEqual([])
-  expect(await check(undefined, {})).toEqual([])
+const rows = Object.entries(KINDS).map(([kind, row]) => [kind, row] as const)
+
+test.each(rows)('%s: after it apply refuses, before it it does not', async (_, { about, lost }) => {
+  expect(await check(about, lost)).toEqual([`FERRY1412 ${AT} has passed: it is too late.`])
+  expect(await check(about, { ...lost, now: BEFORE })).toEqual([])
 })
 
-test('retention matters until what it was about is copied, or the topic sealed', async () => {
-  expect(await check(retention, { mirrored: 300n })).toEqual(PASSED)
-  expect(await check(retention, { mirrored: 301n })).toEqual([])
-  expect(await check(retention, { mirrored: 900n, sealed: true })).toEqual([])
-})
-
-test('positions on the source matter until the group is synced, and only if they are gone', async () => {
-  const about = { kind: 'source-commits', group: GROUP } as const
-  expect(await check(about, {})).toEqual(PASSED)
-  expect(await check(about, { there: true })).toEqual([])
-  expect(await check(about, { synced: true })).toEqual([])
-})
-
-test('positions on the target matter if they are gone; renewed ones are not', async () => {
-  const about = { kind: 'target-commits', group: GROUP } as const
-  expect(await check(about, { synced: true })).toEqual(PASSED)
-  expect(await check(about, { synced: true, there: true })).toEqual([])
+const moot = rows.flatMap(([kind, { about, moot }]) =>
+  Object.entries(moot).map(([why, parts]) => [kind, why, about, parts] as const),
+)
+test.each(moot)('%s: it is moot where %s', async (_kind, _why, about, parts) => {
+  expect(await check(about, parts)).toEqual([])
 })

@@ -1,4 +1,4 @@
-import type { ClusterId, GroupId, TopicName } from '../../src/domain/ids.ts'
+import type { ClusterId, GroupId, PartitionKey, TopicName } from '../../src/domain/ids.ts'
 import type { Plan } from '../../src/domain/plan.ts'
 import type { Step } from '../../src/domain/step.ts'
 import { kindOf } from '../../src/steps/index.ts'
@@ -29,10 +29,16 @@ export const aPlan = (change: Partial<Plan> = {}): Plan => ({
     {
       at: '2025-03-20T10:00:00.000Z',
       says: 'the synced positions of orders-api expire on new-idc unless its consumers start',
+      about: { kind: 'target-commits', group: 'orders-api' as GroupId },
     },
     {
       at: '2025-03-04T18:20:00.000Z',
       says: 'retention of orders.events-7 on old-cloud is the first deadline',
+      about: {
+        kind: 'source-retention',
+        partition: 'orders.events:7' as PartitionKey,
+        offset: '12',
+      },
     },
   ],
   problems: [],

@@ -4,10 +4,13 @@ import { micromark } from 'micromark'
 import { gfm, gfmHtml } from 'micromark-extension-gfm'
 import { describe, it } from 'vitest'
 import { diagnostic } from '../../src/domain/diagnostic.ts'
+import type { GroupId } from '../../src/domain/ids.ts'
 import type { Plan } from '../../src/domain/plan.ts'
 import type { Step } from '../../src/domain/step.ts'
 import { renderPlanMarkdown, renderPlansMarkdown } from '../../src/views/plan-markdown.ts'
 import { aPlan, WORDS } from './a-plan.ts'
+
+const EXPIRY = { kind: 'target-commits', group: 'api' as GroupId } as const
 
 /** What a forge makes of it: the reference implementation of GitHub's Markdown, HTML let through to see if any gets there. */
 const html = (markdown: string): string =>
@@ -118,7 +121,7 @@ const nastyPlan = fc.record({ name, reason: nasty, says: nasty, gate: nasty }).m
     toolVersion: bad.name,
     clusters: { source: { name: bad.name, id: 'a' }, target: { name: bad.name, id: 'b' } },
     steps,
-    deadlines: [{ at, says: bad.says }],
+    deadlines: [{ at, says: bad.says, about: EXPIRY }],
     problems: [
       {
         ...diagnostic({
@@ -207,6 +210,7 @@ describe('a plan of any size', () => {
       deadlines: Array.from({ length: problems }, (_, n) => ({
         at: '2025-03-04T18:20:00.000Z',
         says: `${n} ${text}`,
+        about: EXPIRY,
       })),
     })
 

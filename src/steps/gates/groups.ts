@@ -1,6 +1,7 @@
 import type { GroupId, TopicName } from '../../domain/ids.ts'
 import type { Cluster, GroupDescription } from '../../kafka/cluster.ts'
 import type { Clusters, Gate, Run } from '../step-kind.ts'
+import { allOf, type Fact, gateOf, told } from './fact.ts'
 import { HOLDS, named, never, only, waits } from './reading.ts'
 
 /** Facts about the groups of a migration. */
@@ -11,34 +12,69 @@ const described = async (
   group: GroupId,
 ): Promise<GroupDescription> => only(await run.clusters[side].describeGroups([group]), group)
 
+interface GroupOf {
+  readonly group: GroupId
+}
+
 /** What Ferry has no way to move: its positions are not plain offsets, or belong to somebody who keeps more than them. */
-const notMovable = ({ type, protocolType }: GroupDescription): string | undefined => {
-  if (type === 'share') {
-    return 'it is a share group: which of its records are done is kept record by record, and no offset says it'
-  }
-  if (type === 'streams') {
-    return 'it is a Streams group: its positions go with changelog topics that only its own reset tool can move'
-  }
-  return protocolType === '' || protocolType === 'consumer'
-    ? undefined
-    : `its members speak the protocol ${protocolType}, not that of consumers`
+export const GROUP_MOVABLE: Fact<GroupOf, GroupDescription> = {
+  name: 'group-movable',
+  title: ({ group }) => `${group} is a group of consumers`,
+  reads: 'DescribeGroups; ConsumerGroupDescribe and ListGroups where the broker has them',
+  judge: ({ type, protocolType, state }) => {
+    if (state === 'absent') return HOLDS
+    if (type === 'share') {
+      return never(
+        'it is a share group: which of its records are done is kept record by record, and no offset says it',
+      )
+    }
+    if (type === 'streams') {
+      return never(
+        'it is a Streams group: its positions go with changelog topics that only its own reset tool can move',
+      )
+    }
+    return protocolType === '' || protocolType === 'consumer'
+      ? HOLDS
+      : never(`its members speak the protocol ${protocolType}, not that of consumers`)
+  },
+}
+
+interface GroupOn extends GroupOf {
+  readonly side: keyof Clusters
+}
+interface GroupSeen {
+  readonly cluster: string
+  readonly description: GroupDescription
 }
 
 /** No members and no rebalance under way: nobody can commit, and a commit with generation -1 is accepted. */
-export const groupIsEmpty = (group: GroupId, side: keyof Clusters): Gate => ({
-  title: `${group} has no consumers on the ${side}`,
-  after: true,
-  check: async (run) => {
-    const description = await described(run, side, group)
+export const GROUP_EMPTY: Fact<GroupOn, GroupSeen> = {
+  name: 'group-empty',
+  title: ({ group, side }) => `${group} has no consumers on the ${side}`,
+  reads: GROUP_MOVABLE.reads,
+  judge: ({ cluster, description }, of) => {
     const { state, members } = description
-    const reason = state === 'absent' ? undefined : notMovable(description)
-    if (reason !== undefined) return never(reason)
+    const movable = told(GROUP_MOVABLE, description, of)
+    if (!movable.holds) return movable
     const isGone = state === 'absent' || state === 'empty' || state === 'dead'
     if (isGone && members.length === 0) return HOLDS
     const who = members.length > 0 ? named(members) : `state ${state}`
-    return waits(`stop its consumers on ${run.clusters[side].name}: ${who}`)
+    return waits(`stop its consumers on ${cluster}: ${who}`)
   },
-})
+}
+
+export const groupIsEmpty = (group: GroupId, side: keyof Clusters): Gate =>
+  gateOf(
+    GROUP_EMPTY,
+    { group, side },
+    {
+      after: true,
+      look: async (run) => ({
+        cluster: run.clusters[side].name,
+        description: await described(run, side, group),
+      }),
+    },
+  )
 
 /** OffsetFetch v7 (2.5) says so itself where a position is part of an open transaction. */
 const REQUIRE_STABLE = 7
@@ -46,49 +82,88 @@ const REQUIRE_STABLE = 7
 const KNOWS_TRANSACTIONS = 2
 const COMMITS = '__consumer_offsets' as Parameters<Cluster['describeTopics']>[0][number]
 
+/** `told`: by the group's coordinator; `log`: by the partition that holds its positions, with those of others. */
+type PendingSeen = { readonly cluster: string } & (
+  | { readonly by: 'told'; readonly pending: boolean }
+  | {
+      readonly by: 'log'
+      readonly partition: number
+      readonly stable: bigint
+      readonly end: bigint
+    }
+  | { readonly by: 'version' }
+)
+
 /**
  * No transaction that is still open has positions of the group in it: a service that reads, processes and writes commits them with its
  * results, and what was read before the end of the transaction is not what holds after it.
  */
-export const commitsAreStable = (group: GroupId, topics: readonly TopicName[]): Gate => ({
-  title: `no position of ${group} is in an open transaction`,
-  after: true,
-  check: async (run) => {
-    const { source } = run.clusters
-    if ((source.supports('OffsetFetch') ?? 0) < REQUIRE_STABLE) return stableByLog(source, group)
-    const described = await source.describeTopics(topics)
-    const of = topics.flatMap((topic) => {
-      const found = only(described, topic)
-      return found === 'absent'
-        ? []
-        : found.partitions.map(({ partition }) => ({ topic, partition }))
-    })
-    const answers = await source.fetchCommits([group], { of, once: true })
-    if (answers.failed.get(group)?.code === 'FERRY1214') {
-      return waits(
-        `a transaction with positions of it is open on ${source.name}; it ends by itself, or with its timeout`,
-      )
+export const COMMITS_STABLE: Fact<GroupOf, PendingSeen> = {
+  name: 'commits-stable',
+  title: ({ group }) => `no position of ${group} is in an open transaction`,
+  reads: `OffsetFetch with RequireStable; before 2.5 ListOffsets of ${COMMITS}`,
+  judge: (seen) => {
+    if (seen.by === 'version') return HOLDS
+    if (seen.by === 'told') {
+      return seen.pending
+        ? waits(
+            `a transaction with positions of it is open on ${seen.cluster}; it ends by itself, or with its timeout`,
+          )
+        : HOLDS
     }
-    only(answers, group)
-    return HOLDS
+    if (seen.stable >= seen.end) return HOLDS
+    return waits(
+      `a transaction with positions is open in ${COMMITS}:${seen.partition} on ${seen.cluster} from offset ${seen.stable}, ` +
+        'and Kafka before 2.5 does not tell of which group; it ends by itself, or with its timeout',
+    )
   },
-})
+}
+
+export const commitsAreStable = (group: GroupId, topics: readonly TopicName[]): Gate =>
+  gateOf(
+    COMMITS_STABLE,
+    { group },
+    {
+      after: true,
+      look: async ({ clusters: { source } }) =>
+        (source.supports('OffsetFetch') ?? 0) < REQUIRE_STABLE
+          ? pendingByLog(source, group)
+          : {
+              cluster: source.name,
+              by: 'told',
+              pending: await isPending(source, group, topics),
+            },
+    },
+  )
+
+const isPending = async (
+  source: Cluster,
+  group: GroupId,
+  topics: readonly TopicName[],
+): Promise<boolean> => {
+  const described = await source.describeTopics(topics)
+  const of = topics.flatMap((topic) => {
+    const found = only(described, topic)
+    return found === 'absent' ? [] : found.partitions.map(({ partition }) => ({ topic, partition }))
+  })
+  const answers = await source.fetchCommits([group], { of, once: true })
+  if (answers.failed.get(group)?.code === 'FERRY1214') return true
+  only(answers, group)
+  return false
+}
 
 /** Brokers before 2.5: the log that holds the group's positions tells, by a last stable offset below its end. */
-const stableByLog = async (source: Cluster, group: GroupId) => {
-  if ((source.supports('ListOffsets') ?? 0) < KNOWS_TRANSACTIONS) return HOLDS
+const pendingByLog = async (source: Cluster, group: GroupId): Promise<PendingSeen> => {
+  const cluster = source.name
+  if ((source.supports('ListOffsets') ?? 0) < KNOWS_TRANSACTIONS) return { cluster, by: 'version' }
   const topic = only(await source.describeTopics([COMMITS]), COMMITS)
-  if (topic === 'absent') return HOLDS
+  if (topic === 'absent') return { cluster, by: 'version' }
   const partition = positionsPartition(group, topic.partitions.length)
   const place = [{ topic: COMMITS, partition }]
   // The end first: it can only grow, and a transaction that begins after it is not one of before.
   const end = only(await source.listOffsets(place, 'latest'), `${COMMITS}:${partition}` as never)
   const stable = only(await source.listOffsets(place, 'stable'), `${COMMITS}:${partition}` as never)
-  if (stable >= end) return HOLDS
-  return waits(
-    `a transaction with positions is open in ${COMMITS}:${partition} on ${source.name} from offset ${stable}, ` +
-      'and Kafka before 2.5 does not tell of which group; it ends by itself, or with its timeout',
-  )
+  return { cluster, by: 'log', partition, stable, end }
 }
 
 /** The partition of `__consumer_offsets` that holds a group: `Utils.abs(groupId.hashCode()) % count` in Kafka's GroupMetadataManager. */
@@ -98,27 +173,78 @@ export const positionsPartition = (group: string, count: number): number => {
   return (hash === -(2 ** 31) ? 0 : Math.abs(hash)) % count
 }
 
-/** The service lives on the target now. */
-export const groupHasMoved = (group: GroupId): Gate => ({
-  title: `${group} has consumers on the target and none on the source`,
-  check: async (run) => {
-    const [there, here] = await Promise.all([
-      described(run, 'target', group),
-      described(run, 'source', group),
-    ])
-    const { source, target } = run.clusters
-    if (here.members.length > 0) return waits(`${named(here.members)} still on ${source.name}`)
-    return there.members.length > 0 ? HOLDS : waits(`start its consumers on ${target.name}`)
-  },
-})
+interface BothSeen {
+  readonly here: GroupSeen
+  readonly there: GroupSeen
+}
 
-/** The positions of every group were written and proved. */
-export const groupsAreSynced = (): Gate => ({
-  title: 'every group is synced',
-  check: async (run) => {
-    const done = run.state().syncs.filter((s) => s.status === 'done')
-    const synced = new Set(done.map((s) => s.group))
-    const missing = run.migration.groups.filter((g) => !synced.has(g.id))
-    return missing.length === 0 ? HOLDS : never(`${missing.map((g) => g.id).join(', ')} not synced`)
+/** Nobody reads on the source any more. */
+export const MEMBERS_GONE: Fact<GroupOf, GroupSeen> = {
+  name: 'members-gone',
+  title: ({ group }) => `${group} does not run on the source`,
+  reads: GROUP_MOVABLE.reads,
+  judge: ({ cluster, description: { members } }) =>
+    members.length > 0 ? waits(`${named(members)} still on ${cluster}`) : HOLDS,
+}
+
+/** The service lives on the target now. */
+export const MEMBERS_MOVED: Fact<GroupOf, BothSeen> = {
+  name: 'members-moved',
+  title: ({ group }) => `${group} has consumers on the target and none on the source`,
+  reads: GROUP_MOVABLE.reads,
+  judge: ({ here, there }, of) =>
+    allOf([
+      MEMBERS_GONE.judge(here, of),
+      there.description.members.length > 0
+        ? HOLDS
+        : waits(`start its consumers on ${there.cluster}`),
+    ]),
+}
+
+export const groupHasMoved = (group: GroupId): Gate => {
+  const seen = async (run: Run, side: keyof Clusters): Promise<GroupSeen> => ({
+    cluster: run.clusters[side].name,
+    description: await described(run, side, group),
+  })
+  return {
+    title: MEMBERS_MOVED.title({ group }),
+    after: true,
+    check: async (run, moment) => {
+      const [there, here] = await Promise.all([seen(run, 'target'), seen(run, 'source')])
+      // That the service is restarted just then on the target takes nothing back; that it runs on the source does.
+      return moment === 'after'
+        ? told(MEMBERS_GONE, here, { group })
+        : MEMBERS_MOVED.judge({ here, there }, { group })
+    },
+  }
+}
+
+interface SyncedSeen {
+  readonly groups: readonly GroupId[]
+  readonly synced: ReadonlySet<GroupId>
+}
+
+/** The positions of every group were written and proved. Only Ferry itself changes that, so it is not read again. */
+export const GROUPS_SYNCED: Fact<null, SyncedSeen> = {
+  name: 'groups-synced',
+  title: () => 'every group is synced',
+  reads: "Ferry's own decisions",
+  judge: ({ groups, synced }) => {
+    const missing = groups.filter((group) => !synced.has(group))
+    return missing.length === 0 ? HOLDS : never(`${missing.join(', ')} not synced`)
   },
-})
+}
+
+export const groupsAreSynced = (): Gate =>
+  gateOf(GROUPS_SYNCED, null, {
+    after: false,
+    look: async (run) => ({
+      groups: run.migration.groups.map(({ id }) => id),
+      synced: new Set(
+        run
+          .state()
+          .syncs.filter((sync) => sync.status === 'done')
+          .map((sync) => sync.group),
+      ),
+    }),
+  })

@@ -1,4 +1,5 @@
 /** The facts that steps wait for. Each is read from the brokers when it is asked and says in words what is missing. */
+export { DEADLINE_AHEAD, type DeadlineSeen, SOURCE_HOLDS } from './deadlines.ts'
 export {
   commitsAreStable,
   groupHasMoved,
@@ -6,7 +7,14 @@ export {
   groupsAreSynced,
   positionsPartition,
 } from './groups.ts'
-export { fillerIsHidden, mirrorObjects, mirrorPassed } from './mirror.ts'
+export {
+  fillerIsHidden,
+  lagAmong,
+  MIRROR_LAG,
+  MIRROR_SOUND,
+  mirrorPassed,
+  reportsOf,
+} from './mirror.ts'
 export { named } from './reading.ts'
 export {
   copyIsChecked,
@@ -14,4 +22,4 @@ export {
   nothingOnlyOnTarget,
   wayBackIsSealed,
 } from './rollback.ts'
-export { countsDiffer, sourceIsDrained, targetIsDrained, topicsAreSealed } from './source.ts'
+export { sourceIsDrained, targetIsDrained, topicsAreSealed } from './source.ts'

@@ -1,32 +1,109 @@
 import type { GroupId, PartitionKey, SourceOffset, TopicName } from '../../domain/ids.ts'
 import { translateOffset } from '../../domain/translate-offset.ts'
+import type { CommittedOffset } from '../../kafka/cluster.ts'
+import type { PartitionReport } from '../../mirror/mirror.ts'
 import { counted } from '../_words.ts'
-import { type PartitionNow, partitionsNow } from '../partitions-now.ts'
+import { lagOf, type PartitionNow, partitionsNow } from '../partitions-now.ts'
 import type { Gate, GateReading, Run } from '../step-kind.ts'
+import { allOf, type Fact, gateOf } from './fact.ts'
 import { HOLDS, never, only, waits } from './reading.ts'
 
 /** Facts about the copy. */
+
+type Now = ReadonlyMap<PartitionKey, PartitionNow>
+
+interface MirrorSeen {
+  /** Of the embedded mirror. */
+  readonly reports: readonly PartitionReport[]
+  readonly now: Now
+}
+
+/**
+ * Nothing is stopped, and the embedded mirror has looked at all of it: a log end says nothing before the mirror has seen that all below it
+ * is its own. What another process holds, its progress tells. A partition that was stopped will not go on by itself.
+ */
+export const MIRROR_SOUND: Fact<null, MirrorSeen> = {
+  name: 'mirror-sound',
+  title: () => 'the mirror has checked what it goes on from, and has stopped nowhere',
+  reads: 'the embedded mirror, and the progress that mirrors store',
+  judge: ({ reports, now }) => {
+    const stopped = reports.find((r) => r.state === 'stopped')
+    if (stopped) return stoppedAt(stopped.key, stopped.problem?.detail ?? '')
+    for (const [key, { problem }] of now) if (problem) return stoppedAt(key, problem.detail)
+    const open = reports.find((r) => r.state === 'waiting' || r.state === 'checking')
+    if (!open) return HOLDS
+    return waits(
+      `the mirror has yet to check ${open.key}${open.waitsFor ? ` (it waits for ${open.waitsFor})` : ''}`,
+    )
+  },
+}
+
+const stoppedAt = (key: PartitionKey, why: string): GateReading =>
+  never(`the mirror stopped ${key}: ${why}`)
+
+/**
+ * What the embedded mirror says of these topics. After a step only where it stopped counts: that it looks at a partition again, say since
+ * its leader has changed, takes back nothing of what it had checked.
+ */
+export const reportsOf = async (
+  run: Run,
+  topics: readonly TopicName[],
+  moment: 'before' | 'after',
+): Promise<readonly PartitionReport[]> =>
+  (await run.mirror())
+    .reports()
+    .filter((r) => topics.includes(r.topic) && (moment === 'before' || r.state === 'stopped'))
+
+interface LagOf {
+  readonly topic: TopicName
+  /** Records. */
+  readonly allowed: number
+}
+
+/** Records that the source holds and the target does not. Past a seal nothing is copied any more. */
+export const MIRROR_LAG: Fact<LagOf, readonly PartitionNow[]> = {
+  name: 'mirror-lag',
+  title: ({ topic, allowed }) =>
+    allowed === 0
+      ? `all of ${topic} is mirrored`
+      : `${topic} is mirrored but for ${counted(allowed, 'record')}`,
+  reads: 'ListOffsets of both sides, and the gaps that the mirror stores',
+  judge: (partitions, { allowed }) => {
+    const late = partitions.find((p) => p.seal !== undefined && lagOf(p) > 0n)
+    if (late?.seal) {
+      return never(
+        `${late.key} has grown to ${late.sourceEnd} since it was sealed at ${late.seal.sourceEnd}: stop its producers; a new plan copies the rest`,
+      )
+    }
+    const lag = lagAmong(partitions)
+    return lag <= BigInt(allowed) ? HOLDS : waits(`${counted(lag, 'record')} still to mirror`)
+  },
+}
+
+export const lagAmong = (partitions: Iterable<PartitionNow>): bigint => {
+  let sum = 0n
+  for (const p of partitions) sum += lagOf(p) > 0n ? lagOf(p) : 0n
+  return sum
+}
+
+interface PassedOf {
+  readonly group: GroupId
+  readonly allowRewind: boolean
+}
+interface PassedSeen {
+  readonly now: Now
+  readonly committed: ReadonlyMap<PartitionKey, CommittedOffset>
+}
 
 /**
  * The mirror has copied, and checked that it is its own copy, every record below every position that the group has committed on the
  * source. After the seal nothing is copied any more: a position past it stands behind records that came too late.
  */
-export const mirrorPassed = (
-  group: GroupId,
-  topics: readonly TopicName[],
-  allowRewind: boolean,
-): Gate => ({
-  title: `the mirror has passed every position of ${group}`,
-  check: async (run) => {
-    const objection = await mirrorObjects(run, topics)
-    if (objection) return objection
-    const [now, commits] = await Promise.all([
-      partitionsNow(run, topics),
-      run.clusters.source.fetchCommits([group]),
-    ])
-    const stopped = stoppedAmong(now)
-    if (stopped) return stopped
-    const committed = only(commits, group)
+export const MIRROR_PASSED: Fact<PassedOf, PassedSeen> = {
+  name: 'mirror-passed',
+  title: ({ group }) => `the mirror has passed every position of ${group}`,
+  reads: 'OffsetFetch and ListOffsets of the source, and the progress that the mirror stores',
+  judge: ({ now, committed }, { allowRewind }) => {
     let missing = 0n
     let where: PartitionKey | undefined
     for (const [key, partition] of now) {
@@ -42,7 +119,7 @@ export const mirrorPassed = (
     }
     return missing === 0n ? HOLDS : waits(`${counted(missing, 'record')} to go, ${where} first`)
   },
-})
+}
 
 /** Why the mirror will never come to a position. Past a seal it may go back to it, where that was allowed by name. */
 const beyond = (
@@ -60,15 +137,37 @@ const beyond = (
   )
 }
 
+export const mirrorPassed = (
+  group: GroupId,
+  topics: readonly TopicName[],
+  allowRewind: boolean,
+): Gate => ({
+  title: MIRROR_PASSED.title({ group, allowRewind }),
+  after: true,
+  check: async (run, moment = 'before') => {
+    const reports = await reportsOf(run, topics, moment)
+    const [now, commits] = await Promise.all([
+      partitionsNow(run, topics),
+      run.clusters.source.fetchCommits([group]),
+    ])
+    const committed = only(commits, group)
+    return allOf([
+      MIRROR_SOUND.judge({ reports, now }, null),
+      MIRROR_PASSED.judge({ now, committed }, { group, allowRewind }),
+    ])
+  },
+})
+
 /**
  * No consumer can read filler. A crash of a target broker brings it back, since a new log start becomes durable only once a minute; the
  * mirror deletes it again as soon as it looks at the partition.
  */
-export const fillerIsHidden = (topics: readonly TopicName[]): Gate => ({
-  title: 'no filler can be read on the target',
-  check: async (run) => {
-    await run.mirror()
-    for (const [key, { mark, targetStart }] of await partitionsNow(run, topics)) {
+export const FILLER_HIDDEN: Fact<null, Now> = {
+  name: 'filler-hidden',
+  title: () => 'no filler can be read on the target',
+  reads: 'ListOffsets of the target',
+  judge: (now) => {
+    for (const [key, { mark, targetStart }] of now) {
       if (mark.mode !== 'identical' || targetStart >= mark.targetStart) continue
       return waits(
         `${key} begins at ${targetStart} instead of ${mark.targetStart} since a crash of its broker: the mirror deletes below that again`,
@@ -76,32 +175,13 @@ export const fillerIsHidden = (topics: readonly TopicName[]): Gate => ({
     }
     return HOLDS
   },
-})
-
-/**
- * What the embedded mirror has stopped, or has not looked at yet: a log end says nothing before the mirror has seen that all below it is
- * its own. Undefined: nothing stands in the way. What another process holds, its progress tells.
- */
-export const mirrorObjects = async (
-  run: Run,
-  topics: readonly TopicName[],
-): Promise<GateReading | undefined> => {
-  const reports = (await run.mirror()).reports().filter((r) => topics.includes(r.topic))
-  const stopped = reports.find((r) => r.state === 'stopped')
-  if (stopped) return never(`the mirror stopped ${stopped.key}: ${stopped.problem?.detail ?? ''}`)
-  const open = reports.find((r) => r.state === 'waiting' || r.state === 'checking')
-  if (!open) return undefined
-  return waits(
-    `the mirror has yet to check ${open.key}${open.waitsFor ? ` (it waits for ${open.waitsFor})` : ''}`,
-  )
 }
 
-/** A partition that the mirror had to stop will not go on by itself: waiting for it is no use. */
-export const stoppedAmong = (
-  now: ReadonlyMap<PartitionKey, PartitionNow>,
-): GateReading | undefined => {
-  for (const [key, { problem }] of now) {
-    if (problem) return never(`the mirror stopped ${key}: ${problem.detail}`)
-  }
-  return undefined
-}
+export const fillerIsHidden = (topics: readonly TopicName[]): Gate =>
+  gateOf(FILLER_HIDDEN, null, {
+    after: true,
+    look: async (run) => {
+      await run.mirror()
+      return partitionsNow(run, topics)
+    },
+  })

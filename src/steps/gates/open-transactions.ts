@@ -1,11 +1,11 @@
 import { FerryError } from '../../domain/diagnostic.ts'
-import { type PartitionKey, parsePartitionKey } from '../../domain/ids.ts'
+import { type PartitionKey, parsePartitionKey, type TopicName } from '../../domain/ids.ts'
 import type { ActiveProducer, Cluster } from '../../kafka/cluster.ts'
 import type { PartitionNow } from '../partitions-now.ts'
-import type { GateReading } from '../step-kind.ts'
-import { never, waits } from './reading.ts'
+import type { Fact } from './fact.ts'
+import { HOLDS, never, waits } from './reading.ts'
 
-interface OpenTransaction {
+export interface OpenTransaction {
   readonly key: PartitionKey
   readonly producer: ActiveProducer
   readonly start: bigint
@@ -14,37 +14,67 @@ interface OpenTransaction {
 /** States in which a coordinator will end a transaction: by its producer, its timeout, or because it is about to. */
 const WILL_END = new Set(['Ongoing', 'PrepareCommit', 'PrepareAbort', 'PrepareEpochFence'])
 
+/** What holds back last stable offsets. `untold`: Kafka before 2.8 says no more than that there is something. */
+export type OpenSeen =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'untold'; readonly key: PartitionKey; readonly from: bigint }
+  | {
+      readonly kind: 'told'
+      /** One of the partitions where something is open. */
+      readonly key: PartitionKey
+      readonly open: readonly OpenTransaction[]
+      /** Those of them that nobody will end. */
+      readonly hanging: readonly OpenTransaction[]
+    }
+
+export const NOTHING_OPEN: OpenSeen = { kind: 'none' }
+
 /**
- * Whose transactions hold back the last stable offset of these partitions, and whether anybody will end them. One that its coordinator
- * does not know as open is hanging (KAFKA-10888 and the like): no timeout ends it, so it is named and not waited for.
+ * Every transaction has ended: the last stable offset is the high watermark. One that its coordinator does not know as open is hanging
+ * (KAFKA-10888 and the like): no timeout ends it, so it is named and not waited for.
  */
+export const TRANSACTIONS_ENDED: Fact<{ readonly topic: TopicName }, OpenSeen> = {
+  name: 'transactions-ended',
+  title: ({ topic }) => `no transaction is open in ${topic}`,
+  reads: 'ListOffsets of the source; DescribeProducers and ListTransactions if they differ',
+  judge: (seen) => {
+    if (seen.kind === 'none') return HOLDS
+    if (seen.kind === 'untold') {
+      return waits(
+        `a transaction is open on ${seen.key} from offset ${seen.from}; Kafka before 2.8 does not tell whose, nor whether it hangs`,
+      )
+    }
+    const [worst] = seen.hanging
+    if (worst) {
+      const { topic, partition } = parsePartitionKey(worst.key)
+      return never(
+        `${described(worst)} hangs: no coordinator shows it as open, so that nobody will end it (or Ferry's user may not DESCRIBE its transactional id; ferry doctor says so). Make sure that its service is stopped, then: ` +
+          `kafka-transactions.sh abort --topic ${topic} --partition ${partition} --start-offset ${worst.start}`,
+      )
+    }
+    const [one] = seen.open
+    return waits(
+      one
+        ? `${described(one)} is open; it ends with its producer, or its timeout`
+        : `a transaction on ${seen.key} is ending`,
+    )
+  },
+}
+
+/** Whose transactions hold back the last stable offset of these partitions, at least one, and whether anybody will end them. */
 export const openTransactions = async (
   source: Cluster,
   partitions: readonly Pick<PartitionNow, 'key' | 'sourceStable'>[],
-): Promise<GateReading> => {
-  const first = partitions[0]!
+): Promise<OpenSeen> => {
+  const { key, sourceStable } = partitions[0]!
   if (source.supports('DescribeProducers') === undefined) {
-    return waits(
-      `a transaction is open on ${first.key} from offset ${first.sourceStable}; Kafka before 2.8 does not tell whose, nor whether it hangs`,
-    )
+    return { kind: 'untold', key, from: sourceStable }
   }
-  const keys = partitions.map(({ key }) => key)
-  const open = await openOn(source, keys)
-  const hanging = await hangingAmong(source, open)
-  const [worst] = hanging
-  if (worst) {
-    const { topic, partition } = parsePartitionKey(worst.key)
-    return never(
-      `${described(worst)} hangs: no coordinator shows it as open, so that nobody will end it (or Ferry's user may not DESCRIBE its transactional id; ferry doctor says so). Make sure that its service is stopped, then: ` +
-        `kafka-transactions.sh abort --topic ${topic} --partition ${partition} --start-offset ${worst.start}`,
-    )
-  }
-  const [one] = open
-  return waits(
-    one
-      ? `${described(one)} is open; it ends with its producer, or its timeout`
-      : `a transaction on ${first.key} is ending`,
+  const open = await openOn(
+    source,
+    partitions.map((each) => each.key),
   )
+  return { kind: 'told', key, open, hanging: await hangingAmong(source, open) }
 }
 
 const described = ({ key, producer, start }: OpenTransaction): string =>

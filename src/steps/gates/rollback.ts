@@ -1,33 +1,38 @@
-import type { GroupId, TopicName } from '../../domain/ids.ts'
+import type { GroupId, PartitionKey, TopicName } from '../../domain/ids.ts'
 import { expectedTargetEnd } from '../../domain/offset-index.ts'
-import { partitionsNow } from '../partitions-now.ts'
+import type { CommittedOffset } from '../../kafka/cluster.ts'
+import type { PartitionReport } from '../../mirror/mirror.ts'
+import { type PartitionNow, partitionsNow } from '../partitions-now.ts'
 import { reversed } from '../reversed.ts'
 import type { Gate } from '../step-kind.ts'
+import { type Fact, gateOf } from './fact.ts'
+import { reportsOf } from './mirror.ts'
 import { HOLDS, never, only, waits } from './reading.ts'
 
-/** The facts that only a rollback waits for. */
+/** The facts that only a rollback, or the end of a migration with a way back, waits for. */
+
+interface CheckedSeen {
+  readonly reports: readonly PartitionReport[]
+  readonly now: ReadonlyMap<PartitionKey, PartitionNow>
+  /** What the group has committed on the target. */
+  readonly committed: ReadonlyMap<PartitionKey, CommittedOffset>
+}
 
 /**
  * The mirror has checked what the group has read on the target. Where it stopped nothing more will be checked: what it had checked before
  * may be all that the group has read, which the step sees.
  */
-export const copyIsChecked = (group: GroupId, topics: readonly TopicName[]): Gate => ({
-  title: `the mirror has checked what ${group} has read on the target`,
-  check: async (run) => {
-    const open = (await run.mirror())
-      .reports()
-      .filter((r) => topics.includes(r.topic))
-      .find((r) => r.state === 'waiting' || r.state === 'checking')
+export const COPY_CHECKED: Fact<{ readonly group: GroupId }, CheckedSeen> = {
+  name: 'copy-checked',
+  title: ({ group }) => `the mirror has checked what ${group} has read on the target`,
+  reads: 'OffsetFetch and ListOffsets of the target, and the progress that the mirror stores',
+  judge: ({ reports, now, committed }) => {
+    const open = reports.find((r) => r.state === 'waiting' || r.state === 'checking')
     if (open) {
       return waits(
         `${open.key} is still to be checked${open.waitsFor ? ` (it waits for ${open.waitsFor})` : ''}`,
       )
     }
-    const [now, commits] = await Promise.all([
-      partitionsNow(run, topics),
-      run.clusters.target.fetchCommits([group]),
-    ])
-    const committed = only(commits, group)
     for (const [key, { proven, problem, seal, targetEnd }] of now) {
       const at = committed.get(key)?.offset
       if (at === undefined || problem !== null || seal !== undefined || at > targetEnd) continue
@@ -36,61 +41,116 @@ export const copyIsChecked = (group: GroupId, topics: readonly TopicName[]): Gat
     }
     return HOLDS
   },
-})
+}
+
+export const copyIsChecked = (group: GroupId, topics: readonly TopicName[]): Gate =>
+  gateOf(
+    COPY_CHECKED,
+    { group },
+    {
+      after: true,
+      look: async (run, moment) => {
+        const reports = await reportsOf(run, topics, moment)
+        const [now, commits] = await Promise.all([
+          partitionsNow(run, topics),
+          run.clusters.target.fetchCommits([group]),
+        ])
+        return { reports, now, committed: only(commits, group) }
+      },
+    },
+  )
+
+interface SideSeen {
+  readonly cluster: string
+  readonly now: readonly PartitionNow[]
+}
 
 /** Target logs of sealed topics end at their seals: what producers write there has no way back. */
-export const nothingOnlyOnTarget = (topics?: readonly TopicName[]): Gate => ({
-  title: `no producer has written to ${topics ? topics.join(', ') : 'the topics'} on the target`,
-  after: true,
-  check: async (run) => {
-    const wanted = topics ?? run.state().seals.map((seal) => seal.topic)
-    for (const { key, seal, targetEnd } of (await partitionsNow(run, wanted)).values()) {
+export const NOTHING_ONLY_ON_TARGET: Fact<{ readonly topics?: readonly TopicName[] }, SideSeen> = {
+  name: 'nothing-only-on-target',
+  title: ({ topics }) =>
+    `no producer has written to ${topics ? topics.join(', ') : 'the topics'} on the target`,
+  reads: 'ListOffsets of the target',
+  judge: ({ cluster, now }) => {
+    for (const { key, seal, targetEnd } of now) {
       if (seal === undefined || targetEnd <= seal.targetEnd) continue
       return never(
-        `offsets ${seal.targetEnd} to ${targetEnd - 1n} of ${key} are only on ${run.clusters.target.name}`,
+        `offsets ${seal.targetEnd} to ${targetEnd - 1n} of ${key} are only on ${cluster}`,
       )
     }
     return HOLDS
   },
-})
+}
+
+export const nothingOnlyOnTarget = (topics?: readonly TopicName[]): Gate =>
+  gateOf(NOTHING_ONLY_ON_TARGET, topics ? { topics } : {}, {
+    after: true,
+    look: async (run) => {
+      const wanted = topics ?? run.state().seals.map((seal) => seal.topic)
+      const now = [...(await partitionsNow(run, wanted)).values()]
+      return { cluster: run.clusters.target.name, now }
+    },
+  })
 
 /**
  * Where the source is kept warm, what stands there beyond the mirror's own came late, from a producer that was forgotten: it is on no
- * target, and once the migration is retired nobody would look for it.
+ * target, and once the migration is retired nobody would look for it. The partitions are those of the way back.
  */
-export const nothingLateOnWayBack = (topics: readonly TopicName[]): Gate => ({
-  title: 'the source holds nothing after the seal but what was mirrored back',
-  check: async (run) => {
-    const now = await partitionsNow(reversed(run), topics)
-    for (const { key, problem, proven, targetEnd } of now.values()) {
-      const { name } = run.clusters.source
+export const NOTHING_LATE_ON_WAY_BACK: Fact<null, SideSeen> = {
+  name: 'nothing-late-on-way-back',
+  title: () => 'the source holds nothing after the seal but what was mirrored back',
+  reads: 'ListOffsets of the source, and the progress that the mirror stores',
+  judge: ({ cluster, now }) => {
+    for (const { key, problem, proven, targetEnd } of now) {
       if (problem) return never(`${key} has stopped on its way back: ${problem.detail}`)
       const ours = expectedTargetEnd(proven)
       if (targetEnd <= ours) continue
-      await run.reverseMirror()
       return waits(
-        `offsets ${ours} to ${targetEnd - 1n} of ${key} on ${name} are not known to be mirrored back: a producer may still write there`,
+        `offsets ${ours} to ${targetEnd - 1n} of ${key} on ${cluster} are not known to be mirrored back: a producer may still write there`,
       )
     }
     return HOLDS
   },
-})
+}
+
+export const nothingLateOnWayBack = (topics: readonly TopicName[]): Gate =>
+  gateOf(NOTHING_LATE_ON_WAY_BACK, null, {
+    after: true,
+    look: async (run) => {
+      const now = [...(await partitionsNow(reversed(run), topics)).values()]
+      // What the mirror may just not have checked yet: it does once it runs.
+      if (now.some((p) => p.problem === null && p.targetEnd > expectedTargetEnd(p.proven))) {
+        await run.reverseMirror()
+      }
+      return { cluster: run.clusters.source.name, now }
+    },
+  })
 
 /**
  * What was mirrored back is all that the target holds: nothing came after the seal of the way back. A topic without a way back, or whose
- * copy is being given up already, has nothing to wait for.
+ * copy is being given up already, has nothing to wait for. The partitions are those of the way back.
  */
-export const wayBackIsSealed = (topics: readonly TopicName[]): Gate => ({
-  title: 'all that producers wrote to the target is on the source',
-  after: true,
-  check: async (run) => {
-    for (const { key, seal, sourceEnd } of (await partitionsNow(reversed(run), topics)).values()) {
+export const WAY_BACK_SEALED: Fact<null, SideSeen> = {
+  name: 'way-back-sealed',
+  title: () => 'all that producers wrote to the target is on the source',
+  reads: 'ListOffsets of the target',
+  judge: ({ cluster, now }) => {
+    for (const { key, seal, sourceEnd } of now) {
       if (seal === undefined) return never(`${key} is not sealed on its way back`)
       if (sourceEnd === seal.sourceEnd) continue
       return never(
-        `${key} has grown on ${run.clusters.target.name} from ${seal.sourceEnd} to ${sourceEnd} since it was sealed on its way back: stop its producers; the next plan mirrors the rest back`,
+        `${key} has grown on ${cluster} from ${seal.sourceEnd} to ${sourceEnd} since it was sealed on its way back: stop its producers; the next plan mirrors the rest back`,
       )
     }
     return HOLDS
   },
-})
+}
+
+export const wayBackIsSealed = (topics: readonly TopicName[]): Gate =>
+  gateOf(WAY_BACK_SEALED, null, {
+    after: true,
+    look: async (run) => ({
+      cluster: run.clusters.target.name,
+      now: [...(await partitionsNow(reversed(run), topics)).values()],
+    }),
+  })

@@ -1,12 +1,21 @@
 import type { PartitionKey, TopicName, TopicPartition } from '../../domain/ids.ts'
 import { expectedTargetEnd } from '../../domain/offset-index.ts'
+import type { Order } from '../../domain/stage.ts'
+import type { MigrationState } from '../../domain/state.ts'
 import { coveredTo, producersMayWrite, watchedEnd } from '../../domain/stranded.ts'
+import type { PartitionReport } from '../../mirror/mirror.ts'
 import { counted, humanDuration } from '../_words.ts'
-import { lagOf, offsetsOf, type PartitionNow, partitionsNow } from '../partitions-now.ts'
+import { offsetsOf, type PartitionNow, partitionsNow } from '../partitions-now.ts'
 import { reversed } from '../reversed.ts'
 import type { Clusters, Gate, GateReading, Run } from '../step-kind.ts'
-import { mirrorObjects, stoppedAmong } from './mirror.ts'
-import { openTransactions } from './open-transactions.ts'
+import { allOf, type Fact, gateOf, told } from './fact.ts'
+import { MIRROR_LAG, MIRROR_SOUND, reportsOf } from './mirror.ts'
+import {
+  NOTHING_OPEN,
+  type OpenSeen,
+  openTransactions,
+  TRANSACTIONS_ENDED,
+} from './open-transactions.ts'
 import { HOLDS, never, only, waits } from './reading.ts'
 
 /** Facts about the producers of a migration, as far as the logs of the source tell. */
@@ -28,7 +37,7 @@ const watchAll = async (
   run: Run,
 ): Promise<{
   now: ReadonlyMap<PartitionKey, PartitionNow>
-  stillness(topic: TopicName): Stillness
+  stillness(topic: TopicName): Omit<QuietSeen, 'cluster'>
 }> => {
   const topics = run.migration.topics.map((t) => t.name)
   const now = await partitionsNow(run, topics)
@@ -43,7 +52,9 @@ const watchAll = async (
     const before = watch.get(topic)
     if (before?.ends !== ends) watch.set(topic, { ends, since: time, moved: before !== undefined })
   }
-  return { now, stillness: (topic) => watch.get(topic)! }
+  // By the moment of the look: what moved since the one before has been quiet for no time at all.
+  const quiet = ({ since, moved }: Stillness) => ({ forMs: time - since, moved })
+  return { now, stillness: (topic) => quiet(watch.get(topic)!) }
 }
 
 /** Partitions that came on the source since the mark: nothing copies them. Undefined: there are none. */
@@ -65,122 +76,250 @@ const unmarked = async (
   return undefined
 }
 
+interface QuietOf {
+  readonly topic: TopicName
+  readonly quietMs: number
+}
+interface QuietSeen {
+  readonly cluster: string
+  /** For how long the log ends have been what they are, as far as they were watched. */
+  readonly forMs: number
+  /** They have moved while they were watched. */
+  readonly moved: boolean
+}
+
+/** Producers are gone, as far as log ends tell: they have not moved for so long. */
+export const SOURCE_QUIET: Fact<QuietOf, QuietSeen> = {
+  name: 'source-quiet',
+  title: ({ topic, quietMs }) =>
+    `${topic} stands still on the source for ${humanDuration(quietMs)}`,
+  reads: 'ListOffsets of the source, again and again',
+  judge: ({ cluster, forMs, moved }, { quietMs }) => {
+    if (forMs >= quietMs) return HOLDS
+    if (forMs > 0) {
+      return waits(`quiet so far, ${Math.ceil((quietMs - forMs) / 1000)} s to go`)
+    }
+    return waits(
+      moved
+        ? `producers still write to ${cluster}: stop them`
+        : `watching the log ends of ${cluster}`,
+    )
+  },
+}
+
+interface TopicOf {
+  readonly topic: TopicName
+}
+
+/** Every partition of the source was marked. */
+export const PARTITIONS_MARKED: Fact<TopicOf, number> = {
+  name: 'partitions-marked',
+  title: ({ topic }) => `every partition of ${topic} is mirrored`,
+  reads: 'Metadata of the source',
+  judge: (added, { topic }) =>
+    added === 0
+      ? HOLDS
+      : never(
+          `${topic} has got ${counted(added, 'partition')} on the source since its mark, which nothing copies: a new plan adds and marks them`,
+        ),
+}
+
+/** Every record of the source since the mark is on the target: it ends where what the mirror has written and checked ends, or behind it. */
+export const COUNTS_EQUAL: Fact<TopicOf, readonly PartitionNow[]> = {
+  name: 'counts-equal',
+  title: ({ topic }) => `both sides hold as many records of ${topic}`,
+  reads: 'ListOffsets of both sides, and the progress that the mirror stores',
+  judge: (partitions) => {
+    for (const { key, proven, sourceEnd, targetEnd } of partitions) {
+      if (proven.mirroredTo !== sourceEnd) {
+        return waits(`the mirror has checked ${key} up to ${proven.mirroredTo} of ${sourceEnd}`)
+      }
+      const expected = expectedTargetEnd(proven)
+      if (targetEnd >= expected) continue
+      return never(
+        `${key} ends at ${targetEnd} where it is copied to, below the end of the copy ${expected}`,
+      )
+    }
+    return HOLDS
+  },
+}
+
+/** What the target holds is the mirror's own, all of it. Where the mirror has not checked up to the end, more may be its own still. */
+export const NO_FOREIGN_WRITES: Fact<TopicOf, readonly PartitionNow[]> = {
+  name: 'no-foreign-writes',
+  title: ({ topic }) => `nobody but the mirror has written to the copy of ${topic}`,
+  reads: COUNTS_EQUAL.reads,
+  judge: (partitions) => {
+    for (const { key, proven, sourceEnd, targetEnd } of partitions) {
+      const expected = expectedTargetEnd(proven)
+      if (targetEnd <= expected) continue
+      if (proven.mirroredTo < sourceEnd) {
+        return waits(`the mirror has checked ${key} up to ${proven.mirroredTo} of ${sourceEnd}`)
+      }
+      return never(
+        `${key} ends at ${targetEnd} where it is copied to, ${counted(targetEnd - expected, 'offset')} past the end of the copy: somebody else writes there`,
+      )
+    }
+    return HOLDS
+  },
+}
+
+/** All that a topic must be before it is sealed, seen in one look. */
+interface DrainSeen {
+  readonly reports: readonly PartitionReport[]
+  readonly partitions: readonly PartitionNow[]
+  readonly added: number
+  readonly quiet: QuietSeen
+  readonly open: OpenSeen
+}
+
+const drainSeen = async (
+  run: Run,
+  { topic, quietMs }: QuietOf,
+  moment: 'before' | 'after',
+): Promise<DrainSeen> => {
+  const reports = await reportsOf(run, [topic], moment)
+  const { now, stillness } = await watchAll(run)
+  const { forMs, moved } = stillness(topic)
+  const partitions = [...now.values()].filter((p) => p.mark.topic === topic)
+  const grown = await unmarked(run, partitions)
+  const held = partitions.filter((p) => p.sourceStable < p.sourceEnd)
+  const { source } = run.clusters
+  return {
+    reports,
+    partitions,
+    added: grown?.added.length ?? 0,
+    quiet: { cluster: source.name, forMs, moved },
+    // While producers write nobody waits for the end of their transactions yet.
+    open:
+      held.length === 0 || (forMs === 0 && quietMs > 0)
+        ? NOTHING_OPEN
+        : await openTransactions(source, held),
+  }
+}
+
 /**
- * Source log ends stand still for `quietMs`, no transaction is open, the mirror is at the end, and both sides hold the same count. One
- * gate, because only all of it over the same stretch of time says that the producers are gone and nothing is left to copy.
+ * What `sourceIsDrained` waits for, the first that does not hold first: that producers write, before what follows from it; how long it was
+ * quiet, when nothing else is left.
+ */
+const drainJudged = (seen: DrainSeen, of: QuietOf): GateReading => {
+  const { reports, partitions, added, quiet, open } = seen
+  const now = new Map(partitions.map((p) => [p.key, p]))
+  const isMoving = quiet.forMs === 0
+  const isQuiet = told(SOURCE_QUIET, quiet, of)
+  return allOf([
+    told(MIRROR_SOUND, { reports, now }, null),
+    told(PARTITIONS_MARKED, added, of),
+    ...(isMoving ? [isQuiet] : []),
+    told(TRANSACTIONS_ENDED, open, of),
+    told(MIRROR_LAG, partitions, { ...of, allowed: 0 }),
+    told(COUNTS_EQUAL, partitions, of),
+    told(NO_FOREIGN_WRITES, partitions, of),
+    isQuiet,
+  ])
+}
+
+/**
+ * Source log ends stand still for `quietMs`, no transaction is open, the mirror is at the end, both sides hold the same count, and nobody
+ * else has written to the copy. One gate, because only all of it over the same stretch of time says that the producers are gone and
+ * nothing is left to copy.
  */
 export const sourceIsDrained = (topic: TopicName, quietMs: number): Gate => ({
-  title: `${topic} stands still on the source for ${humanDuration(quietMs)}, and all of it is mirrored`,
-  check: async (run) => {
-    const objection = await mirrorObjects(run, [topic])
-    const { now, stillness } = await watchAll(run)
-    const { since, moved } = stillness(topic)
-    const partitions = [...now.values()].filter((p) => p.mark.topic === topic)
-    const stopped = stoppedAmong(new Map(partitions.map((p) => [p.key, p])))
-    if (stopped) return stopped
-    if (objection) return objection
-    const grown = await unmarked(run, partitions)
-    if (grown) {
-      return never(
-        `${topic} has got ${counted(grown.added.length, 'partition')} on the source since its mark, which nothing copies: a new plan adds and marks them`,
-      )
-    }
-    const quiet = run.now().getTime() - since
-    if (quiet === 0 && quietMs > 0) {
-      return waits(
-        moved
-          ? `producers still write to ${run.clusters.source.name}: stop them`
-          : `watching the log ends of ${run.clusters.source.name}`,
-      )
-    }
-    const open = partitions.filter((p) => p.sourceStable < p.sourceEnd)
-    if (open.length > 0) return openTransactions(run.clusters.source, open)
-    const lag = partitions.reduce((sum, p) => (lagOf(p) > 0n ? sum + lagOf(p) : sum), 0n)
-    if (lag > 0n) return waits(`${counted(lag, 'record')} still to mirror`)
-    const unequal = countsDiffer(partitions)
-    if (unequal) return unequal
-    return quiet < quietMs
-      ? waits(`quiet so far, ${Math.ceil((quietMs - quiet) / 1000)} s to go`)
-      : HOLDS
-  },
+  title: `${SOURCE_QUIET.title({ topic, quietMs })}, and all of it is mirrored`,
+  after: true,
+  check: async (run, moment = 'before') =>
+    drainJudged(await drainSeen(run, { topic, quietMs }, moment), { topic, quietMs }),
 })
 
 /** The same for the way back: the target stands still, and all that producers wrote to it is on the source. */
 export const targetIsDrained = (topic: TopicName, quietMs: number): Gate => ({
   title: `${topic} stands still on the target for ${humanDuration(quietMs)}, and all of it is mirrored back`,
-  check: (run) => sourceIsDrained(topic, quietMs).check(reversed(run)),
+  after: true,
+  check: async (run, moment) => {
+    const reading = await sourceIsDrained(topic, quietMs).check(reversed(run), moment)
+    // Its parts are called as those of the way there, where source and target are the other way round.
+    return reading.holds ? reading : withoutTitle(reading)
+  },
 })
 
-/**
- * Every record of the source since the mark is on the target, and nothing else: the target's log ends where what the mirror has written
- * and checked ends. Undefined: it is so.
- */
-export const countsDiffer = (partitions: readonly PartitionNow[]): GateReading | undefined => {
-  for (const { key, proven, sourceEnd, targetEnd } of partitions) {
-    if (proven.mirroredTo !== sourceEnd) {
-      return waits(`the mirror has checked ${key} up to ${proven.mirroredTo} of ${sourceEnd}`)
-    }
-    const expected = expectedTargetEnd(proven)
-    if (targetEnd > expected) {
-      return never(
-        `${key} ends at ${targetEnd} where it is copied to, ${counted(targetEnd - expected, 'offset')} past the end of the copy: somebody else writes there`,
-      )
-    }
-    if (targetEnd < expected) {
-      return never(
-        `${key} ends at ${targetEnd} where it is copied to, below the end of the copy ${expected}`,
-      )
-    }
-  }
-  return undefined
+const withoutTitle = ({ because, worthWaiting }: Exclude<GateReading, { holds: true }>) =>
+  ({ holds: false, because, worthWaiting }) as const
+
+interface SealedOf {
+  /** Absent: all of the migration. */
+  readonly topics?: readonly TopicName[]
+}
+interface SealedSeen {
+  readonly migration: string
+  readonly topics: readonly TopicName[]
+  readonly now: readonly PartitionNow[]
+  /** Partitions that came after the seal, and hold something. */
+  readonly unsealed: readonly PartitionKey[]
+  readonly state: MigrationState
+  readonly order: Order
 }
 
 /** These topics, or all of the migration, were sealed, and nothing came after: the copy is complete. */
-export const topicsAreSealed = (some?: readonly TopicName[]): Gate => ({
-  title: `nothing came after the seal of ${some ? some.join(', ') : 'any topic'}`,
-  check: async (run) => {
-    const topics = some ?? run.migration.topics.map((t) => t.name)
-    const now = await partitionsNow(run, topics)
+export const NOTHING_LATE: Fact<SealedOf, SealedSeen> = {
+  name: 'nothing-late',
+  title: ({ topics }) =>
+    `nothing came after the seal of ${topics ? topics.join(', ') : 'any topic'}`,
+  reads: 'ListOffsets and Metadata of the source',
+  judge: ({ migration, topics, now, unsealed, state, order }) => {
     for (const topic of topics) {
-      const partitions = [...now.values()].filter((p) => p.mark.topic === topic)
+      const partitions = now.filter((p) => p.mark.topic === topic)
       if (partitions.length === 0 || partitions.some((p) => !p.seal))
         return never(`${topic} is not sealed`)
     }
-    const late = await writtenToUnsealed(run, [...now.values()])
-    if (late) return late
-    const state = run.state()
-    for (const { key, seal, sourceEnd } of now.values()) {
+    const [added] = unsealed
+    if (added !== undefined) {
+      return never(
+        `${added} came on the source after the seal, and holds records that nothing copies: move them by hand and delete them there`,
+      )
+    }
+    for (const { key, seal, sourceEnd } of now) {
       const covered = seal && coveredTo(seal, state)
       if (covered === undefined || seal === undefined) continue
       if (watchedEnd(seal, state, sourceEnd) === covered) continue
       const what = `${key} has grown on the source from ${covered} to ${sourceEnd} since the seal: stop its producers`
       return never(
-        producersMayWrite(seal!.topic, state, run.migration.order)
-          ? `${what}; then ferry salvage ${run.migration.name} appends what came late`
+        producersMayWrite(seal.topic, state, order)
+          ? `${what}; then ferry salvage ${migration} appends what came late`
           : `${what}; the next plan opens the seal again and copies the rest`,
       )
     }
     return HOLDS
   },
-})
+}
+
+export const topicsAreSealed = (topics?: readonly TopicName[]): Gate =>
+  gateOf(NOTHING_LATE, topics ? { topics } : {}, {
+    after: true,
+    look: async (run) => {
+      const all = topics ?? run.migration.topics.map((t) => t.name)
+      const now = [...(await partitionsNow(run, all)).values()]
+      return {
+        migration: run.migration.name,
+        topics: all,
+        now,
+        unsealed: await filledUnsealed(run, now),
+        state: run.state(),
+        order: run.migration.order,
+      }
+    },
+  })
 
 /** A partition that came after the seal matters once there is something in it. */
-const writtenToUnsealed = async (
+const filledUnsealed = async (
   run: Run,
   partitions: readonly PartitionNow[],
-): Promise<GateReading | undefined> => {
+): Promise<readonly PartitionKey[]> => {
   const grown = await unmarked(run, partitions)
-  if (grown === undefined) return undefined
+  if (grown === undefined) return []
   const { source } = run.clusters
   const [starts, ends] = await Promise.all([
     offsetsOf(source, grown.added, 'earliest'),
     offsetsOf(source, grown.added, 'latest'),
   ])
-  for (const [key, end] of ends) {
-    if (end === starts.get(key)) continue
-    return never(
-      `${key} came on the source after the seal, and holds records that nothing copies: move them by hand and delete them there`,
-    )
-  }
-  return undefined
+  return [...ends].filter(([key, end]) => end !== starts.get(key)).map(([key]) => key)
 }

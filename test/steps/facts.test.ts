@@ -1,0 +1,339 @@
+import { describe, expect, test } from 'vitest'
+import type { GroupId, PartitionKey, TopicName } from '../../src/domain/ids.ts'
+import { GapList } from '../../src/domain/offset-index.ts'
+import type { Deadline } from '../../src/domain/plan.ts'
+import { emptyState } from '../../src/domain/state.ts'
+import type { GroupDescription } from '../../src/kafka/cluster.ts'
+import type { Fact } from '../../src/steps/gates/fact.ts'
+import { FACTS } from '../../src/steps/gates/list.ts'
+import type { PartitionNow } from '../../src/steps/partitions-now.ts'
+import type { GateReading } from '../../src/steps/step-kind.ts'
+
+/** Every fact of the list, open and shut, by what it is handed. What brokers answer: `test/scenarios/gates.test.ts` and its neighbours. */
+
+const KEY = 'orders:0' as PartitionKey
+const GROUP = 'api' as GroupId
+const TOPIC = 'orders' as TopicName
+const of = { group: GROUP, topic: TOPIC }
+
+const group = (parts: Partial<GroupDescription> = {}): GroupDescription => ({
+  id: GROUP,
+  state: 'empty',
+  type: 'classic',
+  protocolType: 'consumer',
+  members: [],
+  ...parts,
+})
+const member = { memberId: 'm', clientId: 'api-1', host: '/10.0.0.7' }
+const running = group({ state: 'stable', members: [member] })
+const on = (cluster: string, description: GroupDescription) => ({ cluster, description })
+
+/** Marked at 100 and 0, copied and checked up to the source's end at 500, which is 400 there. */
+const partition = (parts: Record<string, unknown> = {}): PartitionNow => {
+  const { mirroredTo = 500n, proven = mirroredTo, mode = 'dense', ...rest } = parts
+  const map = {
+    mark: { topic: TOPIC, partition: 0, mode, sourceStart: 100n, targetStart: 0n },
+    gaps: new GapList(),
+    diverged: null,
+  }
+  return {
+    key: KEY,
+    mark: map.mark,
+    seal: undefined,
+    sourceStart: 100n,
+    sourceEnd: 500n,
+    sourceStable: 500n,
+    targetStart: 0n,
+    targetEnd: 400n,
+    index: { ...map, mirroredTo },
+    proven: { ...map, mirroredTo: proven },
+    problem: null,
+    ...rest,
+  } as never
+}
+const now = (parts: Record<string, unknown> = {}) => new Map([[KEY, partition(parts)]])
+const seal = { topic: TOPIC, partition: 0, sourceEnd: 500n, targetEnd: 400n, at: '' }
+const stop = { detail: 'retention was quicker' }
+const report = (state: string) => ({ key: KEY, topic: TOPIC, state, waitsFor: 'the lock' })
+const committed = (offset: bigint) => new Map([[KEY, { offset, metadata: '' }]])
+const sealed = (sourceEnd: bigint, parts: Record<string, unknown> = {}) => ({
+  migration: 'orders',
+  topics: [TOPIC],
+  now: [partition({ seal, sourceEnd })],
+  unsealed: [],
+  state: emptyState('orders', ''),
+  order: 'consumers-first',
+  ...parts,
+})
+const transaction = {
+  key: KEY,
+  producer: { producerId: 7n, epoch: 3, lastTimestamp: 0, transactionStart: 42n },
+  start: 42n,
+}
+const deadline: Deadline = {
+  at: '2026-11-25T12:00:00.000Z',
+  says: 'retention is near',
+  about: { kind: 'source-retention', partition: KEY, offset: '300' },
+}
+const late = new Date('2026-11-25T12:00:01.000Z')
+
+interface Row {
+  readonly of: unknown
+  /** Holds. */
+  readonly open: readonly unknown[]
+  /** What is said; `never`: waiting is no use. */
+  readonly shut: readonly (readonly [seen: unknown, because: RegExp, worth: 'waits' | 'never'])[]
+}
+
+const ROWS: Readonly<Record<string, Row>> = {
+  'group-movable': {
+    of,
+    open: [group(), group({ type: 'consumer' }), group({ state: 'absent', type: 'share' })],
+    shut: [
+      [group({ type: 'share' }), /share group/, 'never'],
+      [group({ type: 'streams' }), /Streams group/, 'never'],
+      [group({ protocolType: 'connect' }), /protocol connect/, 'never'],
+    ],
+  },
+  'group-empty': {
+    of: { ...of, side: 'source' },
+    open: ['absent', 'empty', 'dead'].flatMap((state) =>
+      (['classic', 'consumer'] as const).map((type) => on('old', group({ state, type } as never))),
+    ),
+    shut: [
+      [on('old', running), /stop its consumers on old: api-1 on \/10\.0\.0\.7/, 'waits'],
+      [on('old', group({ ...running, type: 'consumer' })), /api-1 on/, 'waits'],
+      [on('old', group({ state: 'reconciling', type: 'consumer' } as never)), /state rec/, 'waits'],
+      [on('old', group({ type: 'share' })), /share group/, 'never'],
+    ],
+  },
+  'commits-stable': {
+    of,
+    open: [
+      { cluster: 'old', by: 'told', pending: false },
+      { cluster: 'old', by: 'log', partition: 3, stable: 9n, end: 9n },
+      { cluster: 'old', by: 'version' },
+    ],
+    shut: [
+      [{ cluster: 'old', by: 'told', pending: true }, /transaction .* open on old/, 'waits'],
+      [
+        { cluster: 'old', by: 'log', partition: 3, stable: 8n, end: 9n },
+        /__consumer_offsets:3 on old from offset 8/,
+        'waits',
+      ],
+    ],
+  },
+  'members-gone': {
+    of,
+    open: [on('old', group())],
+    shut: [[on('old', running), /api-1 on .* still on old/, 'waits']],
+  },
+  'members-moved': {
+    of,
+    open: [{ here: on('old', group()), there: on('new', running) }],
+    shut: [
+      [{ here: on('old', running), there: on('new', running) }, /still on old/, 'waits'],
+      [{ here: on('old', group()), there: on('new', group()) }, /start .* on new/, 'waits'],
+    ],
+  },
+  'groups-synced': {
+    of: null,
+    open: [{ groups: [GROUP], synced: new Set([GROUP]) }],
+    shut: [[{ groups: [GROUP], synced: new Set() }, /api not synced/, 'never']],
+  },
+  'mirror-sound': {
+    of: null,
+    open: [
+      { reports: [], now: now() },
+      { reports: [report('mirroring'), report('elsewhere')], now: now() },
+    ],
+    shut: [
+      [{ reports: [report('checking')], now: now() }, /yet to check orders:0 \(it w/, 'waits'],
+      [{ reports: [{ ...report('stopped'), problem: stop }], now: now() }, /quicker/, 'never'],
+      [{ reports: [], now: now({ problem: stop }) }, /stopped orders:0: retention/, 'never'],
+    ],
+  },
+  'mirror-lag': {
+    of: { topic: TOPIC, allowed: 10 },
+    open: [[partition()], [partition({ mirroredTo: 490n })]],
+    shut: [
+      [[partition({ mirroredTo: 489n })], /^11 records still to mirror/, 'waits'],
+      [[partition({ seal, sourceEnd: 501n })], /grown to 501 since it was sealed at 500/, 'never'],
+    ],
+  },
+  'mirror-passed': {
+    of: { group: GROUP, allowRewind: false },
+    open: [
+      { now: now(), committed: committed(500n) },
+      { now: now(), committed: committed(7n) },
+      { now: now(), committed: new Map() },
+    ],
+    shut: [
+      [{ now: now({ proven: 300n }), committed: committed(302n) }, /^2 records to go/, 'waits'],
+      [{ now: now(), committed: committed(501n) }, /past the source's log end 500/, 'never'],
+      [
+        { now: now({ seal, sourceEnd: 502n }), committed: committed(501n) },
+        /past the seal at 500/,
+        'never',
+      ],
+    ],
+  },
+  'filler-hidden': {
+    of: null,
+    open: [now(), now({ mode: 'identical' })],
+    shut: [[now({ mode: 'identical', targetStart: -1n }), /begins at -1 instead of 0/, 'waits']],
+  },
+  'counts-equal': {
+    of,
+    open: [[partition()], [partition({ targetEnd: 401n })]],
+    shut: [
+      [[partition({ proven: 499n })], /has checked orders:0 up to 499 of 500/, 'waits'],
+      [[partition({ targetEnd: 399n })], /below the end of the copy 400/, 'never'],
+    ],
+  },
+  'no-foreign-writes': {
+    of,
+    open: [[partition()], [partition({ targetEnd: 399n })]],
+    shut: [
+      [[partition({ targetEnd: 401n })], /1 offset past .*: somebody else writes there/, 'never'],
+      // It may be the mirror's own, which it has yet to check.
+      [[partition({ targetEnd: 400n, proven: 499n })], /checked orders:0 up to 499/, 'waits'],
+    ],
+  },
+  'partitions-marked': { of, open: [0], shut: [[2, /has got 2 partitions/, 'never']] },
+  'source-quiet': {
+    of: { topic: TOPIC, quietMs: 5_000 },
+    open: [{ cluster: 'old', forMs: 5_000, moved: true }],
+    shut: [
+      [{ cluster: 'old', forMs: 4_001, moved: true }, /quiet so far, 1 s to go/, 'waits'],
+      [{ cluster: 'old', forMs: 0, moved: true }, /producers still write to old/, 'waits'],
+      [{ cluster: 'old', forMs: 0, moved: false }, /watching the log ends of old/, 'waits'],
+    ],
+  },
+  'transactions-ended': {
+    of,
+    open: [{ kind: 'none' }],
+    shut: [
+      [{ kind: 'untold', key: KEY, from: 42n }, /orders:0 from offset 42; .*before 2\.8/, 'waits'],
+      [
+        { kind: 'told', key: KEY, open: [transaction], hanging: [] },
+        /producer id 7 \(epoch 3\) on orders:0 from offset 42 is open/,
+        'waits',
+      ],
+      [{ kind: 'told', key: KEY, open: [], hanging: [] }, /on orders:0 is ending/, 'waits'],
+      [
+        { kind: 'told', key: KEY, open: [transaction], hanging: [transaction] },
+        /producer id 7 .* from offset 42 hangs.*--start-offset 42/,
+        'never',
+      ],
+    ],
+  },
+  'nothing-late': {
+    of: {},
+    open: [sealed(500n)],
+    shut: [
+      [sealed(501n), /grown on the source from 500 to 501 since the seal/, 'never'],
+      [sealed(500n, { now: [partition()] }), /orders is not sealed/, 'never'],
+      [sealed(500n, { unsealed: ['orders:1'] }), /orders:1 came on the source/, 'never'],
+    ],
+  },
+  'copy-checked': {
+    of,
+    open: [{ reports: [], now: now(), committed: committed(400n) }],
+    shut: [
+      [
+        { reports: [report('checking')], now: now(), committed: committed(1n) },
+        /still to be checked/,
+        'waits',
+      ],
+      [
+        { reports: [], now: now({ proven: 499n }), committed: committed(400n) },
+        /checked up to 399/,
+        'waits',
+      ],
+    ],
+  },
+  'nothing-only-on-target': {
+    of: {},
+    open: [
+      { cluster: 'new', now: [partition({ seal })] },
+      { cluster: 'new', now: [partition({ targetEnd: 402n })] },
+    ],
+    shut: [
+      [
+        { cluster: 'new', now: [partition({ seal, targetEnd: 402n })] },
+        /offsets 400 to 401 of orders:0 are only on new/,
+        'never',
+      ],
+    ],
+  },
+  'nothing-late-on-way-back': {
+    of: null,
+    open: [{ cluster: 'old', now: [partition()] }],
+    shut: [
+      [{ cluster: 'old', now: [partition({ targetEnd: 401n })] }, /offsets 400 to 400/, 'waits'],
+      [{ cluster: 'old', now: [partition({ problem: stop })] }, /stopped on its way/, 'never'],
+    ],
+  },
+  'way-back-sealed': {
+    of: null,
+    open: [{ cluster: 'new', now: [partition({ seal })] }],
+    shut: [
+      [{ cluster: 'new', now: [partition()] }, /not sealed on its way back/, 'never'],
+      [
+        { cluster: 'new', now: [partition({ seal, sourceEnd: 501n })] },
+        /grown on new from 500 to 501/,
+        'never',
+      ],
+    ],
+  },
+  // Kind by kind: test/applier/check-deadlines.test.ts.
+  'deadline-ahead': {
+    of: { deadline, now: late },
+    open: [{ kind: 'source-retention', partition: partition() }],
+    shut: [
+      [
+        { kind: 'source-retention', partition: partition({ mirroredTo: 300n }) },
+        /12:00:00.000Z has passed: retention is near/,
+        'never',
+      ],
+    ],
+  },
+  'source-holds': {
+    of: { source: 'old' },
+    open: [partition({ sourceStart: 500n }), partition({ sourceStart: 501n, seal })],
+    shut: [[partition({ sourceStart: 501n }), /500 to 500 are gone/, 'never']],
+  },
+}
+
+const judged = (name: string, seen: unknown): GateReading => {
+  const fact = FACTS.find((each) => each.name === name) as unknown as Fact<unknown, unknown>
+  return fact.judge(seen, ROWS[name]?.of)
+}
+
+describe('the facts that gates are made of', () => {
+  test('each has a row here, a name of its own, a title and where it is read', () => {
+    const names = FACTS.map(({ name }) => name)
+    expect([...names].sort()).toEqual(Object.keys(ROWS).sort())
+    for (const fact of FACTS as readonly unknown[] as readonly Fact<unknown, unknown>[]) {
+      expect(fact.title(ROWS[fact.name]?.of)).toMatch(/^\S.{10,}[^.]$/)
+      expect(fact.reads).not.toBe('')
+    }
+  })
+
+  test.each(
+    Object.entries(ROWS).flatMap(([name, { open }]) => open.map((seen) => [name, seen] as const)),
+  )('%s holds', (name, seen) => {
+    expect(judged(name, seen)).toEqual({ holds: true })
+  })
+
+  test.each(
+    Object.entries(ROWS).flatMap(([name, { shut }]) => shut.map((row) => [name, ...row] as const)),
+  )('%s does not hold, and says why', (name, seen, because, worth) => {
+    expect(judged(name, seen)).toMatchObject({
+      holds: false,
+      because: expect.stringMatching(because),
+      worthWaiting: worth === 'waits',
+    })
+  })
+})
