@@ -66,6 +66,9 @@ const KINDS = [
   restoreQuota,
 ] as const
 
+/** Their names, in that order. */
+export const STEP_KINDS: readonly StepKindName[] = KINDS.map(({ kind }) => kind)
+
 /** The kind of a step; its functions take any step, so give it only its own. */
 export const kindOf = (name: StepKindName): StepKind<Step> => {
   const kind = KINDS.find((k) => k.kind === name)
