@@ -70,6 +70,7 @@ export const makePlan = async (
     otherGroups: new Set(
       otherMigrations(session, migration).flatMap(({ groups }) => groups.map(({ id }) => id)),
     ),
+    others: migration.removed.length === 0 ? [] : await otherStates(session, migration),
     inputs,
     toolVersion: toolVersion(),
     maxDestroy: session.project.policy.maxDestroy,
@@ -143,6 +144,16 @@ const otherTopics = (session: Session, migration: Migration): ReadonlyMap<TopicN
       other.topics.map((topic) => [topic.name, other.name] as const),
     ),
   )
+
+/** Also of migrations whose file is gone. */
+const otherStates = async (
+  { store }: Session,
+  { name }: Migration,
+): Promise<readonly MigrationState[]> => {
+  const others = (await store.list()).filter((other) => other !== name)
+  const states = await Promise.all(others.map((other) => store.readDecisions(other)))
+  return states.filter((state) => state !== undefined)
+}
 
 /**
  * From consumers-moved until the seal a mirror must run; before that one may run, and must find this state. One must run back for as long

@@ -49,6 +49,8 @@ export interface Services {
     /** Topics of the other migrations of the project, with the names of those. */
     readonly otherTopics: ReadonlyMap<TopicName, string>
     readonly otherGroups: ReadonlySet<GroupId>
+    /** What they have decided; only asked for where something is to be removed. */
+    readonly others: readonly MigrationState[]
     readonly inputs: Readonly<Record<string, string>>
     readonly toolVersion: string
     readonly maxDestroy: number

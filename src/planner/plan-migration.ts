@@ -3,6 +3,7 @@ import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { GroupId } from '../domain/ids.ts'
 import { PLAN_FORMAT_VERSION, type Plan, type Purpose } from '../domain/plan.ts'
 import { type ReachedStage, stageRank, stagesInOrder } from '../domain/stage.ts'
+import type { MigrationState } from '../domain/state.ts'
 import type { Step } from '../domain/step.ts'
 import { stepsOfStage } from '../steps/index.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
@@ -24,6 +25,8 @@ export interface PlanInputs extends PlanContext {
   readonly otherTopics: OtherTopics
   /** Groups of the project's other migrations. */
   readonly otherGroups?: ReadonlySet<GroupId>
+  /** What they have decided; only asked for where something is to be removed. */
+  readonly others?: readonly MigrationState[]
   /** SHA-256 of the files that went in, by path. */
   readonly inputs: Readonly<Record<string, string>>
   readonly toolVersion: string
@@ -63,7 +66,12 @@ export const planMigration = (inputs: PlanInputs): Plan => {
     problems: deduplicated([
       ...parts.problems,
       ...stepRightsGuards(inputs, parts.steps),
-      ...destructionGuards(inputs, parts.steps, maxDestroyFlag ?? inputs.maxDestroy ?? 0),
+      ...destructionGuards(
+        inputs,
+        parts.steps,
+        maxDestroyFlag ?? inputs.maxDestroy ?? 0,
+        inputs.others,
+      ),
     ]),
     ...(maxDestroyFlag !== undefined && { maxDestroy: maxDestroyFlag }),
   }

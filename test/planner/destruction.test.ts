@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import type { Place } from '../../src/domain/diagnostic.ts'
+import type { ClusterId } from '../../src/domain/ids.ts'
 import { type Migration, type RemovedSpec, removedKey } from '../../src/domain/migration.ts'
 import type { Plan } from '../../src/domain/plan.ts'
-import { emptyState } from '../../src/domain/state.ts'
+import { emptyState, type MigrationState } from '../../src/domain/state.ts'
 import type { StillThere } from '../../src/planner/observed.ts'
+import { withState } from '../../src/planner/with-state.ts'
 import { ACCESS, group, migration, observed, plan, stateWith, topic, topicSpec } from './_build.ts'
 import { STATE as MOVED, seenOnTarget } from './_moved.ts'
 
@@ -81,6 +83,41 @@ describe('what is listed as removed', () => {
       { topics: [], stage: 'retired' },
     )
     expect(errors(retired)).toEqual([])
+  })
+})
+
+describe('what another migration of the project has', () => {
+  const other = (parts: Partial<MigrationState>) => ({
+    ...stateWith({
+      ...MOVED,
+      clusters: { source: observed().source.id, target: observed().target.id },
+      ...parts,
+    }),
+    migration: 'other',
+  })
+  const codes = (spec: RemovedSpec, others: readonly MigrationState[]) =>
+    errors(planWith([spec], { others, maxDestroyFlag: 9 }))
+  const isOld = { marks: MOVED.marks.map((mark) => ({ ...mark, topic: topic('old') })) }
+  const elsewhere = { source: 'a' as ClusterId, target: 'b' as ClusterId }
+
+  it('mirrored is not removed, on either cluster, with its place', () => {
+    const made = planWith([TOPIC], { others: [other(isOld)], maxDestroyFlag: 9 })
+    expect(made.problems).toMatchObject([
+      { code: 'FERRY1336', at, detail: expect.stringContaining('the migration other') },
+    ])
+    expect(codes(TOPIC, [other({ ...isOld, stage: 'retired' })])).toEqual([])
+    expect(codes(TOPIC, [other({ ...isOld, clusters: elsewhere })])).toEqual([])
+    expect(codes(TOPIC, [other({})])).toEqual([])
+  })
+
+  it.each([
+    ['topic', TOPIC],
+    ['user', USER],
+    ['group', GROUP],
+  ] as const)('protected is not removed: a %s', (kind, spec) => {
+    const kept = { protected: [{ kind, name: 'old' }] }
+    expect(codes(spec, [other(kept)])).toEqual(['FERRY1334'])
+    expect(codes(spec, [other({ ...kept, clusters: elsewhere })])).toEqual([])
   })
 })
 
@@ -167,6 +204,21 @@ describe('preventDelete', () => {
     // Not applied yet, so it does not hold yet.
     const lifted = migration({ topics: [topicSpec('orders', { preventDelete: false })] })
     expect(codes({ state, desired: lifted })).toContain('FERRY1334')
+  })
+
+  it('keeps a topic whose entry was taken out altogether from a rollback and a removal', () => {
+    const without = migration({ topics: [topicSpec('another')] })
+    // As make-plan.ts does: a rollback takes back what was done, not what the file says today.
+    const whole = withState(without, stateWith(MOVED))
+    const back = { purpose: { kind: 'rollback', to: 'nothing' } as const, observed: onTarget }
+    expect(errors(plan({ ...back, state: kept, desired: whole }))).toContain('FERRY1334')
+    expect(errors(plan({ ...back, state: STATE, desired: whole }))).not.toContain('FERRY1334')
+    const spec = removed({ kind: 'topic', topic: topic('orders') })
+    const over = { ...kept, stage: 'retired' as const }
+    const desired = { topics: without.topics, stage: 'retired' as const }
+    expect(errors(planWith([spec], { state: over, maxDestroyFlag: 9 }, desired))).toContain(
+      'FERRY1334',
+    )
   })
 
   it('does not stand in the way of a rollback that deletes nothing of it', () => {

@@ -130,7 +130,7 @@ export const GUARD_CODES = {
   FERRY1334: page(
     4,
     'Kept from deletion',
-    'The plan would delete or empty something that `lifecycle: { preventDelete: true }` keeps. That is written into the state when it is applied, so that it holds after the line was taken out of the file. To delete it all the same, write `preventDelete: false`, apply that, and plan again. Nothing was done.',
+    'The plan would delete or empty something that `lifecycle: { preventDelete: true }` keeps. That is written into the state when it is applied, so that it holds after the line was taken out of the file, and against the plans of other migrations of the project on the same clusters. To delete it all the same, write `preventDelete: false`, apply that, and plan again. Nothing was done.',
   ),
   FERRY1335: page(
     4,
@@ -140,7 +140,7 @@ export const GUARD_CODES = {
   FERRY1336: page(
     4,
     'Removed, but mirrored',
-    'An entry of `removed` names a topic of the target that this migration still mirrors. Its line was taken out of `topics`, which deletes nothing and ends nothing: its mark is still there. Roll back first, or retire the migration.',
+    'An entry of `removed` names a topic of the target that this migration still mirrors, or one that another migration of the project mirrors on this cluster. A line that was taken out of `topics` deletes nothing and ends nothing: its mark is still there. Roll back first, or retire the migration that mirrors it.',
   ),
   FERRY1337: page(
     4,

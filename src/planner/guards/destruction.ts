@@ -2,20 +2,26 @@ import { type Diagnostic, diagnostic, type Place } from '../../domain/diagnostic
 import { type RemovedSpec, removedKey } from '../../domain/migration.ts'
 import type { Protectable } from '../../domain/protectable.ts'
 import { destroyedBy, isProtected } from '../../domain/protection.ts'
+import type { MigrationState } from '../../domain/state.ts'
 import type { RemoveObject, Step } from '../../domain/step.ts'
 import { counted } from '../../steps/_words.ts'
 import type { PlanContext } from '../../steps/step-kind.ts'
 
 /**
  * What a plan may not destroy, whatever it is for: what is protected, more than the policy allows, and what is still mirrored. Taking back
- * what the state says Ferry made does not count against the policy. Pure.
+ * what the state says Ferry made does not count against the policy. `others`: what the project's other migrations have decided; what they
+ * mirror or protect on the same clusters is not this one's to remove. Pure.
  */
 export const destructionGuards = (
   context: PlanContext,
   steps: readonly Step[],
   maxDestroy: number,
+  others: readonly MigrationState[] = [],
 ): readonly Diagnostic[] => [
   ...steps.flatMap((step) => protectedGuard(context, step)),
+  ...steps.flatMap((step) =>
+    step.kind === 'remove-object' ? ofOthers(context, step, others) : [],
+  ),
   ...tooMany(context, steps.filter(isCounted), maxDestroy),
   ...context.desired.removed.flatMap((spec) => stillMirrored(context, spec)),
 ]
@@ -43,6 +49,49 @@ const protectedGuard = (context: PlanContext, step: Step): readonly Diagnostic[]
     }),
   ]
 }
+
+const ofOthers = (
+  context: PlanContext,
+  step: RemoveObject,
+  others: readonly MigrationState[],
+): readonly Diagnostic[] => {
+  const at = placeOf(context, step)
+  const { id } = context.observed[step.on]
+  const there = others.filter(({ clusters }) => clusters?.source === id || clusters?.target === id)
+  const object = destroyedBy(step)
+  return there.flatMap((other) => {
+    if (object !== undefined && isProtected(object, other)) {
+      return [
+        diagnostic({
+          code: 'FERRY1334',
+          detail: `${step.id} would delete the ${object.kind} ${object.name}, and lifecycle.preventDelete of the migration ${other.migration} keeps it.`,
+          fix: `If it may go: apply \`lifecycle: { preventDelete: false }\` for it in ${other.migration}, then plan again.`,
+          ...(at && { at }),
+        }),
+      ]
+    }
+    const isMirrored =
+      step.object.kind === 'topic' &&
+      other.stage !== 'retired' &&
+      marksOf(other).some(({ topic }) => topic === object?.name)
+    return isMirrored
+      ? [
+          diagnostic({
+            code: 'FERRY1336',
+            detail: `${object?.name} is mirrored by the migration ${other.migration}, which is not retired: it cannot be removed.`,
+            fix: `Retire ${other.migration} first, or give its copy up: \`ferry rollback ${other.migration} --to prepared\`.`,
+            ...(at && { at }),
+          }),
+        ]
+      : []
+  })
+}
+
+const marksOf = ({ marks, markIntents, purges }: MigrationState) => [
+  ...marks,
+  ...markIntents,
+  ...purges,
+]
 
 const sayingOf = (
   { desired }: PlanContext,
@@ -88,9 +137,8 @@ const stillMirrored = (
   { object, on, at }: RemovedSpec,
 ): readonly Diagnostic[] => {
   if (object.kind !== 'topic' || state.stage === 'retired') return []
-  const known = [...state.marks, ...state.markIntents, ...state.purges]
   // What the source holds is deleted after this plan has retired the migration.
-  if (on === 'source' || !known.some(({ topic }) => topic === object.topic)) return []
+  if (on === 'source' || !marksOf(state).some(({ topic }) => topic === object.topic)) return []
   return [
     diagnostic({
       code: 'FERRY1336',
