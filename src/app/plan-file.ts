@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { canonicalJson } from '../domain/canonical-json.ts'
+import { canonicalFile, canonicalJson } from '../domain/canonical-json.ts'
 import { diagnostic, FerryError } from '../domain/diagnostic.ts'
 import { PLAN_FORMAT_VERSION, type Plan } from '../domain/plan.ts'
 import { planStructureProblems } from './plan-structure.ts'
@@ -10,10 +10,10 @@ export const planText = (plan: Plan): string => `${canonicalJson(plan)}\n`
 
 /** A plan names users, topics and hosts. */
 export const writePlanFile = (path: string, plan: Plan): Promise<void> =>
-  writePrivateFile(path, planText(plan))
+  writePrivateFile(path, canonicalFile(plan))
 
 /** Readable by its owner only. Throws FERRY1111. */
-export const writePrivateFile = (path: string, text: string): Promise<void> =>
+export const writePrivateFile = (path: string, text: string | Iterable<string>): Promise<void> =>
   replaceText(path, text, 0o600)
 
 /** A plan file as it was shown. Anything that is not exactly what this version writes is refused, part by part. */

@@ -2,7 +2,11 @@ import { chmod, rename, rm, writeFile } from 'node:fs/promises'
 import { diagnostic, FerryError } from '../domain/diagnostic.ts'
 
 /** Writes a file that somebody named: replaces it at once or not at all. FERRY1111 says why it could not. */
-export const replaceText = async (path: string, text: string, mode = 0o644): Promise<void> => {
+export const replaceText = async (
+  path: string,
+  text: string | Iterable<string>,
+  mode = 0o644,
+): Promise<void> => {
   const temporary = `${path}.${process.pid}.tmp`
   try {
     await writeFile(temporary, text, { mode, flag: 'wx' })

@@ -1,5 +1,4 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
-import { parsePartitionKey } from '../domain/ids.ts'
 import type { Invariant } from '../domain/plan.ts'
 import { SOURCE_HOLDS } from '../steps/gates/index.ts'
 import { partitionsNow } from '../steps/partitions-now.ts'
@@ -7,20 +6,21 @@ import type { Run } from '../steps/step-kind.ts'
 
 /**
  * What of a plan's invariants no longer holds, read in a few batched requests: the source must still hold what is left to copy of each
- * partition. One that was sealed meanwhile has nothing left.
+ * marked partition. One that was sealed meanwhile has nothing left.
  */
 export const checkInvariants = async (
   invariants: readonly Invariant[],
   run: Pick<Run, 'clusters' | 'store' | 'migration' | 'state'>,
 ): Promise<readonly Diagnostic[]> => {
   if (invariants.length === 0) return []
-  const topics = new Set(invariants.map(({ check }) => parsePartitionKey(check.partition).topic))
-  const now = await partitionsNow(run, [...topics])
+  const now = await partitionsNow(
+    run,
+    invariants.map(({ check }) => check.topic),
+  )
   const of = { source: run.clusters.source.name }
-  return invariants.flatMap(({ check }) => {
-    const partition = now.get(check.partition)
-    const reading = partition && SOURCE_HOLDS.judge(partition, of)
-    return reading === undefined || reading.holds ? [] : [gone(reading.because)]
+  return [...now.values()].flatMap((partition) => {
+    const reading = SOURCE_HOLDS.judge(partition, of)
+    return reading.holds ? [] : [gone(reading.because)]
   })
 }
 

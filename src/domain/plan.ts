@@ -48,8 +48,8 @@ export const MIGRATE: Purpose = { kind: 'migrate' }
 
 export interface Invariant {
   readonly says: string
-  /** The source's log start must not have passed the next offset that the mirror needs of this partition. */
-  readonly check: { readonly kind: 'source-holds'; readonly partition: PartitionKey }
+  /** The source's log start must not have passed the next offset that the mirror needs of any marked partition of the topic. */
+  readonly check: { readonly kind: 'source-holds'; readonly topic: TopicName }
 }
 
 export interface Deadline {

@@ -19,19 +19,26 @@ export const placesOf = (state: Pick<MigrationState, 'marks' | 'seals'>): StateP
   const known = KNOWN.get(state)
   if (known !== undefined) return known
   const { marks, seals } = state
+  const sealsByKey = new Map<PartitionKey, Seal>()
   const sealedTopics = new Map<TopicName, Seal[]>()
   for (const seal of seals) {
+    sealsByKey.set(partitionKey(seal.topic, seal.partition), seal)
     const list = sealedTopics.get(seal.topic)
     if (list === undefined) sealedTopics.set(seal.topic, [seal])
     else list.push(seal)
   }
   const markedPartitions = new Map<TopicName, number>()
-  for (const { topic } of marks) markedPartitions.set(topic, (markedPartitions.get(topic) ?? 0) + 1)
+  const marksByKey = new Map<PartitionKey, Mark>()
+  for (const mark of marks) {
+    const { topic, partition } = mark
+    marksByKey.set(partitionKey(topic, partition), mark)
+    markedPartitions.set(topic, (markedPartitions.get(topic) ?? 0) + 1)
+  }
   const places = {
-    marks: new Map(marks.map((mark) => [partitionKey(mark.topic, mark.partition), mark])),
-    markedTopics: new Set(marks.map(({ topic }) => topic)),
+    marks: marksByKey,
+    markedTopics: new Set(markedPartitions.keys()),
     markedPartitions,
-    seals: new Map(seals.map((seal) => [partitionKey(seal.topic, seal.partition), seal])),
+    seals: sealsByKey,
     sealedTopics,
   }
   KNOWN.set(state, places)

@@ -1,5 +1,5 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
-import { type PartitionKey, partitionKey } from '../domain/ids.ts'
+import { partitionKey } from '../domain/ids.ts'
 import type { GroupSpec } from '../domain/migration.ts'
 import { stageRank } from '../domain/stage.ts'
 import { placesOf } from '../domain/state-places.ts'
@@ -7,6 +7,7 @@ import { nameRange, producersMayWrite, strandedRanges } from '../domain/stranded
 import { counted } from '../steps/_words.ts'
 import { named } from '../steps/gates/index.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
+import { type ObservedPartition, partitionSeen } from './observed.ts'
 import { recommendOrder } from './recommend-order.ts'
 
 /** What a person should know about moving groups and producers; none of it blocks, but for a start that cannot be told. Pure. */
@@ -21,48 +22,53 @@ export const cutoverWarnings = (context: PlanContext): readonly Diagnostic[] => 
 const isSynced = ({ state }: PlanContext, { id }: GroupSpec): boolean =>
   state.syncs.some((s) => s.group === id && s.status === 'done')
 
-/** A partition of the source that holds records. */
-interface Filled {
-  readonly name: string
-  readonly records: bigint
-}
-
 /** Partitions that hold records and in which a group has no position: their absence is copied. */
 const withoutCommits = (context: PlanContext): readonly Diagnostic[] => {
   const { desired, observed } = context
   if (observed.source.commitsExpireEarly) return []
-  const filled = new Map<PartitionKey, Filled>()
+  const all = { partitions: 0, records: 0n }
+  for (const { p } of filled(context)) {
+    all.partitions += 1
+    all.records += recordsIn(p)
+  }
+  return desired.groups.flatMap((spec) => noCommit(context, spec, all))
+}
+
+/** Partitions of the source that hold records. */
+function* filled({ desired, observed }: PlanContext) {
   for (const { name } of desired.topics) {
     for (const p of observed.source.topics.get(name)?.partitions ?? []) {
-      const records = p.highWatermark - p.logStart
-      if (records <= 0n) continue
-      filled.set(partitionKey(name, p.partition), { name: `${name}-${p.partition}`, records })
+      if (recordsIn(p) > 0n) yield { topic: name, p }
     }
   }
-  const records = [...filled.values()].reduce((sum, each) => sum + each.records, 0n)
-  return desired.groups.flatMap((spec) => noCommit(context, spec, filled, records))
 }
+
+const recordsIn = (p: ObservedPartition): bigint =>
+  p.highWatermark > p.logStart ? p.highWatermark - p.logStart : 0n
 
 /** Counts what the group has, which is little where there is much, and takes it off the whole. */
 const noCommit = (
   context: PlanContext,
   spec: GroupSpec,
-  filled: ReadonlyMap<PartitionKey, Filled>,
-  all: bigint,
+  all: { readonly partitions: number; readonly records: bigint },
 ): readonly Diagnostic[] => {
   const { observed } = context
   const commits = observed.source.groups.get(spec.id)?.commits
   if (!commits || commits.size === 0 || spec.uncommittedSaid || isSynced(context, spec)) return []
-  const has = [...commits.keys()].flatMap((key) => filled.get(key) ?? [])
-  const count = filled.size - has.length
+  let { partitions: count, records } = all
+  for (const key of commits.keys()) {
+    const seen = partitionSeen(observed.source, key)
+    if (!seen || recordsIn(seen) === 0n) continue
+    count -= 1
+    records -= recordsIn(seen)
+  }
   if (count === 0) return []
   const names: string[] = []
-  for (const [key, { name }] of filled) {
-    if (!commits.has(key)) names.push(name)
+  for (const { topic, p } of filled(context)) {
+    if (!commits.has(partitionKey(topic, p.partition))) names.push(`${topic}-${p.partition}`)
     if (names.length === Math.min(5, count)) break
   }
   const more = count > names.length ? ` and ${count - names.length} more` : ''
-  const records = has.reduce((left, each) => left - each.records, all)
   return [
     diagnostic({
       code: 'FERRY1340',

@@ -55,13 +55,13 @@ interface Uncopied {
   readonly next: bigint
 }
 
-const uncopied = ({ desired, observed, state }: PlanContext): readonly Uncopied[] => {
+function* uncopied({ desired, observed, state }: PlanContext): Generator<Uncopied> {
   const { marks, sealedTopics } = placesOf(state)
-  return desired.topics.flatMap(({ name }) => {
-    if (sealedTopics.has(name)) return []
+  for (const { name } of desired.topics) {
+    if (sealedTopics.has(name)) continue
     const source = observed.source.topics.get(name)
     const target = observed.target.topics.get(name)
-    return (source?.partitions ?? []).flatMap((seen): Uncopied[] => {
+    for (const seen of source?.partitions ?? []) {
       const mark = marks.get(partitionKey(name, seen.partition))
       const there = target?.partitions.find((p) => p.partition === seen.partition)
       const copied =
@@ -69,9 +69,9 @@ const uncopied = ({ desired, observed, state }: PlanContext): readonly Uncopied[
           ? mark.sourceStart + (there.highWatermark - mark.targetStart)
           : (mark?.sourceStart ?? seen.logStart)
       const next = copied > seen.logStart ? copied : seen.logStart
-      return next >= seen.highWatermark ? [] : [{ topic: name, seen, next }]
-    })
-  })
+      if (next < seen.highWatermark) yield { topic: name, seen, next }
+    }
+  }
 }
 
 const sourceRetention = (context: PlanContext): readonly Deadline[] => {
@@ -206,10 +206,13 @@ const targetCommits = ({ desired, observed, state, now }: PlanContext): readonly
 }
 
 /** What must still hold at apply: the source still has every record that the mirror has yet to copy. */
-export const invariants = ({ observed, state }: PlanContext): readonly Invariant[] =>
-  state.marks
-    .filter((mark) => !placesOf(state).seals.has(partitionKey(mark.topic, mark.partition)))
-    .map((mark) => ({
-      says: `${observed.source.name} still holds what is left to copy of ${mark.topic}-${mark.partition}`,
-      check: { kind: 'source-holds' as const, partition: partitionKey(mark.topic, mark.partition) },
-    }))
+export const invariants = ({ observed, state }: PlanContext): readonly Invariant[] => {
+  const { seals } = placesOf(state)
+  const isSealed = ({ topic, partition }: TopicPartition) =>
+    seals.has(partitionKey(topic, partition))
+  const open = new Set(state.marks.flatMap((mark) => (isSealed(mark) ? [] : [mark.topic])))
+  return [...open].map((topic) => ({
+    says: `${observed.source.name} still holds what is left to copy of ${topic}`,
+    check: { kind: 'source-holds', topic },
+  }))
+}

@@ -12,6 +12,7 @@ import type {
   ObservedPartition,
   ObservedSide,
   ObservedTopic,
+  PartitionSample,
 } from './observed.ts'
 import { samplePartitions } from './sample-partitions.ts'
 
@@ -124,7 +125,7 @@ const observeTopics = async (
   for (const topic of described.values()) if (topic !== 'absent') present.push(topic)
   if (present.length === 0) return new Map()
   const partitions = present.flatMap((t) =>
-    t.partitions.map(({ partition }) => ({ topic: t.name, partition })),
+    t.partitions.map(({ partition, leader }) => ({ topic: t.name, partition, leader })),
   )
   const ends = async (at: OffsetAt): Promise<ReadonlyMap<PartitionKey, bigint>> =>
     taken(await cluster.listOffsets(partitions, at), problems)
@@ -141,30 +142,23 @@ const observeTopics = async (
           problems,
         ),
   ])
-  const read = partitions.flatMap(({ topic, partition }) => {
+  const samples =
+    side === 'source'
+      ? await samplePartitions(cluster, { partitions, start, stable }, signal)
+      : new Map<PartitionKey, PartitionSample>()
+  const read = (topic: TopicName, partition: number): readonly ObservedPartition[] => {
     const key = partitionKey(topic, partition)
     const [logStart, highWatermark, lastStable] = [start.get(key), high.get(key), stable.get(key)]
     return logStart === undefined || highWatermark === undefined || lastStable === undefined
       ? []
-      : [{ topic, partition, logStart, highWatermark, lastStable }]
-  })
-  const samples =
-    side === 'source'
-      ? await samplePartitions(cluster, read, signal)
-      : new Map<PartitionKey, never>()
-  const byTopic = new Map<TopicName, ObservedPartition[]>()
-  for (const { topic, ...partition } of read) {
-    const sample = samples.get(partitionKey(topic, partition.partition)) ?? null
-    const list = byTopic.get(topic) ?? []
-    byTopic.set(topic, list)
-    list.push({ ...partition, sample })
+      : [{ partition, logStart, highWatermark, lastStable, sample: samples.get(key) ?? null }]
   }
   return new Map(
     present.map((description) => [
       description.name,
       {
         description,
-        partitions: byTopic.get(description.name) ?? [],
+        partitions: description.partitions.flatMap((p) => read(description.name, p.partition)),
         configs: configs?.get(description.name) ?? null,
       },
     ]),

@@ -1,6 +1,12 @@
 import type { AclBinding } from '../domain/access.ts'
 import type { Diagnostic } from '../domain/diagnostic.ts'
-import type { ClusterId, GroupId, PartitionKey, TopicName } from '../domain/ids.ts'
+import {
+  type ClusterId,
+  type GroupId,
+  type PartitionKey,
+  parsePartitionKey,
+  type TopicName,
+} from '../domain/ids.ts'
 import type { QuotaSpec, ScramMechanism } from '../domain/migration.ts'
 import type {
   ClusterDescription,
@@ -81,6 +87,19 @@ export interface ObservedSide {
   readonly fillsHoles: boolean
   /** Who else uses the topics; only on the source. */
   readonly coverage?: ObservedCoverage
+}
+
+/** A partition by its key; undefined where it is not there, or its offsets could not be read. */
+export const partitionSeen = (
+  { topics }: Pick<ObservedSide, 'topics'>,
+  key: PartitionKey,
+): ObservedPartition | undefined => {
+  const { topic, partition } = parsePartitionKey(key)
+  const partitions = topics.get(topic)?.partitions
+  const there = partitions?.[partition]
+  return there?.partition === partition
+    ? there
+    : partitions?.find((each) => each.partition === partition)
 }
 
 /** Users of the topics as far as the cluster shows them. Null: it cannot tell. */

@@ -1,8 +1,8 @@
-import { type PartitionKey, partitionKey } from '../domain/ids.ts'
+import { parsePartitionKey } from '../domain/ids.ts'
 import type { Order } from '../domain/stage.ts'
 import { counted, humanBytes, humanSeconds } from '../steps/_words.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
-import type { ObservedPartition } from './observed.ts'
+import { type ObservedPartition, partitionSeen } from './observed.ts'
 import { effective } from './topic-configs.ts'
 
 /** What the mirror does at least, in bytes per second, where no throttle says less. */
@@ -72,27 +72,11 @@ export const timeOf = (p: ObservedPartition, offset: bigint, now: Date): number 
 
 /** Each group is looked at where it has a position, which is on few of many topics. Of two at the same moment the first in the file counts. */
 const firstUnreadToExpire = ({ desired, observed, now }: PlanContext) => {
-  const places = new Map<
-    PartitionKey,
-    {
-      readonly at: number
-      readonly retention: number
-      readonly name: string
-      readonly p: ObservedPartition
-    }
-  >()
-  for (const { name } of desired.topics) {
-    const topic = observed.source.topics.get(name)
-    const retention = Number(effective(topic, 'retention.ms') ?? '-1')
-    if (!topic || retention < 0) continue
-    for (const p of topic.partitions) {
-      const key = partitionKey(name, p.partition)
-      places.set(key, { at: places.size, retention, name: `${name}-${p.partition}`, p })
-    }
-  }
+  const placeOf = new Map(desired.topics.map(({ name }, place) => [name, place] as const))
   let first:
     | {
-        readonly at: number
+        readonly place: number
+        readonly seen: ObservedPartition
         readonly group: string
         readonly partition: string
         readonly lag: bigint
@@ -101,16 +85,23 @@ const firstUnreadToExpire = ({ desired, observed, now }: PlanContext) => {
     | undefined
   for (const { id } of desired.groups) {
     for (const [key, commit] of observed.source.groups.get(id)?.commits ?? []) {
-      const place = places.get(key)
-      if (!place || commit.offset >= place.p.highWatermark) continue
-      const { at, retention, name, p } = place
-      const written = timeOf(p, commit.offset, now)
-      if (written === undefined) continue
+      const { topic } = parsePartitionKey(key)
+      const place = placeOf.get(topic)
+      const seen = partitionSeen(observed.source, key)
+      if (place === undefined || !seen || commit.offset >= seen.highWatermark) continue
+      const retention = Number(effective(observed.source.topics.get(topic), 'retention.ms') ?? '-1')
+      const written = timeOf(seen, commit.offset, now)
+      if (retention < 0 || written === undefined) continue
       const inMs = Math.max(0, written + retention - now.getTime())
       if (inMs > SOON_MS) continue
-      const isFirst = !first || inMs < first.inMs || (inMs === first.inMs && at < first.at)
+      const isFirst =
+        !first ||
+        inMs < first.inMs ||
+        (inMs === first.inMs &&
+          (place < first.place || (place === first.place && seen.partition < first.seen.partition)))
       if (isFirst) {
-        first = { at, group: id, partition: name, lag: p.highWatermark - commit.offset, inMs }
+        const partition = `${topic}-${seen.partition}`
+        first = { place, seen, group: id, partition, lag: seen.highWatermark - commit.offset, inMs }
       }
     }
   }

@@ -1,4 +1,9 @@
-import { type PartitionKey, partitionKey, type TopicName } from '../domain/ids.ts'
+import {
+  type PartitionKey,
+  partitionKey,
+  type TopicName,
+  type TopicPartition,
+} from '../domain/ids.ts'
 import type { BrokerLink, Cluster, FetchPartitionRequest } from '../kafka/cluster.ts'
 import {
   ATTRIBUTES,
@@ -19,8 +24,10 @@ const PER_REQUEST = 500
 const ANSWER_BYTES = 8 * 1024 * 1024
 
 interface Wanted {
+  readonly key: PartitionKey
   readonly topic: TopicName
   readonly partition: number
+  readonly leader: number
   readonly logStart: bigint
   readonly lastStable: bigint
 }
@@ -31,20 +38,27 @@ interface Wanted {
  */
 export const samplePartitions = async (
   cluster: Cluster,
-  wanted: readonly Wanted[],
+  read: {
+    /** With their leaders: a partition whose leader is another one by now is one that cannot be read. */
+    readonly partitions: readonly (TopicPartition & { readonly leader: number })[]
+    readonly start: ReadonlyMap<PartitionKey, bigint>
+    readonly stable: ReadonlyMap<PartitionKey, bigint>
+  },
   signal: AbortSignal,
 ): Promise<ReadonlyMap<PartitionKey, PartitionSample>> => {
   const samples = new Map<PartitionKey, PartitionSample>()
-  const filled = wanted.filter((w) => w.lastStable > w.logStart)
-  if (filled.length === 0) return samples
-  const leaders = await cluster.leaders([...new Set(filled.map((w) => w.topic))], 0)
+  const filled = read.partitions.flatMap(({ topic, partition, leader }): readonly Wanted[] => {
+    const key = partitionKey(topic, partition)
+    const [logStart, lastStable] = [read.start.get(key), read.stable.get(key)]
+    const isFilled = logStart !== undefined && lastStable !== undefined && lastStable > logStart
+    return isFilled ? [{ key, topic, partition, leader, logStart, lastStable }] : []
+  })
   const byLeader = new Map<number, Wanted[]>()
   for (const w of filled) {
-    const leader = leaders.get(partitionKey(w.topic, w.partition))?.leader ?? -1
-    if (leader < 0) continue
-    const list = byLeader.get(leader)
+    if (w.leader < 0) continue
+    const list = byLeader.get(w.leader)
     if (list) list.push(w)
-    else byLeader.set(leader, [w])
+    else byLeader.set(w.leader, [w])
   }
   await Promise.all(
     [...byLeader].map(async ([leader, list]) => {
@@ -69,11 +83,10 @@ const sampleSome = async (
   const heads = await fetchAt(link, some, (w) => Number(w.logStart))
   const tails = await fetchAt(link, some, (w) => Number(w.lastStable) - 1)
   for (const w of some) {
-    const key = partitionKey(w.topic, w.partition)
-    const tail = tails.get(key)
-    const head = heads.get(key)
+    const tail = tails.get(w)
+    const head = heads.get(w)
     if (head === undefined || tail === undefined) continue
-    samples.set(key, {
+    samples.set(w.key, {
       headTimestamp: head.timestamp,
       tail: tail.kind,
       recordBytes: tail.recordBytes,
@@ -91,36 +104,38 @@ const fetchAt = async (
   link: BrokerLink,
   some: readonly Wanted[],
   offsetOf: (w: Wanted) => number,
-): Promise<ReadonlyMap<PartitionKey, BatchLook>> => {
-  const looks = new Map<PartitionKey, BatchLook>()
+): Promise<ReadonlyMap<Wanted, BatchLook>> => {
+  const looks = new Map<Wanted, BatchLook>()
   let left = some
   // A broker fills an answer up to a limit and answers only the first partition past it: what came back empty is asked again, first.
   while (left.length > 0) {
-    const topics = new Map<TopicName, FetchPartitionRequest[]>()
+    const topics = new Map<TopicName, Wanted[]>()
     for (const w of left) {
-      const request = { partition: w.partition, fetchOffset: offsetOf(w), maxBytes: SAMPLE_BYTES }
       const list = topics.get(w.topic)
-      if (list) list.push(request)
-      else topics.set(w.topic, [request])
+      if (list) list.push(w)
+      else topics.set(w.topic, [w])
     }
+    const requestOf = (w: Wanted): FetchPartitionRequest => ({
+      partition: w.partition,
+      fetchOffset: offsetOf(w),
+      maxBytes: SAMPLE_BYTES,
+    })
     const answers = await link.fetch({
-      topics: [...topics].map(([topic, partitions]) => ({ topic, partitions })),
+      topics: [...topics].map(([topic, list]) => ({ topic, partitions: list.map(requestOf) })),
       maxWaitMs: 0,
       minBytes: 0,
       maxBytes: ANSWER_BYTES,
       isolation: 'read-uncommitted',
     })
-    const seen = new Set<PartitionKey>()
+    const seen = new Set<Wanted>()
     for (const answer of answers) {
-      const key = partitionKey(answer.topic, answer.partition)
-      if (answer.errorCode === 0 && answer.records.length === 0) continue
-      seen.add(key)
-      const asked = topics.get(answer.topic)?.find((p) => p.partition === answer.partition)
-      const look =
-        asked && answer.errorCode === 0 ? lookAt(answer.records, asked.fetchOffset) : undefined
-      if (look) looks.set(key, look)
+      const asked = topics.get(answer.topic)?.find((w) => w.partition === answer.partition)
+      if (!asked || (answer.errorCode === 0 && answer.records.length === 0)) continue
+      seen.add(asked)
+      const look = answer.errorCode === 0 ? lookAt(answer.records, offsetOf(asked)) : undefined
+      if (look) looks.set(asked, look)
     }
-    const next = left.filter((w) => !seen.has(partitionKey(w.topic, w.partition)))
+    const next = left.filter((w) => !seen.has(w))
     if (next.length === left.length) break
     left = next
   }

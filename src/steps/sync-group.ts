@@ -1,5 +1,11 @@
 import { diagnostic } from '../domain/diagnostic.ts'
-import { type GroupId, type PartitionKey, partitionKey } from '../domain/ids.ts'
+import {
+  type GroupId,
+  type PartitionKey,
+  parsePartitionKey,
+  partitionKey,
+  type TopicName,
+} from '../domain/ids.ts'
 import type { GroupSpec } from '../domain/migration.ts'
 import type { SyncedPosition, SyncGroup } from '../domain/step.ts'
 import { growthOf } from '../planner/grown.ts'
@@ -19,24 +25,30 @@ export const syncGroup: StepKind<SyncGroup> = {
 
   plan: (context, stage) => {
     if (stage !== 'consumers-moved') return { steps: [] }
-    const { desired, state } = context
+    const { desired, observed, state } = context
     const again = desired.groups.flatMap((spec) => syncNew(context, spec))
+    const topics = desired.topics.map((t) => t.name)
+    const ours = new Set<TopicName>(topics)
+    const partitions = topics.reduce(
+      (sum, name) => sum + (observed.source.topics.get(name)?.partitions.length ?? 0),
+      0,
+    )
     const steps = desired.groups
       .filter((spec) => !state.syncs.some((s) => s.group === spec.id && s.status === 'done'))
       .map((spec): SyncGroup => {
-        const now = committedNow(context, spec.id)
+        const committed = committedNow(context, spec.id, ours)
         return {
           kind: 'sync-group',
           id: `sync-group/${spec.id}`,
           stage,
           reason: 'its consumers must go on at exactly their next unread record',
-          undo: { cost: 'restores', says: `restore ${counted(now.committed, 'commit')}` },
+          undo: { cost: 'restores', says: `restore ${counted(committed, 'commit')}` },
           group: spec.id,
-          topics: desired.topics.map((t) => t.name),
+          topics,
           uncommitted: spec.uncommitted,
           allowRewind: spec.allowRewind ?? false,
-          committed: now.committed,
-          partitions: now.partitions,
+          committed,
+          partitions,
         }
       })
     return { steps: [...steps, ...again] }
@@ -158,19 +170,12 @@ const UNCOMMITTED: Readonly<Record<SyncGroup['uncommitted'], string>> = {
 }
 
 const committedNow = (
-  { desired, observed }: PlanContext,
+  { observed }: PlanContext,
   id: GroupId,
-): { readonly committed: number; readonly partitions: number } => {
+  ours: ReadonlySet<TopicName>,
+): number => {
   const commits = observed.source.groups.get(id)?.commits
-  const ours = new Set<string>(desired.topics.map((t) => t.name))
-  const partitions = desired.topics.reduce(
-    (sum, t) => sum + (observed.source.topics.get(t.name)?.partitions.length ?? 0),
-    0,
-  )
-  const committed = [...(commits?.keys() ?? [])].filter((key) =>
-    ours.has(key.slice(0, key.lastIndexOf(':'))),
-  )
-  return { committed: committed.length, partitions }
+  return [...(commits?.keys() ?? [])].filter((key) => ours.has(parsePartitionKey(key).topic)).length
 }
 
 const write = async (

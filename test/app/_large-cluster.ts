@@ -65,10 +65,11 @@ export const largeCluster = (
   const known =
     holds === 'nothing' ? new Map<TopicName, number>() : new Map(names.map((each, i) => [each, i]))
   const hasGroups = holds === 'all'
-  const answer = <K, V>(keys: readonly K[], of: (key: K) => V): Answers<K, V> => ({
-    ok: new Map(keys.map((key) => [key, of(key)])),
-    failed: new Map(),
-  })
+  const answer = <K, V>(keys: readonly K[], of: (key: K) => V): Answers<K, V> => {
+    const ok = new Map<K, V>()
+    for (const key of keys) ok.set(key, of(key))
+    return { ok, failed: new Map() }
+  }
   const describe = (topic: TopicName): TopicDescription | 'absent' => {
     const i = known.get(topic)
     if (i === undefined) return 'absent'
@@ -131,20 +132,12 @@ export const largeCluster = (
       ),
     describeBrokerConfigs: async () =>
       configs({}, { 'default.replication.factor': '3', 'min.insync.replicas': '2' }),
-    listOffsets: async (asked, at) =>
-      answer(
-        asked.map(({ topic, partition }) => partitionKey(topic, partition)),
-        () => (at === 'earliest' ? 0n : END),
-      ),
-    leaders: async (asked) =>
-      new Map(
-        asked.flatMap((topic) =>
-          numbers.map((partition) => [
-            partitionKey(topic, partition),
-            { leader: leaderOf(known.get(topic)!, partition), leaderEpoch: 0 },
-          ]),
-        ),
-      ),
+    listOffsets: async (asked, at) => {
+      const offset = at === 'earliest' ? 0n : END
+      const ok = new Map<PartitionKey, bigint>()
+      for (const { topic, partition } of asked) ok.set(partitionKey(topic, partition), offset)
+      return { ok, failed: new Map() }
+    },
     connectBroker: async (nodeId) => link(nodeId) as BrokerLink,
     listGroups: async () => ids.map((id) => ({ id, protocolType: 'consumer' })),
     describeGroups: async (asked) => answer(asked, describeGroup),

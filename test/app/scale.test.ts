@@ -7,18 +7,15 @@ import type { LargeSize } from './_large-cluster.ts'
 const SIZE: LargeSize = { topics: 10_000, partitions: 10, groups: 50, brokers: 3 }
 
 /**
- * So that it does not grow; 5 s and 500 MB are wanted, and docs/performance.md says how far that is. A machine that does other things at
- * the same time takes longer, but not much more CPU. Memory is what V8 takes where there is enough of it, before it cleans.
+ * Of the whole process, its start and the compiler for TypeScript not counted in CPU but in memory. Seconds of CPU, garbage collection
+ * included, since a machine that does other things at the same time takes longer, but not much more CPU. Memory is the peak of RSS.
  */
-const LIMITS = {
-  new: { cpuSeconds: 8, MB: 750 },
-  mirrored: { cpuSeconds: 12, MB: 1_300 },
-} as const
+const LIMIT = { cpuSeconds: 5, MB: 500 } as const
 
 describe.each(['new', 'mirrored'] as const)(
   'planning 10,000 topics with 100,000 partitions, %s',
   (state) => {
-    it('takes seconds and half a gigabyte, and asks each cluster a fixed number of questions', {
+    it('takes 5 s and 500 MB, plan file included, and asks each cluster a fixed number of questions', {
       timeout: 240_000,
     }, async () => {
       const script = join(import.meta.dirname, '_plan-large.ts')
@@ -33,8 +30,8 @@ describe.each(['new', 'mirrored'] as const)(
       )
       expect(took.problems).toEqual([])
       expect(took.steps).toBeGreaterThan(SIZE.topics)
-      expect(took.cpuSeconds).toBeLessThan(LIMITS[state].cpuSeconds)
-      expect(took.peakMB).toBeLessThan(LIMITS[state].MB)
+      expect(took.cpuSeconds).toBeLessThanOrEqual(LIMIT.cpuSeconds)
+      expect(took.peakMB).toBeLessThanOrEqual(LIMIT.MB)
       for (const calls of Object.values<Record<string, number>>(took.calls)) {
         // A link for each broker; `supports` asks nobody.
         const { supports: _, connectBroker = SIZE.brokers, ...asked } = calls

@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest'
 import { checkInvariants } from '../../src/applier/check-invariants.ts'
-import type { PartitionKey } from '../../src/domain/ids.ts'
+import { partitionKey, type TopicName } from '../../src/domain/ids.ts'
 import type { MigrationState } from '../../src/domain/state.ts'
 import { fullState } from '../state/samples.ts'
 
-const KEY = 'orders.events:0' as PartitionKey
+const TOPIC = 'orders.events' as TopicName
+const KEY = partitionKey(TOPIC, 0)
 const MARK = { ...fullState(1).marks[0]!, sourceStart: 100n, targetStart: 100n } as never
 
 const check = (sourceStart: bigint, targetEnd: bigint, over: Partial<MigrationState> = {}) => {
@@ -16,7 +17,7 @@ const check = (sourceStart: bigint, targetEnd: bigint, over: Partial<MigrationSt
       failed: new Map(),
     }),
   })
-  return checkInvariants([{ says: 's', check: { kind: 'source-holds', partition: KEY } }], {
+  return checkInvariants([{ says: 's', check: { kind: 'source-holds', topic: TOPIC } }], {
     clusters: {
       source: side('old', { earliest: sourceStart, latest: 900n, stable: 900n }),
       target: side('new', { earliest: 0n, latest: targetEnd, stable: targetEnd }),

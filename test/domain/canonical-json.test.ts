@@ -1,6 +1,12 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { canonicalJson, canonicalLine, digestOf, sha256 } from '../../src/domain/canonical-json.ts'
+import {
+  canonicalFile,
+  canonicalJson,
+  canonicalLine,
+  digestOf,
+  sha256,
+} from '../../src/domain/canonical-json.ts'
 import { Secret } from '../../src/domain/secret.ts'
 
 test('keys are sorted, whatever their order, digits and __proto__ too', () => {
@@ -45,6 +51,19 @@ test('an undefined item and a cycle are refused', () => {
   const cycle: { self?: unknown } = {}
   cycle.self = cycle
   expect(() => canonicalLine(cycle)).toThrow('a cycle')
+})
+
+test('a file is that text and a newline, in pieces', () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), (value) => {
+      expect([...canonicalFile(value)].join('')).toBe(`${canonicalJson(value)}\n`)
+    }),
+  )
+  const many = { steps: Array.from({ length: 5_000 }, (_, i) => ({ id: `step-${i}`, says: [] })) }
+  const pieces = [...canonicalFile(many)]
+  expect(pieces.join('')).toBe(`${canonicalJson(many)}\n`)
+  expect(pieces.length).toBeGreaterThan(2)
+  expect(Math.max(...pieces.map((piece) => piece.length))).toBeLessThan(70_000)
 })
 
 test('a digest is that of the file', () => {
