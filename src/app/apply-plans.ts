@@ -122,7 +122,7 @@ export const runPlan = async (
       ...between,
       progress: session.store,
       memoryBudget: DEFAULT_MEMORY_BUDGET,
-      throttle: migration.mirror.throttle,
+      throttle: () => migration.mirror.throttle,
       timings,
       log,
     })

@@ -67,7 +67,10 @@ export const keepMirrored = async (
           unread.push(...error.diagnostics)
         }
       }
-      options.look(lookAt(mirrors, unread))
+      const look = lookAt(mirrors, unread)
+      options.look(look)
+      const denied = look.mirrors.flatMap(({ facts }) => facts.lockProblem ?? [])
+      if (denied.length > 0) throw new FerryError(denied)
       await pauseUntil(FOLLOW_EVERY_MS, options.signal)
     }
   } finally {
@@ -131,7 +134,7 @@ export const keepMirrored = async (
       ...(way === 'forward' ? { source, target } : { source: target, target: source }),
       progress: session.store,
       memoryBudget: DEFAULT_MEMORY_BUDGET,
-      throttle: sharedThrottle(migrations),
+      throttle: (name) => migrations.find((each) => each.name === name)?.mirror.throttle,
       timings: options.timings,
       log: options.log,
     })
@@ -148,14 +151,6 @@ const pairsOf = (migrations: readonly Migration[]): ReadonlyMap<string, readonly
   }
   return pairs
 }
-
-/** One mirror carries all migrations of a pair, so the sum of what they allow holds; one without a limit lifts it. */
-const sharedThrottle = (migrations: readonly Migration[]): number | undefined =>
-  migrations.reduce<number | undefined>(
-    (sum, { mirror }) =>
-      sum === undefined || mirror.throttle === undefined ? undefined : sum + mirror.throttle,
-    0,
-  )
 
 const lookAt = (
   mirrors: ReadonlyMap<string, MirrorWithFacts>,

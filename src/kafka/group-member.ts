@@ -56,7 +56,7 @@ export class KafkajsGroupMember implements GroupMemberPort {
       } else if (LOST.has(answer.code)) {
         this.#memberId = ''
       } else {
-        this.#throwIfCode(answer.code, 'join')
+        this.#throwIfRefused(answer.code, 'join')
         this.#memberId = answer.memberId
         return {
           generation: answer.generation,
@@ -83,7 +83,7 @@ export class KafkajsGroupMember implements GroupMemberPort {
       this.#forgetUnlessIllegalGeneration(answer.code)
       return 'rejoin'
     }
-    this.#throwIfCode(answer.code, 'get a share of')
+    this.#throwIfRefused(answer.code, 'get a share of')
     return answer.assignment
   }
 
@@ -98,7 +98,7 @@ export class KafkajsGroupMember implements GroupMemberPort {
       this.#forgetUnlessIllegalGeneration(code)
       return 'lost'
     }
-    this.#throwIfCode(code, 'stay in')
+    this.#throwIfRefused(code, 'stay in')
     return 'ok'
   }
 
@@ -111,7 +111,7 @@ export class KafkajsGroupMember implements GroupMemberPort {
 
   async removeMember(memberId: string): Promise<void> {
     const code = await this.#call(leaveGroup, { group: this.#options.group, memberId }, {})
-    if (code !== ErrorCode.UNKNOWN_MEMBER_ID) this.#throwIfCode(code, 'take a member out of')
+    if (code !== ErrorCode.UNKNOWN_MEMBER_ID) this.#throwIfRefused(code, 'take a member out of')
   }
 
   async describe() {
@@ -121,7 +121,7 @@ export class KafkajsGroupMember implements GroupMemberPort {
       throw new FerryError(this.#session.faults.leftOut(this.#asked('describe')).diagnostic)
     }
     if (described.code !== ErrorCode.GROUP_ID_NOT_FOUND) {
-      this.#throwIfCode(described.code, 'describe')
+      this.#throwIfRefused(described.code, 'describe')
     }
     return described.members.map(({ memberId, clientId, host, metadata }) => ({
       memberId,
@@ -193,9 +193,17 @@ export class KafkajsGroupMember implements GroupMemberPort {
     }
   }
 
+  /** Within {@link Session.ask}, which tries again what may pass. */
   #throwIfCode(code: number, verb: string): void {
     if (code === 0) return
     throw this.#session.faults.ofCode(code, this.#asked(verb))
+  }
+
+  /** For whoever holds the port. */
+  #throwIfRefused(code: number, verb: string): void {
+    if (code === 0) return
+    const { diagnostic, retriable } = this.#session.faults.ofCode(code, this.#asked(verb))
+    throw new FerryError(diagnostic, { retriable })
   }
 
   #asked(verb: string): Asked {

@@ -34,6 +34,10 @@ export class Holdings implements Pick<MembershipEvents, 'drain' | 'lost'> {
     return this.#share !== undefined
   }
 
+  holds(key: PartitionKey): boolean {
+    return this.#share?.has(key) ?? false
+  }
+
   /** Also those that are being let go. */
   get tended(): readonly MirroredPartition[] {
     return [...this.#tended.keys()]

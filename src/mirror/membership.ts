@@ -1,3 +1,4 @@
+import { type Diagnostic, FerryError } from '../domain/diagnostic.ts'
 import type { GroupId, PartitionKey, TopicName } from '../domain/ids.ts'
 import type { Cluster, GroupMemberPort, JoinedGroup } from '../kafka/cluster.ts'
 import { identityOf, isGone, type ProcessIdentity } from '../process-identity.ts'
@@ -23,7 +24,12 @@ export interface MembershipEvents {
   beat?(): void
   /** Not a member now; a sentence for people. */
   waiting?(why: string): void
+  /** Was never a member, and will not be until somebody grants the right that this names. */
+  denied?(problem: Diagnostic): void
 }
+
+/** A right that was granted just now takes a moment to come to all brokers: so many answers in a row say that it is missing. */
+const DENIALS = 3
 
 export interface MembershipOptions {
   readonly project: string
@@ -99,6 +105,7 @@ export class Membership {
   }
 
   async #run(): Promise<void> {
+    let denials = 0
     for (let attempt = 0; !this.#stopping; ) {
       try {
         if (this.#topics.size === 0 && this.#port === undefined) {
@@ -108,6 +115,7 @@ export class Membership {
         this.#port ??= await this.#open()
         await this.#serve(this.#port)
         attempt = 0
+        denials = 0
       } catch (error) {
         if (this.#stopping) break
         this.#lose()
@@ -115,6 +123,11 @@ export class Membership {
         const why = error instanceof Error ? error.message : String(error)
         this.#options.events.waiting?.(`the mirror's group on the target: ${why}`)
         this.#options.log({ level: 'warn', message: `mirror lock: ${why}` })
+        const denial = denialOf(error)
+        denials = denial === undefined ? 0 : denials + 1
+        // One that was taken away later may come back: nothing is lost while this waits.
+        const isFinal = denials >= DENIALS && this.#generation < 0
+        if (denial !== undefined && isFinal) this.#options.events.denied?.(denial)
         await pause(backoffMs(attempt++), this.#stopped.signal).catch(() => {})
       }
     }
@@ -235,3 +248,8 @@ export class Membership {
     await port?.close().catch(() => {})
   }
 }
+
+const denialOf = (error: unknown): Diagnostic | undefined =>
+  error instanceof FerryError
+    ? error.diagnostics.find(({ code }) => code === 'FERRY1207')
+    : undefined

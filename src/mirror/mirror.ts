@@ -26,6 +26,8 @@ export interface MirrorFacts {
   readonly lock: 'none' | 'waiting' | 'held'
   /** For waiting: why, where that is known. */
   readonly lockWaitsFor?: string
+  /** It was never a member and will not be until somebody acts: a right is missing. */
+  readonly lockProblem?: Diagnostic
   readonly counters: MirrorCounters
 }
 
@@ -84,8 +86,11 @@ export interface MirrorOptions {
   readonly progress: ProgressStore
   /** Bytes of records held in memory over all partitions. */
   readonly memoryBudget: number
-  /** Bytes per second; absent: unlimited. */
-  readonly throttle: number | undefined
+  /**
+   * What all processes together may send of a migration, in bytes per second; undefined: unlimited, and so is whoever holds a partition of it.
+   * Each takes the part that the partitions it holds are of all.
+   */
+  readonly throttle: (migration: string) => number | undefined
   readonly timings: MirrorTimings
   readonly log: (line: {
     readonly level: 'debug' | 'info' | 'warn' | 'error'

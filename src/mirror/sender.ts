@@ -15,18 +15,27 @@ const IN_FLIGHT_PER_PARTITION = 4
 /** Per connection. The broker works on one at a time; the others hide the way to it. */
 const REQUESTS_PER_LINK = 4
 const REQUEST_BYTES = 2 * 1024 * 1024
+/** Longest pause of a connection that is throttled. */
+const THROTTLED_MS = 250
 
-/** Codes that do not pass by themselves although they say nothing about the batch, or that the check explains better. */
+/**
+ * Codes that may say nothing about the batch, that the check explains better, or that it may mend (a topic takes smaller batches than before):
+ * tried again, but not for ever.
+ */
 const CHECK_AGAIN = new Set<number>([
   -1,
+  ErrorCode.CORRUPT_MESSAGE,
+  ErrorCode.MESSAGE_TOO_LARGE,
   ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
-  46, // DUPLICATE_SEQUENCE_NUMBER
+  ErrorCode.DUPLICATE_SEQUENCE_NUMBER,
   ErrorCode.UNKNOWN_PRODUCER_ID,
 ])
 /** Answered before anything is appended. */
 const NOT_APPENDED = new Set<number>([
+  ErrorCode.CORRUPT_MESSAGE,
+  ErrorCode.MESSAGE_TOO_LARGE,
   ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
-  46,
+  ErrorCode.DUPLICATE_SEQUENCE_NUMBER,
   ErrorCode.NOT_ENOUGH_REPLICAS,
 ])
 
@@ -113,10 +122,12 @@ export class Sender {
     while (this.#requests < REQUESTS_PER_LINK && this.#ready.length > 0) {
       const waitMs = this.#options.throttle.waitMs(performance.now())
       if (waitMs > 0) {
+        // The rate may be another one by then.
+        const lookAgainMs = Math.min(waitMs, THROTTLED_MS)
         this.#throttled = setTimeout(() => {
           this.#throttled = undefined
           this.#pump()
-        }, waitMs)
+        }, lookAgainMs)
         return
       }
       if (!this.link.connected) {
@@ -276,10 +287,10 @@ const troubleOf = (p: MirroredPartition, batch: SentBatch, answer: ProducedParti
   const error = `${errorName(code)}${said}`
   const why = `the target answered ${error}`
   const uncertain = !NOT_APPENDED.has(code)
-  if (isRetriable(code)) return { why, uncertain }
   const from = p.offsets.sourceOf(batch.expectedBase)
   const problem = refused(p.key, from, from + batch.records, error)
   if (CHECK_AGAIN.has(code)) return { why, uncertain, ifItLasts: problem }
+  if (isRetriable(code)) return { why, uncertain }
   return { why: error, uncertain: false, problem }
 }
 

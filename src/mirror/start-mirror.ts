@@ -1,4 +1,5 @@
 import { acceptedOf } from '../domain/accepted-gap.ts'
+import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { PartitionKey, TopicName } from '../domain/ids.ts'
 import type { Mark } from '../domain/mark.ts'
 import { codecsReady } from '../records/index.ts'
@@ -24,7 +25,7 @@ import { ProgressSaver, readProgressOf } from './progress-saver.ts'
 import { Routes } from './routes.ts'
 import type { SendCounters } from './sender.ts'
 import { TargetFacts } from './target-facts.ts'
-import { Throttle } from './throttle.ts'
+import { shareOfLimits, Throttle } from './throttle.ts'
 import { pause } from './wait.ts'
 import { Watch } from './watch.ts'
 
@@ -70,6 +71,8 @@ class Engine implements RunningMirror {
   readonly #options: MirrorOptions
   readonly #answerBuffers: BufferPool
   readonly #mergeBuffers: BufferPool
+  /** What is followed sets it. */
+  readonly #throttle = new Throttle(0, performance.now())
   readonly #membership: Membership
   readonly #holdings: Holdings
   readonly #routes: Routes
@@ -83,6 +86,7 @@ class Engine implements RunningMirror {
   #counts: ReadonlyMap<TopicName, number> = new Map()
   #subscribed = ''
   #lockWaitsFor: string | undefined
+  #lockProblem: Diagnostic | undefined
   #timers: Promise<void>[] = []
   #stopping: Promise<void> | undefined
 
@@ -102,13 +106,18 @@ class Engine implements RunningMirror {
       events: {
         shared: (share) => {
           this.#lockWaitsFor = undefined
+          this.#lockProblem = undefined
           this.#holdings.shared(share, this.#partitions.values())
+          this.#limit()
         },
         drain: () => this.#holdings.drain(),
         lost: () => this.#holdings.lost(),
         beat: () => this.#routes.resume(),
         waiting: (why) => {
           this.#lockWaitsFor = why
+        },
+        denied: (problem) => {
+          this.#lockProblem = problem
         },
       },
     })
@@ -143,7 +152,7 @@ class Engine implements RunningMirror {
       },
       sender: {
         maySend: () => this.#membership.maySend(),
-        throttle: new Throttle(options.throttle, performance.now()),
+        throttle: this.#throttle,
         pool: this.#mergeBuffers,
         requestTimeoutMs: timings.requestTimeoutMs,
         freshMs,
@@ -222,6 +231,7 @@ class Engine implements RunningMirror {
     this.#partitions = wanted
     this.#counts = counts
     for (const p of wanted.values()) this.#holdings.place(p)
+    this.#limit()
     const subscribed = JSON.stringify([...open].sort())
     if (subscribed === this.#subscribed) return
     this.#subscribed = subscribed
@@ -257,6 +267,7 @@ class Engine implements RunningMirror {
     return {
       lock: nothing ? 'none' : waits,
       ...(this.#lockWaitsFor !== undefined && { lockWaitsFor: this.#lockWaitsFor }),
+      ...(this.#lockProblem !== undefined && { lockProblem: this.#lockProblem }),
       counters: this.counters,
     }
   }
@@ -274,6 +285,14 @@ class Engine implements RunningMirror {
     await this.#holdings.letAllGo()
     await this.#routes.close()
     await Promise.all([this.#sourceLog.close(), this.#targetLog.close()])
+  }
+
+  #limit(): void {
+    const shared = [...this.#partitions.values()].map(({ migration, key }) => ({
+      migration,
+      isHeld: this.#holdings.holds(key),
+    }))
+    this.#throttle.limit(shareOfLimits(shared, this.#options.throttle))
   }
 
   #partitionOf(migration: string, mark: Mark): MirroredPartition {

@@ -1,3 +1,4 @@
+import { type Diagnostic, FerryError } from '../domain/diagnostic.ts'
 import type { PartitionKey, TopicName } from '../domain/ids.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import type { Share } from './assignment.ts'
@@ -10,7 +11,8 @@ import { Wake } from './wait.ts'
 export interface PartitionLock {
   /**
    * Runs one request that writes, once the lock on all of `keys` allows it. `isUncertain`: an earlier holder's request may still arrive; the
-   * task waits and looks at the log first, then calls {@link PartitionLock.settled}. Rejects when the signal is aborted.
+   * task waits and looks at the log first, then calls {@link PartitionLock.settled}. Rejects when the signal is aborted, and with what is missing
+   * where the group may not be joined.
    */
   write<T>(keys: readonly PartitionKey[], request: () => Promise<T>): Promise<T>
   isUncertain(key: PartitionKey): boolean
@@ -50,6 +52,7 @@ class MemberLock implements PartitionLock {
   readonly #uncertain = new Set<PartitionKey>()
   readonly #writing = new Map<Promise<unknown>, readonly PartitionKey[]>()
   #share: Share = new Map()
+  #denied: Diagnostic | undefined
 
   constructor(options: WithPartitionsOptions) {
     this.#signal = options.signal
@@ -70,6 +73,10 @@ class MemberLock implements PartitionLock {
         },
         beat: () => this.#changed.wake(),
         waiting: (why) => this.#report?.(why),
+        denied: (problem) => {
+          this.#denied = problem
+          this.#changed.wake()
+        },
       },
     })
   }
@@ -77,6 +84,7 @@ class MemberLock implements PartitionLock {
   async write<T>(keys: readonly PartitionKey[], request: () => Promise<T>): Promise<T> {
     while (!this.membership.maySend() || keys.some((key) => !this.#share.has(key))) {
       this.#signal.throwIfAborted()
+      if (this.#denied !== undefined) throw new FerryError(this.#denied)
       await this.#changed.wait(1_000)
     }
     this.#signal.throwIfAborted()

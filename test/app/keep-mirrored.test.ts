@@ -80,15 +80,19 @@ const runOf = async (
 }
 
 describe('keepMirrored', () => {
-  it('starts one mirror for a pair of clusters, with the sum of the throttles, and stops it', async () => {
+  it('starts one mirror for a pair of clusters, with the throttle of each migration, and stops it', async () => {
     const states = new Map([
       ['orders', marked('orders')],
       ['billing', marked('billing')],
     ])
     const run = await runOf([migration('orders', 10), migration('billing', 5)], () => states, 1)
     deepStrictEqual(
-      [run.started.map((each) => each.throttle), run.followed, run.stopped],
-      [[15], [['orders', 'billing']], 1],
+      [
+        run.started.map(({ throttle }) => ['orders', 'billing'].map(throttle)),
+        run.followed,
+        run.stopped,
+      ],
+      [[[10, 5]], [['orders', 'billing']], 1],
     )
   })
 

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { AcceptedGap } from '../../src/domain/accepted-gap.ts'
@@ -36,6 +36,7 @@ export class MirrorChild {
     }: {
       readonly throttle?: number
       readonly sessionMs?: number
+      readonly memoryBudget?: number
       readonly env?: Readonly<Record<string, string>>
       readonly acceptedGaps?: readonly AcceptedGap[]
     } = {},
@@ -83,6 +84,16 @@ export class MirrorChild {
 
   get records(): number {
     return this.#reports.reduce((sum, r) => sum + r.records, 0)
+  }
+
+  get bytes(): number {
+    return this.#reports.reduce((sum, r) => sum + r.bytes, 0)
+  }
+
+  /** The most memory that it has had so far, in bytes. */
+  get peakRss(): number {
+    const status = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8')
+    return Number(/VmHWM:\s+(\d+) kB/.exec(status)![1]) * 1024
   }
 
   async until(what: string, holds: (child: this) => boolean, timeoutMs = 60_000): Promise<void> {

@@ -178,14 +178,14 @@ export const mirrorOptions = (
   source: Cluster,
   target: Cluster,
   progress: ProgressStore,
-  over: Partial<MirrorOptions> = {},
+  { throttle, ...over }: Partial<Omit<MirrorOptions, 'throttle'>> & { throttle?: number } = {},
 ): MirrorOptions => ({
   project: 'test',
   source,
   target,
   progress,
   memoryBudget: DEFAULT_MEMORY_BUDGET,
-  throttle: undefined,
+  throttle: () => throttle,
   timings: TIMINGS,
   log: process.env.FERRY_TEST_LOG
     ? (l) => process.stderr.write(`${l.level} ${l.message}\n`)

@@ -3,7 +3,7 @@ import { describe, it } from 'vitest'
 import { AnswerMemory, Budget } from '../../src/mirror/budget.ts'
 import { BufferPool } from '../../src/mirror/buffer-pool.ts'
 import { elapsed } from '../../src/mirror/clock.ts'
-import { Throttle } from '../../src/mirror/throttle.ts'
+import { shareOfLimits, Throttle } from '../../src/mirror/throttle.ts'
 import { Wake } from '../../src/mirror/wait.ts'
 
 describe('Budget', () => {
@@ -114,10 +114,49 @@ describe('Throttle', () => {
     ok(sent > 9_900_000 && sent < 10_500_000, `${sent}`)
   })
 
+  it('goes on at another rate, and still owes what it sent at the former one', () => {
+    const throttle = new Throttle(1_000, 0)
+    throttle.spend(10_250)
+    ok(throttle.waitMs(0) > 9_000)
+    throttle.limit(10_000)
+    const wait = throttle.waitMs(0)
+    ok(wait > 900 && wait < 1_100, `${wait}`)
+    throttle.limit(0)
+    strictEqual(throttle.waitMs(5_000), Number.POSITIVE_INFINITY)
+  })
+
   it('is not there without a limit', () => {
     const throttle = new Throttle(undefined, 0)
     throttle.spend(1e12)
     strictEqual(throttle.waitMs(0), 0)
+  })
+})
+
+describe('shareOfLimits', () => {
+  const LIMITS: Readonly<Record<string, number>> = { a: 100, b: 300 }
+  /** So many partitions of each migration, and who of the processes holds each. */
+  const shared = (holders: Readonly<Record<string, string>>, process: string) =>
+    Object.entries(holders).flatMap(([migration, each]) =>
+      [...each].map((holder) => ({ migration, isHeld: holder === process })),
+    )
+  const limitOf = (migration: string) => LIMITS[migration]
+
+  it('of all processes comes to the sum of the limits, however the partitions lie', () => {
+    const holders = { a: '111', b: '1222222222' }
+    const [one, two] = ['1', '2'].map((process) => shareOfLimits(shared(holders, process), limitOf))
+    deepStrictEqual([one, two], [130, 270])
+    strictEqual(shareOfLimits(shared(holders, '3'), limitOf), 0)
+  })
+
+  it('of a process that follows one of the migrations, beside one that follows all', () => {
+    const apply = shareOfLimits(shared({ a: '1121' }, '1'), limitOf)!
+    const mirror = shareOfLimits(shared({ a: '1121', b: '222' }, '2'), limitOf)!
+    strictEqual(apply + mirror, 400)
+  })
+
+  it('is lifted by what is held of a migration without a limit', () => {
+    strictEqual(shareOfLimits(shared({ a: '12', free: '2' }, '2'), limitOf), undefined)
+    strictEqual(shareOfLimits(shared({ a: '12', free: '2' }, '1'), limitOf), 50)
   })
 })
 

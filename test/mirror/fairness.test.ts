@@ -4,6 +4,7 @@ import type { MirroredMigration } from '../../src/mirror/mirror.ts'
 import { startMirror } from '../../src/mirror/start-mirror.ts'
 import { oracle } from '../kafka/oracle.ts'
 import { waitFor } from '../kafka/wait.ts'
+import { MirrorChild } from './_child.ts'
 import {
   createTopic,
   endsOf,
@@ -57,7 +58,7 @@ describe('many partitions of one mirror', () => {
       const mirror = await startMirror(
         mirrorOptions(pair.from, pair.to, new FileProgress(folder), {
           memoryBudget: 12 * 1024 * 1024,
-          throttle: 8 * MB,
+          throttle: 5 * MB,
         }),
       )
       try {
@@ -98,7 +99,9 @@ describe('many partitions of one mirror', () => {
     const all = [...one.all, ...other.all]
     await withFolder(async (folder) => {
       const mirror = await startMirror(
-        mirrorOptions(pair.from, pair.to, new FileProgress(folder), { throttle: THROTTLE }),
+        mirrorOptions(pair.from, pair.to, new FileProgress(folder), {
+          throttle: THROTTLE / 2,
+        }),
       )
       try {
         const migrations: readonly MirroredMigration[] = [
@@ -124,6 +127,35 @@ describe('many partitions of one mirror', () => {
         )
       } finally {
         await mirror.stop()
+      }
+    })
+  })
+
+  it('take no more memory than the budget allows, however large their batches are', async () => {
+    const BUDGET = 32 * MB
+    const PARTITIONS = 1_000
+    const topic = topicName('wide')
+    await Promise.all([pair.from, pair.to].map((side) => createTopic(side, topic, PARTITIONS)))
+    // A batch each, nearly as large as brokers take.
+    const [count, size] = [400, 900_000]
+    await oracle.produce(pair.source, topic, { count, size, partitions: numbers(count) })
+    const marks = await markTopic(pair.from, pair.to, topic, { mode: 'dense' })
+    await withFolder(async (folder) => {
+      const child = MirrorChild.start(pair, folder, marks, { memoryBudget: BUDGET })
+      try {
+        const isCopied = ({ reports }: MirrorChild) =>
+          reports.length === PARTITIONS &&
+          reports.every(({ state, lag }) => state === 'mirroring' && lag === 0)
+        await child.until('the copy', isCopied)
+        const peak = child.peakRss
+        process.stderr.write(
+          `${(peak / MB).toFixed(0)} MB at most, with a budget of ${BUDGET / MB} MB\n`,
+        )
+        ok(peak < 8 * BUDGET, `${peak}`)
+        ok(child.bytes >= count * size)
+        deepStrictEqual(child.problems, [])
+      } finally {
+        await child.end('SIGTERM')
       }
     })
   })

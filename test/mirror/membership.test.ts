@@ -1,5 +1,6 @@
 import { deepStrictEqual, strictEqual } from 'node:assert/strict'
 import { describe, it } from 'vitest'
+import { diagnostic, FerryError } from '../../src/domain/diagnostic.ts'
 import { type PartitionKey, partitionKey, type TopicName } from '../../src/domain/ids.ts'
 import type { GroupMemberPort, JoinedGroup } from '../../src/kafka/cluster.ts'
 import type { Share } from '../../src/mirror/assignment.ts'
@@ -18,9 +19,12 @@ class FakeMember implements GroupMemberPort {
   beats: ('ok' | 'rejoin' | 'lost' | 'fails')[] = []
   readonly joinedWith: Buffer[] = []
   hasLeft = false
+  isDenied = false
 
   async join(metadata: Buffer): Promise<JoinedGroup> {
     this.joinedWith.push(metadata)
+    if (this.isDenied)
+      throw new FerryError(diagnostic({ code: 'FERRY1207', detail: 'READ', fix: '' }))
     this.generation++
     const members = [{ memberId: 'me', metadata }]
     return { generation: this.generation, memberId: 'me', isLeader: true, members }
@@ -43,8 +47,9 @@ class FakeMember implements GroupMemberPort {
   async close(): Promise<void> {}
 }
 
-const start = () => {
+const start = (isDenied = false) => {
   const port = new FakeMember()
+  port.isDenied = isDenied
   const events: string[] = []
   const clock = { monotonic: 0, wall: 0 }
   let drained = new Set<PartitionKey>()
@@ -65,6 +70,7 @@ const start = () => {
         return drained
       },
       lost: () => events.push('lost'),
+      denied: ({ code }) => events.push(code),
     },
   })
   membership.subscribe(new Map([[TOPIC, 2]]))
@@ -140,6 +146,30 @@ describe('Membership', () => {
     await until('shared 2')
     deepStrictEqual(events, ['shared 1', 'lost', 'shared 2'])
     deepStrictEqual([...share().values()], [false, false])
+    await membership.stop()
+  })
+
+  it('says that a right is missing once that is sure, and joins all the same when it is granted', async () => {
+    const { membership, port, events, until } = start(true)
+    await until('FERRY1207')
+    strictEqual(port.joinedWith.length, 3)
+    port.isDenied = false
+    await until('shared 1')
+    deepStrictEqual([...new Set(events)], ['FERRY1207', 'shared 1'])
+    await membership.stop()
+  })
+
+  it('waits for a right that was taken away from a member', async () => {
+    const { membership, port, events, until } = start()
+    await until('shared 1')
+    port.isDenied = true
+    port.beats = ['lost']
+    await waitFor('attempts', { timeoutMs: 10_000, everyMs: 1 }, () =>
+      port.joinedWith.length > 5 ? true : undefined,
+    )
+    port.isDenied = false
+    await until('shared 2')
+    deepStrictEqual(events, ['shared 1', 'lost', 'shared 2'])
     await membership.stop()
   })
 })

@@ -14,6 +14,7 @@ export interface ChildTask {
   readonly progress: string
   readonly throttle?: number
   readonly sessionMs?: number
+  readonly memoryBudget?: number
   /** Bigints as decimal strings. */
   readonly marks: readonly Record<string, unknown>[]
   readonly acceptedGaps?: readonly Record<string, unknown>[]
@@ -32,7 +33,8 @@ const from = await connectTo(task.source, 'old')
 const to = await connectTo(task.target, 'new')
 const mirror = startMirror(
   mirrorOptions(from, to, new FileProgress(task.progress), {
-    throttle: task.throttle,
+    ...(task.throttle !== undefined && { throttle: task.throttle }),
+    ...(task.memoryBudget !== undefined && { memoryBudget: task.memoryBudget }),
     timings: { ...TIMINGS, sessionTimeoutMs: task.sessionMs ?? TIMINGS.sessionTimeoutMs },
   }),
   { saveEveryMs: 200 },

@@ -46,6 +46,18 @@ describe('mirrors in several processes', () => {
     deepStrictEqual(contentOf(after), contentOf(before))
   }
 
+  /** What they send together for some seconds, as the target's logs show it. */
+  const assertRate = async (children: readonly MirrorChild[], allowed: number): Promise<void> => {
+    const bytes = () => children.reduce((sum, child) => sum + child.bytes, 0)
+    // One request is sent at once and waited for afterwards.
+    const [before, began] = [bytes(), performance.now()]
+    await waitFor('enough to be sent', { timeoutMs: 30_000, everyMs: 20 }, () =>
+      bytes() - before > 3 * allowed ? true : undefined,
+    )
+    const rate = (bytes() - before) / ((performance.now() - began) / 1_000)
+    ok(rate > allowed * 0.8 && rate < allowed * 1.2, `${Math.round(rate)} bytes/s of ${allowed}`)
+  }
+
   for (const [name, timestamp] of [
     ['two days old', Date.now() - 2 * DAY],
     ['of now', Date.now()],
@@ -58,7 +70,7 @@ describe('mirrors in several processes', () => {
       await oracle.produce(pair.source, topic, { count: 300_000, size: 200, partitions, timestamp })
       const marks = await markTopic(pair.from, pair.to, topic, { mode: 'dense' })
       await withFolder(async (folder) => {
-        const throttle = 2_000_000
+        const throttle = 4_000_000
         const children = [0, 1].map(() => MirrorChild.start(pair, folder, marks, { throttle }))
         try {
           const [first, second] = children as [MirrorChild, MirrorChild]
@@ -70,8 +82,10 @@ describe('mirrors in several processes', () => {
             'the second to mirror half',
             (c) => c.mirroring === 2 && c.records > 3_000,
           )
+          await assertRate([first, second], throttle)
           await first.end('SIGKILL')
           await second.until('the second to mirror all', (c) => c.mirroring === 4, 40_000)
+          await assertRate([second], throttle)
           // And one that starts anew takes the dead one out of the group: it need not wait for a session.
           const killedAt = second.records
           const third = MirrorChild.start(pair, folder, marks)

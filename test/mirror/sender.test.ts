@@ -1,4 +1,4 @@
-import { deepStrictEqual, ok, strictEqual } from 'node:assert/strict'
+import { deepStrictEqual, match, ok, strictEqual } from 'node:assert/strict'
 import { describe, it } from 'vitest'
 import type { ProducerId } from './_fakes.ts'
 import { FakeLink, fakePartition, newSender, turn } from './_fakes.ts'
@@ -72,6 +72,27 @@ describe('Sender', () => {
     strictEqual((await trouble).uncertain, true)
     strictEqual(p.uncertain, true)
   })
+
+  for (const [code, name] of [
+    [2, 'CORRUPT_MESSAGE'],
+    [10, 'MESSAGE_TOO_LARGE'],
+    [-1, 'UNKNOWN_SERVER_ERROR'],
+  ] as const) {
+    it(`tries what is answered with ${name} again, and says what it was if it lasts`, async () => {
+      const link = new FakeLink()
+      const { p, sender, ended } = newSender(link)
+      const trouble = ended(
+        fakePartition(p, { timestamp: NOW, batches: 1, bytes: 300_000, tailIsFresh: true }),
+      )
+      sender.add(p)
+      sender.offer(p)
+      await turn()
+      link.answer({ errorCode: code })
+      const { problem, ifItLasts, uncertain } = await trouble
+      deepStrictEqual([problem, ifItLasts?.code, uncertain], [undefined, 'FERRY1606', code === -1])
+      match(ifItLasts!.detail, new RegExp(`source offset 0: ${name}`))
+    })
+  }
 
   it('never uses memory again that a lost request may still be read from', async () => {
     for (const isLost of [true, false]) {

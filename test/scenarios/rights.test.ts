@@ -37,6 +37,8 @@ spec:
 
 type Right = readonly [operation: Operation, type: ResourceType, name: string]
 const CLUSTER = ['CLUSTER', 'kafka-cluster'] as const
+/** The group of those who mirror. */
+const LOCK = ['GROUP', 'ferry-mirror-rights'] as const
 
 /** What the verbs below need: as few as possible, so that each is missed. */
 const RIGHTS: Readonly<Record<'source' | 'target', readonly Right[]>> = {
@@ -58,7 +60,7 @@ const RIGHTS: Readonly<Record<'source' | 'target', readonly Right[]>> = {
     ['WRITE', 'TOPIC', TOPIC],
     ['DELETE', 'TOPIC', TOPIC],
     ['READ', 'GROUP', GROUP],
-    ['READ', 'GROUP', 'ferry-mirror-rights'],
+    ['READ', ...LOCK],
   ],
 }
 
@@ -218,6 +220,8 @@ describe("Ferry's user lacks a right", () => {
       undefined,
       missing('ALTER_CONFIGS', 'TOPIC', TOPIC),
     ],
+    ['mirror', 'target', ['READ', ...LOCK], undefined, missing('READ', ...LOCK)],
+    ['mirror', 'target', ['READ', ...LOCK], 'DESCRIBE', missing('READ', ...LOCK)],
     ['verify', 'source', ['READ', 'TOPIC', TOPIC], 'DESCRIBE', missing('READ', 'TOPIC', TOPIC)],
     ['verify', 'target', ['READ', 'TOPIC', TOPIC], undefined, missing('READ', 'TOPIC', TOPIC)],
     [
