@@ -17,22 +17,35 @@ const NOT_YET = new Set([3, 6])
 type Write = (topic: string, partition: number, batch: Buffer) => Promise<void>
 
 const withLink = async (cluster: Cluster, use: (write: Write) => Promise<void>): Promise<void> => {
-  const { brokers } = await cluster.describeCluster()
-  const link: BrokerLink = await cluster.connectBroker(brokers[0]!.nodeId)
+  const links = new Map<number, Promise<BrokerLink>>()
+  const leaders = new Map<PartitionKey, number>()
+  const linkTo = async (key: PartitionKey, topic: string): Promise<BrokerLink | undefined> => {
+    const leader =
+      leaders.get(key) ?? (await cluster.leaders([topicName(topic)], 0)).get(key)?.leader
+    if (leader === undefined || leader < 0) return undefined
+    leaders.set(key, leader)
+    const link = links.get(leader) ?? cluster.connectBroker(leader)
+    links.set(leader, link)
+    return link
+  }
   try {
     await use(async (topic, partition, batch) => {
       const partitions = [{ partition, batch: [batch] }]
       const topics = [{ topic: topicName(topic), partitions }]
+      const key = keyOf(topic, partition)
       await waitFor(`${topic} to be written`, { timeoutMs: 20_000 }, async () => {
+        const link = await linkTo(key, topic)
+        if (link === undefined) return undefined
         const [answer] = await link.produce({ topics, timeoutMs: 10_000 })
         if (answer?.errorCode === 0) return true
+        leaders.delete(key)
         // A topic that was just created: refused, so it can be sent again.
         if (NOT_YET.has(answer?.errorCode ?? -1)) return undefined
         throw new Error(`${topic}: error ${answer?.errorCode}`)
       })
     })
   } finally {
-    await link.close()
+    for (const link of links.values()) await (await link).close()
   }
 }
 

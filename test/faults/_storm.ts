@@ -3,6 +3,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import kafkajs from 'kafkajs'
 import { partitionKey, type TopicName } from '../../src/domain/ids.ts'
 import type { Mark } from '../../src/domain/mark.ts'
+import type { Cluster } from '../../src/kafka/cluster.ts'
+import type { TestCluster } from '../kafka/index.ts'
 import { oracle, type Writing } from '../kafka/oracle.ts'
 import { waitFor } from '../kafka/wait.ts'
 import {
@@ -12,7 +14,6 @@ import {
   compareLogs,
   look,
   verifyCase,
-  writeRaw,
 } from '../mirror/_cases.ts'
 import { MirrorChild } from '../mirror/_child.ts'
 import {
@@ -24,15 +25,23 @@ import {
   topicName,
   withFolder,
 } from '../mirror/_support.ts'
-import { envOf, FaultProxy } from './_proxy.ts'
+import { API, envOf, FaultProxy } from './_proxy.ts'
 import { beginAt } from './_source.ts'
 import { DAY, FORGETFUL } from './_world.ts'
 
 /** In bytes per second: so that there is something left to copy when the last fault comes. */
 const SLOW = { throttle: 120_000 }
 
-/** What may happen to a copy. */
-export type Fault = 'kill' | 'restart' | 'leader move' | 'double run'
+/** What may happen to a copy. `late markers`: a double run, where control markers of the one that is cut off arrive after all. */
+export const FAULTS = [
+  'kill',
+  'restart',
+  'leader move',
+  'source leader move',
+  'double run',
+  'late markers',
+] as const
+export type Fault = (typeof FAULTS)[number]
 
 const HOUR = 3_600_000
 const THREE_DAYS_AGO = Date.now() - 3 * DAY
@@ -49,6 +58,8 @@ const TOPICS = {
 } as const
 type Name = keyof typeof TOPICS
 const NAMES = Object.keys(TOPICS) as Name[]
+/** With a hole every few records. They are the second mirror's: topics go to mirrors by name, and the first keeps what it has. */
+const OFTEN_PADDED = ['transactions-padded', 'untimed-padded'] as const
 
 export interface StormOptions {
   readonly faults: readonly Fault[]
@@ -58,29 +69,43 @@ export interface StormOptions {
   readonly random: () => number
 }
 
-/** A source with holes of all kinds, and a target of two brokers that forgets the producers of old records within a second. */
+/** Ways to the brokers of the target that can be cut: those of the mirror that stays, and of another one beside it. */
+interface Ways {
+  readonly own: readonly FaultProxy[]
+  readonly other: readonly FaultProxy[]
+}
+
+/** A source with holes of all kinds, and a target that forgets the producers of old records within a second; two brokers each. */
 export class Storm {
   readonly pair: Pair
-  readonly #proxies: readonly FaultProxy[]
+  readonly #ways: Ways
 
-  private constructor(pair: Pair, proxies: readonly FaultProxy[]) {
+  private constructor(pair: Pair, ways: Ways) {
     this.pair = pair
-    this.#proxies = proxies
+    this.#ways = ways
   }
 
   static async start(): Promise<Storm> {
     const config = { ...FORGETFUL, ...caseConfig('4.x') }
     const pair = await startPair({
-      source: { config: caseConfig('4.x') },
+      source: { brokers: 2, config: caseConfig('4.x') },
       target: { brokers: 2, config },
     })
-    const proxies = pair.target.brokers.map(({ port }) => FaultProxy.start(port))
-    return new Storm(pair, await Promise.all(proxies))
+    for (const { id } of pair.target.brokers) {
+      const configs = await pair.to.describeBrokerConfigs(id)
+      for (const [name, value] of Object.entries(FORGETFUL)) {
+        strictEqual(configs.get(name)?.value, value, `${name} is not in force`)
+      }
+    }
+    const proxies = () => pair.target.brokers.map(({ port }) => FaultProxy.start(port))
+    const [own, other] = [await Promise.all(proxies()), await Promise.all(proxies())]
+    return new Storm(pair, { own, other })
   }
 
   async stop(): Promise<void> {
     await this.pair.stop()
-    await Promise.all(this.#proxies.map((proxy) => proxy.stop()))
+    const { own, other } = this.#ways
+    await Promise.all([...own, ...other].map((proxy) => proxy.stop()))
   }
 
   /** Copies under these faults, and compares every record and every position with what Kafka's own client reads. */
@@ -92,7 +117,7 @@ export class Storm {
       marks.push(...(await beginMirroring({ pair: this.pair, topic }, TOPICS[name])))
     }
     await withFolder(async (folder) => {
-      const copy = new Copy(this.pair, folder, marks, this.#proxies)
+      const copy = new Copy(this.pair, folder, marks, this.#ways)
       try {
         for (const [i, fault] of faults.entries()) {
           await copy.grows(100 + Math.floor(random() * 300))
@@ -115,18 +140,22 @@ export class Storm {
       case 'restart':
         return copy.replace('SIGTERM')
       case 'leader move':
-        return this.#moveLeaders()
+        return this.#moveLeaders(this.pair.target, this.pair.to)
+      case 'source leader move':
+        return this.#moveLeaders(this.pair.source, this.pair.from)
       case 'double run':
         return copy.doubleRun(random)
+      case 'late markers':
+        return copy.lateMarkers(random)
     }
   }
 
   /** Every partition to the other broker, with its only replica. */
-  async #moveLeaders(): Promise<void> {
+  async #moveLeaders(cluster: TestCluster, port: Cluster): Promise<void> {
     const topics = NAMES.map(topicName)
-    const before = await this.pair.to.leaders(topics, 0)
-    const ids = this.pair.target.brokers.map(({ id }) => id)
-    const admin = new kafkajs.Kafka(this.pair.target.kafka()).admin()
+    const before = await port.leaders(topics, 0)
+    const ids = cluster.brokers.map(({ id }) => id)
+    const admin = new kafkajs.Kafka(cluster.kafka()).admin()
     await admin.connect()
     try {
       await admin.alterPartitionReassignments({
@@ -140,7 +169,7 @@ export class Storm {
       await admin.disconnect()
     }
     await waitFor('the leaders to move', { timeoutMs: 60_000 }, async () => {
-      const now = await this.pair.to.leaders(topics, 0)
+      const now = await port.leaders(topics, 0)
       const hasMoved = topics.every((topic) => {
         const key = partitionKey(topic, 0)
         return now.get(key)!.leader >= 0 && now.get(key)!.leader !== before.get(key)!.leader
@@ -165,14 +194,7 @@ export class Storm {
       this.pair.source,
       NAMES.flatMap((name) => writingsOf(name, scale)),
     )
-    const untimed = Array.from({ length: 60 * scale }, (_, i) =>
-      Array.from({ length: 10 }, (_, j) => ({
-        timestamp: -1,
-        key: Buffer.from(`${i}`),
-        value: Buffer.from(`untimed ${i} ${j}`.padEnd(1_000, '.')),
-      })),
-    )
-    await writeRaw({ pair: this.pair, topic: topicName('untimed-padded') }, untimed)
+    await writeUntimed(this.pair.source, 60 * scale)
     let last: string | undefined
     await waitFor('the cleaner', { timeoutMs: 120_000, everyMs: 1_000 }, async () => {
       const { records } = await look(this.pair.source, compacted.map(topicName))
@@ -201,6 +223,31 @@ export class Storm {
       deepStrictEqual(verified, { compared: records, mirrored: records, problems: [] })
     }
     process.stderr.write(`${compared} records and every position compared\n`)
+  }
+}
+
+/** Transactions of ten records with the timestamp -1, which Java's producer refuses; every fourth is aborted. */
+const writeUntimed = async (cluster: TestCluster, transactions: number): Promise<void> => {
+  const producer = new kafkajs.Kafka(cluster.kafka()).producer({
+    transactionalId: 'untimed',
+    maxInFlightRequests: 1,
+    idempotent: true,
+  })
+  await producer.connect()
+  try {
+    for (let i = 0; i < transactions; i++) {
+      const transaction = await producer.transaction()
+      const messages = Array.from({ length: 10 }, (_, j) => ({
+        partition: 0,
+        timestamp: '-1',
+        key: `${i}`,
+        value: `untimed ${i} ${j}`.padEnd(1_000, '.'),
+      }))
+      await transaction.send({ topic: 'untimed-padded', messages })
+      await (i % 4 === 3 ? transaction.abort() : transaction.commit())
+    }
+  } finally {
+    await producer.disconnect()
   }
 }
 
@@ -245,23 +292,25 @@ class Copy {
   readonly #pair: Pair
   readonly #folder: string
   readonly #marks: readonly Mark[]
-  readonly #proxies: readonly FaultProxy[]
+  readonly #ways: Ways
   readonly #places: readonly { readonly topic: TopicName; readonly partition: number }[]
   readonly #all: MirrorChild[] = []
   #child: MirrorChild
 
-  constructor(pair: Pair, folder: string, marks: readonly Mark[], proxies: readonly FaultProxy[]) {
+  constructor(pair: Pair, folder: string, marks: readonly Mark[], ways: Ways) {
     this.#pair = pair
     this.#folder = folder
     this.#marks = marks
-    this.#proxies = proxies
+    this.#ways = ways
     this.#places = marks.map(({ topic, partition }) => ({ topic, partition }))
     this.#child = this.#start()
   }
 
-  /** Those that may be cut off go through the proxies. */
-  #start(options: { readonly throttle?: number } = SLOW): MirrorChild {
-    const env = envOf(this.#proxies)
+  #start(
+    options: { readonly throttle?: number } = SLOW,
+    way: readonly FaultProxy[] = this.#ways.own,
+  ): MirrorChild {
+    const env = envOf(way)
     const child = MirrorChild.start(this.#pair, this.#folder, this.#marks, { env, ...options })
     this.#all.push(child)
     return child
@@ -279,15 +328,16 @@ class Copy {
     return sum(source.ok) - sum(target.ok)
   }
 
-  async #sum(): Promise<number> {
-    const ends = await endsOf(this.#pair.to, this.#places)
+  async #sum(topic: Name | undefined): Promise<number> {
+    const places = this.#places.filter((place) => topic === undefined || place.topic === topic)
+    const ends = await endsOf(this.#pair.to, places)
     return [...ends.values()].reduce((sum, end) => sum + Number(end), 0)
   }
 
-  async grows(by: number): Promise<void> {
-    const before = await this.#sum()
+  async grows(by: number, topic?: Name): Promise<void> {
+    const before = await this.#sum(topic)
     await waitFor('the copy to grow', { timeoutMs: 60_000, everyMs: 20 }, async () =>
-      (await this.#sum()) > before + by ? true : undefined,
+      (await this.#sum(topic)) > before + by ? true : undefined,
     ).catch((error: Error) => {
       const logs = this.#all.map(({ log, reports }) => `${JSON.stringify(reports)}\n${log}`)
       throw new Error(`${error.message}\n${logs.join('\n')}`)
@@ -299,22 +349,57 @@ class Copy {
     this.#child = this.#start()
   }
 
-  /** A second one beside the first, which is cut off from the target in the middle of its work and comes back after its session is over. */
+  /** A second one beside the first: one of them is cut off from the target in the middle of its work, and comes back after its session is over. */
   async doubleRun(random: () => number): Promise<void> {
+    const second = await this.#second()
+    const isFirstCut = random() < 0.5
+    await pause(random() * 500)
+    await this.#cutOff(isFirstCut ? 'own' : 'other', second, () => this.grows(100))
+    await second.end(random() < 0.5 ? 'SIGKILL' : 'SIGTERM')
+  }
+
+  /** The same, and control markers that were on their way then arrive when the other has written some in their place. */
+  async lateMarkers(random: () => number): Promise<void> {
+    const second = await this.#second()
+    const held = Promise.race(
+      this.#ways.other.flatMap((proxy) =>
+        OFTEN_PADDED.map(async (topic) => {
+          const what = { key: API.writeTxnMarkers, naming: topic, at: 'request' } as const
+          return { topic, request: await proxy.catch(what) }
+        }),
+      ),
+    )
+    const late = pause(60_000).then(() => Promise.reject(new Error('no markers were sent')))
+    const { topic, request } = await Promise.race([held, late])
+    for (const proxy of this.#ways.other) proxy.catchNothing()
+    await this.#cutOff('other', second, async () => {
+      await this.grows(100, topic)
+      await request.deliver()
+    })
+    await second.end(random() < 0.5 ? 'SIGKILL' : 'SIGTERM')
+  }
+
+  async #second(): Promise<MirrorChild> {
     const first = this.#child
-    const second = MirrorChild.start(this.#pair, this.#folder, this.#marks, SLOW)
-    this.#all.push(second)
+    const second = this.#start(SLOW, this.#ways.other)
     const isShared = () => first.mirroring > 0 && second.mirroring > 0
     await second.until('both to mirror', isShared, 60_000)
-    await pause(random() * 500)
-    for (const proxy of this.#proxies) proxy.isolate()
-    await second.until('the second to take over', (c) => c.mirroring === NAMES.length, 60_000)
-    await this.grows(100)
+    return second
+  }
+
+  async #cutOff(
+    way: keyof Ways,
+    second: MirrorChild,
+    meanwhile: () => Promise<void>,
+  ): Promise<void> {
+    const [cut, left] = way === 'own' ? [this.#child, second] : [second, this.#child]
+    for (const proxy of this.#ways[way]) proxy.isolate()
+    await left.until('one to take over', (c) => c.mirroring === NAMES.length, 60_000)
+    await meanwhile()
     // The broker has forgotten by now whose the last records were, where they are old.
-    for (const proxy of this.#proxies) proxy.heal()
-    await first.until('the first to come back', (c) => c.mirroring > 0, 60_000)
+    for (const proxy of this.#ways[way]) proxy.heal()
+    await cut.until('the other to come back', (c) => c.mirroring > 0, 60_000)
     await this.grows(100)
-    await second.end(random() < 0.5 ? 'SIGKILL' : 'SIGTERM')
   }
 
   /** Lets the rest be copied without a limit. */

@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { randomFrom } from '../_mutate.ts'
-import { type Fault, Storm } from './_storm.ts'
+import { FAULTS, Storm } from './_storm.ts'
 
 /** So that what went wrong once can be had again, as far as processes allow. */
 const seed = Number(process.env.FERRY_TEST_SEED ?? Date.now() % 1_000_000)
 const ROUNDS = Number(process.env.FERRY_TEST_ROUNDS ?? 16)
-const FAULTS: readonly Fault[] = ['kill', 'restart', 'leader move', 'double run']
 
 describe(`transactions, compacted and old records, dense and padded (FERRY_TEST_SEED=${seed})`, () => {
   let storm: Storm
@@ -18,7 +17,10 @@ describe(`transactions, compacted and old records, dense and padded (FERRY_TEST_
     const pick = randomFrom(seed)
     process.stderr.write(`FERRY_TEST_SEED=${seed}\n`)
     // Each kind at least once, the rest by chance.
-    const others = Array.from({ length: ROUNDS - FAULTS.length }, () => FAULTS[pick(4)]!)
+    const others = Array.from(
+      { length: ROUNDS - FAULTS.length },
+      () => FAULTS[pick(FAULTS.length)]!,
+    )
     const faults = [...FAULTS, ...others]
     for (let i = faults.length - 1; i > 0; i--) {
       const j = pick(i + 1)

@@ -9,11 +9,12 @@ describe('transactions, compacted and old records, dense and padded', () => {
   })
   afterAll(() => storm?.stop())
 
-  it('survive a kill, a leader that moves, and two mirrors of which one is cut off: exactly one copy', {
+  it('survive a kill, leaders that move, and two mirrors of which one is cut off with markers on their way: exactly one copy', {
     timeout: 300_000,
   }, async () => {
     const pick = randomFrom(1)
     const random = () => pick(1 << 20) / (1 << 20)
-    await storm.run({ faults: ['kill', 'leader move', 'double run'], scale: 1, random })
+    const faults = ['kill', 'leader move', 'source leader move', 'late markers'] as const
+    await storm.run({ faults, scale: 1, random })
   })
 })
