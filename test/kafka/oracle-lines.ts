@@ -139,6 +139,10 @@ export function parseCommitted(fields: Fields): CommittedOffset {
   }
 }
 
+export function parseText([text]: Fields): string {
+  return decodeText(text!) ?? ''
+}
+
 /** Text for the oracle's input: base64, or a dash for null. */
 export function encodeText(text: Text): string {
   return text === null ? '-' : Buffer.from(text).toString('base64')

@@ -1,4 +1,4 @@
-import { deepStrictEqual, notStrictEqual, strictEqual } from 'node:assert/strict'
+import { deepStrictEqual, notStrictEqual, rejects, strictEqual } from 'node:assert/strict'
 import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { oracle, startKafka, type TestCluster } from './index.ts'
@@ -8,7 +8,8 @@ describe('oracle', { timeout: 120_000 }, () => {
   let kafka: kafkajs.Kafka
 
   beforeAll(async () => {
-    cluster = await startKafka({ version: '4.x' })
+    // Some records are of 1970.
+    cluster = await startKafka({ version: '4.x', config: { 'log.retention.ms': '-1' } })
     kafka = new kafkajs.Kafka(cluster.kafka())
     const admin = kafka.admin()
     await admin.connect()
@@ -66,6 +67,16 @@ describe('oracle', { timeout: 120_000 }, () => {
     const committed = await oracle.read(cluster, 'transactions', { isolation: 'read_committed' })
     strictEqual(all.length, 60)
     strictEqual(committed.length, 40)
+  })
+
+  it('says why it cannot answer, and answers the next question, several at a time', async () => {
+    await rejects(oracle.offsets(cluster, 'nowhere'), /No topic nowhere/)
+    const all = await Promise.all(['fields', 'idle'].map((topic) => oracle.offsets(cluster, topic)))
+    deepStrictEqual(
+      all.map(([first]) => first!.start),
+      [0n, 0n],
+    )
+    await rejects(oracle.read(cluster, 'fields', { fromOffset: -1n, timeoutMs: -9_999 }), /killed/)
   })
 
   it('shows what a group has committed, with its metadata', async () => {

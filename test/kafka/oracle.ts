@@ -1,6 +1,5 @@
-import { runJava } from './java-command.ts'
-import { compileOracle } from './oracle-jar.ts'
 import * as lines from './oracle-lines.ts'
+import { askOracle } from './oracle-process.ts'
 import type { TestCluster } from './test-cluster.ts'
 
 const TIMEOUT_MS = 120_000
@@ -130,7 +129,8 @@ async function write(
   options: ProducerOptions = {},
 ): Promise<lines.PartitionWritten[]> {
   const { timeoutMs, ...rest } = options
-  const output = await ask(cluster, 'write', { topic, ...rest }, options, linesOf(records))
+  const input = `${linesOf(records)}\n`
+  const output = await ask(cluster, 'write', { topic, ...rest }, options, input)
   return lines.fieldsOf(output, 'P').map(lines.parseWritten)
 }
 
@@ -199,17 +199,9 @@ async function offsetsMany(
   )
 }
 
-async function askMany(
-  cluster: OracleTarget,
-  commands: readonly { readonly command: string; readonly flags: Flags; readonly input?: string }[],
-): Promise<readonly string[]> {
-  if (commands.length === 0) return []
-  const input = commands.map(({ command, flags, input: rest = '' }) => {
-    const fields = Object.entries(flags).flatMap(([name, value]) => [kebab(name), String(value)])
-    return `>${[command, ...fields].join('\t')}\n${rest}`
-  })
-  const output = await ask(cluster, 'many', {}, {}, input.join(''))
-  return output.split(/^E\n/m).slice(0, commands.length)
+/** Who can sign in by SCRAM, and the quotas of users: a line each, as kafka-configs shows them. From 2.7 on. */
+async function users(cluster: OracleTarget): Promise<readonly string[]> {
+  return lines.fieldsOf(await ask(cluster, 'users', {}), 'U').map(lines.parseText)
 }
 
 /**
@@ -222,6 +214,7 @@ export const oracle = {
   digest,
   offsets,
   groupOffsets,
+  users,
   produce,
   write,
   writeMany,
@@ -247,20 +240,34 @@ async function ask(
   options: { readonly timeoutMs?: number } = {},
   input = '',
 ): Promise<string> {
-  const { jars, classes } = await compileOracle(cluster.version)
+  const [output] = await askMany(cluster, [{ command, flags, input }], options)
+  return output!
+}
+
+interface Command {
+  readonly command: string
+  readonly flags: Flags
+  /** What `write` reads, up to an empty line. */
+  readonly input?: string
+}
+
+async function askMany(
+  cluster: OracleTarget,
+  commands: readonly Command[],
+  { timeoutMs = TIMEOUT_MS }: { readonly timeoutMs?: number } = {},
+): Promise<readonly string[]> {
+  if (commands.length === 0) return []
   const properties = Object.entries({
     ...cluster.clientProperties(),
     // The only value that these brokers can be asked with; ours create no topics anyway.
     ...(cluster.version === '0.10.2' && { 'allow.auto.create.topics': 'true' }),
+  }).map(([name, value]) => [`property:${name}`, value])
+  const input = commands.map(({ command, flags, input: rest = '' }) => {
+    const named = Object.entries(flags).map(([name, value]) => [kebab(name), String(value)])
+    return `>${[command, ...properties.flat(), ...named.flat()].join('\t')}\n${rest}`
   })
-  const args = [
-    command,
-    ...properties.flatMap(([name, value]) => ['--property', `${name}=${value}`]),
-    ...Object.entries(flags).flatMap(([name, value]) => [`--${kebab(name)}`, String(value)]),
-  ]
-  // Without the flags for a fast start: hashing a gigabyte needs the optimising compiler.
-  const program = { jars, classes, main: 'Oracle', args, flags: [] }
-  return runJava(program, { timeoutMs: (options.timeoutMs ?? TIMEOUT_MS) + 10_000, input })
+  const output = await askOracle(cluster.version, input.join(''), timeoutMs + 10_000)
+  return output.split(/^E\n/m).slice(0, commands.length)
 }
 
 function kebab(name: string): string {

@@ -1,11 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import kafkajs, { type Admin } from 'kafkajs'
-import type { TestCluster } from '../kafka/index.ts'
-import { runJava } from '../kafka/java-command.ts'
-import { compileOracle } from '../kafka/oracle-jar.ts'
-import { formatProperties } from '../kafka/server-properties.ts'
+import { oracle, type TestCluster } from '../kafka/index.ts'
 import type { World } from './_world.ts'
 
 /** What of a cluster a migration could change, but for users, read with kafkajs; equal if nothing changed. */
@@ -118,29 +112,5 @@ const aclsOf = async (admin: Admin): Promise<readonly string[]> => {
     .sort()
 }
 
-/** SCRAM credentials and quotas, as kafka-configs shows them: kafkajs cannot ask for them. Takes seconds. */
-export const usersOf = async (cluster: TestCluster): Promise<readonly string[]> => {
-  const folder = mkdtempSync(join(tmpdir(), 'ferry-image-'))
-  const config = join(folder, 'client.properties')
-  try {
-    writeFileSync(config, formatProperties(cluster.clientProperties()))
-    const { jars } = await compileOracle(cluster.version)
-    const output = await runJava({
-      jars,
-      main: 'kafka.admin.ConfigCommand',
-      args: [
-        ...['--bootstrap-server', cluster.bootstrapServers.join(',')],
-        ...['--command-config', config, '--describe', '--entity-type', 'users'],
-      ],
-    })
-    return (
-      output
-        .split('\n')
-        // The JVM itself may have words to say.
-        .filter((line) => line.trim() !== '' && !line.startsWith('['))
-        .sort()
-    )
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
-  }
-}
+/** SCRAM credentials and quotas, read with the Java client: kafkajs cannot ask for them. */
+export const usersOf = (cluster: TestCluster): Promise<readonly string[]> => oracle.users(cluster)

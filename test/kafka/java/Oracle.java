@@ -15,7 +15,11 @@ import java.util.Map;
 import java.util.Properties;
 import java.util.Random;
 import java.util.TreeMap;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.ScramCredentialInfo;
+import org.apache.kafka.clients.admin.UserScramCredentialsDescription;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
@@ -27,6 +31,9 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.UnsupportedVersionException;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeader;
+import org.apache.kafka.common.quota.ClientQuotaEntity;
+import org.apache.kafka.common.quota.ClientQuotaFilter;
+import org.apache.kafka.common.quota.ClientQuotaFilterComponent;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
@@ -38,27 +45,61 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
 public final class Oracle {
   private static final byte[] HEX = "0123456789abcdef".getBytes(StandardCharsets.US_ASCII);
 
+  private static final String PROPERTY = "property:";
+
   private final Map<String, String> flags = new HashMap<>();
-  private final BufferedReader input =
-      new BufferedReader(new InputStreamReader(System.in, StandardCharsets.US_ASCII));
+  private final BlockingQueue<String> input = new LinkedBlockingQueue<>();
   private final Properties clientProperties = new Properties();
   private final PrintStream out = new PrintStream(System.out, false, StandardCharsets.UTF_8);
 
+  /**
+   * Commands from standard input, one after the other, until it ends: a line with the command, its flags and the client's properties, then
+   * what `write` reads. What follows each in the output ends with a line `E`; a line `!` is answered with one.
+   */
   public static void main(String[] args) throws Exception {
     Oracle oracle = new Oracle();
-    for (int i = 1; i + 1 < args.length; i += 2) {
-      if (args[i].equals("--property")) {
-        String[] parts = args[i + 1].split("=", 2);
-        oracle.clientProperties.put(parts[0], parts[1]);
-      } else {
-        oracle.flags.put(args[i].substring(2), args[i + 1]);
-      }
+    Thread reader = new Thread(oracle::readInput);
+    reader.setDaemon(true);
+    reader.start();
+    try {
+      oracle.serve();
+    } catch (Throwable error) {
+      error.printStackTrace();
     }
-    if (args[0].equals("many")) oracle.many();
-    else oracle.run(args[0]);
-    oracle.out.flush();
     // Not left to the JVM: a client thread that hangs must not keep a test waiting.
-    Runtime.getRuntime().halt(oracle.out.checkError() ? 1 : 0);
+    Runtime.getRuntime().halt(1);
+  }
+
+  /** Whoever asked is gone when it ends: nobody waits for what is being done. */
+  private void readInput() {
+    try (BufferedReader lines =
+        new BufferedReader(new InputStreamReader(System.in, StandardCharsets.US_ASCII))) {
+      for (String text = lines.readLine(); text != null; text = lines.readLine()) input.add(text);
+    } catch (java.io.IOException error) {
+      error.printStackTrace();
+    }
+    Runtime.getRuntime().halt(0);
+  }
+
+  private void serve() throws Exception {
+    while (true) {
+      String text = input.take();
+      if (text.equals("!")) {
+        line("!");
+        out.flush();
+        continue;
+      }
+      if (!text.startsWith(">")) throw new IllegalArgumentException("Not a command: " + text);
+      String[] fields = text.substring(1).split("\t", -1);
+      flags.clear();
+      clientProperties.clear();
+      for (int i = 1; i + 1 < fields.length; i += 2) {
+        if (fields[i].startsWith(PROPERTY)) clientProperties.put(fields[i].substring(PROPERTY.length()), fields[i + 1]);
+        else flags.put(fields[i], fields[i + 1]);
+      }
+      run(fields[0]);
+      line("E");
+    }
   }
 
   private void run(String command) throws Exception {
@@ -66,21 +107,10 @@ public final class Oracle {
       case "read": read(); break;
       case "offsets": offsets(); break;
       case "groups": groups(); break;
+      case "users": users(); break;
       case "produce": produce(); break;
       case "write": write(); break;
       default: throw new IllegalArgumentException("Unknown command " + command);
-    }
-  }
-
-  /** Commands from standard input, one after the other: a line with the command and its flags, then what `write` reads. */
-  private void many() throws Exception {
-    for (String text = input.readLine(); text != null; text = input.readLine()) {
-      if (!text.startsWith(">")) throw new IllegalArgumentException("Not a command: " + text);
-      String[] fields = text.substring(1).split("\t", -1);
-      flags.clear();
-      for (int i = 1; i + 1 < fields.length; i += 2) flags.put(fields[i], fields[i + 1]);
-      run(fields[0]);
-      line("E");
     }
   }
 
@@ -168,6 +198,32 @@ public final class Oracle {
     }
   }
 
+  /** Who can sign in by SCRAM, and the quotas of users, as kafka-configs shows them. */
+  private void users() throws Exception {
+    try (Admin admin = Admin.create(clientProperties)) {
+      Map<String, String> lines = new TreeMap<>();
+      for (UserScramCredentialsDescription user : admin.describeUserScramCredentials().all().get().values()) {
+        List<String> credentials = new ArrayList<>();
+        for (ScramCredentialInfo info : user.credentialInfos()) {
+          credentials.add(info.mechanism().mechanismName() + "=iterations=" + info.iterations());
+        }
+        Collections.sort(credentials);
+        lines.put("scram " + user.name(), "SCRAM credential configs for user-principal '" + user.name()
+            + "' are " + String.join(", ", credentials));
+      }
+      ClientQuotaFilter ofUsers = ClientQuotaFilter.contains(
+          Collections.singletonList(ClientQuotaFilterComponent.ofEntityType(ClientQuotaEntity.USER)));
+      for (Map.Entry<ClientQuotaEntity, Map<String, Double>> quota : admin.describeClientQuotas(ofUsers).entities().get().entrySet()) {
+        Map<String, String> entity = new TreeMap<>(quota.getKey().entries());
+        // A user without a rate is listed for a while by some.
+        if (quota.getValue().isEmpty()) continue;
+        lines.put("quota " + entity, "Quota configs for user-principal '" + entity.get(ClientQuotaEntity.USER)
+            + "' " + (entity.size() > 1 ? entity + " " : "") + "are " + new TreeMap<>(quota.getValue()));
+      }
+      for (String text : lines.values()) line("U", base64(text.getBytes(StandardCharsets.UTF_8)));
+    }
+  }
+
   private void produce() throws Exception {
     String topic = flag("topic", null);
     int[] partitions = Arrays.stream(flag("partitions", "0").split(",")).mapToInt(Integer::parseInt).toArray();
@@ -224,7 +280,7 @@ public final class Oracle {
     String topic = flag("topic", null);
     Written written = new Written();
     try (KafkaProducer<byte[], byte[]> producer = producer()) {
-      for (String text = input.readLine(); text != null && !text.isEmpty(); text = input.readLine()) {
+      for (String text = input.take(); !text.isEmpty(); text = input.take()) {
         String[] fields = text.split("\t", -1);
         List<Header> headers = new ArrayList<>();
         for (int i = 4; i + 1 < fields.length; i += 2) {

@@ -1,0 +1,95 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { javaCommand } from './java-command.ts'
+import { compileOracle, type OracleClasses } from './oracle-jar.ts'
+import type { KafkaVersion } from './versions.ts'
+
+/** With the optimising compiler, unlike brokers: hashing a gigabyte needs it. */
+const FLAGS = ['-XX:+UseSerialGC']
+
+/** JVMs that wait for the next question, by the jars they run with: a JVM takes longer to start than most answers. */
+const idle = new Map<string, OracleProcess[]>()
+
+/** Sends commands to the oracle for brokers of this version, and answers what it printed. */
+export const askOracle = async (
+  version: KafkaVersion,
+  commands: string,
+  timeoutMs: number,
+): Promise<string> => {
+  const classes = await compileOracle(version)
+  const waiting = idle.get(classes.classes) ?? []
+  idle.set(classes.classes, waiting)
+  const process = takeRunning(waiting) ?? new OracleProcess(classes)
+  const answer = await process.ask(commands, timeoutMs)
+  waiting.push(process)
+  return answer
+}
+
+const takeRunning = (waiting: OracleProcess[]): OracleProcess | undefined => {
+  for (let each = waiting.pop(); each; each = waiting.pop()) if (each.running) return each
+  return undefined
+}
+
+/** One JVM, asked for one thing at a time. It ends with this process, whose pipe it reads; whatever fails ends it. */
+class OracleProcess {
+  readonly #child: ChildProcess
+  #output: string[] = []
+  /** The last two characters of it. */
+  #end = ''
+  #errors = ''
+  #onChange: () => void = () => {}
+  running = true
+
+  constructor({ jars, classes }: OracleClasses) {
+    const command = javaCommand({ jars, classes, main: 'Oracle', args: [], flags: FLAGS })
+    const child = spawn(command[0]!, command.slice(1), { stdio: 'pipe' })
+    const { stdin, stdout, stderr } = child
+    // It must not keep a script from ending; while it is asked, the timeout does.
+    for (const each of [child, stdin, stdout, stderr] as unknown as { unref(): void }[]) {
+      each.unref()
+    }
+    stdin.on('error', () => {})
+    stdout.setEncoding('utf8').on('data', (text: string) => {
+      this.#output.push(text)
+      this.#end = `${this.#end}${text}`.slice(-2)
+      this.#onChange()
+    })
+    stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.#errors = `${this.#errors}${text}`.slice(-4_000)
+    })
+    const ended = (error?: Error) => {
+      this.running = false
+      if (error) this.#errors += error.message
+      this.#onChange()
+    }
+    child.once('error', ended).once('close', () => ended())
+    this.#child = child
+  }
+
+  ask(commands: string, timeoutMs: number): Promise<string> {
+    this.#output = []
+    this.#end = ''
+    this.#errors = ''
+    return new Promise((resolve, reject) => {
+      const fail = (why: string) => {
+        clearTimeout(timer)
+        this.#onChange = () => {}
+        this.#child.kill('SIGKILL')
+        reject(
+          new Error(`The oracle ${why}: ${this.#errors || this.#output.join('').slice(-4_000)}`),
+        )
+      }
+      const timer = setTimeout(() => {
+        this.running = false
+        fail(`was killed after ${timeoutMs / 1000} s`)
+      }, timeoutMs)
+      this.#onChange = () => {
+        if (!this.running) return fail('failed')
+        if (this.#end !== '!\n') return
+        clearTimeout(timer)
+        this.#onChange = () => {}
+        resolve(this.#output.join('').slice(0, -2))
+      }
+      this.#child.stdin?.write(`${commands}!\n`)
+    })
+  }
+}
