@@ -1,11 +1,24 @@
-import { magic } from './batch.ts'
-import type { Timestamp } from './int64.ts'
+import {
+  ATTRIBUTES,
+  attributes,
+  baseOffset,
+  baseTimestamp,
+  lastOffsetDelta,
+  magic,
+  maxTimestamp,
+  recordCount,
+} from './batch.ts'
+import { MalformedBatch } from './errors.ts'
+import { addTimestamps, type Timestamp } from './int64.ts'
 import { type Bytes, forEachOldRecord } from './old-format.ts'
-import { forEachRecord, type RecordSlice } from './read-records.ts'
-import { sizeOfVarint, writeVarint } from './varint.ts'
+import { LEAST_RECORD_BYTES, recordsOf } from './read-records.ts'
+import { type ReadPosition, readVarint, readVarlong, sizeOfVarint, writeVarint } from './varint.ts'
 
 const LEAST_ROWS = 1024
 const LEAST_BYTES = 16 * 1024
+
+/** What a short zigzag varint stands for. */
+const signed = (zigzag: number): number => (zigzag >>> 1) ^ -(zigzag & 1)
 
 /**
  * Records of one batch, or of several messages of an old format, as arrays that are used again for the next: no object is made per
@@ -43,15 +56,105 @@ export class RecordTable {
       return
     }
     this.clear()
-    forEachRecord(buf, at, this.#take)
+    this.#read(buf, at)
   }
 
-  readonly #take = (record: RecordSlice): void => {
-    if (!this.#isWanted(record.offset)) return
-    this.bytes = record.bytes
-    this.#add(record.offset, record.timestamp, record.attributes)
-    this.starts[this.count - 1] = record.contentStart
-    this.ends[this.count - 1] = record.contentEnd
+  /**
+   * What `forEachRecord` does, as one loop that fills the rows: it runs once per record of everything that is compared. Varints of one and
+   * two bytes are written out; a byte past the end of the buffer is undefined, which is no such varint, and one past the end of the records
+   * is found by where the record ends.
+   */
+  #read(buf: Buffer, at: number): void {
+    const { bytes, start, end } = recordsOf(buf, at)
+    const count = recordCount(buf, at)
+    if (count < 0 || count * LEAST_RECORD_BYTES > end - start) {
+      throw new MalformedBatch('record-count', `${count} records in ${end - start} bytes`)
+    }
+    while (this.offsets.length < count) this.#grow()
+    this.bytes = bytes
+    const { offsets, timestamps, attributes: recordAttributes, starts, ends } = this
+    const [from, to] = [this.#from, this.#to]
+    const base = baseOffset(buf, at)
+    const lastDelta = lastOffsetDelta(buf, at)
+    const appendTime = (attributes(buf, at) & ATTRIBUTES.logAppendTime) !== 0
+    const batchTime = appendTime ? maxTimestamp(buf, at) : baseTimestamp(buf, at)
+    const position: ReadPosition = { at: start }
+    let p = start
+    let before = -1
+    let row = 0
+    for (let i = 0; i < count; i++) {
+      let length: number
+      let byte = bytes[p]!
+      let next = bytes[p + 1]!
+      if (byte < 128) {
+        length = signed(byte)
+        p += 1
+      } else if (next < 128) {
+        length = signed((byte & 127) | (next << 7))
+        p += 2
+      } else {
+        position.at = p
+        length = readVarint(bytes, position, end)
+        p = position.at
+      }
+      const recordEnd = p + length
+      if (length < LEAST_RECORD_BYTES - 1 || recordEnd > end) {
+        throw new MalformedBatch('record-length', `record ${i} has ${length} bytes`)
+      }
+      const ownAttributes = bytes[p++]!
+
+      let timestampDelta: Timestamp
+      byte = bytes[p]!
+      next = bytes[p + 1]!
+      if (byte < 128) {
+        timestampDelta = signed(byte)
+        p += 1
+      } else if (next < 128) {
+        timestampDelta = signed((byte & 127) | (next << 7))
+        p += 2
+      } else {
+        position.at = p
+        timestampDelta = readVarlong(bytes, position, recordEnd)
+        p = position.at
+      }
+
+      let offsetDelta: number
+      byte = bytes[p]!
+      next = bytes[p + 1]!
+      if (byte < 128) {
+        offsetDelta = signed(byte)
+        p += 1
+      } else if (next < 128) {
+        offsetDelta = signed((byte & 127) | (next << 7))
+        p += 2
+      } else {
+        position.at = p
+        offsetDelta = readVarint(bytes, position, recordEnd)
+        p = position.at
+      }
+      if (p > recordEnd) {
+        throw new MalformedBatch('truncated', `record ${i} ends inside of its deltas`)
+      }
+      // Brokers do not check the deltas of uncompressed batches. A wrong one would corrupt the offset index.
+      if (offsetDelta <= before || offsetDelta > lastDelta) {
+        throw new MalformedBatch('offset-delta', `record ${i} has ${offsetDelta} after ${before}`)
+      }
+      before = offsetDelta
+      const offset = base + offsetDelta
+      if (offset >= from && offset < to) {
+        offsets[row] = offset
+        timestamps[row] = appendTime ? batchTime : addTimestamps(batchTime, timestampDelta)
+        recordAttributes[row] = ownAttributes
+        starts[row] = p
+        ends[row] = recordEnd
+        row++
+      }
+      p = recordEnd
+    }
+    if (p !== end) {
+      throw new MalformedBatch('record-count', `${end - p} bytes after record ${count - 1}`)
+    }
+    this.count = row
   }
 
   readonly #takeOld = (offset: number, timestamp: Timestamp, key: Bytes, value: Bytes): void => {

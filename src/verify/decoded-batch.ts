@@ -19,6 +19,9 @@ export interface KeptRecord {
 export class DecodedBatch extends RecordTable {
   /** The records from `place` to `count` are still to be looked at. */
   place = 0
+  /** Of {@link bytes}: reads four of them at once. */
+  view = viewOf(this.bytes)
+  #viewed: Buffer = this.bytes
   #batch: Buffer = this.bytes
   #at = 0
 
@@ -31,6 +34,10 @@ export class DecodedBatch extends RecordTable {
     const { from, to, without = [] } = stream.range
     this.load(stream.batch, stream.at, from, to)
     for (const range of without) this.#drop(range.from, range.to)
+    if (this.bytes === this.#viewed) return
+    // The batches of a Fetch answer share one.
+    this.#viewed = this.bytes
+    this.view = viewOf(this.bytes)
   }
 
   /** Takes out the records of a range of offsets. */
@@ -74,8 +81,36 @@ export const decode = (into: DecodedBatch, stream: LogStream): ReadStop | undefi
   }
 }
 
-/** Below this a call into native code costs more than the loop. */
-const LOOP_BYTES = 40
+const viewOf = ({ buffer, byteOffset, length }: Buffer): DataView =>
+  new DataView(buffer, byteOffset, length)
+
+/** Up to here a call into native code costs more than the loop (measured, Node 20: 100 ns against 44 at 90 bytes). */
+const LOOP_BYTES = 192
+
+/** Whether two records have the same key, value and headers. */
+export const sameContent = (
+  one: DecodedBatch,
+  place: number,
+  other: DecodedBatch,
+  otherPlace: number,
+): boolean => {
+  const [end, otherEnd] = [one.ends[place]!, other.ends[otherPlace]!]
+  let at = one.starts[place]!
+  let otherAt = other.starts[otherPlace]!
+  const length = end - at
+  if (length !== otherEnd - otherAt) return false
+  if (length > LOOP_BYTES) return sameBytes(one.bytes, at, end, other.bytes, otherAt, otherEnd)
+  const { view } = one
+  const { view: otherView } = other
+  for (const last = end - 8; at <= last; at += 8, otherAt += 8) {
+    if (view.getInt32(at) !== otherView.getInt32(otherAt)) return false
+    if (view.getInt32(at + 4) !== otherView.getInt32(otherAt + 4)) return false
+  }
+  for (; at < end; at++, otherAt++) {
+    if (view.getUint8(at) !== otherView.getUint8(otherAt)) return false
+  }
+  return true
+}
 
 /** Whether two slices hold the same bytes. */
 export const sameBytes = (
@@ -85,12 +120,6 @@ export const sameBytes = (
   other: Buffer,
   otherStart: number,
   otherEnd: number,
-): boolean => {
-  const length = end - start
-  if (length !== otherEnd - otherStart) return false
-  if (length > LOOP_BYTES) return one.compare(other, otherStart, otherEnd, start, end) === 0
-  for (let i = 0; i < length; i++) {
-    if (one[start + i] !== other[otherStart + i]) return false
-  }
-  return true
-}
+): boolean =>
+  end - start === otherEnd - otherStart &&
+  one.compare(other, otherStart, otherEnd, start, end) === 0

@@ -1,6 +1,6 @@
 import type { OffsetIndex } from '../domain/offset-index.ts'
 import { batchBytes, LAYOUT, magic, producerId, recordCount } from '../records/batch.ts'
-import { DecodedBatch, decode, sameBytes } from './decoded-batch.ts'
+import { DecodedBatch, decode, sameBytes, sameContent } from './decoded-batch.ts'
 import type { Finding } from './finding.ts'
 import type { LogStream, ReadStop } from './log-stream.ts'
 import { Translator } from './translator.ts'
@@ -132,7 +132,7 @@ export class Walk {
   #compareRecords(): Stop | undefined {
     const mine = this.#source.records
     const theirs = this.#target.records
-    const { offsets, timestamps, attributes, starts, ends, bytes, count } = mine
+    const { offsets, timestamps, attributes, count } = mine
     const translator = this.#translator
     const first = mine.place
     let i = first
@@ -160,7 +160,7 @@ export class Walk {
       if (
         timestamps[i] !== theirs.timestamps[j] ||
         attributes[i] !== theirs.attributes[j] ||
-        !sameBytes(bytes, starts[i]!, ends[i]!, theirs.bytes, theirs.starts[j]!, theirs.ends[j]!)
+        !sameContent(mine, i, theirs, j)
       ) {
         stop = { kind: 'unequal', source, target }
         break

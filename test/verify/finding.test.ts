@@ -2,7 +2,12 @@ import { deepStrictEqual, throws } from 'node:assert/strict'
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
 import { encodeBatch, type NewRecord } from '../../src/records/write-batch.ts'
-import { DecodedBatch, type KeptRecord, sameBytes } from '../../src/verify/decoded-batch.ts'
+import {
+  DecodedBatch,
+  type KeptRecord,
+  sameBytes,
+  sameContent,
+} from '../../src/verify/decoded-batch.ts'
 import { explain } from '../../src/verify/finding.ts'
 import { LogStream } from '../../src/verify/log-stream.ts'
 import { exact } from '../../src/verify/translator.ts'
@@ -67,6 +72,35 @@ describe('sameBytes', () => {
         ]
         deepStrictEqual(sameBytes(a, i, a.length, b, j, b.length), left.equals(right))
       }),
+    )
+  })
+})
+
+describe('sameContent', () => {
+  const table = (bytes: Buffer, start: number): DecodedBatch => {
+    const batch = new DecodedBatch()
+    batch.bytes = bytes
+    batch.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+    batch.starts[0] = start
+    batch.ends[0] = bytes.length
+    return batch
+  }
+
+  it('sees any one byte that differs, at any length and place', () => {
+    const bytes = fc.uint8Array({ maxLength: 260 })
+    fc.assert(
+      fc.property(bytes, fc.nat(9), fc.nat(9), fc.nat(), fc.nat(255), (one, i, j, at, change) => {
+        const [a, b] = [
+          Buffer.concat([Buffer.alloc(i), one]),
+          Buffer.concat([Buffer.alloc(j, 1), one]),
+        ]
+        if (one.length > 0) b[j + (at % one.length)]! ^= change
+        const isSame = one.length === 0 || change === 0
+        deepStrictEqual(sameContent(table(a, i), 0, table(b, j), 0), isSame)
+        const longer = Buffer.concat([b, Buffer.alloc(1)])
+        deepStrictEqual(sameContent(table(a, i), 0, table(longer, j), 0), false)
+      }),
+      { numRuns: 1000 },
     )
   })
 })
