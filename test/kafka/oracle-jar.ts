@@ -7,36 +7,41 @@ import { promisify } from 'node:util'
 import type { JarFolder } from './jars.ts'
 import { fetchJars, publishFolder } from './jars.ts'
 import { CACHE_FOLDER, ownFile } from './paths.ts'
-import { clientJars, type KafkaVersion } from './versions.ts'
+import { clientJars, type JarSet, type KafkaVersion } from './versions.ts'
 
 const run = promisify(execFile)
 
-const compiled = new Map<string, Promise<OracleClasses>>()
+const compiled = new Map<string, Promise<CompiledClasses>>()
 
-/** The oracle, compiled for the client that a cluster understands. */
-export interface OracleClasses {
+/** A program of ours, compiled against the jars that it needs. */
+export interface CompiledClasses {
   readonly jars: JarFolder
   readonly classes: string
 }
 
-/** Compiles the oracle once per client version and source text. */
-export function compileOracle(version: KafkaVersion): Promise<OracleClasses> {
-  const name = clientJars(version)
-  const known = compiled.get(name)
+/** Compiles the oracle for the client that a cluster understands. */
+export const compileOracle = (version: KafkaVersion): Promise<CompiledClasses> =>
+  compileJava('Oracle', clientJars(version))
+
+/** Compiles `java/<main>.java` once per set of jars and source text. */
+export function compileJava(main: string, name: JarSet): Promise<CompiledClasses> {
+  const key = `${main} ${name}`
+  const known = compiled.get(key)
   if (known) return known
-  const started = compile(name)
-  compiled.set(name, started)
-  started.catch(() => compiled.delete(name))
+  const started = compile(main, name)
+  compiled.set(key, started)
+  started.catch(() => compiled.delete(key))
   return started
 }
 
-async function compile(name: '2.8' | '4.x'): Promise<OracleClasses> {
+async function compile(main: string, name: JarSet): Promise<CompiledClasses> {
   const jars = await fetchJars(name)
-  const source = ownFile('java', 'Oracle.java')
+  const source = ownFile('java', `${main}.java`)
   const hash = createHash('sha256')
     .update(jars.classPath)
     .update(await readFile(source))
-  const classes = join(CACHE_FOLDER, 'oracle', `${name}-${hash.digest('hex').slice(0, 16)}`)
+  const folder = main.toLowerCase()
+  const classes = join(CACHE_FOLDER, folder, `${name}-${hash.digest('hex').slice(0, 16)}`)
   if (existsSync(classes)) return { jars, classes }
   const fresh = `${classes}.${randomUUID()}.tmp`
   await mkdir(fresh, { recursive: true })

@@ -110,6 +110,20 @@ async function groupOffsets(
   return lines.fieldsOf(output, 'G').map(lines.parseCommitted)
 }
 
+/**
+ * The next so many records of a group, read by a consumer that joins it and commits behind the last one, leader epoch included, as services
+ * do. Fails at a position that the log does not hold, or that another log had; `reset` is for a group without one.
+ */
+async function consume(
+  cluster: OracleTarget,
+  group: string,
+  topic: string,
+  options: { readonly count: number; readonly reset?: 'earliest' },
+): Promise<lines.OracleRecord[]> {
+  const output = await ask(cluster, 'consume', { group, topic, ...options })
+  return lines.fieldsOf(output, 'R').map(lines.parseRecord).sort(lines.byPosition)
+}
+
 /** Writes many generated records fast. */
 async function produce(
   cluster: OracleTarget,
@@ -214,6 +228,7 @@ export const oracle = {
   digest,
   offsets,
   groupOffsets,
+  consume,
   users,
   produce,
   write,

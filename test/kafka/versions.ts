@@ -3,12 +3,12 @@ export const KAFKA_VERSIONS = ['0.10.2', '0.11', '1.1', '2.8', '3.9', '4.x'] as 
 export type KafkaVersion = (typeof KAFKA_VERSIONS)[number]
 
 /** A folder of jars that one pom describes: a broker version, or a tool. */
-export type JarSet = KafkaVersion | 'mirror-maker'
-export const JAR_SETS: readonly JarSet[] = [...KAFKA_VERSIONS, 'mirror-maker']
+export type JarSet = KafkaVersion | 'mirror-maker' | 'streams'
+export const JAR_SETS: readonly JarSet[] = [...KAFKA_VERSIONS, 'mirror-maker', 'streams']
 
 /** Kafka 4 logs through log4j 2, everything older through log4j 1. */
 export function usesLog4j2(jars: JarSet): boolean {
-  return jars === '4.x' || jars === 'mirror-maker'
+  return jars === '4.x' || jars === 'mirror-maker' || jars === 'streams'
 }
 
 /** True if the brokers keep their metadata themselves and need no ZooKeeper. */

@@ -105,6 +105,7 @@ public final class Oracle {
   private void run(String command) throws Exception {
     switch (command) {
       case "read": read(); break;
+      case "consume": consume(); break;
       case "offsets": offsets(); break;
       case "groups": groups(); break;
       case "users": users(); break;
@@ -148,6 +149,32 @@ public final class Oracle {
           line("D", partition.partition(), result.count, result.first, result.last, result.hex());
         }
       }
+    }
+  }
+
+  /**
+   * Joins a group as a service does, prints the next records, and commits behind the last one as `commitSync` does: with the leader epoch
+   * of its batch. Without a position, or at one that the log does not hold or another log had, it fails unless told where to begin.
+   */
+  private void consume() throws Exception {
+    long count = Long.parseLong(flag("count", null));
+    Properties more = new Properties();
+    more.put("group.id", flag("group", null));
+    more.put("auto.offset.reset", flag("reset", "none"));
+    more.put("isolation.level", flag("isolation", "read_committed"));
+    // One by one, so that what is committed is what was printed.
+    more.put("max.poll.records", "1");
+    try (KafkaConsumer<byte[], byte[]> consumer = consumer(flag("isolation", "read_committed"), more)) {
+      consumer.subscribe(Arrays.asList(flag("topic", null).split(",")));
+      long deadline = System.nanoTime() + Long.parseLong(flag("timeout-ms", "60000")) * 1_000_000;
+      for (long read = 0; read < count; ) {
+        for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofMillis(200))) {
+          printRecord(record);
+          read++;
+        }
+        if (System.nanoTime() > deadline) throw new IllegalStateException("Only " + read + " records came");
+      }
+      consumer.commitSync();
     }
   }
 
@@ -298,6 +325,10 @@ public final class Oracle {
   }
 
   private KafkaConsumer<byte[], byte[]> consumer(String isolation) {
+    return consumer(isolation, new Properties());
+  }
+
+  private KafkaConsumer<byte[], byte[]> consumer(String isolation, Properties more) {
     Properties properties = new Properties();
     properties.put("allow.auto.create.topics", "false");
     properties.putAll(clientProperties);
@@ -306,6 +337,7 @@ public final class Oracle {
     properties.put("auto.offset.reset", "none");
     properties.put("max.poll.records", "5000");
     properties.put("fetch.max.wait.ms", "100");
+    properties.putAll(more);
     return new KafkaConsumer<>(properties, new ByteArrayDeserializer(), new ByteArrayDeserializer());
   }
 
