@@ -104,7 +104,11 @@ export class Groups {
       const answers = await this.#session.call(broker, consumerGroupDescribe, mine)
       for (const { code, id: name, state, members, message } of answers) {
         const id = name as GroupId
-        if (code === ErrorCode.GROUP_ID_NOT_FOUND) {
+        // 3.7 to 3.9 know the request, and refuse it where the new protocol is switched off, as it is by default: they have no such groups
+        // (`KafkaApis.handleConsumerGroupDescribe`).
+        const isNone =
+          code === ErrorCode.GROUP_ID_NOT_FOUND || code === ErrorCode.UNSUPPORTED_VERSION
+        if (isNone) {
           outcomes.set(id, { value: deadGroup(id) })
         } else if (code !== 0) {
           outcomes.set(id, this.#session.faults.ofCode(code, asked(id), { message }))

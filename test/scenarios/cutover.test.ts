@@ -44,6 +44,9 @@ const trim = (cluster: TestCluster, topic: string, offset: number) =>
     })
   })
 
+const endOf = (cluster: TestCluster, topic: string): Promise<bigint> =>
+  withAdmin(cluster, async (admin) => BigInt((await admin.fetchTopicOffsets(topic))[0]!.high))
+
 const commit = async (
   cluster: Cluster,
   group: string,
@@ -91,15 +94,21 @@ describe('the test vector of the method', () => {
       ),
     )
     expect(await apply(project, 'vector')).toMatchObject({ code: 0 })
+    // As in the method: retention on the source takes what the mirror has while it runs, long before the group is synced.
+    const mirror = project.start(['mirror', 'vector'])
     for (const count of [1700, 300]) await fill(world.source, 'vector', count, [0])
+    await waitFor('the mirror', { timeoutMs: 60_000 }, async () =>
+      (await endOf(world.target, 'vector')) === 2300n ? true : undefined,
+    )
+    mirror.child.kill('SIGTERM')
+    expect(await mirror.ended).toMatchObject({ code: 0 })
     await commit(source, 'vector.api', { 'vector:0': 3200n })
-    project.edit('plans/vector.yaml', 'stage: mirrored', 'stage: consumers-moved')
-    expect(await apply(project, 'vector')).toMatchObject({ code: 0 })
-    // Retention on the source takes what the mirror has, once it has it.
     await trim(world.source, 'vector', 3001)
     expect(await oracle.offsets(world.source, 'vector')).toMatchObject([
       { start: 3001n, end: 3301n },
     ])
+    project.edit('plans/vector.yaml', 'stage: mirrored', 'stage: consumers-moved')
+    expect(await apply(project, 'vector')).toMatchObject({ code: 0 })
     expect(await positions(world.target, 'vector.api')).toEqual({ 'vector:0': 2199n })
     // The epochs of another cluster mean nothing here.
     expect(await oracle.groupOffsets(world.target, 'vector.api')).toMatchObject([
@@ -107,8 +116,17 @@ describe('the test vector of the method', () => {
     ])
     const [here] = await oracle.read(world.source, 'vector', { fromOffset: 3200n })
     const [there] = await oracle.read(world.target, 'vector', { fromOffset: 2199n })
-    expect(there).toMatchObject({ keyHash: here?.keyHash, timestamp: here?.timestamp })
-    expect(await project.ferry(['verify', 'vector', '--full'])).toMatchObject({ code: 0 })
+    expect(there).toMatchObject({
+      keyHash: here?.keyHash,
+      valueHash: here?.valueHash,
+      timestamp: here?.timestamp,
+    })
+    const verified = await project.ferry(['verify', 'vector', '--full', '--json'])
+    expect(verified.code).toBe(0)
+    expect(JSON.parse(verified.stdout)).toMatchObject({
+      topics: [{ partitions: [{ mirrored: 2300, compared: 300, gone: 2000 }] }],
+      groups: [{ id: 'vector.api', partitions: [{ source: 3200, target: 2199, ok: true }] }],
+    })
     // For positions that are kept elsewhere: the same map, as a file.
     expect(await project.ferry(['index', 'export', 'vector', '-o', 'vector.csv'])).toMatchObject({
       code: 0,

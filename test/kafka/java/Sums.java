@@ -30,7 +30,12 @@ public final class Sums {
     properties.put("application.id", args[0]);
     properties.put("processing.guarantee", "exactly_once_v2");
     properties.put("commit.interval.ms", "100");
+    // Every count is written, not the last one before a commit alone.
+    properties.put("statestore.cache.max.bytes", "0");
     properties.put("auto.offset.reset", "earliest");
+    // Streams does not leave its group when it is closed: it is a member for as long as this.
+    properties.put("session.timeout.ms", "3000");
+    properties.put("heartbeat.interval.ms", "1000");
     properties.put("state.dir", System.getProperty("java.io.tmpdir") + "/ferry-sums-" + ProcessHandle.current().pid());
     properties.put("default.dsl.store", "in_memory");
 
