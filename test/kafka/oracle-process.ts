@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { javaCommand } from './java-command.ts'
-import { compileOracle, type OracleClasses } from './oracle-jar.ts'
+import { type CompiledClasses, compileOracle } from './oracle-jar.ts'
 import type { KafkaVersion } from './versions.ts'
 
 /** With the optimising compiler, unlike brokers: hashing a gigabyte needs it. */
@@ -39,7 +39,7 @@ class OracleProcess {
   #onChange: () => void = () => {}
   running = true
 
-  constructor({ jars, classes }: OracleClasses) {
+  constructor({ jars, classes }: CompiledClasses) {
     const command = javaCommand({ jars, classes, main: 'Oracle', args: [], flags: FLAGS })
     const child = spawn(command[0]!, command.slice(1), { stdio: 'pipe' })
     const { stdin, stdout, stderr } = child
