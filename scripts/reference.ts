@@ -7,7 +7,16 @@ import { CODES } from '../src/domain/diagnostic-codes.ts'
 import { FACTS } from '../src/steps/gates/list.ts'
 
 const ROOT = join(import.meta.dirname, '..')
-const SCHEMAS = ['project', 'cluster', 'migration', 'plan', 'receipt'] as const
+/** Each schema with its page: of a file, or of what a verb prints for programs. */
+const SCHEMAS = [
+  ['project', 'project-file'],
+  ['cluster', 'cluster-file'],
+  ['migration', 'migration-file'],
+  ['plan', 'plan-file'],
+  ['receipt', 'receipt-file'],
+  ['status', 'status-output'],
+  ['events', 'apply-events'],
+] as const
 
 /** Every generated document with its text, by absolute path. */
 export const documents = async (): Promise<ReadonlyMap<string, string>> => {
@@ -20,7 +29,7 @@ export const documents = async (): Promise<ReadonlyMap<string, string>> => {
     [reference('gates'), gatesText()],
     [readme, withUsage(await readFile(readme, 'utf8'), program)],
   ])
-  for (const kind of SCHEMAS) texts.set(reference(`${kind}-file`), await schemaText(kind))
+  for (const [kind, page] of SCHEMAS) texts.set(reference(page), await schemaText(kind, page))
   return texts
 }
 
@@ -143,14 +152,19 @@ interface Schema {
   readonly definitions?: Readonly<Record<string, Schema>>
 }
 
-const schemaText = async (kind: string): Promise<string> => {
+const schemaText = async (kind: string, page: string): Promise<string> => {
   const root = JSON.parse(
     await readFile(join(ROOT, 'schemas', `${kind}.schema.json`), 'utf8'),
   ) as Schema
   const rows: string[] = []
   walk(root, root, '', rows)
+  for (const each of root.oneOf ?? []) {
+    const variant = resolved(each, root)
+    rows.push(...(rows.length > 0 ? [''] : []), `## ${nameOf(variant)}`, '', sentence(variant), '')
+    walk(variant, root, '', rows)
+  }
   return [
-    `# ${root.title ?? kind} file`,
+    `# ${root.title ?? kind}${page.endsWith('-file') ? ' file' : ''}`,
     '',
     NOTICE,
     `${root.description ?? ''}`,
@@ -186,13 +200,18 @@ const below = (schema: Schema, root: Schema, path: string, rows: string[]): void
   }
   for (const each of schema.oneOf ?? []) {
     const variant = resolved(each, root)
-    const name = Object.values(variant.properties ?? {}).find((p) => p.const !== undefined)?.const
+    const name = nameOf(variant)
     rows.push(
       `- **\`${path}\`**, as ${name === undefined ? 'one of' : code(name)}: ${sentence(variant)}`,
     )
     if (variant.properties) walk(variant, root, path, rows)
   }
 }
+
+/** What tells one of several from the others: its constant that is no version. */
+const nameOf = ({ properties = {} }: Schema): unknown =>
+  Object.entries(properties).find(([key, { const: is }]) => key !== 'formatVersion' && is)?.[1]
+    .const
 
 const resolved = (schema: Schema, root: Schema): Schema =>
   schema.$ref === undefined

@@ -4,13 +4,13 @@ import { documents } from '../../scripts/reference.ts'
 
 test('what is generated is what is checked in: if not, run npm run docs', async () => {
   const generated = await documents()
-  expect(generated.size).toBe(9)
+  expect(generated.size).toBe(11)
   for (const [file, text] of generated) {
     expect(await readFile(file, 'utf8'), file).toBe(text)
   }
 })
 
-const SCHEMAS = ['cluster', 'events', 'migration', 'plan', 'project', 'status'] as const
+const SCHEMAS = ['cluster', 'events', 'migration', 'plan', 'project', 'receipt', 'status'] as const
 
 /** Properties without a description, by JSON pointer. A constant says itself what it is. */
 const undescribed = (schema: unknown, node: unknown = schema, pointer = ''): readonly string[] => {
