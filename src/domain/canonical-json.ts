@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 
 /**
  * Canonical JSON: one text for one value, so that a digest names it and a diff of two plans shows what changed and nothing else.
@@ -31,14 +31,13 @@ export function* canonicalFile(value: unknown): Generator<string> {
 const PIECE = 64 * 1024
 
 /** SHA-256 of a text's UTF-8 bytes, in hex. */
-export const sha256 = (text: string): string =>
-  createHash('sha256').update(text, 'utf8').digest('hex')
+export const sha256 = (text: string): string => hash('sha256', text, 'hex')
 
 /** SHA-256 of the file that holds the value: {@link canonicalFile}. The digest of a plan names it. */
 export const digestOf = (value: unknown): string => {
-  const hash = createHash('sha256')
-  for (const piece of canonicalFile(value)) hash.update(piece, 'utf8')
-  return hash.digest('hex')
+  const digest = createHash('sha256')
+  for (const piece of canonicalFile(value)) digest.update(piece, 'utf8')
+  return digest.digest('hex')
 }
 
 /** Deeper than anything Ferry stores; what is deeper is a cycle. */

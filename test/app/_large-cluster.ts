@@ -90,16 +90,14 @@ export const largeCluster = (
   const share = Math.ceil(size.topics / size.groups)
   const commitsOf = (id: GroupId): ReadonlyMap<PartitionKey, CommittedOffset> => {
     const first = ids.indexOf(id) * share
-    return new Map(
-      names
-        .slice(first, first + share)
-        .flatMap((topic) =>
-          numbers.map((partition): [PartitionKey, CommittedOffset] => [
-            partitionKey(topic, partition),
-            { offset: 500n, metadata: '', leaderEpoch: -1 },
-          ]),
-        ),
-    )
+    const commits = new Map<PartitionKey, CommittedOffset>()
+    for (const topic of names.slice(first, first + share)) {
+      for (const partition of numbers) {
+        const commit = { offset: 500n, metadata: '', leaderEpoch: -1 }
+        commits.set(partitionKey(topic, partition), commit)
+      }
+    }
+    return commits
   }
   const describeGroup = (id: GroupId): GroupDescription => ({
     id,
