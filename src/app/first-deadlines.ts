@@ -1,26 +1,26 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { MirrorLog } from '../mirror/mirror.ts'
-import { makePlan, type PlanOptions } from './make-plan.ts'
+import { races } from '../planner/overtaken.ts'
+import type { MigrationDeadlines } from '../views/mirror-metrics.ts'
+import { type MadePlan, makePlan, type PlanOptions } from './make-plan.ts'
 import type { Session } from './open-session.ts'
 
 /** A deadline moves with what is copied and deleted, by segments: minutes are close enough, and a look reads both clusters. */
 const LOOK_EVERY_MS = 5 * 60_000
 
 /**
- * Keeps the first deadline of each migration, as a plan made now would give it, until the signal. What cannot be read is left as it was.
+ * Keeps the first deadlines of each migration, as a plan made now would give them, until the signal. What cannot be read is left as it
+ * was.
  */
 export const firstDeadlines = (
   session: Session,
   options: PlanOptions & { readonly log: MirrorLog },
-): ReadonlyMap<string, Date> => {
-  const found = new Map<string, Date>()
+): ReadonlyMap<string, MigrationDeadlines> => {
+  const found = new Map<string, MigrationDeadlines>()
   const look = async (): Promise<void> => {
     for (const migration of session.migrations) {
       try {
-        const { plan } = await makePlan(session, migration, options)
-        const [first] = plan.deadlines
-        if (first === undefined) found.delete(migration.name)
-        else found.set(migration.name, new Date(first.at))
+        found.set(migration.name, deadlinesOf(await makePlan(session, migration, options)))
       } catch (error) {
         if (options.signal.aborted) return
         const why = error instanceof Error ? error.message : String(error)
@@ -36,4 +36,30 @@ export const firstDeadlines = (
   }
   void run()
   return found
+}
+
+/** Both directions apart: what is still to be mirrored back is in danger on the other cluster. Pure. */
+export const deadlinesOf = ({
+  plan,
+  migration,
+  observed,
+  state,
+  progress,
+}: Pick<
+  MadePlan,
+  'plan' | 'migration' | 'observed' | 'state' | 'progress'
+>): MigrationDeadlines => {
+  const first = (isBack: boolean): Date | undefined => {
+    const found = plan.deadlines.find(({ about }) => (about.kind === 'back-retention') === isBack)
+    return found && new Date(found.at)
+  }
+  const now = new Date(observed.at)
+  const { closest, overtaken } = races({ desired: migration, observed, state, progress, now })
+  const race = overtaken ?? closest
+  return {
+    first: first(false),
+    firstBack: first(true),
+    overtaken: overtaken && new Date(overtaken.at),
+    ...(race && { copiedPerSecond: race.copied, takenPerSecond: race.taken }),
+  }
 }

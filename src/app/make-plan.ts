@@ -4,7 +4,7 @@ import { type PartitionKey, partitionKey, type TopicName } from '../domain/ids.t
 import type { Migration } from '../domain/migration.ts'
 import { MIGRATE, type Plan, type Purpose } from '../domain/plan.ts'
 import { stageRank } from '../domain/stage.ts'
-import { emptyState, type MigrationState } from '../domain/state.ts'
+import { emptyState, type MigrationState, type PartitionProgress } from '../domain/state.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import type { Observed } from '../planner/observed.ts'
 import type { Clusters } from '../steps/step-kind.ts'
@@ -28,6 +28,7 @@ export interface MadePlan {
   readonly plan: Plan
   readonly observed: Observed
   readonly state: MigrationState
+  readonly progress: ReadonlyMap<PartitionKey, PartitionProgress>
   readonly clusters: Clusters
   /** What is wrong at this moment, but no part of the plan. */
   readonly warnings: readonly Diagnostic[]
@@ -59,6 +60,9 @@ export const makePlan = async (
     observed,
     state,
     progress,
+    ...(state.reverse.marks.length > 0 && {
+      backProgress: await session.store.readProgress(migration.name, 'reverse'),
+    }),
     purpose,
     readers: await readersOf(services, clusters, emptiedFor(migration, state, purpose)),
     stops:
@@ -82,6 +86,7 @@ export const makePlan = async (
     plan: { ...plan, problems: [...plan.problems, ...refused] },
     observed,
     state,
+    progress,
     clusters,
     warnings: await mirrorWarnings(session, migration, state, clusters, services),
   }

@@ -24,6 +24,7 @@ import type {
 } from '../views/status-report.ts'
 import type { StepWords } from '../views/step-words.ts'
 import { type MirrorProcess, mirrorNeed, mirrorsOf } from './mirror-processes.ts'
+import { retentionStatus } from './retention-status.ts'
 
 export interface StatusParts {
   readonly migration: Migration
@@ -48,6 +49,7 @@ export const statusOf = (parts: StatusParts): MigrationStatus => {
   const { migration, state, observed, plan } = parts
   const known = knownOf(parts)
   const back = state.reverse.marks.flatMap((mark) => backProgressOf(mark, parts) ?? [])
+  const retention = retentionStatus(parts)
   const stopped = [...known.progress.values(), ...back].flatMap(({ problem }) => problem ?? [])
   return {
     name: migration.name,
@@ -69,6 +71,7 @@ export const statusOf = (parts: StatusParts): MigrationStatus => {
     })),
     next: nextStep(parts),
     deadlines: plan.deadlines.map(({ at, says }) => ({ at, says })),
+    ...(retention && { retention }),
     problems: [...stopped, ...plan.problems],
   }
 }

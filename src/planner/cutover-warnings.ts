@@ -8,6 +8,7 @@ import { counted } from '../steps/_words.ts'
 import { named } from '../steps/gates/index.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
 import { type ObservedPartition, partitionSeen } from './observed.ts'
+import { overtakenWarning } from './overtaken.ts'
 import { recommendOrder } from './recommend-order.ts'
 
 /** What a person should know about moving groups and producers; none of it blocks, but for a start that cannot be told. Pure. */
@@ -15,6 +16,7 @@ export const cutoverWarnings = (context: PlanContext): readonly Diagnostic[] => 
   ...withoutCommits(context),
   ...betterOrder(context),
   ...leftOut(context),
+  ...overtakenWarning(context),
   ...stranded(context),
   ...backOnSource(context),
 ]

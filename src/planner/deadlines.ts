@@ -2,7 +2,6 @@ import {
   type GroupId,
   type PartitionKey,
   partitionKey,
-  type TopicName,
   type TopicPartition,
 } from '../domain/ids.ts'
 import type { Deadline, Invariant } from '../domain/plan.ts'
@@ -10,8 +9,10 @@ import { placesOf } from '../domain/state-places.ts'
 import { counted } from '../steps/_words.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
 import type { ObservedPartition, ObservedSide } from './observed.ts'
+import { overtaken } from './overtaken.ts'
 import { timeOf } from './recommend-order.ts'
 import { effective } from './topic-configs.ts'
+import { Earliest, instant, sourceHolds, type Uncopied, uncopied } from './uncopied.ts'
 
 /** Broker default of `offsets.retention.minutes` since 2.0: seven days. Before 2.1 a commit lived for a day. */
 const OFFSETS_RETENTION_MINUTES = 7 * 24 * 60
@@ -20,6 +21,8 @@ const OFFSETS_RETENTION_MINUTES = 7 * 24 * 60
  * The moments after which this plan no longer works, earliest first. Pure; views, metrics and apply take them from the plan.
  * - `source-retention`: records that are still to be copied are taken by the source's retention, by time, or by size as far as the
  *   movement of its log start since the mark foretells it;
+ * - the same kind where the mirror runs, but slower than retention follows: see `overtaken.ts`;
+ * - `back-retention`: what producers have written to the target, and is still to be mirrored back, is taken by the target's;
  * - `target-retention`: records that a group has still to read are taken by the target's, once producers have moved first;
  * - `source-commits`, `target-commits`: positions of a group without members expire.
  */
@@ -27,52 +30,12 @@ export const deadlines = (context: PlanContext): readonly Deadline[] =>
   [
     ...sourceRetention(context),
     ...sourceSize(context),
+    ...overtaken(context),
+    ...backRetention(context),
     ...targetRetention(context),
     ...sourceCommits(context),
     ...targetCommits(context),
   ].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))
-
-/** Of what may be a hundred thousand partitions one deadline is told: the first at the earliest moment. */
-class Earliest<T> {
-  #first: { readonly of: T; readonly ms: number } | undefined
-
-  offer(of: T, ms: number): void {
-    if (this.#first === undefined || ms < this.#first.ms) this.#first = { of, ms }
-  }
-
-  as(says: (of: T, at: string) => Deadline): readonly Deadline[] {
-    return this.#first === undefined ? [] : [says(this.#first.of, instant(this.#first.ms))]
-  }
-}
-
-const instant = (ms: number): string => new Date(ms).toISOString()
-
-/** A partition of the source with records that are still to be copied. */
-interface Uncopied {
-  readonly topic: TopicName
-  readonly seen: ObservedPartition
-  /** The next offset to copy, at the lowest: gaps are not counted. */
-  readonly next: bigint
-}
-
-function* uncopied({ desired, observed, state }: PlanContext): Generator<Uncopied> {
-  const { marks, sealedTopics } = placesOf(state)
-  for (const { name } of desired.topics) {
-    if (sealedTopics.has(name)) continue
-    const source = observed.source.topics.get(name)
-    const target = observed.target.topics.get(name)
-    for (const seen of source?.partitions ?? []) {
-      const mark = marks.get(partitionKey(name, seen.partition))
-      const there = target?.partitions.find((p) => p.partition === seen.partition)
-      const copied =
-        mark && there && there.highWatermark > mark.targetStart
-          ? mark.sourceStart + (there.highWatermark - mark.targetStart)
-          : (mark?.sourceStart ?? seen.logStart)
-      const next = copied > seen.logStart ? copied : seen.logStart
-      if (next < seen.highWatermark) yield { topic: name, seen, next }
-    }
-  }
-}
 
 const sourceRetention = (context: PlanContext): readonly Deadline[] => {
   const { observed, now } = context
@@ -93,12 +56,6 @@ const sourceRetention = (context: PlanContext): readonly Deadline[] => {
     about: sourceHolds(topic, seen, next),
   }))
 }
-
-const sourceHolds = (topic: TopicName, { partition }: ObservedPartition, next: bigint) => ({
-  kind: 'source-retention' as const,
-  partition: partitionKey(topic, partition),
-  offset: String(next),
-})
 
 /** Retention by size moves the log start as fast as records come. What it did since the mark says when it reaches what is to be copied. */
 const sourceSize = (context: PlanContext): readonly Deadline[] => {
@@ -121,6 +78,40 @@ const sourceSize = (context: PlanContext): readonly Deadline[] => {
     at,
     says: `the log start of ${topic}-${seen.partition} on ${observed.source.name} moves by ${counted(hourly, 'offset')} an hour (retention.bytes) and reaches then what is still to be copied`,
     about: sourceHolds(topic, seen, next),
+  }))
+}
+
+/**
+ * The target's retention takes what is still to be mirrored back. When it was written follows from the seal, after which all of it came,
+ * taking that records come evenly.
+ */
+const backRetention = (context: PlanContext): readonly Deadline[] => {
+  const { observed, state, backProgress, now } = context
+  const back = placesOf(state.reverse)
+  const first = new Earliest<TopicPartition & { readonly next: bigint }>()
+  for (const { topic, partition, producerId, sourceStart } of state.reverse.marks) {
+    const key = partitionKey(topic, partition)
+    const seal = placesOf(state).seals.get(key)
+    const there = observed.target.topics.get(topic)
+    const end = there?.partitions.find((p) => p.partition === partition)?.highWatermark
+    const retention = Number(effective(there, 'retention.ms') ?? '-1')
+    if (seal === undefined || end === undefined || back.seals.has(key) || retention < 0) continue
+    const known = backProgress?.get(key)
+    const next = known?.producerId === producerId ? known.mirroredTo : sourceStart
+    if (next >= end) continue
+    const sealed = Date.parse(seal.at)
+    const part = Number(next - seal.targetEnd) / Number(end - seal.targetEnd)
+    const at = sealed + Math.max(0, part) * (now.getTime() - sealed) + retention
+    if (at > now.getTime()) first.offer({ topic, partition, next }, at)
+  }
+  return first.as(({ topic, partition, next }, at) => ({
+    at,
+    says: `retention of ${topic}-${partition} on ${observed.target.name} reaches what is still to be mirrored back`,
+    about: {
+      kind: 'back-retention',
+      partition: partitionKey(topic, partition),
+      offset: String(next),
+    },
   }))
 }
 

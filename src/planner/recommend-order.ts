@@ -6,7 +6,7 @@ import { type ObservedPartition, partitionSeen } from './observed.ts'
 import { effective } from './topic-configs.ts'
 
 /** What the mirror does at least, in bytes per second, where no throttle says less. */
-const MIRROR_RATE = 80 * 1024 * 1024
+export const MIRROR_RATE = 80 * 1024 * 1024
 /** A mirror that is busier than this with what comes in hardly catches up. */
 const BUSY = 0.8
 /** Unread records that retention takes within this time make waiting for their consumers a risk. */
@@ -58,7 +58,7 @@ const writeRate = ({ desired, observed, now }: PlanContext): number => {
 }
 
 /** From the oldest record to now; 0 where it is not known. */
-const ageMs = ({ sample }: ObservedPartition, now: Date): number =>
+export const ageMs = ({ sample }: ObservedPartition, now: Date): number =>
   sample && sample.headTimestamp >= 0 ? Math.max(0, now.getTime() - sample.headTimestamp) : 0
 
 /** When the record at an offset was written, taking that records come evenly. */

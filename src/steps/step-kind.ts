@@ -24,6 +24,8 @@ export interface PlanContext {
   readonly state: MigrationState
   /** What mirrors have said of each partition, for estimates and early refusals: apply reads it again. */
   readonly progress: ReadonlyMap<PartitionKey, PartitionProgress>
+  /** The same of the way back; only asked for where there is one. */
+  readonly backProgress?: ReadonlyMap<PartitionKey, PartitionProgress>
   /** All groups of the target that have positions in a topic; only asked for where a topic is to be emptied. */
   readonly readers: ReadonlyMap<TopicName, readonly Reader[]>
   /** What stands in the way of stopped partitions; only asked for where a gap is to be accepted. */

@@ -10,9 +10,21 @@ export interface MirrorSample {
     readonly facts: MirrorFacts
   }[]
   readonly isHealthy: boolean
-  /** When each migration's plan stops working first, where that is known. */
-  readonly firstDeadlines: ReadonlyMap<string, Date>
+  /** Of each migration, where that is known. */
+  readonly deadlines: ReadonlyMap<string, MigrationDeadlines>
   readonly now: Date
+}
+
+/** When a plan stops working first, and how fast the copy and retention of the source are where retention is closest behind it. */
+export interface MigrationDeadlines {
+  readonly first: Date | undefined
+  /** Of what producers have written to the target, and is still to be mirrored back. */
+  readonly firstBack: Date | undefined
+  /** When retention takes what is not copied although the mirror runs. */
+  readonly overtaken: Date | undefined
+  /** Records. */
+  readonly copiedPerSecond?: number
+  readonly takenPerSecond?: number
 }
 
 export interface MirrorMetrics {
@@ -67,36 +79,72 @@ export const mirrorMetrics = (): MirrorMetrics => {
     'Until retention or expiry first takes something that the plan needs; negative: it is past',
     ['migration'],
   )
+  const backDeadline = gauge(
+    'back_seconds_to_first_deadline',
+    'Until retention of the target first takes something that is still to be mirrored back',
+    ['migration'],
+  )
+  const overtaken = gauge(
+    'seconds_to_overtaken',
+    'Until retention of the source takes what is not copied, at the rates of now; absent: the mirror is quicker',
+    ['migration'],
+  )
+  const copiedRate = gauge(
+    'copied_records_per_second',
+    'Copied of the partition that retention of the source is closest to, over all the time since its mark',
+    ['migration'],
+  )
+  const takenRate = gauge(
+    'retention_records_per_second',
+    'Taken by retention of the source where it is closest behind the mirror',
+    ['migration'],
+  )
   const records = counter('records', 'Records copied by this process', perTopic)
   const bytes = counter('bytes', 'Bytes of batches copied by this process', perTopic)
   const errors = counter('errors', 'Times that a partition had to start over or stopped', perTopic)
+  const backRecords = counter('back_records', 'Records copied back by this process', perTopic)
+  const backBytes = counter('back_bytes', 'Bytes of batches copied back by this process', perTopic)
+  const backErrors = counter(
+    'back_errors',
+    'Times that a partition had to start over or stopped on its way back',
+    perTopic,
+  )
   const batches = counter('batches', 'Batches sent, by how they were made', ['made'])
   const merged = counter('source_batches_merged', 'Source batches in merged ones', [])
   const requests = counter('produce_requests', 'Produce requests', [])
 
+  const there = { lag, partitions, records, bytes, errors }
+  const back = {
+    lag: backLag,
+    partitions: backPartitions,
+    records: backRecords,
+    bytes: backBytes,
+    errors: backErrors,
+  }
+  const times = [deadline, backDeadline, overtaken, copiedRate, takenRate]
   // What was let go takes its counts with it, and begins again at 0: counters follow what was added.
   const added = growth()
   return {
     contentType: registry.contentType,
     text: () => registry.metrics(),
-    take: ({ reports, mirrors, isHealthy, firstDeadlines, now }) => {
-      for (const each of [lag, backLag, partitions, backPartitions, lock, deadline]) each.reset()
+    take: ({ reports, mirrors, isHealthy, deadlines, now }) => {
+      for (const each of [lag, backLag, partitions, backPartitions, lock, ...times]) each.reset()
       for (const report of reports) {
         const { migration, topic, key, way = '' } = report
         const labels = { migration, topic }
-        const lagOf = way === 'reverse' ? backLag : lag
-        lagOf.inc(labels, report.state === 'mirroring' ? report.lag : 0)
-        records.inc(labels, added(`records ${migration} ${key} ${way}`, report.records))
-        bytes.inc(labels, added(`bytes ${migration} ${key} ${way}`, report.bytes))
-        errors.inc(labels, added(`errors ${migration} ${key} ${way}`, report.errors))
+        const of = way === 'reverse' ? back : there
+        of.lag.inc(labels, report.state === 'mirroring' ? report.lag : 0)
+        of.records.inc(labels, added(`records ${migration} ${key} ${way}`, report.records))
+        of.bytes.inc(labels, added(`bytes ${migration} ${key} ${way}`, report.bytes))
+        of.errors.inc(labels, added(`errors ${migration} ${key} ${way}`, report.errors))
       }
       for (const { migration, way } of reports) {
-        const partitionsOf = way === 'reverse' ? backPartitions : partitions
-        for (const state of STATES) partitionsOf.inc({ migration, state }, 0)
+        const of = way === 'reverse' ? back : there
+        for (const state of STATES) of.partitions.inc({ migration, state }, 0)
       }
       for (const { migration, state, way } of reports) {
-        const partitionsOf = way === 'reverse' ? backPartitions : partitions
-        partitionsOf.inc({ migration, state })
+        const of = way === 'reverse' ? back : there
+        of.partitions.inc({ migration, state })
       }
       for (const { source, target, facts } of mirrors) {
         const pair = `${source} ${target}`
@@ -108,8 +156,15 @@ export const mirrorMetrics = (): MirrorMetrics => {
         requests.inc(added(`requests ${pair}`, facts.counters.requests))
       }
       healthy.set(isHealthy ? 1 : 0)
-      for (const [migration, at] of firstDeadlines) {
-        deadline.set({ migration }, (at.getTime() - now.getTime()) / 1000)
+      for (const [migration, of] of deadlines) {
+        const until = (gauge: typeof deadline, at: Date | undefined): void => {
+          if (at !== undefined) gauge.set({ migration }, (at.getTime() - now.getTime()) / 1000)
+        }
+        until(deadline, of.first)
+        until(backDeadline, of.firstBack)
+        until(overtaken, of.overtaken)
+        if (of.copiedPerSecond !== undefined) copiedRate.set({ migration }, of.copiedPerSecond)
+        if (of.takenPerSecond !== undefined) takenRate.set({ migration }, of.takenPerSecond)
       }
     },
   }

@@ -23,6 +23,8 @@ export interface MigrationStatus {
   readonly groups: readonly GroupStatus[]
   readonly next: NextStep
   readonly deadlines: readonly Pick<Deadline, 'at' | 'says'>[]
+  /** Where retention of the source is closest behind the mirror; absent: nothing is left to copy, or too little is known. */
+  readonly retention?: RetentionStatus
   readonly problems: readonly Diagnostic[]
 }
 
@@ -33,6 +35,18 @@ export interface MirrorStatus {
   readonly processes: readonly { readonly host: string; readonly pid: number }[] | null
   /** When a mirror last had something to record; an idle one has nothing. */
   readonly lastProgress: string | null
+}
+
+export interface RetentionStatus {
+  readonly topic: string
+  readonly partition: number
+  /** Records per second that are copied of it: just measured, over all the time since its mark, or what a mirror does at least. */
+  readonly copiedPerSecond: number
+  readonly by: 'now' | 'mark' | 'estimate'
+  /** Records per second that retention takes. */
+  readonly takenPerSecond: number
+  /** When it takes what is not copied, at these rates; null: the mirror is quicker. */
+  readonly overtakenAt: string | null
 }
 
 export interface BackStatus {

@@ -69,6 +69,7 @@ const renderPage = (status: MigrationStatus, { style, columns }: StatusView): st
     ),
     ...renderBack(status, line),
     ...status.deadlines.map((each) => line('until', renderDeadline(each, status.at))),
+    ...renderRetention(status, line),
     ...renderStopped(status, width, style),
     '',
     topicTable(status.topics, width),
@@ -141,6 +142,35 @@ const renderDeadline = (
   const left = Date.parse(at) - Date.parse(now)
   return `${moment(at, now)}, ${left < 0 ? 'PASSED' : `in ${duration(left)}`}: ${says}`
 }
+
+const COPIED = {
+  now: 'copied',
+  mark: 'copied, since its mark,',
+  estimate: 'will be copied',
+} as const
+
+/** The race between mirror and retention, where it is closest. */
+const renderRetention = (
+  { at, source, retention }: MigrationStatus,
+  line: Line,
+): readonly string[] => {
+  if (retention === undefined) return []
+  const { topic, partition, copiedPerSecond, by, takenPerSecond, overtakenAt } = retention
+  const rates =
+    `${topic}:${partition} ${COPIED[by]} at ${perSecond(copiedPerSecond)}, ` +
+    `retention on ${source} takes ${perSecond(takenPerSecond)}`
+  return [
+    line(
+      'pace',
+      overtakenAt === null
+        ? `${rates}: the mirror is quicker`
+        : `${rates}: THE MIRROR IS OVERTAKEN ${moment(overtakenAt, at)}, in ${duration(Date.parse(overtakenAt) - Date.parse(at))}`,
+    ),
+  ]
+}
+
+const perSecond = (n: number): string =>
+  n >= 10 ? `${thousands(Math.round(n))} records/s` : `${thousands(Math.round(n * 3600))} records/h`
 
 const renderMirrorState = ({ name, at, target, mirror }: MigrationStatus): string => {
   if (mirror.need === 'none') return 'not needed now'

@@ -25,7 +25,10 @@ const mark = (partition: number, change: Partial<Mark> = {}): Mark =>
   }) as Mark
 
 /** Ends of the target's partitions, stable ends and high watermarks of the source's. */
-const side = (partitions: readonly (readonly [bigint, bigint])[]): ObservedSide =>
+const side = (
+  partitions: readonly (readonly [bigint, bigint])[],
+  { configs = {}, headTimestamp = -1 }: { configs?: object; headTimestamp?: number } = {},
+): ObservedSide =>
   ({
     name: 'x',
     topics: new Map([
@@ -37,8 +40,11 @@ const side = (partitions: readonly (readonly [bigint, bigint])[]): ObservedSide 
             logStart: 0n,
             highWatermark,
             lastStable,
-            sample: { headTimestamp: -1, tail: 'plain', recordBytes: 10 },
+            sample: { headTimestamp, tail: 'plain', recordBytes: 10 },
           })),
+          configs: new Map(
+            Object.entries(configs).map(([key, value]) => [key, { value, isOverride: true }]),
+          ),
         },
       ],
     ]),
@@ -71,12 +77,22 @@ const progress = (partition: number, change: Partial<PartitionProgress> = {}) =>
     },
   ] as unknown as [PartitionKey, PartitionProgress]
 
+const NOTHING_COPIED = {
+  records: 0,
+  bytes: null,
+  left: 0,
+  bytesPerSecond: null,
+  secondsLeft: null,
+}
+
 const parts = (change: {
   readonly marks?: readonly Mark[]
   readonly seals?: readonly Partial<Seal>[]
   readonly source?: readonly (readonly [bigint, bigint])[]
   readonly target?: readonly (readonly [bigint, bigint])[]
   readonly progress?: readonly [PartitionKey, PartitionProgress][]
+  readonly configs?: Readonly<Record<string, string>>
+  readonly headTimestamp?: number
 }): StatusParts => ({
   migration: {
     name: 'orders',
@@ -84,6 +100,7 @@ const parts = (change: {
     stage: 'mirrored',
     topics: [{ name: topic }],
     groups: [{ id: group }],
+    mirror: { throttle: undefined, startFrom: 'earliest' },
   } as unknown as Migration,
   state: {
     ...emptyState('orders', 'x'),
@@ -92,7 +109,7 @@ const parts = (change: {
   },
   observed: {
     at: '2025-03-02T10:00:00.000Z',
-    source: side(change.source ?? [[400n, 300n]]),
+    source: side(change.source ?? [[400n, 300n]], change),
     target: side(change.target ?? [[100n, 100n]]),
     problems: [],
   } as Observed,
@@ -174,6 +191,53 @@ it('looks at all partitions of a topic, and estimates bytes', () => {
     { topic, records: 150, bytes: 1500, left: 100 },
   ])
   deepStrictEqual(looksOf(parts({ marks: [] })), [])
+})
+
+describe('the race with retention', () => {
+  // Of 3,600 records in an hour one a second expires, from an hour from now on; 400 of them are copied.
+  const now = Date.parse('2025-03-02T10:00:00.000Z')
+  const source = {
+    source: [[3600n, 3600n]] as const,
+    target: [[300n, 300n]] as const,
+    configs: { 'retention.ms': '7200000' },
+    headTimestamp: now - 3_600_000,
+  }
+  const race = (recordsPerSecond: number | null, mirroredTo = 400n, at = now) =>
+    statusOf({
+      ...parts({
+        ...source,
+        marks: [mark(0, { at: new Date(now - 1_000_000).toISOString() })],
+        progress: [
+          progress(0, { mirroredTo: mirroredTo as never, at: new Date(at).toISOString() }),
+        ],
+      }),
+      copied: [{ ...NOTHING_COPIED, topic, recordsPerSecond }],
+    }).retention
+
+  it('goes by what was just measured', () => {
+    deepStrictEqual(race(0.5), {
+      topic,
+      partition: 0,
+      copiedPerSecond: 0.5,
+      by: 'now',
+      takenPerSecond: 1,
+      // 400 + t / 2 = t - 3600.
+      overtakenAt: new Date(now + 8_000_000).toISOString(),
+    })
+    deepStrictEqual(race(5)?.overtakenAt, null)
+  })
+
+  it('else by what was copied since the mark, if that was long enough', () => {
+    deepStrictEqual(
+      [race(null), race(0)].map((found) => [found?.by, found?.copiedPerSecond]),
+      Array(2).fill(['mark', 0.0003 * 1000]),
+    )
+    deepStrictEqual(race(null, 400n, now - 960_000), undefined)
+  })
+
+  it('is over where nothing is left', () => {
+    deepStrictEqual(statusOf(parts({ ...source, target: [[3500n, 3500n]] })).retention, undefined)
+  })
 })
 
 it('tells who is in a group and how far it is behind', () => {

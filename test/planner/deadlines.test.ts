@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import type { PartitionKey } from '../../src/domain/ids.ts'
 import type { Mark } from '../../src/domain/mark.ts'
+import type { PartitionProgress } from '../../src/domain/state.ts'
 import { recommendOrder } from '../../src/planner/recommend-order.ts'
 import {
   group,
@@ -43,7 +45,7 @@ const target = (end: bigint) => ({
   topics: new Map([[topic('orders'), topicSeen('orders', [[0n, end]], {})]]),
 })
 const deadlines = (parts: Parameters<typeof plan>[0]) =>
-  plan(parts).deadlines.map(({ at, about }) => `${at} ${about?.kind ?? 'told'}`)
+  plan(parts).deadlines.map(({ at, about }) => `${at} ${about.kind}`)
 
 describe('deadlines', () => {
   it('of retention by time: the oldest record that is still to be copied', () => {
@@ -70,6 +72,107 @@ describe('deadlines', () => {
     // A log start that stood still foretells nothing.
     const still = observed({ source: source(100n, 5100n, size), target: target(1500n) })
     expect(deadlines({ observed: still, state: stateWith({ marks: [mark()] }) })).toEqual([])
+  })
+
+  it('of retention where the mirror runs, but slower', () => {
+    // Ten hours old, 1,000 offsets an hour, kept for eleven; the mirror has made 100 an hour for five.
+    const kept = { 'retention.ms': String(11 * HOUR) }
+    const written = { headTimestamp: NOW.getTime() - 10 * HOUR }
+    const topics = new Map([[topic('orders'), topicSeen('orders', [[0n, 10_000n, written]], kept)]])
+    const seen = observed({ source: { ...source(0n, 1n, {}), topics }, target: target(500n) })
+    const at = (hourly: number) => {
+      const progress = {
+        producerId: 1n,
+        mirroredTo: BigInt(hourly * 5),
+        at: NOW.toISOString(),
+      } as PartitionProgress
+      return plan({
+        observed: seen,
+        state: stateWith({ marks: [mark({ sourceStart: 0n as never, at: inHours(-5) })] }),
+        progress: new Map([['orders:0' as PartitionKey, progress]]),
+      })
+    }
+    const slow = at(100)
+    // It goes from 500 on, 500 + 100 h; retention from 0, an hour from now, 1,000 (h - 1): they meet at 667.
+    expect(
+      slow.deadlines.map(({ at, about }) => [at, about.kind, 'offset' in about && about.offset]),
+    ).toEqual([
+      [inHours(1.5), 'source-retention', '500'],
+      [new Date(NOW.getTime() + (1500 / 900) * HOUR).toISOString(), 'source-retention', '666'],
+    ])
+    expect(slow.deadlines[1]?.says).toBe(
+      'retention of orders-0 on old overtakes the mirror: it has copied 100 records an hour since its mark, retention takes 1,000 records an hour',
+    )
+    expect(slow.problems.map(({ code, severity }) => `${severity} ${code}`)).toContain(
+      'warning FERRY1365',
+    )
+    // As quick as records came, but for what averages do not tell.
+    for (const hourly of [910, 2_000]) {
+      expect(at(hourly).deadlines).toHaveLength(1)
+      expect(at(hourly).problems.map(({ code }) => code)).not.toContain('FERRY1365')
+    }
+  })
+
+  it('of retention by size where the mirror runs, but slower; and before the mark, by what a mirror does at least', () => {
+    const size = { 'retention.ms': '-1', 'retention.bytes': '1000000' }
+    const seen = observed({ source: source(1100n, 5100n, size), target: target(1500n) })
+    const progress = { producerId: 1n, mirroredTo: 600n, at: NOW.toISOString() }
+    const racing = plan({
+      observed: seen,
+      state: stateWith({ marks: [mark()] }),
+      progress: new Map([['orders:0' as PartitionKey, progress as PartitionProgress]]),
+    })
+    // 100 an hour are taken, 50 copied, 500 between.
+    expect(racing.deadlines.map(({ at }) => at)).toEqual([inHours(5), inHours(10)])
+
+    const kept = { 'retention.ms': String(2 * HOUR) }
+    const before = observed({ source: source(0n, 36_000n, kept) })
+    const throttled = (throttle: number) =>
+      plan({
+        observed: before,
+        desired: migration({ mirror: { throttle, startFrom: 'earliest' } }),
+      }).problems.map(({ code, detail }) => `${code} ${detail}`)
+    // An hour of 1 KB/s.
+    expect(throttled(500)).toContainEqual(
+      expect.stringMatching(/^FERRY1365 .*it will copy 18,000 records an hour, retention takes/),
+    )
+    expect(throttled(1000).join()).not.toContain('FERRY1365')
+  })
+
+  it("of what is still to be mirrored back, by the target's retention", () => {
+    const state = stateWith({
+      marks: [mark()],
+      seals: [
+        {
+          topic: topic('orders'),
+          partition: 0,
+          sourceEnd: 1100n as never,
+          targetEnd: 1000n as never,
+          at: inHours(-10),
+        },
+      ],
+      reverse: { marks: [mark({ sourceStart: 1000n as never, producerId: 2n })], seals: [] },
+    })
+    const kept = { 'retention.ms': String(24 * HOUR) }
+    const there = new Map([[topic('orders'), topicSeen('orders', [[0n, 2000n]], kept)]])
+    const seen = observed({
+      source: source(100n, 1100n, { 'retention.ms': '-1' }),
+      target: { topics: there },
+    })
+    const back = (mirroredTo: bigint, producerId = 2n) =>
+      plan({
+        observed: seen,
+        state,
+        backProgress: new Map([
+          ['orders:0' as PartitionKey, { producerId, mirroredTo } as PartitionProgress],
+        ]),
+      }).deadlines.map(({ at, about }) => `${at} ${JSON.stringify(about)}`)
+    const about = (offset: number) =>
+      JSON.stringify({ kind: 'back-retention', partition: 'orders:0', offset: String(offset) })
+    // A thousand records came in the ten hours since the seal; half of them are on the source.
+    expect(back(1500n)).toEqual([`${inHours(-5 + 24)} ${about(1500)}`])
+    expect(back(1500n, 1n)).toEqual([`${inHours(-10 + 24)} ${about(1000)}`])
+    expect(back(2000n)).toEqual([])
   })
 
   it('of positions on both sides, while nobody holds them', () => {

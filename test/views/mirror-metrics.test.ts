@@ -42,7 +42,12 @@ describe('mirrorMetrics', () => {
       ],
       mirrors: [{ source: 'old', target: 'new', facts: { lock: 'held', counters } }],
       isHealthy: true,
-      firstDeadlines: new Map([['orders', new Date('2025-03-02T10:01:30Z')]]),
+      deadlines: new Map([
+        [
+          'orders',
+          { first: new Date('2025-03-02T10:01:30Z'), firstBack: undefined, overtaken: undefined },
+        ],
+      ]),
       now,
     })
     const text = await metrics.text()
@@ -67,11 +72,84 @@ describe('mirrorMetrics', () => {
     ])
   })
 
+  it('shows the way back by itself: lag, states, errors, its own first deadline', async () => {
+    const metrics = mirrorMetrics()
+    const now = new Date('2025-03-02T10:00:00Z')
+    const back = { way: 'reverse' } as const
+    const deadlines = {
+      first: new Date('2025-03-02T12:00:00Z'),
+      firstBack: new Date('2025-03-02T10:00:30Z'),
+      overtaken: new Date('2025-03-02T11:00:00Z'),
+      copiedPerSecond: 80,
+      takenPerSecond: 100.5,
+    }
+    const take = (reports: readonly PartitionReport[], of = deadlines) =>
+      metrics.take({
+        reports,
+        mirrors: [],
+        isHealthy: true,
+        deadlines: new Map([['orders', of]]),
+        now,
+      })
+    take([
+      report(0, { lag: 3, records: 5, errors: 1 }),
+      report(0, { ...back, lag: 7, records: 2, bytes: 20 }),
+      report(1, { ...back, lag: 4, errors: 2 }),
+      report(2, { ...back, state: 'stopped', lag: 100 }),
+    ])
+    const text = await metrics.text()
+    const labels = '{migration="orders",topic="a"}'
+    deepStrictEqual(of(text, 'lag_records'), [`ferry_mirror_lag_records${labels} 3`])
+    deepStrictEqual(of(text, 'back_lag_records'), [`ferry_mirror_back_lag_records${labels} 11`])
+    const states = (name: string) =>
+      of(text, name).map((line) => line.replace(/.*state="([a-z]+)"} /, '$1 '))
+    deepStrictEqual(states('partitions'), [
+      'mirroring 1',
+      'checking 0',
+      'waiting 0',
+      'elsewhere 0',
+      'stopped 0',
+    ])
+    deepStrictEqual(states('back_partitions'), [
+      'mirroring 2',
+      'checking 0',
+      'waiting 0',
+      'elsewhere 0',
+      'stopped 1',
+    ])
+    deepStrictEqual(
+      ['records', 'back_records', 'bytes', 'back_bytes', 'errors', 'back_errors'].flatMap((name) =>
+        of(text, `${name}_total`).map((line) => `${name} ${line.split(' ')[1]}`),
+      ),
+      ['records 5', 'back_records 2', 'bytes 0', 'back_bytes 20', 'errors 1', 'back_errors 2'],
+    )
+    const seconds = (name: string, text: string) => of(text, name).map((line) => line.split(' ')[1])
+    deepStrictEqual(
+      [
+        'seconds_to_first_deadline',
+        'back_seconds_to_first_deadline',
+        'seconds_to_overtaken',
+        'copied_records_per_second',
+        'retention_records_per_second',
+      ].flatMap((name) => seconds(name, text)),
+      ['7200', '30', '3600', '80', '100.5'],
+    )
+    // What is no longer in danger is gone, and not left at its last value.
+    take([], { first: undefined, firstBack: undefined, overtaken: undefined } as never)
+    const after = await metrics.text()
+    deepStrictEqual(
+      ['seconds', 'back_seconds', 'copied', 'retention', 'back_lag'].flatMap((name) =>
+        of(after, name),
+      ),
+      [],
+    )
+  })
+
   it('never lets a counter go back: what a partition counted stays when it is let go and taken again', async () => {
     const metrics = mirrorMetrics()
     const looks = [[report(0, { records: 10 })], [], [report(0, { records: 4 })]]
     for (const reports of looks) {
-      const rest = { mirrors: [], isHealthy: false, firstDeadlines: new Map(), now: new Date(0) }
+      const rest = { mirrors: [], isHealthy: false, deadlines: new Map(), now: new Date(0) }
       metrics.take({ reports, ...rest })
     }
     deepStrictEqual(of(await metrics.text(), 'records_total'), [

@@ -77,6 +77,14 @@ const STATUS: MigrationStatus = {
       says: 'retention of orders.events-7 on old-cloud is the first deadline',
     },
   ],
+  retention: {
+    topic: 'orders.events',
+    partition: 1,
+    copiedPerSecond: 81.4,
+    by: 'now',
+    takenPerSecond: 0.5,
+    overtakenAt: null,
+  },
   problems: [],
 }
 
@@ -104,6 +112,8 @@ orders: old-cloud -> new-idc, owned by team-orders
   first   stop orders-api on old-cloud
   mirror  running: process 77 on box
   until   Tue 18:20 UTC, in 2 days: retention of orders.events-7 on old-cloud is the first deadline
+  pace    orders.events:1 copied at 81 records/s, retention on old-cloud takes 1,800 records/h: the
+          mirror is quicker
 
   topic          state     offsets    copied    lag  records/s  ~bytes/s  ready in
   orders.events  mirrored  identical   2,000  1,200         81  81 KiB/s      15 s
@@ -129,6 +139,19 @@ group orders-api
     lag: n % 100,
     ...(n === 7 ? { stopped: true, problem, lag: 3 } : {}),
   }))
+
+  it('says when retention overtakes the mirror', () => {
+    const retention = {
+      ...STATUS.retention!,
+      by: 'mark',
+      takenPerSecond: 100,
+      overtakenAt: '2025-03-02T15:00:00.000Z',
+    } as const
+    match(
+      show({ retention }).replace(/\s+/g, ' '),
+      /pace orders\.events:1 copied, since its mark, at 81 records\/s, retention on old-cloud takes 100 records\/s: THE MIRROR IS OVERTAKEN .*15:00 UTC, in 5 h/,
+    )
+  })
 
   it('names partitions that stopped, and shows of many those that matter', () => {
     const text = show({ topics: [{ ...topic, state: 'stopped', partitions: large }] })

@@ -94,7 +94,7 @@ const serve = async (
       reasons = healthOf(look, now)
       const { reports, mirrors } = look
       const isHealthy = reasons.length === 0
-      metrics.take({ reports, mirrors, isHealthy, firstDeadlines: deadlines, now })
+      metrics.take({ reports, mirrors, isHealthy, deadlines, now })
     },
   }
 }

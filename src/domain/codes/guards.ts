@@ -237,6 +237,11 @@ export const GUARD_CODES = {
     'Source grows cold',
     'The source is kept warm (`rollback.keepSourceWarm`): what producers write to the target is mirrored back, so that going back takes seconds. No process does that now. Nothing is lost: a mirror goes on exactly where the last one stopped, and a rollback copies the rest itself. But it takes its time then, and retention of the target must not be quicker.',
   ),
+  FERRY1365: page(
+    4,
+    'Mirror too slow for retention',
+    'Retention of the source takes records faster than the mirror copies them: at these rates it reaches what is not copied, the partition stops, and the range is lost to the copy. The mirror is counted by what it has copied since its mark, or by what a mirror does at least; retention by how fast the records that expire now came, or by how fast the log start has moved. Raise the throttle, run more mirrors, or let the source keep its records longer until they are copied.',
+  ),
   FERRY1371: page(
     4,
     'Smaller records only',

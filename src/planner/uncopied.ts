@@ -1,0 +1,61 @@
+import { partitionKey, type TopicName } from '../domain/ids.ts'
+import type { Deadline } from '../domain/plan.ts'
+import { placesOf } from '../domain/state-places.ts'
+import type { PlanContext } from '../steps/step-kind.ts'
+import type { ObservedPartition } from './observed.ts'
+
+/** What the copy is judged by. */
+export type CopyContext = Pick<PlanContext, 'desired' | 'observed' | 'state' | 'progress' | 'now'>
+
+/** A partition of the source with records that are still to be copied. */
+export interface Uncopied {
+  readonly topic: TopicName
+  readonly seen: ObservedPartition
+  /** The next offset to copy, at the lowest: gaps are not counted. */
+  readonly next: bigint
+}
+
+export function* uncopied({ desired, observed, state }: CopyContext): Generator<Uncopied> {
+  const { marks, sealedTopics } = placesOf(state)
+  for (const { name } of desired.topics) {
+    if (sealedTopics.has(name)) continue
+    const source = observed.source.topics.get(name)
+    const target = observed.target.topics.get(name)
+    for (const seen of source?.partitions ?? []) {
+      const mark = marks.get(partitionKey(name, seen.partition))
+      const there = target?.partitions.find((p) => p.partition === seen.partition)
+      const copied =
+        mark && there && there.highWatermark > mark.targetStart
+          ? mark.sourceStart + (there.highWatermark - mark.targetStart)
+          : (mark?.sourceStart ?? seen.logStart)
+      const next = copied > seen.logStart ? copied : seen.logStart
+      if (next < seen.highWatermark) yield { topic: name, seen, next }
+    }
+  }
+}
+
+/** Of what may be a hundred thousand partitions one deadline is told: the first at the earliest moment. */
+export class Earliest<T> {
+  #first: { readonly of: T; readonly ms: number } | undefined
+
+  offer(of: T, ms: number): void {
+    if (this.#first === undefined || ms < this.#first.ms) this.#first = { of, ms }
+  }
+
+  get of(): T | undefined {
+    return this.#first?.of
+  }
+
+  as(says: (of: T, at: string) => Deadline): readonly Deadline[] {
+    return this.#first === undefined ? [] : [says(this.#first.of, instant(this.#first.ms))]
+  }
+}
+
+export const instant = (ms: number): string => new Date(ms).toISOString()
+
+/** What apply looks at of a deadline of the source's retention: whether the mirror has passed this offset. */
+export const sourceHolds = (topic: TopicName, { partition }: ObservedPartition, next: bigint) => ({
+  kind: 'source-retention' as const,
+  partition: partitionKey(topic, partition),
+  offset: String(next),
+})
