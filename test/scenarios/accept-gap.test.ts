@@ -3,7 +3,7 @@ import { decodeDecisions } from '../../src/state/decisions-codec.ts'
 import { oracle } from '../kafka/index.ts'
 import { waitFor } from '../kafka/wait.ts'
 import { withAdmin } from './_image.ts'
-import { type Project, startWorld, type World } from './_world.ts'
+import { type Project, type Running, startWorld, type World } from './_world.ts'
 
 /** `ferry resync NAME --accept-gap`: on behind records that are nowhere any more. Judged with the Java client. */
 
@@ -61,16 +61,20 @@ const decisionsOf = (project: Project) =>
 /** What people read, without its line breaks. */
 const plain = (text: string): string => text.replace(/\s+/g, ' ')
 
-const endOf = async (topic: string) => (await oracle.offsets(world.target, topic))[0]!.end
+/** On the target, in the order of the topics. */
+const ends = async () =>
+  [...(await oracle.offsetsMany(world.target, TOPICS)).values()].map(([only]) => only!.end)
 
-/** What status says once both partitions have stopped there. */
-const stoppedAll = (project: Project) =>
-  waitFor('both to stop', { timeoutMs: 60_000, everyMs: 500 }, async () => {
+/** What status says once both partitions have stopped there, which the mirror says first. */
+const stoppedAll = async (project: Project, mirror: Running, range: string) => {
+  await Promise.all(TOPICS.map((topic) => mirror.said(`${topic}:0:${range}`)))
+  return waitFor('both to stop', { timeoutMs: 60_000, everyMs: 500 }, async () => {
     const { stdout } = await project.ferry(['status', 'gap', '--json'])
     const [status] = (JSON.parse(stdout) as { migrations: [StatusLook] }).migrations
     const found = status.problems.filter(({ code }) => code === 'FERRY1602')
     return found.length === TOPICS.length ? found : undefined
   })
+}
 
 describe('accepting a gap', () => {
   test('is bound to the stop, shown with who loses what, survives a kill, and a running mirror goes on', {
@@ -82,9 +86,7 @@ describe('accepting a gap', () => {
       }),
     )
     await fill(400, 'a')
-    await commit('below', 100)
-    await commit('inside', 300)
-    await commit('beyond', 300)
+    await Promise.all([commit('below', 100), commit('inside', 300), commit('beyond', 300)])
     const project = world.project('gap')
     project.write('plans/gap.yaml', PLAN)
     expect(await project.ferry(['apply', 'gap', '--auto-approve'])).toMatchObject({ code: 0 })
@@ -100,12 +102,11 @@ describe('accepting a gap', () => {
     expect(plain(early.stderr)).toMatch(/FERRY1351.*is not stopped/)
 
     await fill(400, 'b')
-    await commit('inside', 450)
-    await commit('beyond', 700)
+    await Promise.all([commit('inside', 450), commit('beyond', 700)])
     const source = await oracle.readMany(world.source, TOPICS)
     await deleteBelow(600)
     const mirror = project.start(['mirror'], {}, 380_000)
-    const stopped = await stoppedAll(project)
+    const stopped = await stoppedAll(project, mirror, '400-599')
     // The message has the command.
     for (const topic of TOPICS) {
       expect(stopped.map(({ fix }) => fix).join()).toContain(
@@ -114,7 +115,7 @@ describe('accepting a gap', () => {
     }
 
     const before = project.state()
-    for (const [args, code, says] of [
+    const refused = [
       [range('gap.dense', 400, 500), 4, 'what cannot be mirrored now is 400 to 599'],
       [range('gap.dense', 300, 599), 4, 'everything below 400 was mirrored'],
       [range('gap.dense', 700, 799), 4, 'what cannot be mirrored now is 400 to 599'],
@@ -124,11 +125,14 @@ describe('accepting a gap', () => {
       [[...both, '--topic', 'gap.dense'], 64, 'exclude each other'],
       // Two groups have not read it.
       [both, 4, 'FERRY1411'],
-    ] as const) {
-      const ended = await accept(...args, '--auto-approve')
-      expect(plain(ended.stderr)).toContain(says)
-      expect(ended.code).toBe(code)
-    }
+    ] as const
+    await Promise.all(
+      refused.map(async ([args, code, says]) => {
+        const ended = await accept(...args, '--auto-approve')
+        expect(plain(ended.stderr)).toContain(says)
+        expect(ended.code).toBe(code)
+      }),
+    )
     expect(await accept(...both)).toMatchObject({ code: 64 })
     expect(project.state()).toEqual(before)
 
@@ -180,7 +184,7 @@ describe('accepting a gap', () => {
     // The mirror that ran beside it goes on, without a restart.
     await fill(50, 'c')
     await waitFor('the mirror to go on', { timeoutMs: 60_000 }, async () =>
-      (await endOf('gap.dense')) === 650n && (await endOf('gap.same')) === 850n ? true : undefined,
+      String(await ends()) === '650,850' ? true : undefined,
     )
     mirror.child.kill('SIGTERM')
     expect(await mirror.ended).toMatchObject({ code: 0 })
@@ -196,7 +200,12 @@ describe('accepting a gap', () => {
       expect(target.get(topic)).toEqual(expected)
     }
 
-    const verified = await project.ferry(['verify', 'gap', '--full', '--json'])
+    const [verified, planned, status, exported] = await Promise.all([
+      project.ferry(['verify', 'gap', '--full', '--json']),
+      project.ferry(['plan', 'gap']),
+      project.ferry(['status', 'gap']),
+      project.ferry(['index', 'export', 'gap', '--format', 'csv']),
+    ])
     expect(verified.code).toBe(0)
     expect(JSON.parse(verified.stdout)).toMatchObject({
       ok: true,
@@ -210,12 +219,11 @@ describe('accepting a gap', () => {
         ],
       })),
     })
-    expect(plain((await project.ferry(['plan', 'gap'])).stderr)).toContain(
+    expect(plain(planned.stderr)).toContain(
       'gap.dense:0: source offsets 400 to 599 are not on the target',
     )
-    expect((await project.ferry(['status', 'gap'])).stderr).toContain('FERRY1352')
-    const { stdout: index } = await project.ferry(['index', 'export', 'gap', '--format', 'csv'])
-    expect(index.split('\n').filter((line) => line.startsWith('gap.dense'))).toEqual([
+    expect(status.stderr).toContain('FERRY1352')
+    expect(exported.stdout.split('\n').filter((line) => line.startsWith('gap.dense'))).toEqual([
       'gap.dense,0,0,400,0',
       'gap.dense,0,600,850,400',
     ])
@@ -235,7 +243,7 @@ describe('accepting a gap', () => {
     await fill(100, 'd')
     await deleteBelow(900)
     const late = project.start(['mirror'])
-    await stoppedAll(project)
+    await stoppedAll(project, late, '850-899')
     late.child.kill('SIGTERM')
     expect(await late.ended).toMatchObject({ code: 9 })
     const behind = TOPICS.flatMap((topic) => range(topic, 850, 899))
@@ -244,8 +252,7 @@ describe('accepting a gap', () => {
     expect(plain(unconfirmed.stdout)).toContain('beyond (on the target)')
     const accepted = await accept(...behind, '--auto-approve', '--confirm', 'gap')
     expect(accepted, accepted.stderr).toMatchObject({ code: 0 })
-    expect(await endOf('gap.dense')).toBe(700n)
-    expect(await endOf('gap.same')).toBe(950n)
+    expect(await ends()).toEqual([700n, 950n])
     expect(await project.ferry(['verify', 'gap', '--full'])).toMatchObject({ code: 0 })
   })
 })
