@@ -1,5 +1,5 @@
 import type { TopicSpec } from '../domain/migration.ts'
-import type { Stage } from '../domain/stage.ts'
+import type { ReachedStage, Stage } from '../domain/stage.ts'
 import { placesOf } from '../domain/state-places.ts'
 import type { ConfigureTopic } from '../domain/step.ts'
 import { configChanges, keepsLess, overrides, topicConfigs } from '../planner/topic-configs.ts'
@@ -117,38 +117,52 @@ const undoConfigs = (
   context: PlanContext,
   { stage, leadsTo }: Undoing,
 ): readonly ConfigureTopic[] => {
-  const { observed, desired, state, now } = context
-  if (stage === 'producers-moved') {
-    return desired.topics.flatMap((spec) => {
-      const source = observed.source.topics.get(spec.name)
-      const target = observed.target.topics.get(spec.name)
-      if (!source || !target || !placesOf(state).sealedTopics.has(spec.name)) return []
-      const configs = topicConfigs(spec, source, observed.target, now)
-      const ours = [...configs.protective.keys(), ...configs.final.keys()]
-      const { set, was } = configChanges(overrides(target), configs.protective, ours, {
-        longerIsFine: true,
-      })
-      if (Object.keys(set).length === 0) return []
-      return [
-        {
-          kind: 'configure-topic',
-          id: `configure-topic/protective/${spec.name}`,
-          stage: leadsTo,
-          reason: 'until it is sealed again the target must not delete what is mirrored',
-          undo: { cost: 'restores', says: `restore ${Object.keys(was).length} configs` },
-          topic: spec.name,
-          phase: 'protective',
-          set,
-          was,
-        },
-      ]
+  if (stage === 'producers-moved') return protectedAgain(context, leadsTo)
+  return stage === 'prepared' ? asBefore(context, leadsTo) : []
+}
+
+const protectedAgain = (
+  { observed, desired, state, now }: PlanContext,
+  leadsTo: ReachedStage,
+): readonly ConfigureTopic[] =>
+  desired.topics.flatMap((spec) => {
+    const source = observed.source.topics.get(spec.name)
+    const target = observed.target.topics.get(spec.name)
+    if (!source || !target || !placesOf(state).sealedTopics.has(spec.name)) return []
+    const configs = topicConfigs(spec, source, observed.target, now)
+    const ours = [...configs.protective.keys(), ...configs.final.keys()]
+    const { set, was } = configChanges(overrides(target), configs.protective, ours, {
+      longerIsFine: true,
     })
-  }
-  if (stage !== 'prepared') return []
-  return state.configsBefore.flatMap(({ topic, was: before }) => {
+    if (Object.keys(set).length === 0) return []
+    return [
+      {
+        kind: 'configure-topic',
+        id: `configure-topic/protective/${spec.name}`,
+        stage: leadsTo,
+        reason: 'until it is sealed again the target must not delete what is mirrored',
+        undo: { cost: 'restores', says: `restore ${Object.keys(was).length} configs` },
+        topic: spec.name,
+        phase: 'protective',
+        set,
+        was,
+      },
+    ]
+  })
+
+/** From what the target has by then: the same rollback may protect the topic first. */
+const asBefore = (context: PlanContext, leadsTo: ReachedStage): readonly ConfigureTopic[] => {
+  const { observed, state } = context
+  const first = new Map(protectedAgain(context, leadsTo).map((step) => [step.topic, step]))
+  const known = new Map(state.configsBefore.map(({ topic, was }) => [topic, was]))
+  const found = [...first.keys()].filter((topic) => !state.createdTopics.includes(topic))
+  return [...new Set([...known.keys(), ...found])].flatMap((topic): ConfigureTopic[] => {
     const target = observed.target.topics.get(topic)
     if (!target) return []
-    const { set, was } = configChanges(overrides(target), definite(before), before.keys(), {
+    const { set: changed = {}, was: unchanged = {} } = first.get(topic) ?? {}
+    const before = new Map([...Object.entries(unchanged), ...(known.get(topic) ?? [])])
+    const then = definite(new Map([...overrides(target), ...Object.entries(changed)]))
+    const { set, was } = configChanges(then, definite(before), before.keys(), {
       longerIsFine: false,
     })
     return [

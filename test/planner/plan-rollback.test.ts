@@ -99,6 +99,27 @@ describe('a rollback', () => {
     )
   })
 
+  it('puts the configs of a topic of others back from what it has by then: it was protected again first', () => {
+    const was = new Map([
+      ['retention.ms', '1'],
+      ['cleanup.policy', null],
+    ])
+    const state = stateWith({
+      ...STATE,
+      createdTopics: [],
+      configsBefore: [{ topic: topic('orders'), was }],
+    })
+    const steps = rollback('nothing', { state }).steps.flatMap((step) =>
+      step.kind === 'configure-topic' ? [step] : [],
+    )
+    expect(steps.map(({ phase }) => phase)).toEqual(['protective', 'before'])
+    const [again, before] = steps
+    // What is known of before, and of the rest what it has now: nothing that the first one sets is left.
+    expect(before!.set).toEqual({ ...again!.was, 'retention.ms': '1', 'cleanup.policy': null })
+    expect(before!.was).toEqual(again!.set)
+    expect(Object.keys(again!.set)).toContain('cleanup.policy')
+  })
+
   it('undoes half a stage', () => {
     const state = stateWith({ ...STATE, stage: 'mirrored', seals: [], grants: [] })
     expect(ids('mirrored', { state })).toEqual(['return-group/api', 'restore-group/api'])
