@@ -25,7 +25,7 @@ import { overrides } from './topic-configs.ts'
  * 3. New marks, the copy, and a look at it, as far as the migration had come.
  */
 export const planResync = (context: PlanContext, topics: readonly TopicName[]): PlanParts => {
-  const { state, desired } = context
+  const { state } = context
   const stage = state.stage
   const problems: Diagnostic[] = [...refusals(context, topics)]
   const plans = topics.flatMap((topic) => {
@@ -33,7 +33,7 @@ export const planResync = (context: PlanContext, topics: readonly TopicName[]): 
     problems.push(...planned.problems)
     return planned.ways
   })
-  const wasMirrored = stageRank(stage, desired.order) >= stageRank('mirrored', desired.order)
+  const wasMirrored = isMirrored(context)
   const steps: Step[] = [
     ...restored(context),
     ...plans.flatMap((way) => way.empty),
@@ -44,6 +44,9 @@ export const planResync = (context: PlanContext, topics: readonly TopicName[]): 
   return { to: stage, steps, problems }
 }
 
+const isMirrored = ({ state, desired }: PlanContext): boolean =>
+  stageRank(state.stage, desired.order) >= stageRank('mirrored', desired.order)
+
 interface Way {
   readonly spec: TopicSpec
   readonly source: ObservedTopic
@@ -52,10 +55,8 @@ interface Way {
 }
 
 /** Not once anybody counts on the copy: a group on it, or producers that write behind it. */
-const refusals = (
-  { desired, state }: PlanContext,
-  topics: readonly TopicName[],
-): readonly Diagnostic[] => {
+const refusals = (context: PlanContext, topics: readonly TopicName[]): readonly Diagnostic[] => {
+  const { desired, state } = context
   const refuse = (detail: string, fix: string) => diagnostic({ code: 'FERRY1333', detail, fix })
   const moved = state.syncs.filter((sync) => sync.status === 'done').map((sync) => sync.group)
   const beyond = stagesInOrder(desired.order).slice(2, 4) as readonly Stage[]
@@ -79,7 +80,9 @@ const refusals = (
       ),
     )
   }
-  for (const topic of topics) {
+  // One that was begun and left between two steps has given the mark up already: it goes on.
+  const wasMirrored = isMirrored(context)
+  for (const topic of wasMirrored ? [] : topics) {
     if ([...state.marks, ...state.markIntents, ...state.purges].some((m) => m.topic === topic))
       continue
     found.push(
@@ -117,7 +120,8 @@ const planTopic = (
   const foreign = foreignRecords(context, topic).length > 0 || isOtherTopic(context, topic)
   const made = state.createdTopics.includes(topic)
   const marks = [...state.marks, ...state.purges.flatMap((purge) => purge.marks)]
-  const was = marks.find((mark) => mark.topic === topic)?.mode
+  // Without a mark it was given up by a resync that was left: what the source is like says what it had.
+  const was = marks.find((mark) => mark.topic === topic)?.mode ?? 'identical'
   const forget = forgetStep(context, topic, foreign)
   const absent = target === undefined
   const startOf = (p: ObservedPartition) => plannedStart(desired, observed.source, topic, p)

@@ -175,11 +175,53 @@ describe('a resync', () => {
     expect(errors({ ...dense, state: state('dense', { syncs: [sync] }) })).toEqual(['FERRY1333'])
     const moved = state('dense', { stage: 'consumers-moved' })
     expect(errors({ ...dense, state: moved })).toEqual(['FERRY1333'])
-    expect(errors({ ...dense, state: state('dense', { marks: [] }) })).toContain('FERRY1333')
+    const unmarked = { marks: [] }
+    expect(
+      errors({ ...dense, state: state('dense', { ...unmarked, stage: 'prepared' }) }),
+    ).toContain('FERRY1333')
+    // What it holds is nobody's copy then.
+    expect(errors({ ...dense, state: state('dense', unmarked) })).toEqual(['FERRY1305'])
   })
 
   it('of half a sync puts its commits back first', () => {
     const sync = { group: group('api'), status: 'pending' as const, at: AT, positions: new Map() }
     expect(kinds({ ...dense, state: state('dense', { syncs: [sync] }) })[0]).toBe('restore-group')
+  })
+
+  it('goes on where it was left between two steps: the mark is gone, the topic empty, or gone too', () => {
+    const emptied = topicSeen('orders', [
+      [1000n, 1000n],
+      [1000n, 1000n],
+    ])
+    const target = { topics: new Map([[topic('orders'), emptied]]) }
+    const there = { ...world(0n, 0n), target: observed({ target }).target }
+    const left = (now: Parameters<typeof stateWith>[0], seen = there) =>
+      plan({
+        desired: migration({ stage: 'mirrored' }),
+        state: state('identical', { marks: [], ...now }),
+        observed: seen,
+        purpose: { kind: 'resync', topics: [topic('orders')] },
+      })
+    const again = left({})
+    expect(again.problems).toEqual([])
+    expect(again.steps.map(({ id }) => id)).toEqual([
+      'forget-mark/orders',
+      'delete-topic/orders',
+      'create-topic/orders',
+      'mark-topic/orders',
+      'mirror-topic/orders',
+      'verify-topic/orders',
+    ])
+    expect(again.steps).toMatchObject([{}, {}, {}, { mode: 'identical' }, {}, {}])
+    const absent = { ...world(0n, 0n), target: observed().target }
+    expect(left({ createdTopics: [] }, absent).steps.map(({ kind }) => kind)).toEqual([
+      'forget-mark',
+      'create-topic',
+      'mark-topic',
+      'mirror-topic',
+      'verify-topic',
+    ])
+    // One that was never mirrored has nothing to do anew.
+    expect(left({ stage: 'prepared' }).problems.map(({ code }) => code)).toContain('FERRY1333')
   })
 })
