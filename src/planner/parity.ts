@@ -1,10 +1,10 @@
-import { type Diagnostic, type DiagnosticCode, diagnostic } from '../domain/diagnostic.ts'
-
+import type { DiagnosticCode } from '../domain/diagnostic.ts'
 import type { TopicSpec } from '../domain/migration.ts'
 import { stageRank } from '../domain/stage.ts'
 import { placesOf } from '../domain/state-places.ts'
 import { humanDuration } from '../steps/_words.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
+import type { TopicWarning } from './guards/topic-warning.ts'
 import type { ObservedTopic } from './observed.ts'
 import { effective, isLess, OPEN, type TopicConfigs, targetDefault } from './topic-configs.ts'
 
@@ -17,27 +17,27 @@ interface Difference {
 
 /**
  * Where a topic will behave otherwise on the target than on the source once its final configs hold: values in force are compared, defaults
- * of the brokers included, since nobody has written those into a plan file. What the file sets itself is meant. One warning for each code.
+ * of the brokers included, since nobody has written those into a plan file. What the file sets itself is meant.
  */
 export const parityWarnings = (
   context: PlanContext,
   spec: TopicSpec,
   source: ObservedTopic,
   configs: Pick<TopicConfigs, 'final'>,
-): readonly Diagnostic[] => {
+): readonly TopicWarning[] => {
   const { observed, state } = context
   if (placesOf(state).sealedTopics.has(spec.name)) return []
   const differences = differencesOf(context, spec, source, configs)
   const codes = [...new Set(differences.map(({ code }) => code))]
   return codes.map((code) => {
     const mine = differences.filter((each) => each.code === code)
-    return diagnostic({
+    return {
       code,
-      severity: 'warning',
-      detail: `${spec.name} on ${observed.target.name}, once it is sealed: ${mine.map(inWords).join(', ')} on ${observed.source.name}.`,
+      spec,
+      says: (topics, isOne) =>
+        `${topics} on ${observed.target.name}, once ${isOne ? 'it is' : 'they are'} sealed: ${mine.map(inWords).join(', ')} on ${observed.source.name}.`,
       fix: `If it should be as on ${observed.source.name}, write ${mine.map(({ key, source: value }) => `\`${key}: "${value}"\``).join(', ')} under \`configs\`.`,
-      at: spec.at,
-    })
+    }
   })
 }
 

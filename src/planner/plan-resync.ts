@@ -114,7 +114,7 @@ const planTopic = (
   const spec = desired.topics.find((each) => each.name === topic)
   const source = observed.source.topics.get(topic)
   if (!spec) return { ways: [], problems: [] }
-  const guards = topicGuards(context, spec)
+  const guards = topicGuards(context, [spec])
   if (!source) return { ways: [], problems: guards }
   const target = observed.target.topics.get(topic)
   const foreign = foreignRecords(context, topic).length > 0 || isOtherTopic(context, topic)

@@ -102,3 +102,40 @@ describe('parity with the source', () => {
     expect(said(here, {}, { stage: 'producers-moved' })).toHaveLength(1)
   })
 })
+
+it('says once what is so of many topics, and names ten of them', () => {
+  const names = Array.from({ length: 12 }, (_, i) => `topic-${String(i).padStart(2, '0')}`)
+  const stamps = { 'message.timestamp.type': { value: 'CreateTime', isOverride: false } }
+  const seen = (name: string) => {
+    const { configs, ...rest } = topicSeen(name, [[0n, 5n]])
+    const isOther = name === 'topic-11'
+    return {
+      ...rest,
+      configs: new Map([...(configs ?? []), ...Object.entries(isOther ? {} : stamps)]),
+    }
+  }
+  const target = side('new')
+  const { problems } = plan({
+    desired: migration({
+      stage: 'prepared',
+      topics: names.map((name) => topicSpec(name)),
+      groups: [],
+    }),
+    observed: observed({
+      source: { topics: new Map(names.map((name) => [topic(name), seen(name)])) },
+      target: {
+        brokerConfigs: new Map([
+          ...target.brokerConfigs,
+          ['log.message.timestamp.type', { value: 'LogAppendTime', isOverride: false }],
+          ['min.insync.replicas', { value: '1', isOverride: false }],
+        ]),
+      },
+    }),
+  })
+  expect(
+    problems.filter(({ severity }) => severity === 'warning').map(({ detail }) => detail),
+  ).toEqual([
+    `${names.slice(0, 10).join(', ')} and 1 more on new, once they are sealed: message.timestamp.type LogAppendTime instead of CreateTime on old.`,
+    `${names.slice(0, 10).join(', ')} and 2 more on new: min.insync.replicas 1. Records that were acknowledged can be lost when a broker fails.`,
+  ])
+})

@@ -5,12 +5,13 @@ import type { ObservedTopic } from '../observed.ts'
 import { parityWarnings } from '../parity.ts'
 import { targetDefault, topicConfigs } from '../topic-configs.ts'
 import { durabilityRisks } from '../write-fence.ts'
+import type { TopicFindings } from './topic-warning.ts'
 
 export const configGuards = (
   context: PlanContext,
   spec: TopicSpec,
   source: ObservedTopic,
-): readonly Diagnostic[] => {
+): TopicFindings => {
   const { observed, now } = context
   const found: Diagnostic[] = []
   if (source.configs === null && spec.configs === undefined) {
@@ -24,18 +25,16 @@ export const configGuards = (
     )
   }
   const { final, protective, leftBehind } = topicConfigs(spec, source, observed.target, now)
-  found.push(...parityWarnings(context, spec, source, { final }))
+  const warnings = [...parityWarnings(context, spec, source, { final })]
   if (leftBehind.length > 0) {
-    found.push(
-      diagnostic({
-        code: 'FERRY1317',
-        severity: 'warning',
-        summary: 'Configs left behind',
-        detail: `${spec.name} sets ${leftBehind.join(', ')} on ${observed.source.name}; Kafka on ${observed.target.name} does not know ${leftBehind.length === 1 ? 'it' : 'them'}.`,
-        fix: 'Nothing, if the service does not need it.',
-        at: spec.at,
-      }),
-    )
+    warnings.push({
+      code: 'FERRY1317',
+      spec,
+      summary: 'Configs left behind',
+      says: (topics, isOne) =>
+        `${topics} ${isOne ? 'sets' : 'set'} ${leftBehind.join(', ')} on ${observed.source.name}; Kafka on ${observed.target.name} does not know ${leftBehind.length === 1 ? 'it' : 'them'}.`,
+      fix: 'Nothing, if the service does not need it.',
+    })
   }
   const target = observed.target.topics.get(spec.name)
   const brokers = observed.target.cluster.brokers.length
@@ -75,15 +74,13 @@ export const configGuards = (
     Number(protective.get('min.insync.replicas') ?? minInsync),
   )
   if (risks.length > 0) {
-    found.push(
-      diagnostic({
-        code: 'FERRY1306',
-        severity: 'warning',
-        detail: `${spec.name} on ${observed.target.name}: ${risks.join(', ')}. Records that were acknowledged can be lost when a broker fails.`,
-        fix: 'Replication factor 3, min.insync.replicas 2 and no unclean election are usual.',
-        at: spec.at,
-      }),
-    )
+    warnings.push({
+      code: 'FERRY1306',
+      spec,
+      says: (topics) =>
+        `${topics} on ${observed.target.name}: ${risks.join(', ')}. Records that were acknowledged can be lost when a broker fails.`,
+      fix: 'Replication factor 3, min.insync.replicas 2 and no unclean election are usual.',
+    })
   }
-  return found
+  return { problems: found, warnings }
 }

@@ -20,7 +20,7 @@ export const guard = (
   ...notSupported(context.desired),
   ...sameClusters(context),
   ...rollbackUnderWay(context),
-  ...context.desired.topics.flatMap((spec) => topicGuards(context, spec)),
+  ...topicGuards(context, context.desired.topics),
   ...context.desired.groups.flatMap((spec) => groupGuards(context, spec, others)),
   ...accessGuards(context),
   ...cutoverWarnings(context),

@@ -9,34 +9,49 @@ import { type Growth, growthOf } from '../grown.ts'
 import type { ObservedTopic } from '../observed.ts'
 import { writeFence } from '../write-fence.ts'
 import { configGuards } from './configs.ts'
+import { saidOnce, type TopicFindings, type TopicWarning } from './topic-warning.ts'
 
-export const topicGuards = (context: PlanContext, spec: TopicSpec): readonly Diagnostic[] => {
+/** What stands in the way of topics, and what should be known of them: that once for all of which it is so. */
+export const topicGuards = (
+  context: PlanContext,
+  specs: readonly TopicSpec[],
+): readonly Diagnostic[] => {
+  const found = specs.map((spec) => findingsOf(context, spec))
+  return [
+    ...found.flatMap(({ problems }) => problems),
+    ...saidOnce(found.flatMap(({ warnings }) => warnings)),
+  ]
+}
+
+const findingsOf = (context: PlanContext, spec: TopicSpec): TopicFindings => {
   const { observed, state } = context
   const source = observed.source.topics.get(spec.name)
   if (!source) {
     // What `removed` took from the source once the migration was over.
-    return observed.problems.length > 0 || state.stage === 'retired'
-      ? []
-      : [
-          diagnostic({
-            code: 'FERRY1303',
-            detail: `${observed.source.name} has no topic ${spec.name}, or the user may not describe it.`,
-            fix: 'Correct the name, or take the topic out of the file.',
-            at: spec.at,
-          }),
-        ]
+    const isExpected = observed.problems.length > 0 || state.stage === 'retired'
+    const missing = diagnostic({
+      code: 'FERRY1303',
+      detail: `${observed.source.name} has no topic ${spec.name}, or the user may not describe it.`,
+      fix: 'Correct the name, or take the topic out of the file.',
+      at: spec.at,
+    })
+    return { problems: isExpected ? [] : [missing], warnings: [] }
   }
   const target = observed.target.topics.get(spec.name)
   // What a purge that was begun has left is still the mirror's own.
   const marked =
     placesOf(state).markedTopics.has(spec.name) ||
     state.purges.some((purge) => purge.topic === spec.name)
-  return [
-    ...countGuards(context, spec, source, target),
-    ...contentGuards(context, spec, source, target, marked),
-    ...configGuards(context, spec, source),
-    ...(placesOf(state).sealedTopics.has(spec.name) ? [] : fenceGuards(context, spec)),
-  ]
+  const configs = configGuards(context, spec, source)
+  const isSealed = placesOf(state).sealedTopics.has(spec.name)
+  return {
+    problems: [
+      ...countGuards(context, spec, source, target),
+      ...contentGuards(context, spec, source, target, marked),
+      ...configs.problems,
+    ],
+    warnings: [...configs.warnings, ...(isSealed ? [] : fenceWarnings(context, spec))],
+  }
 }
 
 const countGuards = (
@@ -156,19 +171,18 @@ const contentGuards = (
   return found
 }
 
-const fenceGuards = ({ observed }: PlanContext, spec: TopicSpec): readonly Diagnostic[] => {
+const fenceWarnings = ({ observed }: PlanContext, spec: TopicSpec): readonly TopicWarning[] => {
   const { writers, unfenced } = writeFence(observed.target, spec.name)
   if (writers.length === 0 && unfenced === null) return []
   return [
-    diagnostic({
+    {
       code: 'FERRY1310',
-      severity: 'warning',
-      detail:
+      spec,
+      says: (topics) =>
         writers.length > 0
-          ? `${writers.join(', ')} may write to ${spec.name} on ${observed.target.name} before the copy is complete.`
-          : `Nothing keeps others from writing to ${spec.name} on ${observed.target.name}: ${unfenced}.`,
+          ? `${writers.join(', ')} may write to ${topics} on ${observed.target.name} before the copy is complete.`
+          : `Nothing keeps others from writing to ${topics} on ${observed.target.name}: ${unfenced}.`,
       fix: 'Take the WRITE right away until producers move, or make sure that no producer starts there. Ferry stops the partition if one does.',
-      at: spec.at,
-    }),
+    },
   ]
 }

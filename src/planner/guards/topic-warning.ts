@@ -1,0 +1,46 @@
+import { type Diagnostic, type DiagnosticParts, diagnostic } from '../../domain/diagnostic.ts'
+import type { TopicName } from '../../domain/ids.ts'
+import type { TopicSpec } from '../../domain/migration.ts'
+
+/** Something that is so of a topic, and perhaps of a thousand others. */
+export interface TopicWarning extends Pick<DiagnosticParts, 'code' | 'summary' | 'fix'> {
+  readonly spec: TopicSpec
+  /** The detail, where `topics` stands for the names of one topic or of several. */
+  readonly says: (topics: string, isOne: boolean) => string
+}
+
+/** What stands in the way of one topic, and what should be known of it. */
+export interface TopicFindings {
+  readonly problems: readonly Diagnostic[]
+  readonly warnings: readonly TopicWarning[]
+}
+
+/** More would not be read. */
+const NAMED_AT_MOST = 10
+
+/** What is so of several topics in the same words is one warning that names them, at the place of the first. */
+export const saidOnce = (warnings: readonly TopicWarning[]): readonly Diagnostic[] => {
+  const alike = new Map<string, { readonly first: TopicWarning; readonly topics: TopicName[] }>()
+  for (const warning of warnings) {
+    const key = [warning.code, warning.fix, warning.says('', true)].join('\n')
+    const known = alike.get(key)
+    if (known) known.topics.push(warning.spec.name)
+    else alike.set(key, { first: warning, topics: [warning.spec.name] })
+  }
+  return [...alike.values()].map(({ first: { code, summary, fix, spec, says }, topics }) =>
+    diagnostic({
+      code,
+      severity: 'warning',
+      ...(summary !== undefined && { summary }),
+      detail: says(namesOf(topics), topics.length === 1),
+      fix,
+      at: spec.at,
+    }),
+  )
+}
+
+const namesOf = (topics: readonly TopicName[]): string => {
+  const more = topics.length - NAMED_AT_MOST
+  const names = topics.slice(0, NAMED_AT_MOST).join(', ')
+  return more > 0 ? `${names} and ${more.toLocaleString('en-US')} more` : names
+}
