@@ -1,5 +1,6 @@
 import type { Operation, PatternType, ResourceType } from '../domain/access.ts'
 import type { Migration, Project } from '../domain/migration.ts'
+import type { Cluster } from '../kafka/cluster.ts'
 
 /** A right that Ferry's own user needs, and the verbs that need it. */
 export interface NeededRight {
@@ -8,6 +9,10 @@ export interface NeededRight {
   readonly resourceName: string
   readonly patternType: PatternType
   readonly verbs: readonly string[]
+  /** Operations on the same resource that do as well. */
+  readonly instead?: readonly Operation[]
+  /** What becomes of it where the right is missing; absent: the verbs cannot do their work. */
+  readonly without?: string
 }
 
 const READS = ['plan', 'status', 'apply', 'mirror', 'verify', 'doctor'] as const
@@ -15,13 +20,14 @@ const COPIES = ['apply', 'mirror'] as const
 const CHANGES = ['apply', 'rollback'] as const
 
 /**
- * On the source Ferry reads; only a rollback writes there, the positions of groups that go back. DESCRIBE follows from READ, but is listed
- * where it is all that is needed.
+ * On the source Ferry reads; only the way back writes there: records that producers have written to the target, and the positions of groups
+ * that go back. DESCRIBE follows from READ, but is listed where it is all that is needed.
  * Source: the operation column of https://kafka.apache.org/documentation/#operations_in_kafka.
  */
 export const neededOnSource = (
   migration: Migration,
   project: Pick<Project, 'name' | 'state'>,
+  speaks: Speaks,
 ): readonly NeededRight[] => [
   // Without it a broker leaves groups out of its list.
   onCluster('DESCRIBE', ['doctor', 'import', 'graph', 'resync']),
@@ -36,8 +42,42 @@ export const neededOnSource = (
   ]),
   // An id that Ferry may not see would make its transaction look as if nobody would ever end it.
   right('DESCRIBE', 'TRANSACTIONAL_ID', '*', ['apply', 'import', 'graph']),
+  ...neededForWayBack(migration, project, speaks),
   ...neededForState(migration.from, project),
 ]
+
+/** The version of an API that a cluster speaks; undefined: it does not have it. */
+type Speaks = Cluster['supports']
+/** InitProducerId (0.11): without it there is no way back, and nothing to need. */
+const IDEMPOTENT = 'InitProducerId'
+/** From the same version on (2.8) holes can be filled, and WRITE on any topic does where an idempotent producer needed a right of its own. */
+const SINCE_2_8 = 'DescribeProducers'
+
+/** What producers have written to the target is mirrored back: Ferry writes as a producer, under a lock as on the target. Nothing is made. */
+const neededForWayBack = (
+  { topics, rollback }: Migration,
+  project: Pick<Project, 'name'>,
+  speaks: Speaks,
+): readonly NeededRight[] => {
+  if (speaks(IDEMPOTENT) === undefined || topics.length === 0) return []
+  const verbs = rollback.keepSourceWarm ? [...COPIES, 'rollback'] : ['rollback']
+  const fills = speaks(SINCE_2_8) !== undefined && topics.some(({ offsets }) => offsets !== 'dense')
+  return [
+    ...topics.map(({ name }) => right('WRITE', 'TOPIC', name, verbs)),
+    right('READ', 'GROUP', `ferry-mirror-${project.name}`, verbs),
+    ...(speaks(SINCE_2_8) === undefined ? [onCluster('IDEMPOTENT_WRITE', verbs)] : []),
+    ...(fills
+      ? [
+          {
+            ...onCluster('CLUSTER_ACTION', verbs),
+            instead: ['ALTER'] as const,
+            without:
+              'offsets that were identical are dense from the seal on once the way back was taken',
+          },
+        ]
+      : []),
+  ]
+}
 
 /** On the target Ferry makes topics, writes their records and the positions of groups, and grants access. */
 export const neededOnTarget = (

@@ -49,7 +49,10 @@ export interface RightsSeen {
 export const readRights = async (facts: MigrationFacts): Promise<MigrationRights> => {
   const { migration, project, source, target } = facts
   const [onSource, onTarget] = await Promise.all([
-    readSide(source, neededOnSource(migration, project)),
+    readSide(
+      source,
+      neededOnSource(migration, project, (api) => source.cluster.supports(api)),
+    ),
     readSide(target, neededOnTarget(migration, project)),
   ])
   return { migration: migration.name, source: onSource, target: onTarget }
@@ -66,7 +69,7 @@ const readSide = async (
     bootstrapServers: spec.bootstrapServers,
     principal,
     checksAcls: seen.acls !== 'no-authorizer',
-    rights: needed.map((right) => ({ ...right, has: judge(right, principal, seen) })),
+    rights: needed.map((right) => ({ ...right, has: judgeAny(right, principal, seen) })),
   }
 }
 
@@ -144,6 +147,14 @@ export const judge = (right: NeededRight, principal: string | undefined, seen: R
   if (seen.acls === 'not-read' || principal === undefined) return 'unknown'
   if (granted(right, principal, seen.acls)) return 'yes'
   return isAboveAcls(right, principal, seen.cluster, seen.acls) ? 'yes' : 'no'
+}
+
+/** The best of what is said of a right, and of those that do as well. */
+const judgeAny = (right: NeededRight, principal: string | undefined, seen: RightsSeen): Has => {
+  const all = [right.operation, ...(right.instead ?? [])].map((operation) =>
+    judge({ ...right, operation }, principal, seen),
+  )
+  return all.includes('yes') ? 'yes' : all.includes('unknown') ? 'unknown' : 'no'
 }
 
 /** Whoever is refused one operation has none of those that it follows from. */
@@ -228,24 +239,39 @@ export const rightsSuffice = (rights: MigrationRights): Finding => {
 /** One problem for each resource. */
 const missingOn = ({ cluster, rights }: SideRights, migration: string): readonly Diagnostic[] => {
   const missing = new Map<string, NeededRight[]>()
-  for (const right of rights.filter(({ has }) => has === 'no')) {
-    const what =
-      right.resourceType === 'CLUSTER'
-        ? 'the cluster'
-        : `${right.resourceType.toLowerCase()} ${right.resourceName}`
+  const fix = `\`ferry doctor ${migration} --print-acls\` prints the commands for an administrator.`
+  const lost = rights.filter(({ has }) => has === 'no')
+  for (const right of lost.filter(({ without }) => without === undefined)) {
+    const what = inWords(right)
     const list = missing.get(what)
     if (list) list.push(right)
     else missing.set(what, [right])
   }
-  return [...missing].map(([what, lacking]) => {
+  const needed = [...missing].map(([what, lacking]) => {
     const verbs = [...new Set(lacking.flatMap((each) => each.verbs))]
     return diagnostic({
       code: 'FERRY1307',
       detail: `Ferry's user on ${cluster} lacks ${lacking.map(({ operation }) => operation).join(', ')} on ${what}; needed by ${verbs.join(', ')}.`,
-      fix: `\`ferry doctor ${migration} --print-acls\` prints the commands for an administrator.`,
+      fix,
     })
   })
+  const useful = lost.flatMap(({ without, instead = [], operation, ...right }) =>
+    without === undefined
+      ? []
+      : [
+          diagnostic({
+            code: 'FERRY1307',
+            severity: 'warning',
+            detail: `Ferry's user on ${cluster} lacks ${[operation, ...instead].join(' or ')} on ${inWords(right)}. Without it ${without}.`,
+            fix,
+          }),
+        ],
+  )
+  return [...needed, ...useful]
 }
+
+const inWords = ({ resourceType, resourceName }: Omit<NeededRight, 'operation'>): string =>
+  resourceType === 'CLUSTER' ? 'the cluster' : `${resourceType.toLowerCase()} ${resourceName}`
 
 const sideSays = ({ cluster, checksAcls, rights }: SideRights): string => {
   if (!checksAcls) return `${cluster} checks no ACLs`

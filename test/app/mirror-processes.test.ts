@@ -1,8 +1,11 @@
 import { deepStrictEqual } from 'node:assert'
 import { describe, it } from 'vitest'
-import { mirrorProcesses } from '../../src/app/mirror-processes.ts'
+import { growsCold, isKeptWarm, mirrorProcesses } from '../../src/app/mirror-processes.ts'
 import { diagnostic, FerryError } from '../../src/domain/diagnostic.ts'
 import type { PartitionKey, TopicName } from '../../src/domain/ids.ts'
+import type { Mark, Seal } from '../../src/domain/mark.ts'
+import type { Migration } from '../../src/domain/migration.ts'
+import { emptyState, type MigrationState } from '../../src/domain/state.ts'
 import type { GroupMemberPort } from '../../src/kafka/cluster.ts'
 import { encodeMember } from '../../src/mirror/group-messages.ts'
 
@@ -65,5 +68,32 @@ describe('mirrorProcesses', () => {
       },
     }
     deepStrictEqual(await mirrorProcesses('shop', target), undefined)
+  })
+})
+
+describe('a source that is kept warm', () => {
+  const mark = { topic: 'orders.events', partition: 0 } as Mark
+  const state = (parts: Partial<MigrationState>): MigrationState => ({
+    ...emptyState('orders', ''),
+    ...parts,
+  })
+
+  it('is one with a way back that is not sealed, until it is retired', () => {
+    const open = { reverse: { marks: [mark], seals: [] } }
+    deepStrictEqual(
+      [
+        state({}),
+        state(open),
+        state({ reverse: { marks: [mark], seals: [mark as unknown as Seal] } }),
+        state({ ...open, stage: 'retired' }),
+      ].map(isKeptWarm),
+      [false, true, false, false],
+    )
+  })
+
+  it('grows cold while nobody mirrors back, which says how to start somebody', () => {
+    const { code, severity, fix } = growsCold({ name: 'orders', from: 'a', to: 'b' } as Migration)
+    deepStrictEqual([code, severity], ['FERRY1364', 'warning'])
+    deepStrictEqual(fix, 'Start one and keep it running: ferry mirror orders')
   })
 })

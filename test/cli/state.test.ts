@@ -97,6 +97,7 @@ describe('state', () => {
     if (recorded > 2) await store.writeDecisions(fullState(3), 2)
     const refused = await ferry('state', 'push', 'orders', file)
     expect(refused.code).toBe(5)
+    expect(refused.stderr).toContain('FERRY1421')
     expect(refused.stderr.replaceAll(/\s+/g, ' ')).toMatch(says)
     const forced = await ferry('state', 'push', 'orders', file, '--force')
     expect(forced).toMatchObject({ code: 0 })

@@ -45,6 +45,26 @@ const deletedFor = async (parts: Partial<Mark>): Promise<readonly bigint[]> => {
   return deleted
 }
 
+test('partitions that come on the source are told once, and not mirrored; the rest goes on', async () => {
+  const said: string[] = []
+  let partitions = 3
+  const sourceLog = { topic: async () => ({ partitions: Array(partitions) }) }
+  const options = { sourceLog, log: ({ message }: { message: string }) => void said.push(message) }
+  const watch = new Watch(options as unknown as WatchOptions)
+  const look = () => watch.look([], new Map([['t' as TopicName, 3]]))
+  await look()
+  expect(said).toEqual([])
+  partitions = 5
+  await look()
+  await look()
+  expect(said).toEqual([
+    expect.stringMatching(/^FERRY1610 t has 5 partitions on the source, 3 were marked;/),
+  ])
+  partitions = 6
+  await look()
+  expect(said).toHaveLength(2)
+})
+
 test('filler that came back is deleted below a mark; below one of the way back lie records, and nothing ever is', async () => {
   expect(await deletedFor({})).toEqual([100n])
   expect(await deletedFor({ way: 'reverse' })).toEqual([])

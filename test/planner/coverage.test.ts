@@ -95,6 +95,49 @@ describe('coverage', () => {
     expect(found({ groups: null })).toEqual([])
   })
 
+  it.each<readonly [CoverageFinding, string, RegExp]>([
+    [
+      { kind: 'group', id: group('audit'), topics: [topic('orders')], members: 2 },
+      'FERRY1344',
+      /audit has positions on orders of old and is in no plan file; it has 2 members now/,
+    ],
+    [
+      {
+        kind: 'principal',
+        principal: 'User:cron',
+        operations: ['WRITE'],
+        topics: [topic('orders')],
+      },
+      'FERRY1345',
+      /User:cron may WRITE on orders on old/,
+    ],
+    [
+      { kind: 'transactional-id', id: 'cron-1', topics: [topic('orders')] },
+      'FERRY1346',
+      /transactional id cron-1 has written to orders on old/,
+    ],
+    [
+      { kind: 'connect', id: group('connect-sink'), topics: [topic('orders')] },
+      'FERRY1347',
+      /connect-sink is the group of a sink connector that reads orders/,
+    ],
+    [
+      { kind: 'streams', id: group('api'), internal: [topic('api-sums-changelog')] },
+      'FERRY1347',
+      /api is a Streams application .*: api-sums-changelog/,
+    ],
+    [
+      { kind: 'no-group', topic: topic('orders') },
+      'FERRY1348',
+      /No group has a position on orders/,
+    ],
+  ])('warns of %o', (finding, code, says) => {
+    const warning = coverageWarning(finding, migration(), 'old')
+    expect([warning.severity, warning.code]).toEqual(['warning', code])
+    expect(warning.detail).toMatch(says)
+    expect(warning.fix).not.toBe('')
+  })
+
   it('is part of a plan as warnings, each with what to do', () => {
     const source = { coverage: seen({ groups: [] }) }
     const codes = (stage: 'mirrored' | 'consumers-moved') =>

@@ -8,7 +8,7 @@ import {
   sameBytes,
   sameContent,
 } from '../../src/verify/decoded-batch.ts'
-import { explain } from '../../src/verify/finding.ts'
+import { explain, findingDiagnostic } from '../../src/verify/finding.ts'
 import { LogStream } from '../../src/verify/log-stream.ts'
 import { exact } from '../../src/verify/translator.ts'
 import { markOf, recordsFrom } from './pair.ts'
@@ -109,5 +109,17 @@ describe('exact', () => {
   it('refuses to round', () => {
     deepStrictEqual(exact(9007199254740991n), 9007199254740991)
     throws(() => exact(9007199254740993n), RangeError)
+  })
+})
+
+describe('what cannot be read', () => {
+  it('proves nothing, and says on which side', () => {
+    const names = { source: 'old', target: 'new', mark: markOf('orders' as never, 3, 0) }
+    const finding = { kind: 'unreadable', side: 'target', detail: 'its CRC is wrong' } as const
+    const { code, detail } = findingDiagnostic(finding as never, names as never)
+    deepStrictEqual(
+      [code, detail],
+      ['FERRY1808', 'orders:0 on new: its CRC is wrong. Nothing is proved from there on.'],
+    )
   })
 })

@@ -1,0 +1,88 @@
+import { describe, expect, test } from 'vitest'
+import { neededOnSource } from '../../src/doctor/needed-rights.ts'
+import { type MigrationRights, rightsSuffice, type SideRights } from '../../src/doctor/rights.ts'
+import type { Cluster } from '../../src/kafka/cluster.ts'
+import { migration, topicSpec } from '../planner/_build.ts'
+
+/** That these rights are enough is tried on brokers: `test/scenarios/rights.test.ts`. */
+
+const project = { name: 'shop', state: { store: 'file' } } as const
+const speaking =
+  (...apis: readonly string[]): Cluster['supports'] =>
+  (api) =>
+    apis.includes(api) ? 1 : undefined
+
+const BEFORE_0_11 = speaking()
+const BEFORE_2_8 = speaking('InitProducerId')
+const SINCE_2_8 = speaking('InitProducerId', 'DescribeProducers')
+
+const forWayBack = (
+  speaks: Cluster['supports'],
+  offsets: 'auto' | 'dense' = 'auto',
+  warm = false,
+) =>
+  neededOnSource(
+    migration({
+      topics: [topicSpec('orders', { offsets })],
+      rollback: { keepSourceWarm: warm },
+    }),
+    project as never,
+    speaks,
+  )
+    .filter(({ resourceName, operation }) =>
+      /^(WRITE|IDEMPOTENT_WRITE|CLUSTER_ACTION|READ ferry-mirror-shop)/.test(
+        `${operation} ${resourceName}`,
+      ),
+    )
+    .map(
+      ({ operation, resourceName, without, verbs }) =>
+        `${operation} ${resourceName}: ${verbs.join(' ')}${without ? ' (useful)' : ''}`,
+    )
+
+describe('what the way back needs on the source', () => {
+  test('is to write as a producer, under the lock', () => {
+    expect(forWayBack(SINCE_2_8, 'dense')).toEqual([
+      'WRITE orders: rollback',
+      'READ ferry-mirror-shop: rollback',
+    ])
+    expect(forWayBack(SINCE_2_8, 'dense', true)).toEqual([
+      'WRITE orders: apply mirror rollback',
+      'READ ferry-mirror-shop: apply mirror rollback',
+    ])
+  })
+
+  test('is a right of its own for idempotent producers before 2.8, and useful to fill holes from then on', () => {
+    expect(forWayBack(BEFORE_2_8)).toContain('IDEMPOTENT_WRITE kafka-cluster: rollback')
+    expect(forWayBack(SINCE_2_8)).toContain('CLUSTER_ACTION kafka-cluster: rollback (useful)')
+    expect(forWayBack(BEFORE_2_8).join()).not.toContain('CLUSTER_ACTION')
+    expect(forWayBack(SINCE_2_8).join()).not.toContain('IDEMPOTENT_WRITE')
+  })
+
+  test('is nothing where there is no way back', () => {
+    expect(forWayBack(BEFORE_0_11)).toEqual([])
+  })
+})
+
+test('a right that is only useful is a warning, one that is needed an error', () => {
+  const side = (rights: SideRights['rights']): SideRights => ({
+    cluster: 'old',
+    bootstrapServers: [],
+    principal: 'User:ferry',
+    checksAcls: true,
+    rights,
+  })
+  const needed = neededOnSource(migration(), project as never, SINCE_2_8)
+  const judged = (has: 'yes' | 'no') =>
+    rightsSuffice({
+      migration: 'orders',
+      source: side(needed.map((right) => ({ ...right, has }))),
+      target: side([]),
+    } satisfies MigrationRights).problems?.map(({ severity, detail }) => `${severity} ${detail}`)
+  expect(judged('yes')).toEqual([])
+  expect(judged('no')?.filter((line) => line.startsWith('warning'))).toEqual([
+    "warning Ferry's user on old lacks CLUSTER_ACTION or ALTER on the cluster. Without it offsets that were identical are dense from the seal on once the way back was taken.",
+  ])
+  expect(judged('no')).toContainEqual(
+    expect.stringMatching(/^error .* lacks .*WRITE on topic orders; needed by .*rollback/),
+  )
+})
