@@ -15,7 +15,12 @@ const START_MS = 120_000
 const topic = (name: string) => name as TopicName
 const group = (name: string) => name as GroupId
 
-describe.each(VERSIONS)('Kafka %s', { timeout: 60_000 }, (version) => {
+// Beside each other: they start brokers and wait for them most of the time.
+describe.concurrent.each(VERSIONS)('Kafka %s', { timeout: 120_000 }, (version) => {
+  describe.sequential('the port', () => contractOf(version))
+})
+
+function contractOf(version: KafkaVersion): void {
   let broker: TestCluster
   let cluster: Cluster
   let other: kafkajs.Kafka
@@ -475,4 +480,4 @@ describe.each(VERSIONS)('Kafka %s', { timeout: 60_000 }, (version) => {
       expect(described.ok.get(group('not-there'))?.state).toBe('absent')
       member.close()
     })
-})
+}

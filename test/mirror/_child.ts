@@ -34,6 +34,8 @@ export class MirrorChild {
       env = {},
       ...options
     }: {
+      /** Mirrors of one project share the lock. Default: that of `mirrorOptions`. */
+      readonly project?: string
       readonly throttle?: number
       readonly sessionMs?: number
       readonly memoryBudget?: number

@@ -122,9 +122,10 @@ export const primeUpTo = async (
   topic: TopicName,
   upTo: readonly bigint[],
   filler: ProducerIdentity,
+  project = 'test',
 ): Promise<void> => {
   const options = {
-    project: 'test',
+    project,
     target,
     timings: TIMINGS,
     log: () => {},

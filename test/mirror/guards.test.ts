@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { type PartitionKey, partitionKey, type TopicName } from '../../src/domain/ids.ts'
 import type { Mark } from '../../src/domain/mark.ts'
-import type { Cluster } from '../../src/kafka/cluster.ts'
+import type { Cluster, ProducerIdentity } from '../../src/kafka/cluster.ts'
 import type { PartitionReport } from '../../src/mirror/mirror.ts'
 import { type RunningMirror, startMirror } from '../../src/mirror/start-mirror.ts'
 import { oracle } from '../kafka/oracle.ts'
@@ -37,7 +37,8 @@ const recreate = async (cluster: Cluster, topic: TopicName): Promise<void> => {
   await createTopic(cluster, topic, 1)
 }
 
-describe('a mirror stops a partition, and names the range', () => {
+/** Beside each other, each as a project of its own: they wait for brokers and for the lock most of the time. */
+describe.concurrent('a mirror stops a partition, and names the range', { timeout: 240_000 }, () => {
   let pair: Pair
   let sourceData: string
   beforeAll(async () => {
@@ -66,7 +67,10 @@ describe('a mirror stops a partition, and names the range', () => {
     internals = {},
     over: { readonly throttle?: number } = {},
   ): Promise<readonly PartitionReport[]> => {
-    const options = mirrorOptions(pair.from, pair.to, new FileProgress(`${folder}/progress`), over)
+    const options = mirrorOptions(pair.from, pair.to, new FileProgress(`${folder}/progress`), {
+      project: marks[0]!.topic,
+      ...over,
+    })
     const mirror = startMirror(options, { saveEveryMs: 100, ...internals })
     try {
       mirror.follow([{ migration: 'm', marks, seals: [] }])
@@ -356,7 +360,9 @@ describe('a mirror stops a partition, and names the range', () => {
       gate.allow(fetches)
       return withFolder(async (folder) => {
         const store = new FileProgress(`${folder}/progress`)
-        const mirror = startMirror(mirrorOptions(gate.port, pair.to, store), { watchEveryMs })
+        const mirror = startMirror(mirrorOptions(gate.port, pair.to, store, { project: topic }), {
+          watchEveryMs,
+        })
         try {
           mirror.follow([{ migration: 'm', marks, seals: [] }])
           await waitFor('some of it', { timeoutMs: 20_000 }, () =>
@@ -507,104 +513,10 @@ describe('a mirror stops a partition, and names the range', () => {
     })
   })
 
-  it('never, when the target broker is killed: it goes on from what the target holds', async () => {
-    const topic = await both('broker')
-    const timestamp = Date.now() - 100_000_000
-    await oracle.produce(pair.source, topic, { count: 200_000, size: 300, timestamp })
-    const marks = await markTopic(pair.from, pair.to, topic, { mode: 'dense' })
-    await withFolder(async (folder) => {
-      const broker = pair.target.brokers[0]!
-      const options = mirrorOptions(pair.from, pair.to, new FileProgress(`${folder}/progress`), {
-        throttle: 8_000_000,
-      })
-      const mirror = startMirror(options, { saveEveryMs: 100 })
-      try {
-        mirror.follow([{ migration: 'm', marks, seals: [] }])
-        await waitFor('some records', { timeoutMs: 40_000 }, () =>
-          mirror.reports()[0]!.records > 20_000 ? true : undefined,
-        )
-        await broker.kill('SIGKILL')
-        await broker.start()
-        await untilCopied(mirror, await endsOf(pair.from, places(topic)), 90_000)
-      } finally {
-        await mirror.stop()
-      }
-    })
-    const [before, after] = await Promise.all([
-      oracle.digest(pair.source, topic),
-      oracle.digest(pair.target, topic),
-    ])
-    deepStrictEqual(after, before)
-  })
-})
+  const prime = (topic: TopicName, upTo: bigint, filler: ProducerIdentity): Promise<void> =>
+    primeUpTo(pair.to, topic, [upTo], filler, topic)
 
-describe('identical offsets', () => {
-  let pair: Pair
-  beforeAll(async () => {
-    pair = await startPair()
-  })
-  afterAll(() => pair?.stop())
-
-  const prime = (
-    topic: TopicName,
-    upTo: bigint,
-    filler: { producerId: bigint; epoch: number },
-  ): Promise<void> => primeUpTo(pair.to, topic, [upTo], filler)
-
-  it('survive kill -9 of the target broker right after priming: the filler is deleted again', async () => {
-    const topic = topicName('filler')
-    await createTopic(pair.from, topic, 1)
-    await createTopic(pair.to, topic, 1)
-    await oracle.produce(pair.source, topic, { count: 120_000, size: 10 })
-    const end = (await endsOf(pair.from, [{ topic, partition: 0 }])).get(key(topic))!
-    await pair.from.deleteRecords(new Map([[key(topic), end]]))
-    await oracle.produce(pair.source, topic, { count: 100, size: 10 })
-    const filler = await pair.to.initProducerId()
-    await prime(topic, end, filler)
-    // Again: nothing to do.
-    await prime(topic, end, filler)
-    const marks = await markTopic(pair.from, pair.to, topic, {
-      mode: 'identical',
-      fillerProducerId: filler.producerId,
-    })
-    const broker = pair.target.brokers[0]!
-    await broker.kill('SIGKILL')
-    await broker.start()
-    const [filled] = await oracle.offsets(pair.target, topic)
-    strictEqual(filled!.start, 0n, 'this broker made the log start durable: the test shows nothing')
-    await withFolder(async (folder) => {
-      const lines: string[] = []
-      const log = ({ message }: { readonly message: string }) => void lines.push(message)
-      const wentBack = () => lines.filter((line) => line.includes('log start went back')).length
-      const mirror = startMirror(
-        mirrorOptions(pair.from, pair.to, new FileProgress(`${folder}/p`), { log }),
-        { watchEveryMs: 200 },
-      )
-      try {
-        mirror.follow([{ migration: 'm', marks, seals: [] }])
-        await untilCopied(mirror, await endsOf(pair.from, [{ topic, partition: 0 }]))
-        const [now] = await oracle.offsets(pair.target, topic)
-        strictEqual(now!.start, end)
-        // By the check, before the first record: the watch had nothing to do.
-        strictEqual(wentBack(), 0)
-        deepStrictEqual(
-          await oracle.read(pair.target, topic),
-          await oracle.read(pair.source, topic),
-        )
-        // And while it runs.
-        await broker.kill('SIGKILL')
-        await broker.start()
-        await waitFor('the filler to be deleted', { timeoutMs: 40_000 }, async () => {
-          const [found] = await oracle.offsets(pair.target, topic)
-          return found!.start === end ? true : undefined
-        })
-      } finally {
-        await mirror.stop()
-      }
-    })
-  })
-
-  it('are refused where something else is on the target, or it is past the start', async () => {
+  it('that is to be primed, where something else is on the target, or it is past the start', async () => {
     const topic = topicName('occupied')
     await createTopic(pair.to, topic, 1)
     await oracle.produce(pair.target, topic, { count: 7, idempotent: false })
@@ -624,17 +536,5 @@ describe('identical offsets', () => {
       () => ok(false),
       (error: Error) => match(error.message, /FERRY1608 .*past:0 ends at 100/),
     )
-  })
-
-  it('primes millions of offsets a second', async () => {
-    const topic = topicName('fast')
-    await createTopic(pair.to, topic, 1)
-    const start = performance.now()
-    await prime(topic, 20_000_000n, await pair.to.initProducerId())
-    const perSecond = 20_000 / (performance.now() - start)
-    process.stderr.write(
-      `primed ${perSecond.toFixed(1)} million offsets a second, joining and leaving included\n`,
-    )
-    ok(perSecond > 0.5)
   })
 })

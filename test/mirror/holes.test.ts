@@ -35,8 +35,8 @@ const THREE_DAYS_AGO = Date.now() - 3 * DAY
 /** More of them in `npm run test:matrix`. */
 const KILLS = Number(process.env.FERRY_TEST_KILLS ?? 2)
 
-/** Sources with holes, and a target that forgets the producers of old records within a second: only the lock, the log and the index help. */
-describe('holes of the source survive', () => {
+/** Sources with holes, and a target that forgets the producers of old records within a second: only the lock, the log and the index help. Each as a project of its own. */
+describe.concurrent('holes of the source survive', () => {
   let pair: Pair
   beforeAll(async () => {
     const forgetful = { 'producer.id.expiration.check.interval.ms': '1000' }
@@ -104,7 +104,10 @@ describe('holes of the source survive', () => {
     )
     await withFolder(async (folder) => {
       for (let kill = 1; kill <= KILLS; kill++) {
-        const child = MirrorChild.start(pair, folder, marks, { throttle: 1_500_000 })
+        const child = MirrorChild.start(pair, folder, marks, {
+          project: 'killed',
+          throttle: 1_500_000,
+        })
         const before = await endOf(topics[1]!)
         const step = 100 + Math.floor(Math.random() * 300)
         await waitFor('the padded one to grow', { timeoutMs: 60_000, everyMs: 20 }, async () =>
@@ -115,7 +118,7 @@ describe('holes of the source survive', () => {
         ok(left > 0, 'it was killed when all was copied')
       }
       const store = new FileProgress(`${folder}/progress`)
-      const mirror = startMirror(mirrorOptions(pair.from, pair.to, store))
+      const mirror = startMirror(mirrorOptions(pair.from, pair.to, store, { project: 'killed' }))
       mirror.follow([{ migration: 'm', marks, seals: [] }])
       await untilCopied(mirror, sourceEnds, 120_000)
       await mirror.stop()
@@ -133,7 +136,7 @@ describe('holes of the source survive', () => {
   })
 
   it('the cleaner of the source and DeleteRecords, between copy, crash, restart and lookup', {
-    timeout: 180_000,
+    timeout: 240_000,
   }, async () => {
     const topic = await both('cleaned', { ...COMPACTED, 'min.compaction.lag.ms': '0' })
     const writing = (first: number, hour: number, count: number, keys: number): Writing => ({
@@ -151,7 +154,10 @@ describe('holes of the source survive', () => {
     const [mark] = await beginMirroring({ pair, topic }, 'dense')
     const first = (await look(pair.source, [topic])).records.get(topic)!
     await withFolder(async (folder) => {
-      const child = MirrorChild.start(pair, folder, [mark!], { throttle: 1_500_000 })
+      const child = MirrorChild.start(pair, folder, [mark!], {
+        project: 'cleaned',
+        throttle: 1_500_000,
+      })
       await waitFor('some to be copied', { timeoutMs: 60_000, everyMs: 20 }, async () =>
         (await endOf(topic)) > 1_500 ? true : undefined,
       )
@@ -181,7 +187,7 @@ describe('holes of the source survive', () => {
         strictEqual(failed.size, 0)
       }
       const restart = async () => {
-        const mirror = startMirror(mirrorOptions(pair.from, pair.to, store))
+        const mirror = startMirror(mirrorOptions(pair.from, pair.to, store, { project: 'cleaned' }))
         mirror.follow([{ migration: 'm', marks: [mark!], seals: [] }])
         const [report] = await untilCopied(
           mirror,
@@ -234,7 +240,7 @@ describe('holes of the source survive', () => {
     })
   })
 
-  it('a marker too many: shown, and every position stays exact', { timeout: 120_000 }, async () => {
+  it('a marker too many: shown, and every position stays exact', { timeout: 240_000 }, async () => {
     const topic = await both('overshot')
     await oracle.writeMany(pair.source, [transactions(topic, 200)])
     const marks = await beginMirroring({ pair, topic }, 'identical')
@@ -242,7 +248,9 @@ describe('holes of the source survive', () => {
     await withFolder(async (folder) => {
       const store = new FileProgress(folder)
       const run = async () => {
-        const mirror = startMirror(mirrorOptions(pair.from, pair.to, store))
+        const mirror = startMirror(
+          mirrorOptions(pair.from, pair.to, store, { project: 'overshot' }),
+        )
         mirror.follow([{ migration: 'm', marks, seals: [] }])
         const [report] = await untilCopied(mirror, await endsOf(pair.from, place))
         await mirror.stop()

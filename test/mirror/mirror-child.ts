@@ -12,6 +12,7 @@ export interface ChildTask {
   readonly source: { readonly clusterId: string; readonly bootstrapServers: readonly string[] }
   readonly target: { readonly clusterId: string; readonly bootstrapServers: readonly string[] }
   readonly progress: string
+  readonly project?: string
   readonly throttle?: number
   readonly sessionMs?: number
   readonly memoryBudget?: number
@@ -33,6 +34,7 @@ const from = await connectTo(task.source, 'old')
 const to = await connectTo(task.target, 'new')
 const mirror = startMirror(
   mirrorOptions(from, to, new FileProgress(task.progress), {
+    ...(task.project !== undefined && { project: task.project }),
     ...(task.throttle !== undefined && { throttle: task.throttle }),
     ...(task.memoryBudget !== undefined && { memoryBudget: task.memoryBudget }),
     timings: { ...TIMINGS, sessionTimeoutMs: task.sessionMs ?? TIMINGS.sessionTimeoutMs },
