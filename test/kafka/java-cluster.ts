@@ -18,7 +18,7 @@ import {
   serverProperties,
   zookeeperServerProperties,
 } from './server-properties.ts'
-import { newClusterId, scramArguments, scramUsers } from './storage-format.ts'
+import { formatStorage, newClusterId, scramUsers } from './storage-format.ts'
 import { ADMIN, type StartOptions, type TestCluster } from './test-cluster.ts'
 import { isKraft } from './versions.ts'
 import { waitFor } from './wait.ts'
@@ -60,7 +60,7 @@ async function startOnce(options: StartOptions, jars: JarFolder): Promise<TestCl
     if (zookeeper) processes.push(zookeeper.process)
     const files = await writeConfiguration({ options, folder, places, zookeeper })
     if (zookeeper) await addZookeeperUsers(options, jars, zookeeper.port)
-    else await formatStorage(options, jars, files)
+    else await formatStorages(options, jars, places, files)
 
     const brokers: JavaBroker[] = places.map((place, index) =>
       brokerAt({ options, jars, folder, place, properties: files[index]!, all: () => brokers }),
@@ -143,10 +143,25 @@ async function writeConfiguration(input: {
 }
 
 /** KRaft: gives each broker the same cluster id and the same users before its first start. */
-async function formatStorage(options: StartOptions, jars: JarFolder, files: readonly string[]) {
-  const args = ['format', '-t', newClusterId(), ...scramArguments(options)]
-  const main = 'kafka.tools.StorageTool'
-  await Promise.all(files.map((file) => runJava({ jars, main, args: [...args, '-c', file] })))
+async function formatStorages(
+  options: StartOptions,
+  jars: JarFolder,
+  places: readonly BrokerPlace[],
+  files: readonly string[],
+): Promise<void> {
+  const clusterId = newClusterId()
+  await Promise.all(
+    places.map(({ id, dataFolder }, index) =>
+      formatStorage({
+        jars,
+        options,
+        clusterId,
+        id,
+        properties: files[index]!,
+        dataFolder: options.config?.['log.dirs'] ?? dataFolder,
+      }),
+    ),
+  )
 }
 
 /** ZooKeeper: brokers sign in to each other, so their user must exist before the first one. */

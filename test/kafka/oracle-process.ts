@@ -6,8 +6,16 @@ import type { KafkaVersion } from './versions.ts'
 /** With the optimising compiler, unlike brokers: hashing a gigabyte needs it. */
 const FLAGS = ['-XX:+UseSerialGC']
 
-/** JVMs that wait for the next question, by the jars they run with: a JVM takes longer to start than most answers. */
-const idle = new Map<string, OracleProcess[]>()
+/** So many JVMs with the same jars: one takes longer to start than most answers, and as long as all that start beside it. */
+const MOST = 2
+
+interface Pool {
+  readonly idle: OracleProcess[]
+  busy: number
+  readonly waiting: (() => void)[]
+}
+
+const pools = new Map<string, Pool>()
 
 /** Sends commands to the oracle for brokers of this version, and answers what it printed. */
 export const askOracle = async (
@@ -16,16 +24,25 @@ export const askOracle = async (
   timeoutMs: number,
 ): Promise<string> => {
   const classes = await compileOracle(version)
-  const waiting = idle.get(classes.classes) ?? []
-  idle.set(classes.classes, waiting)
-  const process = takeRunning(waiting) ?? new OracleProcess(classes)
-  const answer = await process.ask(commands, timeoutMs)
-  waiting.push(process)
-  return answer
+  const pool = pools.get(classes.classes) ?? { idle: [], busy: 0, waiting: [] }
+  pools.set(classes.classes, pool)
+  if (pool.busy === MOST) await new Promise<void>((resolve) => pool.waiting.push(resolve))
+  else pool.busy++
+  try {
+    const process = takeRunning(pool.idle) ?? new OracleProcess(classes)
+    const answer = await process.ask(commands, timeoutMs)
+    pool.idle.push(process)
+    return answer
+  } finally {
+    // Whoever waits takes the place.
+    const next = pool.waiting.shift()
+    if (next) next()
+    else pool.busy--
+  }
 }
 
-const takeRunning = (waiting: OracleProcess[]): OracleProcess | undefined => {
-  for (let each = waiting.pop(); each; each = waiting.pop()) if (each.running) return each
+const takeRunning = (idle: OracleProcess[]): OracleProcess | undefined => {
+  for (let each = idle.pop(); each; each = idle.pop()) if (each.running) return each
   return undefined
 }
 
