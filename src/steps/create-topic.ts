@@ -1,11 +1,12 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
+import type { TopicName } from '../domain/ids.ts'
 import type { TopicSpec } from '../domain/migration.ts'
 import type { MigrationState } from '../domain/state.ts'
 import type { CreateTopic } from '../domain/step.ts'
 import type { Observed, ObservedTopic } from '../planner/observed.ts'
 import { effective, topicConfigs } from '../planner/topic-configs.ts'
 import { humanDuration } from './_words.ts'
-import type { PlanContext, StepKind } from './step-kind.ts'
+import type { PlanContext, Run, StepKind } from './step-kind.ts'
 
 /** Creates a topic of the source on the target, with the same partitions and configs that protect the mirror until the seal. */
 export const createTopic: StepKind<CreateTopic> = {
@@ -45,6 +46,8 @@ export const createTopic: StepKind<CreateTopic> = {
     const now = before.ok.get(step.topic)
     if (now === undefined) return { done: false, problem: before.failed.get(step.topic)! }
     if (now === 'absent') {
+      // Recorded before it is made: after a crash in between, a topic that Ferry made is still known to be its own.
+      await record(step.topic, run)
       const created = await target.createTopics([
         {
           name: step.topic,
@@ -54,22 +57,23 @@ export const createTopic: StepKind<CreateTopic> = {
         },
       ])
       const problem = created.failed.get(step.topic)
-      if (problem) return { done: false, problem }
-    } else if (now.partitions.length !== step.partitions) {
+      if (problem) {
+        await run.decide((state) => ({
+          ...state,
+          createdTopics: state.createdTopics.filter((topic) => topic !== step.topic),
+        }))
+        return { done: false, problem }
+      }
+    } else if (!run.state().createdTopics.includes(step.topic)) {
       return {
         done: false,
         problem: diagnostic({
-          code: 'FERRY1304',
-          detail: `${step.topic} has appeared on ${target.name} with ${now.partitions.length} partitions; the source has ${step.partitions}.`,
-          fix: `Delete it there, if it is nobody's, and run apply again.`,
+          code: 'FERRY1401',
+          detail: `${step.topic} has appeared on ${target.name} since the plan was made, with ${now.partitions.length} partitions. Ferry did not make it.`,
+          fix: `Make a new plan: it says what has to change there before it can be mirrored to. Delete it first, if it is nobody's.`,
         }),
       }
     }
-    await run.decide((state) =>
-      state.createdTopics.includes(step.topic)
-        ? state
-        : { ...state, createdTopics: [...state.createdTopics, step.topic].sort() },
-    )
     return { done: true, facts: { partitions: step.partitions } }
   },
 
@@ -84,6 +88,13 @@ export const createTopic: StepKind<CreateTopic> = {
     ].join(', '),
   }),
 }
+
+const record = (topic: TopicName, run: Run): Promise<void> =>
+  run.decide((state) =>
+    state.createdTopics.includes(topic)
+      ? state
+      : { ...state, createdTopics: [...state.createdTopics, topic].sort() },
+  )
 
 /** Topics that Ferry made but never marked: what they hold is somebody else's. Marked ones are looked at when their mark is taken back. */
 const notEmpty = (state: MigrationState, { target }: Observed): readonly Diagnostic[] =>

@@ -65,7 +65,7 @@ export const setUser: StepKind<SetUser> = {
       return {
         done: false,
         problem: diagnostic({
-          code: 'FERRY1402',
+          code: 'FERRY1401',
           detail: `The plan sets a password for ${step.user}, but the plan file has no such user any more.`,
           fix: 'Make a new plan.',
         }),
