@@ -86,7 +86,7 @@ export class Checker {
     await this.#twice(() => this.#wrongSource(p, sourceNext), signal)
     const source = await sourceLog.ends(p.key)
     if (source.end < sourceNext) {
-      // A new leader of the source may announce less than the old one did, for a moment.
+      // A new leader of the source may announce less than the old one did, for a moment; since 2.2 it rather answers nothing (KIP-207).
       await pause(this.#options.timings.requestTimeoutMs, signal)
       const { end } = await sourceLog.ends(p.key)
       if (end < sourceNext) throw new StopPartition(sourceCut(p.key, sourceNext, end))
@@ -140,6 +140,8 @@ export class Checker {
    */
   async settle(p: MirroredPartition, signal: AbortSignal): Promise<void> {
     const { targetLog, timings } = this.#options
+    // A topic that is gone never stands still.
+    await this.#twice(() => this.#wrongTarget(p), signal)
     await untilSettled(targetLog, p.key, timings.requestTimeoutMs, signal)
     // Whoever lost the lock in the meantime is in doubt again.
     signal.throwIfAborted()

@@ -4,7 +4,7 @@ import { ErrorCode, errorName, isRetriable } from '../kafka/error-codes.ts'
 import { AnswerMemory, type Budget } from './budget.ts'
 import type { BufferPool } from './buffer-pool.ts'
 import type { MirroredPartition } from './partition.ts'
-import { sourceRefuses } from './problems.ts'
+import { cannotCarry, sourceFails, sourceRefuses } from './problems.ts'
 import { Wake } from './wait.ts'
 
 /**
@@ -176,8 +176,17 @@ export class Fetcher {
       // The check that follows finds out what is behind it, and names the range.
       const why = `the source answered ${errorName(code)}`
       if (code === ErrorCode.OFFSET_OUT_OF_RANGE) p.endOnceSent({ why, uncertain: false })
-      else if (isRetriable(code)) p.end({ why, uncertain: false })
-      else p.end({ why, uncertain: false, problem: sourceRefuses(p.key, errorName(code)) })
+      else if (code === ErrorCode.TOPIC_AUTHORIZATION_FAILED) {
+        p.end({ why, uncertain: false, problem: sourceRefuses(p.key, errorName(code)) })
+      } else if (code !== ErrorCode.CORRUPT_MESSAGE && isRetriable(code)) {
+        p.end({ why, uncertain: false })
+      } else {
+        p.endOnceSent({
+          why,
+          uncertain: false,
+          ifItLasts: sourceFails(p.key, p.next, errorName(code)),
+        })
+      }
       return
     }
     if (p.sawGoBack(answer)) {
@@ -193,7 +202,9 @@ export class Fetcher {
     try {
       if (p.receive(records, answer.abortedTransactions, memory)) this.#options.received(p)
     } catch (error) {
-      p.end({ why: (error as Error).message, uncertain: false })
+      const detail = (error as Error).message
+      const block = { reason: 'malformed', from: p.next, to: p.next + 1, detail } as const
+      p.endOnceSent({ why: detail, uncertain: false, ifItLasts: cannotCarry(p, block) })
     }
   }
 }

@@ -216,5 +216,13 @@ export const sourceRefuses = (key: PartitionKey, error: string): Diagnostic =>
     fix: 'Grant the mirror READ on the source topic, then start it again.',
   })
 
+/** An answer that says nothing of the records, or that they are damaged, so often that waiting for another one is no plan. */
+export const sourceFails = (key: PartitionKey, at: number, error: string): Diagnostic =>
+  diagnostic({
+    code: 'FERRY1611',
+    detail: `${key}: the source answers ${error} to a read at source offset ${at}, every time. Everything before was copied; the partition stopped there.`,
+    fix: "Look for that error in the log of the partition's leader on the source. Repair its replica or move the leader, then start the mirror again.",
+  })
+
 /** Ends the mirroring of one partition until a person acted. */
 export class StopPartition extends FerryError {}

@@ -14,7 +14,6 @@ const NOT_YET: Readonly<Record<string, string>> = {
     'the gate of commits in open transactions is asserted instead (scenarios/gates.test.ts)',
   FERRY1430: 'needs an apply that is killed between its last step and its last look',
   FERRY1609: 'needs a target that fails eight times in a row while it is primed',
-  FERRY1611: 'needs a source that takes READ away from a mirror that runs',
   FERRY1614: 'that partitions diverge is asserted by state and status (mirror/holes.test.ts)',
   FERRY2014: 'no comment that would be lost is known',
 }

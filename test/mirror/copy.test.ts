@@ -2,6 +2,7 @@ import { deepStrictEqual, ok, strictEqual } from 'node:assert/strict'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { startMirror } from '../../src/mirror/start-mirror.ts'
 import { oracle, type RecordToWrite } from '../kafka/oracle.ts'
+import { waitFor } from '../kafka/wait.ts'
 import {
   contentOf,
   createTopic,
@@ -127,4 +128,57 @@ describe('a mirror', () => {
       }
     })
   }
+
+  describe('of a target topic that changes in the middle', () => {
+    const begin = async (name: string, folder: string) => {
+      const topic = topicName(name)
+      await createTopic(pair.from, topic, 1)
+      await createTopic(pair.to, topic, 1)
+      await oracle.produce(pair.source, topic, { count: 100 })
+      const marks = await markTopic(pair.from, pair.to, topic, { mode: 'dense' })
+      const place = [{ topic, partition: 0 }]
+      const options = mirrorOptions(pair.from, pair.to, new FileProgress(folder))
+      const mirror = startMirror(options)
+      mirror.follow([{ migration: 'm', marks, seals: [] }])
+      await untilCopied(mirror, await endsOf(pair.from, place))
+      return { topic, place, mirror }
+    }
+
+    it('and takes only smaller batches: they are made anew', async () => {
+      await withFolder(async (folder) => {
+        const { topic, place, mirror } = await begin('shrunk', folder)
+        try {
+          const configs = new Map([['max.message.bytes', '20000']])
+          strictEqual((await pair.to.alterTopicConfigs(new Map([[topic, configs]]))).failed.size, 0)
+          const { source, target } = pair
+          await oracle.produce(source, topic, { count: 3_000, firstId: 100, batchSize: 100_000 })
+          const [report] = await untilCopied(mirror, await endsOf(pair.from, place))
+          strictEqual(report!.problem, undefined)
+          ok(report!.errors > 0, 'it took all of it: this shows nothing')
+          const [before, after] = [
+            await oracle.read(source, topic),
+            await oracle.read(target, topic),
+          ]
+          deepStrictEqual(contentOf(after), contentOf(before))
+        } finally {
+          await mirror.stop()
+        }
+      })
+    })
+
+    it('and is deleted, with batches on their way: the partition stops and says so', async () => {
+      await withFolder(async (folder) => {
+        const { topic, mirror } = await begin('vanished', folder)
+        try {
+          strictEqual((await pair.to.deleteTopics([topic])).failed.size, 0)
+          await oracle.produce(pair.source, topic, { count: 3_000, firstId: 100 })
+          const stopped = () => mirror.reports().find(({ state }) => state === 'stopped')
+          const { problem } = await waitFor('it to stop', { timeoutMs: 60_000 }, stopped)
+          strictEqual(problem!.code, 'FERRY1613')
+        } finally {
+          await mirror.stop()
+        }
+      })
+    })
+  })
 })
