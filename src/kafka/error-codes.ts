@@ -53,6 +53,7 @@ export const isRetriable = (code: number): boolean => RETRIABLE.has(code)
 
 /** The codes that this program branches on, by name. */
 export const ErrorCode = {
+  UNKNOWN_SERVER_ERROR: -1,
   NONE: 0,
   OFFSET_OUT_OF_RANGE: 1,
   CORRUPT_MESSAGE: 2,

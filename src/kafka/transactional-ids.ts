@@ -73,17 +73,20 @@ export class TransactionalIds {
     })
   }
 
+  /**
+   * A commit that arrives while the coordinator makes ready to abort this very transaction, because somebody takes the id, fails there as an
+   * illegal state: the broker says UNKNOWN_SERVER_ERROR, and the abort goes on (`TransactionCoordinator.endTransaction` and
+   * `TransactionMetadata.prepareTransitionTo` of 2.8; seen in 2 of 400 meetings). So that, too, means: taken by another.
+   */
   #end(
     producer: { transactionalId: string; producerId: bigint; epoch: number },
     committed: boolean,
   ): Promise<'ok' | 'fenced'> {
     const asked = askedFor('end a transaction of', producer.transactionalId)
-    return this.#ask(producer.transactionalId, asked, async (coordinator) =>
-      this.#verdict(
-        await this.#session.call(coordinator, endTxn, { ...producer, committed }),
-        asked,
-      ),
-    )
+    return this.#ask(producer.transactionalId, asked, async (coordinator) => {
+      const code = await this.#session.call(coordinator, endTxn, { ...producer, committed })
+      return code === ErrorCode.UNKNOWN_SERVER_ERROR ? 'fenced' : this.#verdict(code, asked)
+    })
   }
 
   #verdict(code: number, asked: Asked): 'ok' | 'fenced' {

@@ -1,4 +1,6 @@
-import { afterAll, beforeAll, describe } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import type { Cluster } from '../../src/kafka/cluster.ts'
+import { endTxn } from '../../src/kafka/wire/end-txn.ts'
 import { startKafka, type TestCluster } from '../kafka/index.ts'
 import { describeStateStore } from './contract.ts'
 import { KafkaPlaces } from './kafka-place.ts'
@@ -20,4 +22,29 @@ describe.each(['2.8', '3.9'] as const)('a target of %s', (version) => {
   }, START_MS)
 
   describeStateStore('the kafka store', async () => places.place())
+
+  test('commits, or says that it is fenced, where a commit meets who takes the transactional id', async () => {
+    const [one, other] = places.clusters as [Cluster, Cluster]
+    const topic = places.newTopic()
+    const configs = new Map<string, string>()
+    await one.createTopics([{ name: topic, partitions: 1, replicationFactor: 1, configs }])
+    await one.listOffsets([{ topic, partition: 0 }], 'latest')
+    const ends = new Set<string>()
+    const begun = async () => {
+      const mine = await one.takeTransactionalId(topic, 10_000)
+      await mine.add([{ topic, partition: 0 }])
+      return mine
+    }
+    for (let round = 0; round < 50 || (ends.size < 2 && round < 1_000); round++) {
+      const mine = await begun()
+      const meets = other.takeTransactionalId(topic, 10_000)
+      const [end] = await Promise.all([mine.end(true), meets])
+      ends.add(end)
+    }
+    expect([...ends].sort()).toEqual(['fenced', 'ok'])
+    // What 2.8 says in one of two hundred: as if it had said so here.
+    const mine = await begun()
+    vi.spyOn(endTxn, 'decode').mockReturnValueOnce(-1)
+    expect(await mine.end(true)).toBe('fenced')
+  }, 60_000)
 })
