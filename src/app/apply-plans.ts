@@ -14,6 +14,7 @@ import { allowingRewind, checkRewinds, rewindsOf } from './allow-rewind.ts'
 import { changedInputs, inputDigests } from './input-digests.ts'
 import { lockHolder } from './lock-holder.ts'
 import { makePlan, type PlanOptions, readState } from './make-plan.ts'
+import { mirroredNow } from './mirrored-now.ts'
 import type { Session } from './open-session.ts'
 import { toolVersion } from './tool-version.ts'
 
@@ -116,11 +117,13 @@ export const runPlan = async (
   const { services, now, timings, log } = options
   const clusters = await session.clustersOf(migration)
   const parts = await services.applyParts()
-  const startMirror = (between: Clusters) =>
+  const startMirror = (between: Clusters, way: 'forward' | 'reverse') =>
     services.startMirror({
       project: session.project.name,
       ...between,
       progress: session.store,
+      // Always what is followed, unless this process slept and somebody took its lock over.
+      decided: async (name) => mirroredNow(await session.store.readDecisions(name), way),
       memoryBudget: DEFAULT_MEMORY_BUDGET,
       throttle: () => migration.mirror.throttle,
       timings,
@@ -136,8 +139,9 @@ export const runPlan = async (
     holder: lockHolder('apply', now()),
     toolVersion: toolVersion(),
     kinds: parts.kinds,
-    startMirror: () => startMirror(clusters),
-    startReverseMirror: () => startMirror({ source: clusters.target, target: clusters.source }),
+    startMirror: () => startMirror(clusters, 'forward'),
+    startReverseMirror: () =>
+      startMirror({ source: clusters.target, target: clusters.source }, 'reverse'),
     recheck: async () => {
       const maxDestroy = options.maxDestroy ?? plan.maxDestroy
       const fresh = await makePlan(session, planned, { ...options, maxDestroy }, plan.purpose)

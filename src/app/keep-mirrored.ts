@@ -9,9 +9,10 @@ import {
   type MirrorWithFacts,
   type PartitionReport,
 } from '../mirror/mirror.ts'
+import { Wake } from '../mirror/wait.ts'
 import type { MirrorResult } from '../views/mirror.ts'
+import { mirroredNow } from './mirrored-now.ts'
 import type { Session } from './open-session.ts'
-import { pauseUntil } from './pause.ts'
 import { CommitRenewer } from './renew-commits.ts'
 import type { Services } from './services.ts'
 
@@ -45,7 +46,7 @@ export interface MirrorLook {
  * Keeps the migrations of a session mirrored until the signal.
  * 1. Find the pairs of clusters; each gets one mirror, started when it first has something to copy, and one for the way back.
  * 2. Look at the decisions again and again, and follow what they say: new marks, seals, retired migrations; keep synced positions from
- *    expiring until consumers have come.
+ *    expiring until consumers have come. Whenever a lock was got they are read before anything is sent, and followed at once.
  * 3. At the signal stop every mirror, whatever happened to the others.
  */
 export const keepMirrored = async (
@@ -55,6 +56,9 @@ export const keepMirrored = async (
   const pairs = pairsOf(session.migrations)
   const mirrors = new Map<string, MirrorWithFacts>()
   const renewers = new Map<string, CommitRenewer>()
+  const asked = new Wake()
+  const stop = () => asked.wake()
+  options.signal.addEventListener('abort', stop, { once: true })
   try {
     for (let isFirst = true; !options.signal.aborted; isFirst = false) {
       const unread: Diagnostic[] = []
@@ -71,9 +75,11 @@ export const keepMirrored = async (
       options.look(look)
       const denied = look.mirrors.flatMap(({ facts }) => facts.lockProblem ?? [])
       if (denied.length > 0) throw new FerryError(denied)
-      await pauseUntil(FOLLOW_EVERY_MS, options.signal)
+      if (!options.signal.aborted)
+        await asked.wait(options.timings.followEveryMs ?? FOLLOW_EVERY_MS)
     }
   } finally {
+    options.signal.removeEventListener('abort', stop)
     await Promise.allSettled([...mirrors.values()].map((mirror) => mirror.stop()))
   }
   const partitions = reportsOf(mirrors)
@@ -87,12 +93,13 @@ export const keepMirrored = async (
     const back: MirroredMigration[] = []
     for (const migration of migrations) {
       const state = await session.store.readDecisions(migration.name)
-      if (state === undefined || state.stage === 'retired' || state.marks.length === 0) continue
+      const forward = mirroredNow(state, 'forward')
+      if (state === undefined || forward === undefined) continue
       if (state.syncs.length > 0)
         await (await renewerOf(pair, migration)).look(migration.name, state)
-      const { marks, seals, acceptedGaps } = state
-      there.push({ migration: migration.name, marks, seals, acceptedGaps })
-      if (state.reverse.marks.length > 0) back.push({ migration: migration.name, ...state.reverse })
+      there.push(forward)
+      const reverse = mirroredNow(state, 'reverse')
+      if (reverse !== undefined) back.push(reverse)
     }
     await tell(pair, 'forward', there, migrations)
     await tell(pair, 'reverse', back, migrations)
@@ -133,6 +140,11 @@ export const keepMirrored = async (
       project: session.project.name,
       ...(way === 'forward' ? { source, target } : { source: target, target: source }),
       progress: session.store,
+      decided: async (name) => {
+        const now = mirroredNow(await session.store.readDecisions(name), way)
+        asked.wake()
+        return now
+      },
       memoryBudget: DEFAULT_MEMORY_BUDGET,
       throttle: (name) => migrations.find((each) => each.name === name)?.mirror.throttle,
       timings: options.timings,

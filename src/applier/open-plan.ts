@@ -1,6 +1,6 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import type { Plan } from '../domain/plan.ts'
-import { emptyState, type MigrationState } from '../domain/state.ts'
+import { emptyState, isSealing, type MigrationState, withoutSealing } from '../domain/state.ts'
 import type { Lock } from '../state/state-store.ts'
 import type { ApplyOptions } from './apply-options.ts'
 import { type OpenedRun, openRun } from './open-run.ts'
@@ -55,11 +55,14 @@ export const openPlan = async (options: ApplyOptions, lock: Lock): Promise<Opene
   const opened = openRun(options, state)
   const journal = openPlanJournal(store, migration.name, digest, options.now)
   // What an earlier run has seen says nothing once this one has changed something; a killed one must not leave it behind.
-  if (isOpen && state.seen !== null) await opened.run.decide((s) => ({ ...s, seen: null }))
+  // Nor a seal that it had not confirmed: what came meanwhile is mirrored, and then it is sealed anew.
+  if (isOpen && (state.seen !== null || isSealing(state))) {
+    await opened.run.decide((s) => ({ ...withoutSealing(s), seen: null }))
+  }
   if (!isOpen) {
     const clusters = { source: options.clusters.source.id, target: options.clusters.target.id }
     await opened.run.decide((s) => ({
-      ...s,
+      ...withoutSealing(s),
       clusters,
       plan: { digest, status: 'open' },
       seen: null,

@@ -1,9 +1,9 @@
-import type { MigrationState } from '../domain/state.ts'
+import { endsOfCopying, type MigrationState, type Reverse } from '../domain/state.ts'
 import type { Mirror, MirroredMigration } from '../mirror/mirror.ts'
 import type { Run } from '../steps/step-kind.ts'
 import type { ApplyOptions } from './apply-options.ts'
 
-type Copies = Pick<MirroredMigration, 'marks' | 'seals' | 'acceptedGaps'>
+type Copies = Pick<MirroredMigration, 'marks' | 'seals' | 'acceptedGaps'> & Pick<Reverse, 'sealing'>
 
 /** A run, and the end of it. */
 export interface OpenedRun {
@@ -30,6 +30,7 @@ export const openRun = (options: ApplyOptions, stored: MigrationState): OpenedRu
     const isSame = (one: Copies, other: Copies) =>
       one.marks === other.marks &&
       one.seals === other.seals &&
+      one.sealing === other.sealing &&
       one.acceptedGaps === other.acceptedGaps
     const [thereChanged, backChanged] = [!isSame(state, next), !isSame(state.reverse, next.reverse)]
     state = next
@@ -72,7 +73,8 @@ export const openRun = (options: ApplyOptions, stored: MigrationState): OpenedRu
     let mirror: Promise<Mirror> | undefined
     let running: Mirror | undefined
     const follow = () => {
-      const { marks, seals, acceptedGaps = [] } = copies()
+      const { marks, acceptedGaps = [] } = copies()
+      const seals = endsOfCopying(copies())
       running?.follow([{ migration: migration.name, marks, seals, acceptedGaps }])
     }
     const started = () => {

@@ -26,7 +26,7 @@ export interface StepParts {
  * 1. What the plan counts on must still be so.
  * 2. Its gates must hold; what a wait has made old is asked again.
  * 3. Write the intent.
- * 4. Do it.
+ * 4. Do it; where it took back what it was about to do, go on at 2.
  * 5. Gates that must outlast the step must still hold.
  * 6. Write the result. Where an interrupt left the step there is none: the next run looks before it acts.
  */
@@ -38,16 +38,18 @@ export const runStep = async (parts: StepParts): Promise<StepEnd> => {
     if (broken.length > 0) return { outcome: 'failed', problems: broken }
 
     const gates = kind.gates(step)
-    const { closed, waited } = await waitForGates(gates, waitingRun, options.pause)
-    if (closed.length > 0) return await stopAtGates(parts, closed)
-    const brokenMeanwhile = waited ? await brokenInvariants(parts) : []
-    if (brokenMeanwhile.length > 0) return { outcome: 'failed', problems: brokenMeanwhile }
-    waitingRun.signal.throwIfAborted()
+    for (;;) {
+      const { closed, waited } = await waitForGates(gates, waitingRun, options.pause)
+      if (closed.length > 0) return await stopAtGates(parts, closed)
+      const brokenMeanwhile = waited ? await brokenInvariants(parts) : []
+      if (brokenMeanwhile.length > 0) return { outcome: 'failed', problems: brokenMeanwhile }
+      waitingRun.signal.throwIfAborted()
 
-    parts.begun()
-    await journal.append({ kind: 'intent', step: step.id })
-    const outcome = await applyStep(parts, kind.interruptible ? waitingRun : run, gates)
-    return await writeResult(parts, outcome)
+      parts.begun()
+      await journal.append({ kind: 'intent', step: step.id })
+      const outcome = await applyStep(parts, kind.interruptible ? waitingRun : run, gates)
+      if (outcome !== 'again') return await writeResult(parts, outcome)
+    }
   } catch (error) {
     if (isAbort(error, waitingRun.signal)) return { outcome: 'interrupted', problems: [] }
     return { outcome: 'failed', problems: problemsOf(error, options.debug ?? false) }
@@ -63,9 +65,13 @@ const applyStep = async (
   { step, kind, options }: StepParts,
   run: Run,
   gates: readonly Gate[],
-): Promise<Applied> => {
+): Promise<Applied | 'again'> => {
   try {
     const outcome: Outcome = await kind.apply(step, run)
+    if ('again' in outcome) {
+      run.report(outcome.again)
+      return 'again'
+    }
     if (!outcome.done) return { facts: {}, problems: [outcome.problem] }
     const closed = await brokenAfter(gates, run, options.pause)
     return { facts: outcome.facts, problems: closed.length > 0 ? [gateBroke(step, closed)] : [] }

@@ -136,12 +136,17 @@ export const planOptions = (context: Context): PlanOptions => ({
 
 /**
  * The mirror's clocks. FERRY_MIRROR_SESSION_MS and FERRY_MIRROR_REQUEST_MS change them, for tests and for tuning: a shorter session hands
- * the partitions of a dead mirror over sooner, and takes them sooner from one that is only slow.
+ * the partitions of a dead mirror over sooner, and takes them sooner from one that is only slow. FERRY_MIRROR_FOLLOW_MS says how often
+ * `ferry mirror` looks for what was decided.
  */
-export const mirrorTimings = (env: Streams['env'], defaults: MirrorTimings): MirrorTimings => ({
-  sessionTimeoutMs: positive(env.FERRY_MIRROR_SESSION_MS) ?? defaults.sessionTimeoutMs,
-  requestTimeoutMs: positive(env.FERRY_MIRROR_REQUEST_MS) ?? defaults.requestTimeoutMs,
-})
+export const mirrorTimings = (env: Streams['env'], defaults: MirrorTimings): MirrorTimings => {
+  const followEveryMs = positive(env.FERRY_MIRROR_FOLLOW_MS)
+  return {
+    sessionTimeoutMs: positive(env.FERRY_MIRROR_SESSION_MS) ?? defaults.sessionTimeoutMs,
+    requestTimeoutMs: positive(env.FERRY_MIRROR_REQUEST_MS) ?? defaults.requestTimeoutMs,
+    ...(followEveryMs !== undefined && { followEveryMs }),
+  }
+}
 
 const positive = (text: string | undefined): number | undefined => {
   const value = Number(text)

@@ -41,6 +41,11 @@ export interface MigrationState {
   readonly markIntents: readonly MarkIntent[]
   readonly marks: readonly Mark[]
   readonly seals: readonly Seal[]
+  /**
+   * Seals that are stored so that every mirror lets go, and that nobody may rely on yet: they become seals once the lock of the partitions was
+   * had and both ends were the same still, and are taken back otherwise, also by the next run after a crash. Absent: none.
+   */
+  readonly sealing?: readonly Seal[]
   /** Late records that were, or are being, appended to the target after the seal. */
   readonly salvages: readonly Salvage[]
   /** What no plan may delete. */
@@ -93,14 +98,36 @@ export interface Removal {
 export interface Reverse {
   readonly marks: readonly Mark[]
   readonly seals: readonly Seal[]
+  readonly sealing?: readonly Seal[]
 }
 
 export const NO_REVERSE: Reverse = { marks: [], seals: [] }
+
+/** Where mirrors stop: at every seal, be it confirmed or not. */
+export const endsOfCopying = ({
+  seals,
+  sealing = [],
+}: Pick<Reverse, 'seals' | 'sealing'>): readonly Seal[] =>
+  sealing.length === 0 ? seals : [...seals, ...sealing]
+
+export const isSealing = ({ sealing = [], reverse }: MigrationState): boolean =>
+  sealing.length > 0 || (reverse.sealing ?? []).length > 0
+
+/** The decisions without seals that were not confirmed: whoever stored them has died, and nothing rests on them. */
+export const withoutSealing = ({
+  sealing: _,
+  reverse,
+  ...state
+}: MigrationState): MigrationState => {
+  const { sealing: _back, ...back } = reverse
+  return { ...state, reverse: back }
+}
 
 /** The decisions as whoever mirrors, drains or verifies the way back sees them. */
 export const reverseView = (state: MigrationState): MigrationState => ({
   ...state,
   ...state.reverse,
+  sealing: state.reverse.sealing ?? [],
   clusters: state.clusters && { source: state.clusters.target, target: state.clusters.source },
   reverse: NO_REVERSE,
   markIntents: [],

@@ -38,6 +38,14 @@ export class Holdings implements Pick<MembershipEvents, 'drain' | 'lost'> {
     return this.#share?.has(key) ?? false
   }
 
+  /** Of each whether it was handed over cleanly, if all are held and none is copied. */
+  kept(keys: readonly PartitionKey[]): ReadonlyMap<PartitionKey, boolean> | undefined {
+    const share = this.#share
+    if (share === undefined || !keys.every((key) => share.has(key))) return undefined
+    const copied = new Set(this.tended.map((p) => p.key))
+    return keys.some((key) => copied.has(key)) ? undefined : share
+  }
+
   /** Also those that are being let go. */
   get tended(): readonly MirroredPartition[] {
     return [...this.#tended.keys()]

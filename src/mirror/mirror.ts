@@ -9,10 +9,24 @@ import type { Cluster } from '../kafka/cluster.ts'
 export interface Mirror {
   /** The partitions to keep copied from now on; those no longer listed are let go (drained first). Sealed ones are not copied. */
   follow(migrations: readonly MirroredMigration[]): void
+  /**
+   * Keeps the lock on a topic's partitions although they are not to be copied any more: from before they are sealed, so that nobody else gets
+   * them in between, until it is released.
+   */
+  keep(topic: TopicName, partitions: number): KeptLock
   /** One report for each followed partition, in order; cheap. */
   reports(): readonly PartitionReport[]
   /** Stops sending, waits for what is in flight, saves progress, leaves the group. Safe to call twice. */
   stop(): Promise<void>
+}
+
+export interface KeptLock {
+  /**
+   * Resolves once this process holds all of the partitions, copies none of them, and nothing that anybody sent to them can still arrive.
+   * Rejects when the signal is aborted.
+   */
+  taken(signal: AbortSignal): Promise<void>
+  release(): void
 }
 
 /** One that also says how it is, for metrics and health. */
@@ -84,6 +98,11 @@ export interface MirrorOptions {
   readonly source: Cluster
   readonly target: Cluster
   readonly progress: ProgressStore
+  /**
+   * What is to be copied of a migration as the decisions say at this moment; undefined: nothing. It is asked each time that the lock of a partition was
+   * got, before anything is sent: what this process follows may be old by then. Absent: what is followed is never old.
+   */
+  readonly decided?: (migration: string) => Promise<MirroredMigration | undefined>
   /** Bytes of records held in memory over all partitions. */
   readonly memoryBudget: number
   /**
@@ -103,6 +122,8 @@ export interface MirrorTimings {
   readonly sessionTimeoutMs: number
   /** A produce is answered, or counts as lost, after so long. */
   readonly requestTimeoutMs: number
+  /** How often a mirror of its own looks for new decisions; absent: every two seconds. */
+  readonly followEveryMs?: number
 }
 
 export const DEFAULT_TIMINGS: MirrorTimings = { sessionTimeoutMs: 30_000, requestTimeoutMs: 10_000 }

@@ -1,6 +1,6 @@
 import { acceptedOf } from '../domain/accepted-gap.ts'
 import type { Diagnostic } from '../domain/diagnostic.ts'
-import type { PartitionKey, TopicName } from '../domain/ids.ts'
+import { type PartitionKey, partitionKey, type TopicName } from '../domain/ids.ts'
 import type { Mark } from '../domain/mark.ts'
 import { codecsReady } from '../records/index.ts'
 import { Budget } from './budget.ts'
@@ -11,9 +11,11 @@ import { Coalescer } from './coalescer.ts'
 import { GapSaver } from './gap-saver.ts'
 import { Holdings } from './holdings.ts'
 import type { IntakeCounters } from './intake.ts'
+import { untilTaken } from './kept-lock.ts'
 import { LogReader } from './log-reader.ts'
 import { Membership } from './membership.ts'
 import type {
+  KeptLock,
   MirroredMigration,
   MirrorFacts,
   MirrorOptions,
@@ -24,6 +26,7 @@ import { MirroredPartition } from './partition.ts'
 import { ProgressSaver, readProgressOf } from './progress-saver.ts'
 import { Routes } from './routes.ts'
 import type { SendCounters } from './sender.ts'
+import { stillMirrored } from './still-mirrored.ts'
 import { TargetFacts } from './target-facts.ts'
 import { shareOfLimits, Throttle } from './throttle.ts'
 import { pause } from './wait.ts'
@@ -84,6 +87,8 @@ class Engine implements RunningMirror {
   readonly #ended = new AbortController()
   #partitions = new Map<PartitionKey, MirroredPartition>()
   #counts: ReadonlyMap<TopicName, number> = new Map()
+  #open: ReadonlyMap<TopicName, number> = new Map()
+  readonly #kept = new Map<TopicName, number>()
   #subscribed = ''
   #lockWaitsFor: string | undefined
   #lockProblem: Diagnostic | undefined
@@ -175,6 +180,9 @@ class Engine implements RunningMirror {
     const announcements = new Coalescer((asked: readonly MirroredPartition[]) =>
       this.#saver.announce(asked),
     )
+    const mirrored = new Coalescer((asked: readonly MirroredPartition[]) =>
+      stillMirrored(asked, options.decided),
+    )
     const progress = new Coalescer((asked: readonly MirroredPartition[]) =>
       readProgressOf(asked, options.progress),
     )
@@ -189,6 +197,7 @@ class Engine implements RunningMirror {
           const own = this.#membership.identity
           return host === own.host && pid === own.pid
         },
+        isStillMirrored: (of) => mirrored.ask(of),
         readProgress: (of) => progress.ask(of),
         announce: (of) => announcements.ask(of),
         storeGaps: (of) => gaps.save(of),
@@ -232,10 +241,37 @@ class Engine implements RunningMirror {
     this.#counts = counts
     for (const p of wanted.values()) this.#holdings.place(p)
     this.#limit()
-    const subscribed = JSON.stringify([...open].sort())
+    this.#open = open
+    this.#subscribe()
+  }
+
+  #subscribe(): void {
+    const wanted = new Map([...this.#kept, ...this.#open])
+    for (const [topic, count] of this.#kept)
+      wanted.set(topic, Math.max(count, wanted.get(topic) ?? 0))
+    const subscribed = JSON.stringify([...wanted].sort())
     if (subscribed === this.#subscribed) return
     this.#subscribed = subscribed
-    this.#membership.subscribe(open)
+    this.#membership.subscribe(wanted)
+  }
+
+  keep(topic: TopicName, partitions: number): KeptLock {
+    this.#kept.set(topic, partitions)
+    this.#subscribe()
+    const keys = Array.from({ length: partitions }, (_, each) => partitionKey(topic, each))
+    const parts = {
+      membership: this.#membership,
+      holdings: this.#holdings,
+      targetLog: this.#targetLog,
+      settleMs: this.#options.timings.requestTimeoutMs,
+    }
+    return {
+      taken: (signal) => untilTaken(keys, parts, AbortSignal.any([signal, this.#ended.signal])),
+      release: () => {
+        if (!this.#kept.delete(topic) || this.#stopping !== undefined) return
+        this.#subscribe()
+      },
+    }
   }
 
   reports(): readonly PartitionReport[] {

@@ -12,11 +12,18 @@ import { backoffMs, pause } from './wait.ts'
 /** So often in a row an answer that explains nothing is tried again, with more time in between, before the partition stops. */
 const MOST_UNEXPLAINED = 8
 
+/** Until what was decided meanwhile is followed, or taken back. */
+const ASK_AGAIN_MS = 500
+
+const NOT_COPIED = 'is sealed or given up by now, and not copied'
+
 export interface TendOptions {
   readonly checker: Pick<Checker, 'check' | 'settle' | 'cannotCarry'>
   readonly routes: Pick<Routes, 'connect'>
   /** Whether this process wrote it. */
   readonly isOwn: (holder: PartitionProgress['holder']) => boolean
+  /** Whether it is still to be copied, as the decisions say now. */
+  readonly isStillMirrored: (p: MirroredPartition) => Promise<boolean>
   readonly readProgress: (p: MirroredPartition) => Promise<PartitionProgress | undefined>
   /** Says in the store that batches may be on their way; must have returned before the first is sent. */
   readonly announce: (p: MirroredPartition) => Promise<void>
@@ -29,10 +36,11 @@ export interface TendOptions {
 /**
  * The life of one partition while its lock is held, until `signal`:
  *
- * 1. what an earlier holder sent is waited out, unless it was handed over or its progress says that everything was answered;
- * 2. the target is checked and the position computed ({@link Checker});
- * 3. records flow until something is in doubt;
- * 4. then what is in flight is waited for, and it starts over from what the target holds.
+ * 1. the decisions say, read now, that it is still to be copied: a process that slept may have been sealed out since it last looked;
+ * 2. what an earlier holder sent is waited out, unless it was handed over or its progress says that everything was answered;
+ * 3. the target is checked and the position computed ({@link Checker});
+ * 4. records flow until something is in doubt;
+ * 5. then what is in flight is waited for, and it starts over from what the target holds.
  *
  * Resolves when nothing of it is in flight any more. Never rejects.
  */
@@ -42,6 +50,7 @@ export const tend = async (
   signal: AbortSignal,
 ): Promise<void> => {
   const { log } = options
+  let isConfirmed = false
   let isProgressRead = false
   let unexplained = 0
   for (let attempt = 0; !signal.aborted; attempt++) {
@@ -49,6 +58,13 @@ export const tend = async (
     const { acceptedGaps } = p.offsets
     try {
       p.state = 'checking'
+      isConfirmed ||= await options.isStillMirrored(p)
+      if (!isConfirmed) {
+        if (attempt === 0) log({ level: 'info', message: `${p.key}: ${NOT_COPIED}` })
+        wait(p, NOT_COPIED)
+        await pause(ASK_AGAIN_MS, signal)
+        continue
+      }
       if (!isProgressRead) {
         await useProgress(p, options)
         isProgressRead = true

@@ -3,6 +3,7 @@ import { counted, humanDuration } from './_words.ts'
 import { targetIsDrained } from './gates/index.ts'
 import { reversed } from './reversed.ts'
 import { sealsNow } from './seal-topic.ts'
+import { sealUnderLock } from './seal-under-lock.ts'
 import type { StepKind } from './step-kind.ts'
 
 /** Ends the way back of a topic: all that producers wrote to the target is on the source, and from now on that one counts. */
@@ -13,17 +14,22 @@ export const sealReverse: StepKind<SealReverse> = {
 
   gates: (step) => [targetIsDrained(step.topic, step.quietMs)],
 
+  interruptible: true,
+
   apply: async (step, run) => {
     const found = await sealsNow(step, reversed(run))
     if ('problem' in found) return { done: false, problem: found.problem }
-    await run.decide((state) => ({
-      ...state,
-      reverse: {
-        ...state.reverse,
-        seals: [...state.reverse.seals.filter((s) => s.topic !== step.topic), ...found.seals],
-      },
-    }))
-    return { done: true, facts: found.facts }
+    const stopped = await sealUnderLock({
+      topic: step.topic,
+      seals: found.seals,
+      view: reversed(run),
+      decide: (change) =>
+        run.decide((state) => ({
+          ...state,
+          reverse: { ...state.reverse, ...change(state.reverse) },
+        })),
+    })
+    return stopped ?? { done: true, facts: found.facts }
   },
 
   describe: (step) => ({

@@ -9,6 +9,7 @@ import { counted, humanDuration } from './_words.ts'
 import { sourceIsDrained } from './gates/index.ts'
 import { lagOf, type PartitionNow, partitionsNow } from './partitions-now.ts'
 import { lateRecords } from './reopen-topic.ts'
+import { sealUnderLock } from './seal-under-lock.ts'
 import type { Run, StepKind } from './step-kind.ts'
 import { wayBack, writtenOnTarget } from './way-back.ts'
 
@@ -63,14 +64,18 @@ export const sealTopic: StepKind<SealTopic> = {
 
   gates: (step) => [sourceIsDrained(step.topic, step.quietMs)],
 
+  interruptible: true,
+
   apply: async (step, run) => {
     const found = await sealsNow(step, run)
     if ('problem' in found) return { done: false, problem: found.problem }
-    await run.decide((state) => ({
-      ...state,
-      seals: [...state.seals.filter((s) => s.topic !== step.topic), ...found.seals],
-    }))
-    return { done: true, facts: found.facts }
+    const stopped = await sealUnderLock({
+      topic: step.topic,
+      seals: found.seals,
+      view: run,
+      decide: (change) => run.decide((state) => ({ ...state, ...change(state) })),
+    })
+    return stopped ?? { done: true, facts: found.facts }
   },
 
   describe: (step) => ({

@@ -91,6 +91,8 @@ export type GateReading =
 export type Outcome =
   | { readonly done: true; readonly facts: Readonly<Record<string, unknown>> }
   | { readonly done: false; readonly problem: Diagnostic }
+  /** What it was about to do no longer fits, and was taken back: its gates are waited for anew. The text says why. */
+  | { readonly done: false; readonly again: string }
 
 /**
  * Everything Ferry knows about one kind of step, in one file under `src/steps/`. `steps/index.ts` lists the kinds in the order in which

@@ -50,6 +50,7 @@ const runOf = async (
     follow: (list: readonly MirroredMigration[]) =>
       void followed.push(list.map((m) => m.migration)),
     reports: () => reports,
+    keep: () => ({ taken: async () => {}, release: () => {} }),
     facts: () => FACTS,
     stop: async () => void stopped++,
   }

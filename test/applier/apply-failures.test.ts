@@ -88,6 +88,7 @@ describe('failures', () => {
     const startMirror = async () => ({
       follow: () => {},
       reports: () => [],
+      keep: () => ({ taken: async () => {}, release: () => {} }),
       stop: async () => {
         throw new FerryError(problem('FERRY1601'))
       },
@@ -160,7 +161,12 @@ describe('the mirror', () => {
     let tries = 0
     const startMirror = async () => {
       if (tries++ === 0) throw new FerryError(problem('FERRY1601'))
-      return { follow: () => {}, reports: () => [], stop: async () => {} }
+      return {
+        follow: () => {},
+        reports: () => [],
+        keep: () => ({ taken: async () => {}, release: () => {} }),
+        stop: async () => {},
+      }
     }
     const apply = fakeApply(store, { a: uses }, { startMirror })
     expect(codes(await apply.run())).toEqual(['FERRY1601'])

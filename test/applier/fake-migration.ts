@@ -124,6 +124,7 @@ export const fakeApply = (
     follow: (migrations) =>
       void log.push(`follow ${migrations.map((m) => `${m.migration} ${m.marks.length}`)}`),
     reports: () => [],
+    keep: () => ({ taken: async () => {}, release: () => {} }),
     stop: async () => void log.push('mirror stopped'),
   }
   let current: Step | undefined

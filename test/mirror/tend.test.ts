@@ -61,6 +61,7 @@ const begin = (code: () => number) => {
       },
       cannotCarry: () => Promise.reject(new Error('nothing is fetched here')),
     },
+    isStillMirrored: async () => true,
     routes: {
       connect: async () => ({
         start: () => {

@@ -121,6 +121,7 @@ const positions = async (side: 'source' | 'target', group: GroupId) =>
 
 const outcome = async (syncing: ReturnType<typeof syncGroup.apply>) => {
   const found = await syncing
+  if (!found.done && 'again' in found) return found.again
   return found.done ? 'done' : { code: found.problem.code, detail: found.problem.detail }
 }
 

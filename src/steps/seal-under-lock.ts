@@ -1,0 +1,126 @@
+import { diagnostic, FerryError } from '../domain/diagnostic.ts'
+import type { PartitionKey, TopicName } from '../domain/ids.ts'
+import { partitionKey } from '../domain/ids.ts'
+import type { Seal } from '../domain/mark.ts'
+import type { Reverse } from '../domain/state.ts'
+import type { Cluster } from '../kafka/cluster.ts'
+import { humanSeconds } from './_words.ts'
+import { offsetsOf } from './partitions-now.ts'
+import type { Outcome, Run } from './step-kind.ts'
+
+type Seals = Pick<Reverse, 'seals' | 'sealing'>
+
+export interface SealUnderLock {
+  readonly topic: TopicName
+  readonly seals: readonly Seal[]
+  /** The run as the way that is sealed sees it. */
+  readonly view: Run
+  /** Writes the seals of that way. */
+  decide(change: (now: Seals) => Required<Seals>): Promise<void>
+}
+
+/**
+ * Seals a topic so that no record can come behind the seal by a mirror that has yet to hear of it.
+ *
+ * 1. Store the seals as not confirmed: every mirror lets the topic go, and none that gets its lock later begins to copy it.
+ * 2. Hold the lock on all its partitions, and wait out what is still on its way: from here on nobody copies it.
+ * 3. Read both ends again. Where they are those of the seals, confirm them.
+ * 4. Else take them back: what came meanwhile, be it copied or not, is mirrored and counted as ever, and the gate is waited for anew.
+ *
+ * After a crash before 3 the next run takes them back.
+ */
+export const sealUnderLock = async (parts: SealUnderLock): Promise<Outcome | undefined> => {
+  const { topic, seals, view, decide } = parts
+  const others = (of: readonly Seal[] | undefined) => (of ?? []).filter((s) => s.topic !== topic)
+  const mirror = await view.mirror()
+  // Before they are stored: else the partitions would be given to somebody else in between.
+  const lock = mirror.keep(topic, seals.length)
+  let isOpen = true
+  try {
+    await decide((now) => ({
+      seals: others(now.seals),
+      sealing: [...others(now.sealing), ...seals],
+    }))
+    view.report(`waits until every mirror has let go of ${topic}`)
+    if (!(await isTaken(lock.taken, view))) return notLetGo(topic, view)
+    const moved = await movedSince(seals, view)
+    if (moved !== undefined) return { done: false, again: moved }
+    await decide((now) => ({
+      seals: [...others(now.seals), ...seals],
+      sealing: others(now.sealing),
+    }))
+    isOpen = false
+    return undefined
+  } finally {
+    if (isOpen) await decide((now) => ({ seals: others(now.seals), sealing: others(now.sealing) }))
+    lock.release()
+  }
+}
+
+/** False: not within the time that gates are waited for, and at least two sessions. */
+const isTaken = async (
+  taken: (signal: AbortSignal) => Promise<void>,
+  { signal, gateTimeoutMs, timings }: Run,
+): Promise<boolean> => {
+  const { sessionTimeoutMs, requestTimeoutMs } = timings
+  const late = AbortSignal.timeout(
+    Math.max(gateTimeoutMs, 2 * (sessionTimeoutMs + requestTimeoutMs)),
+  )
+  try {
+    await taken(AbortSignal.any([signal, late]))
+    return true
+  } catch (error) {
+    if (late.aborted && !signal.aborted) return false
+    throw error
+  }
+}
+
+const notLetGo = (topic: TopicName, { clusters, gateTimeoutMs }: Run): Outcome => ({
+  done: false,
+  problem: diagnostic({
+    code: 'FERRY1501',
+    detail: `A mirror on ${clusters.target.name} has not let go of ${topic} for ${humanSeconds(gateTimeoutMs / 1000)}: what it may still copy could come behind the seal, which was taken back.`,
+    fix: 'See to it that every `ferry mirror` of the project can read the state store (or stop it), then apply again.',
+  }),
+})
+
+/** Why the seals do not fit any more: the ends as the leaders themselves tell, also what is not replicated yet. */
+const movedSince = async (
+  seals: readonly Seal[],
+  { clusters: { source, target } }: Run,
+): Promise<string | undefined> => {
+  const [here, there] = await Promise.all([logEnds(source, seals), logEnds(target, seals)])
+  for (const { topic, partition, sourceEnd, targetEnd } of seals) {
+    const key = partitionKey(topic, partition)
+    for (const [cluster, sealed, now] of [
+      [source, sourceEnd, here.get(key)!],
+      [target, targetEnd, there.get(key)!],
+    ] as const) {
+      if (now === sealed) continue
+      return `${key} on ${cluster.name} ends at ${now}, no longer at ${sealed}: the seal was taken back`
+    }
+  }
+  return undefined
+}
+
+/** OffsetForLeaderEpoch v2 (2.1) takes the leader's epoch; it answers the log end, where ListOffsets answers the high watermark. */
+const TELLS_LOG_END = 2
+
+const logEnds = async (
+  cluster: Cluster,
+  seals: readonly Seal[],
+): Promise<ReadonlyMap<PartitionKey, bigint>> => {
+  const watermarks = await offsetsOf(cluster, seals, 'latest')
+  if ((cluster.supports('OffsetForLeaderEpoch') ?? 0) < TELLS_LOG_END) return watermarks
+  const asked = seals.map(({ topic, partition }) => partitionKey(topic, partition))
+  const answers = await cluster.epochEnds(new Map(asked.map((key) => [key, 'current'])))
+  if (answers.failed.size > 0) {
+    throw new FerryError([...answers.failed.values()], { retriable: true })
+  }
+  return new Map(
+    [...answers.ok].map(([key, { endOffset }]) => [
+      key,
+      endOffset < 0n ? watermarks.get(key)! : endOffset,
+    ]),
+  )
+}
