@@ -1,5 +1,5 @@
 import { parseRangeName } from '../domain/accepted-gap.ts'
-import type { Diagnostic } from '../domain/diagnostic.ts'
+import { type Diagnostic, FerryError } from '../domain/diagnostic.ts'
 import { type PartitionKey, partitionKey, type TopicName } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
 import { MIGRATE, type Plan, type Purpose } from '../domain/plan.ts'
@@ -53,7 +53,11 @@ export const makePlan = async (
   ])
   const desired = await wholeOf(migration, state, purpose)
   report(`reads ${migration.from} and ${migration.to} for ${migration.name}`)
-  const observed = await services.observe(clusters, desired, now, signal)
+  const observed = await withLate(
+    await services.observe(clusters, desired, now, signal),
+    { session, migration, state, clusters },
+    signal,
+  )
   const inputs = await inputDigests(session.project, migration)
   const plan = await services.planMigration({
     desired,
@@ -89,6 +93,42 @@ export const makePlan = async (
     progress,
     clusters,
     warnings: await mirrorWarnings(session, migration, state, clusters, services),
+  }
+}
+
+/** What stands on the source between what was mirrored back; a read that fails is a problem, as it is with everything that is observed. */
+const withLate = async (
+  observed: Observed,
+  {
+    session,
+    migration,
+    state,
+    clusters,
+  }: {
+    readonly session: Session
+    readonly migration: Migration
+    readonly state: MigrationState
+    readonly clusters: Clusters
+  },
+  signal: AbortSignal,
+): Promise<Observed> => {
+  if (state.reverse.marks.length === 0 || state.stage === 'retired') return observed
+  const { lateOnWayBack } = await import('../salvage/late-on-way-back.ts')
+  try {
+    const progress = await session.store.readProgress(migration.name, 'reverse')
+    const late = await lateOnWayBack(clusters.source, state.reverse, progress, signal)
+    const mirroredBack = new Map(
+      state.reverse.marks.flatMap(({ topic, partition, producerId }) => {
+        const key = partitionKey(topic, partition)
+        const ours = progress.get(key)
+        if (ours?.producerId !== producerId) return []
+        return [[key, { to: ours.mirroredTo as bigint, at: ours.at }] as const]
+      }),
+    )
+    return { ...observed, mirroredBack, ...(late.length > 0 && { lateOnWayBack: late }) }
+  } catch (error) {
+    if (!(error instanceof FerryError)) throw error
+    return { ...observed, problems: [...observed.problems, ...error.diagnostics] }
   }
 }
 

@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
 import type { TopicName } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
-import type { MigrationState } from '../domain/state.ts'
+import { type MigrationState, openReverse } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
 import type { Cluster, GroupMemberPort } from '../kafka/cluster.ts'
 import { decodeMember } from '../mirror/group-messages.ts'
@@ -85,8 +85,8 @@ export const mirrorNeed = (state: MigrationState): 'none' | 'optional' | 'needed
 }
 
 /** Something is mirrored back now: then a mirror should run, so that going back takes no time. */
-export const isKeptWarm = ({ reverse, stage }: MigrationState): boolean =>
-  stage !== 'retired' && isOpen(reverse)
+export const isKeptWarm = (state: MigrationState): boolean =>
+  state.stage !== 'retired' && isOpen(openReverse(state))
 
 /** Something is marked and not sealed. */
 const isOpen = (copies: Parameters<typeof placesOf>[0]): boolean => {

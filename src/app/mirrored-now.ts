@@ -1,4 +1,4 @@
-import { endsOfCopying, type MigrationState } from '../domain/state.ts'
+import { endsOfCopying, type MigrationState, openReverse } from '../domain/state.ts'
 import type { MirroredMigration } from '../mirror/mirror.ts'
 
 /** What of a migration is to be copied there, and back, by its decisions; undefined: nothing is marked for it, or the migration is over. */
@@ -8,7 +8,7 @@ export const mirroredNow = (
 ): MirroredMigration | undefined => {
   if (state === undefined || state.stage === 'retired' || state.marks.length === 0) return undefined
   const { migration, acceptedGaps } = state
-  const { marks } = way === 'forward' ? state : state.reverse
+  const { marks } = way === 'forward' ? state : openReverse(state)
   if (marks.length === 0) return undefined
   return way === 'forward'
     ? { migration, marks, seals: endsOfCopying(state), acceptedGaps }

@@ -22,7 +22,8 @@ interface Watched {
 /**
  * Keeps synced positions from expiring until the service has started: a group that was made by a commit alone loses each position
  * `offsets.retention.minutes` after it was written. A position is written again only while all of these hold:
- * - the group has no members and never had any (`protocolType` is empty until the first one joins, and stays after the last one left);
+ * - the group has no members and never had any (`protocolType` is empty until the first one joins, and stays after the last one left: of a group
+ *   that was put back to the source a rollback leaves nothing, so that its next move begins anew);
  * - every position that Ferry wrote is there, exactly as it was written;
  * - three quarters of its life are over.
  *
@@ -90,6 +91,10 @@ export class CommitRenewer {
     const { group, positions } = sync
     if (await this.#hasBegun(group)) {
       watched.isLeftAlone = true
+      this.#log({
+        level: 'info',
+        message: `the positions of ${group} on ${this.#target.name} are not renewed: it has members, or had some`,
+      })
       return
     }
     const commits = (await this.#target.fetchCommits([group])).ok.get(group)

@@ -6,17 +6,21 @@ import type { Migration } from '../domain/migration.ts'
 import type { MigrationState, Salvage } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
 import {
+  endedWaysBack,
   nameRange,
+  notSalvaged,
   producersMayWrite,
   type StrandedRange,
   strandedRanges,
 } from '../domain/stranded.ts'
+import type { MirrorLog, MirrorTimings } from '../mirror/mirror.ts'
 import { lockHolder } from './lock-holder.ts'
 import type { PlanOptions } from './make-plan.ts'
 import type { Session } from './open-session.ts'
 
 export interface SalvageRunOptions extends PlanOptions {
-  readonly requestTimeoutMs: number
+  readonly timings: MirrorTimings
+  readonly log: MirrorLog
 }
 
 export interface SalvagedRange extends StrandedRange {
@@ -28,23 +32,35 @@ export interface SalvagedRange extends StrandedRange {
 export const findStranded = async (
   session: Session,
   migration: Migration,
+  signal: AbortSignal,
 ): Promise<readonly StrandedRange[]> => {
   const state = await session.store.readDecisions(migration.name)
-  return state === undefined ? [] : strandedNow(session, migration, state)
+  return state === undefined ? [] : strandedNow(session, migration, state, signal)
 }
 
 const strandedNow = async (
   session: Session,
   migration: Migration,
   state: MigrationState,
+  signal: AbortSignal,
 ): Promise<readonly StrandedRange[]> => {
+  const { lateOnWayBack } = await import('../salvage/late-on-way-back.ts')
   const { source } = await session.clustersOf(migration)
+  const between = await lateOnWayBack(
+    source,
+    state.reverse,
+    await session.store.readProgress(migration.name, 'reverse'),
+    signal,
+  )
   // Not past an open transaction: what it will have been nobody knows yet.
   const ends = complete(await source.listOffsets(state.seals, 'stable'))
   if ('problems' in ends) throw new FerryError(ends.problems)
-  return strandedRanges(state, ({ topic, partition }) =>
+  const ranges = strandedRanges(state, ({ topic, partition }) =>
     ends.all.get(partitionKey(topic, partition)),
-  ).filter(({ topic }) => producersMayWrite(topic, state, migration.order))
+  )
+  return [...ranges, ...notSalvaged(between, state)].filter(({ topic }) =>
+    producersMayWrite(topic, state, migration.order),
+  )
 }
 
 /**
@@ -52,7 +68,9 @@ const strandedNow = async (
  *
  * 1. Take the lock; look again.
  * 2. For each range: write down the producer id that it will be appended with and the target's log end, unless an earlier attempt did.
- * 3. Append what is missing of it, and write down that it is done.
+ * 3. Where it stands between what was mirrored back: hold the lock of that way until every mirror has let go of the topic, so that it is
+ *    never mirrored back itself.
+ * 4. Append what is missing of it, and write down that it is done.
  */
 export const salvage = async (
   session: Session,
@@ -69,19 +87,20 @@ export const salvage = async (
     for (;;) {
       if (state === undefined) return done
       const open = state.salvages.find(({ status }) => status === 'pending')
-      const [range] = open ? [open] : await strandedNow(session, migration, state)
+      const [range] = open ? [open] : await strandedNow(session, migration, state, options.signal)
       if (range === undefined) return done
       const intent = open ?? (await intentOf(range))
       if (!open) state = await decide(state, [...state.salvages, intent])
       const step = `salvage/${partitionKey(intent.topic, intent.partition)}`
       await journal({ kind: 'intent', step })
+      await endWayBack(state, intent)
       options.report(`appends ${nameRange(intent)}`)
       const records = await salvageRange({
         ...clusters,
         salvage: intent,
         mirror: mirrorOf(state, intent),
         isResumed: open !== undefined,
-        requestTimeoutMs: options.requestTimeoutMs,
+        requestTimeoutMs: options.timings.requestTimeoutMs,
         pause: (ms, signal) => setTimeout(ms, undefined, { signal }),
         report: options.report,
         signal: options.signal,
@@ -112,6 +131,20 @@ export const salvage = async (
       targetFrom: ends.all.get(key) as TargetOffset,
       at: options.now().toISOString(),
     }
+  }
+
+  async function endWayBack(state: MigrationState, { topic }: Salvage): Promise<void> {
+    if (!endedWaysBack(state).has(topic)) return
+    const { withPartitions } = await import('../mirror/with-partitions.ts')
+    const { timings, log, signal, report } = options
+    const keys = state.reverse.marks
+      .filter((mark) => mark.topic === topic)
+      .map((mark) => partitionKey(mark.topic, mark.partition))
+    const member = { project: session.project.name, target: clusters.source, timings, log, signal }
+    report(`waits until every mirror has let go of ${topic} on its way back`)
+    await withPartitions({ ...member, report }, new Map([[topic, keys.length]]), (lock) =>
+      lock.write(keys, async () => {}),
+    )
   }
 
   async function decide(

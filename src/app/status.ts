@@ -10,7 +10,12 @@ import type { Migration } from '../domain/migration.ts'
 import { indexFromEnds, type OffsetIndex, rankOf } from '../domain/offset-index.ts'
 import type { Plan } from '../domain/plan.ts'
 import { stageRank, stagesInOrder } from '../domain/stage.ts'
-import { type MigrationState, offsetMapOf, type PartitionProgress } from '../domain/state.ts'
+import {
+  type MigrationState,
+  offsetMapOf,
+  openReverse,
+  type PartitionProgress,
+} from '../domain/state.ts'
 import type { Step } from '../domain/step.ts'
 import type { Observed, ObservedSide } from '../planner/observed.ts'
 import type {
@@ -48,8 +53,9 @@ export type LookParts = Pick<StatusParts, 'migration' | 'state' | 'observed' | '
 export const statusOf = (parts: StatusParts): MigrationStatus => {
   const { migration, state, observed, plan } = parts
   const known = knownOf(parts)
-  const back = state.reverse.marks.flatMap((mark) => backProgressOf(mark, parts) ?? [])
   const retention = retentionStatus(parts)
+  const { marks: backMarks } = openReverse(state)
+  const back = backMarks.flatMap((mark) => backProgressOf(mark, parts) ?? [])
   const stopped = [...known.progress.values(), ...back].flatMap(({ problem }) => problem ?? [])
   return {
     name: migration.name,
@@ -60,7 +66,7 @@ export const statusOf = (parts: StatusParts): MigrationStatus => {
     stage: state.stage,
     asks: migration.stage,
     mirror: mirrorStatus(parts, known),
-    ...(state.reverse.marks.length > 0 && { back: backStatus(parts) }),
+    ...(backMarks.length > 0 && { back: backStatus(parts) }),
     topics: migration.topics.map((topic) => topicStatus(topic.name, parts, known)),
     groups: migration.groups.map((group) => ({
       id: group.id,
@@ -187,14 +193,15 @@ const backProgressOf = (
 
 const backStatus = (parts: StatusParts): BackStatus => {
   const { migration, state, observed, backProcesses } = parts
-  const topics = [...new Set(state.reverse.marks.map((mark) => mark.topic))].sort()
+  const reverse = openReverse(state)
+  const topics = [...new Set(reverse.marks.map((mark) => mark.topic))].sort()
   return {
     processes:
       backProcesses === undefined
         ? null
         : mirrorsOf(backProcesses, migration).map(({ host, pid }) => ({ host, pid })),
     topics: topics.map((name) => {
-      const marks = state.reverse.marks.filter((mark) => mark.topic === name)
+      const marks = reverse.marks.filter((mark) => mark.topic === name)
       const lags = marks.map((mark) => {
         const end = partitionOf(observed.target, mark)?.lastStable
         const to = backProgressOf(mark, parts)?.mirroredTo ?? mark.sourceStart
@@ -203,7 +210,7 @@ const backStatus = (parts: StatusParts): BackStatus => {
       return {
         name,
         lag: lags.reduce((sum, lag) => (sum === null || lag === null ? null : sum + lag), 0),
-        sealed: state.reverse.seals.filter((seal) => seal.topic === name).length === marks.length,
+        sealed: reverse.seals.filter((seal) => seal.topic === name).length === marks.length,
         stopped: marks.filter((mark) => backProgressOf(mark, parts)?.problem).length,
       }
     }),

@@ -45,6 +45,13 @@ const seen = async (about: Deadline['about'], run: LookingRun): Promise<Deadline
         isSynced: syncOf(run, about.group) !== undefined,
         commits: (await commitsOf(source, about.group)).size,
       }
+    case 'tombstones': {
+      const { ok, failed } = await target.describeTopicConfigs([about.topic])
+      const configs = ok.get(about.topic)
+      if (configs === undefined) throw new FerryError([...failed.values()])
+      const policy = configs.get('cleanup.policy')?.value
+      return { kind: about.kind, isCompacted: policy?.includes('compact') ?? false }
+    }
     case 'target-commits': {
       const there = await commitsOf(target, about.group)
       const synced = [...(syncOf(run, about.group)?.positions.keys() ?? [])]

@@ -16,7 +16,7 @@ export interface NoReturn {
  * The line of no return of a plan, computed from its steps; null: all of it can be undone. It lies before the first step that cannot be
  * undone, or right behind the first seal without a way back that nothing but itself kept closed: where no grant of WRITE follows for a topic (no ACL in the
  * file, no authorizer, or the right was there before), its producers may be started as soon as it is sealed, and what they write is only
- * on the target. Pure.
+ * on the target. Where there is neither, but a topic will be compacted on the target, it is a moment behind its seal. Pure.
  */
 export const noReturnOf = ({
   steps,
@@ -35,8 +35,20 @@ export const noReturnOf = ({
     }
   }
   const step = steps[oneWay]
-  return step === undefined ? null : { before: oneWay, because: step.undo.says, once: null }
+  if (step !== undefined) return { before: oneWay, because: step.undo.says, once: null }
+  const forgetting = steps.findIndex(
+    (each) => each.kind === 'seal-topic' && each.forgetsAfterMs !== undefined,
+  )
+  const forgets = steps[forgetting]
+  if (forgets?.kind !== 'seal-topic') return null
+  return {
+    before: forgetting + 1,
+    because: `${forgets.topic} is compacted: which keys producers deleted on ${clusters.target.name} is forgotten there by then, unless a mirror copies back all the time`,
+    once: `${humanHours(forgets.forgetsAfterMs ?? 0)} after producers write on ${clusters.target.name}`,
+  }
 }
+
+const humanHours = (ms: number): string => `${Number((ms / 3_600_000).toFixed(2))} h`
 
 const isKeptClosed = ({ topic }: SealTopic, steps: readonly Step[]): boolean =>
   steps.some((step) => step.kind === 'grant-access' && opens(step, topic))

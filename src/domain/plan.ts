@@ -69,4 +69,5 @@ export interface Deadline {
         readonly partition: PartitionKey
       }
     | { readonly kind: 'source-commits' | 'target-commits'; readonly group: GroupId }
+    | { readonly kind: 'tombstones'; readonly topic: TopicName }
 }

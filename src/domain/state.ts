@@ -17,6 +17,7 @@ import type { Protectable } from './protectable.ts'
 import type { Receipt, ReceiptPartition } from './receipt.ts'
 import type { ReachedStage } from './stage.ts'
 import type { SyncedPosition } from './step.ts'
+import { endedWaysBack } from './stranded.ts'
 
 /** A key that is added, dropped or means something else needs the next number, unless this one is in no release yet: see `state/format-ladder.ts`. */
 export const STATE_FORMAT_VERSION = 2
@@ -123,10 +124,17 @@ export const withoutSealing = ({
   return { ...state, reverse: back }
 }
 
+/** The way back without the topics whose way has ended for good. */
+export const openReverse = (state: Pick<MigrationState, 'reverse' | 'salvages'>): Reverse => {
+  const ended = endedWaysBack(state)
+  if (ended.size === 0) return state.reverse
+  return { ...state.reverse, marks: state.reverse.marks.filter(({ topic }) => !ended.has(topic)) }
+}
+
 /** The decisions as whoever mirrors, drains or verifies the way back sees them. */
 export const reverseView = (state: MigrationState): MigrationState => ({
   ...state,
-  ...state.reverse,
+  ...openReverse(state),
   sealing: state.reverse.sealing ?? [],
   clusters: state.clusters && { source: state.clusters.target, target: state.clusters.source },
   reverse: NO_REVERSE,

@@ -15,11 +15,55 @@ export interface StrandedRange {
 const isOf = (seal: Seal, { topic, partition }: Salvage): boolean =>
   seal.topic === topic && seal.partition === partition
 
-/** Up to where a sealed partition of the source is accounted for: by the seal, and by what was salvaged since. */
-export const coveredTo = (seal: Seal, state: Pick<MigrationState, 'salvages'>): SourceOffset =>
-  state.salvages
+/**
+ * Up to where a sealed partition of the source is accounted for: by the seal, and by what was salvaged since, as far as that came before the way
+ * back began.
+ */
+export const coveredTo = (
+  seal: Seal,
+  { salvages, reverse }: Pick<MigrationState, 'salvages' | 'reverse'>,
+): SourceOffset => {
+  const back = placesOf(reverse).marks.get(partitionKey(seal.topic, seal.partition))
+  return salvages
     .filter((salvage) => salvage.status === 'done' && isOf(seal, salvage))
+    .filter(({ from }) => back === undefined || from < back.targetStart)
     .reduce((end, { to }) => (to > end ? to : end), seal.sourceEnd)
+}
+
+/**
+ * The topics whose way back has ended for good: a record that came late between what was mirrored back is, or is being, appended to the target.
+ * It stands at different places on both clusters then, so nothing behind it has a place on the source any more.
+ */
+export const endedWaysBack = ({
+  salvages,
+  reverse,
+}: Pick<MigrationState, 'salvages' | 'reverse'>): ReadonlySet<TopicName> => {
+  const { marks } = placesOf(reverse)
+  return new Set(
+    salvages
+      .filter(({ topic, partition, from }) => {
+        const back = marks.get(partitionKey(topic, partition))
+        return back !== undefined && from >= back.targetStart
+      })
+      .map(({ topic }) => topic),
+  )
+}
+
+/** Of ranges that came late between what was mirrored back, those that no salvage has taken. */
+export const notSalvaged = (
+  ranges: readonly StrandedRange[],
+  { salvages }: Pick<MigrationState, 'salvages'>,
+): readonly StrandedRange[] =>
+  ranges.flatMap((range) => {
+    // What was salvaged began where the range begins; the producer may have written on.
+    const done = salvages
+      .filter(({ status, topic, partition }) => {
+        return status === 'done' && topic === range.topic && partition === range.partition
+      })
+      .filter(({ from, to }) => from <= range.from && to > range.from)
+      .reduce((end, { to }) => (to > end ? to : end), range.from)
+    return done >= range.to ? [] : [{ ...range, from: done }]
+  })
 
 /**
  * How far a sealed partition of the source has to be looked at when its log ends at `end`: behind where the way back begins stands what the

@@ -13,6 +13,7 @@ export type ApiName =
   | 'LeaveGroup'
   | 'SyncGroup'
   | 'DescribeGroups'
+  | 'DeleteGroups'
   | 'ListGroups'
   | 'ApiVersions'
   | 'CreateTopics'

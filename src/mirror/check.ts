@@ -16,6 +16,7 @@ import {
   lostOnSource,
   lostOnTarget,
   MARKERS_TOO_LATE,
+  onItsWay,
   StopPartition,
   sourceAbsent,
   sourceCut,
@@ -76,7 +77,7 @@ export class Checker {
       signal,
     )
     p.checkedTo = Math.max(p.checkedTo, p.offsets.targetStart, tail.checkedTo)
-    if (tail.problem) throw new StopPartition(tail.problem)
+    if (tail.problem) throw new StopPartition(onItsWay(p, tail.problem))
     if (target.start > from && !tail.hasRecords) {
       throw new StopPartition(goneUnseen(p.key, from, target.start))
     }

@@ -155,6 +155,16 @@ export const foreignWrite = (
     fix: `Find the writer and take its WRITE right. ${resync}`,
   })
 
+/** On the way back the others are producers that were forgotten on the source. What they wrote is on no target. */
+export const onItsWay = ({ mark, migration }: Stopped, foreign: Diagnostic): Diagnostic =>
+  mark?.way === undefined
+    ? foreign
+    : {
+        ...foreign,
+        detail: `On the way back, where target means the source: ${foreign.detail}`,
+        fix: `Stop that producer. Then \`ferry salvage ${migration}\` appends what it wrote to the target, once; the way back of this topic has ended with it. Until then the migration is not retired.`,
+      }
+
 export const goneUnseen = (key: PartitionKey, from: number, to: number): Diagnostic =>
   diagnostic({
     code: 'FERRY1604',

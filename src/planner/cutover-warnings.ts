@@ -3,7 +3,13 @@ import { partitionKey } from '../domain/ids.ts'
 import type { GroupSpec } from '../domain/migration.ts'
 import { stageRank } from '../domain/stage.ts'
 import { placesOf } from '../domain/state-places.ts'
-import { nameRange, producersMayWrite, strandedRanges } from '../domain/stranded.ts'
+import {
+  nameRange,
+  notSalvaged,
+  producersMayWrite,
+  type StrandedRange,
+  strandedRanges,
+} from '../domain/stranded.ts'
 import { counted } from '../steps/_words.ts'
 import { named } from '../steps/gates/index.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
@@ -161,6 +167,17 @@ const stranded = ({ desired, observed, state }: PlanContext): readonly Diagnosti
       observed.source.topics.get(topic)?.partitions.find((p) => p.partition === partition)
         ?.highWatermark,
   ).filter(({ topic }) => producersMayWrite(topic, state, desired.order))
+  const between = notSalvaged(observed.lateOnWayBack ?? [], state)
+  if (between.length > 0) {
+    return [
+      diagnostic({
+        code: 'FERRY1342',
+        severity: 'warning',
+        detail: `A producer wrote to ${observed.source.name}, between what is mirrored back to it: ${[...ranges, ...between].map(nameRange).join(', ')}. These records are only on ${observed.source.name}, and nothing more is mirrored back behind them.`,
+        fix: `Stop it; then: ferry salvage ${desired.name} appends them to ${observed.target.name}. The way back of ${listed(between)} has ended with them: stay on ${observed.target.name}.`,
+      }),
+    ]
+  }
   if (ranges.length === 0) return []
   return [
     diagnostic({
@@ -171,6 +188,9 @@ const stranded = ({ desired, observed, state }: PlanContext): readonly Diagnosti
     }),
   ]
 }
+
+const listed = (ranges: readonly StrandedRange[]): string =>
+  [...new Set(ranges.map(({ topic }) => topic))].join(', ')
 
 /** Members of a group on the source after it was synced, by name. */
 const backOnSource = (context: PlanContext): readonly Diagnostic[] => {

@@ -186,10 +186,15 @@ const targetCommits = ({ desired, observed, state, now }: PlanContext): readonly
       const expires = Date.parse(at) + lifeMs(observed.target)
       // Its positions are still there after it: they were renewed, and the state does not say when.
       if (expires <= now.getTime()) return []
+      const { protocolType = '', type = 'classic' } =
+        observed.target.groups.get(group)?.description ?? {}
+      const hadMembers = protocolType !== '' || type !== 'classic'
       return [
         {
           at: instant(expires),
-          says: `the synced positions of ${group} expire on ${observed.target.name} unless its consumers start, or a mirror runs that renews them`,
+          says: hadMembers
+            ? `the synced positions of ${group} expire on ${observed.target.name} by then unless its consumers start: it has had members there, so no mirror renews them, and they may expire sooner`
+            : `the synced positions of ${group} expire on ${observed.target.name} unless its consumers start, or a mirror runs that renews them`,
           about: { kind: 'target-commits', group },
         },
       ]

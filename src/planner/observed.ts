@@ -8,6 +8,7 @@ import {
   type TopicName,
 } from '../domain/ids.ts'
 import type { QuotaSpec, ScramMechanism } from '../domain/migration.ts'
+import type { StrandedRange } from '../domain/stranded.ts'
 import type {
   ClusterDescription,
   CommittedOffset,
@@ -24,6 +25,10 @@ export interface Observed {
   readonly target: ObservedSide
   /** What the file lists as removed and is still there, by `removedKey`. */
   readonly removed?: ReadonlyMap<string, StillThere>
+  /** What somebody else wrote to the source between what was mirrored back, salvaged or not; only where something is mirrored back. */
+  readonly lateOnWayBack?: readonly StrandedRange[]
+  /** Up to where each partition of the target was mirrored back, and when a mirror last said so. */
+  readonly mirroredBack?: ReadonlyMap<PartitionKey, { readonly to: bigint; readonly at: string }>
   /** Reads that failed; the planner turns them into blocking problems, never into empty answers. */
   readonly problems: readonly Diagnostic[]
 }

@@ -9,6 +9,7 @@ import { stepsOfStage } from '../steps/index.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
 import { deadlines, invariants } from './deadlines.ts'
 import { fingerprint } from './fingerprint.ts'
+import { wayBackDeadlines } from './forgetting.ts'
 import {
   destructionGuards,
   guard,
@@ -62,7 +63,7 @@ export const planMigration = (inputs: PlanInputs): Plan => {
     steps: parts.steps,
     fingerprint: fingerprint(desired, observed, state),
     invariants: isForwards ? invariants(inputs) : [],
-    deadlines: isForwards ? deadlines(inputs) : [],
+    deadlines: isForwards ? deadlines(inputs) : wayBackDeadlines(inputs, mirroredBackBy(parts)),
     problems: deduplicated([
       ...parts.problems,
       ...stepRightsGuards(inputs, parts.steps),
@@ -76,6 +77,9 @@ export const planMigration = (inputs: PlanInputs): Plan => {
     ...(maxDestroyFlag !== undefined && { maxDestroy: maxDestroyFlag }),
   }
 }
+
+const mirroredBackBy = ({ steps }: PlanParts) =>
+  steps.flatMap((step) => (step.kind === 'mirror-reverse' ? [step.topic] : []))
 
 /** Where a rollback is to end: asked for by name, or by a stage in the file that lies behind. Undefined: it is none. */
 export const goesBackTo = ({

@@ -12,6 +12,7 @@ import { placesOf } from '../domain/state-places.ts'
 import type { MarkReverse } from '../domain/step.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { chooseReverse } from '../planner/choose-reverse.ts'
+import { shortOnSource } from '../planner/forgetting.ts'
 import { reverseGuards } from '../planner/guards/reverse.ts'
 import { counted } from './_words.ts'
 import { topicsAreSealed } from './gates/index.ts'
@@ -41,7 +42,10 @@ export const markReverse: StepKind<MarkReverse> = {
       steps: topics.map((topic) =>
         markReverseStep(context, topic, 'producers-moved', 'the file keeps the source warm'),
       ),
-      problems: topics.flatMap((topic) => reverseGuards(context, topic)),
+      problems: [
+        ...topics.flatMap((topic) => reverseGuards(context, topic)),
+        ...shortOnSource(context, topics),
+      ],
     }
   },
 

@@ -58,6 +58,12 @@ export const restoreGroup: StepKind<RestoreGroup> = {
         }),
       }
     }
+    // Nothing is left of it but that it had members. Were it moved again, nobody could tell that from new ones, and from when they left its
+    // positions would expire. A broker that does not let it go forgets it by itself.
+    const isForgotten =
+      back.size === 0 &&
+      surplus.length > 0 &&
+      (await target.forgetGroup(step.group)).failed.size === 0
     await run.decide((state) => ({
       ...state,
       syncs: state.syncs.filter((s) => s.group !== step.group),
@@ -66,6 +72,7 @@ export const restoreGroup: StepKind<RestoreGroup> = {
       done: true,
       facts: {
         restored: previous.size,
+        forgotten: isForgotten,
         deleted: Object.fromEntries(surplus.map((key) => [key, String(there.get(key)?.offset)])),
       },
     }

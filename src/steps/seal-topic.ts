@@ -3,7 +3,8 @@ import type { Seal } from '../domain/mark.ts'
 import type { MigrationState } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
 import type { SealTopic } from '../domain/step.ts'
-import { hasWayBack } from '../planner/guards/reverse.ts'
+import { willForget, willForgetAfter } from '../planner/forgetting.ts'
+import { addedGuards, hasWayBack } from '../planner/guards/reverse.ts'
 import type { Observed } from '../planner/observed.ts'
 import { counted, humanDuration } from './_words.ts'
 import { sourceIsDrained } from './gates/index.ts'
@@ -20,11 +21,15 @@ export const sealTopic: StepKind<SealTopic> = {
   plan: (context, stage) => {
     const { desired, observed, state } = context
     if (stage !== 'producers-moved') return { steps: [] }
+    const problems: Diagnostic[] = []
     const steps = desired.topics.flatMap((spec): SealTopic[] => {
-      const partitions = observed.source.topics.get(spec.name)?.partitions.length ?? 0
+      const source = observed.source.topics.get(spec.name)
+      const partitions = source?.partitions.length ?? 0
       const sealed = placesOf(state).sealedTopics.get(spec.name)?.length ?? 0
       const late = lateRecords(spec.name, observed, state, desired.order)
-      if (partitions === 0 || (sealed === partitions && late === 0n)) return []
+      if (!source || partitions === 0 || (sealed === partitions && late === 0n)) return []
+      const forgetsAfterMs = willForgetAfter(context, spec, source)
+      if (forgetsAfterMs !== undefined) problems.push(willForget(context, spec, forgetsAfterMs))
       return [
         {
           kind: 'seal-topic',
@@ -36,17 +41,22 @@ export const sealTopic: StepKind<SealTopic> = {
           partitions,
           quietMs: desired.gates.sourceQuietMs,
           ...(!hasWayBack(context, spec.name) && { noWayBack: true as const }),
+          ...(forgetsAfterMs !== undefined && { forgetsAfterMs }),
         },
       ]
     })
-    return { steps }
+    return { steps, problems }
   },
 
   undo: (context, undoing) => {
     const { state, observed, desired } = context
     const { stage, leadsTo } = undoing
     if (stage !== 'producers-moved') return { steps: [] }
-    if (undoing.mirrorsBack) return wayBack(context, leadsTo)
+    const added = addedGuards(context)
+    if (undoing.mirrorsBack) {
+      const { steps, problems } = wayBack(context, leadsTo)
+      return { steps, problems: [...added, ...problems] }
+    }
     const topics = [...new Set(state.seals.map((seal) => seal.topic))].sort()
     return {
       steps: topics.map((topic) => ({
@@ -58,7 +68,7 @@ export const sealTopic: StepKind<SealTopic> = {
         topic,
         late: '0',
       })),
-      problems: onlyOnTarget(state, observed, desired.name),
+      problems: [...added, ...onlyOnTarget(state, observed, desired.name)],
     }
   },
 

@@ -5,7 +5,8 @@ import type { ReachedStage } from '../domain/stage.ts'
 import type { MigrationState } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
 import type { MirrorReverse, SealReverse, Step, VerifyReverse } from '../domain/step.ts'
-import { strandedRanges } from '../domain/stranded.ts'
+import { nameRange, notSalvaged, strandedRanges } from '../domain/stranded.ts'
+import { forgottenOnWayBack, shortOnSource } from '../planner/forgetting.ts'
 import { reverseGuards } from '../planner/guards/reverse.ts'
 import type { Observed } from '../planner/observed.ts'
 import { markReverseStep } from './mark-reverse.ts'
@@ -103,6 +104,9 @@ export const wayBack = (
     steps: [...marks, ...mirrors, ...seals, ...verifies],
     problems: [
       ...unmarked.flatMap((topic) => reverseGuards(context, topic)),
+      ...endedGuards(context, topics),
+      ...forgottenOnWayBack(context, open),
+      ...shortOnSource(context, topics),
       ...strandedWarnings(context, unmarked),
       ...costs(context, topics),
     ],
@@ -128,6 +132,25 @@ const strandedWarnings = (
         fix: 'Nothing, if every group has yet to read past the seal on the target. A group that has read further would miss them: its return is refused.',
       }),
     )
+
+/** A record of somebody else between what was mirrored back took the place of the next one: what follows has none any more. */
+const endedGuards = (
+  { state, observed, desired }: PlanContext,
+  topics: readonly TopicName[],
+): readonly Diagnostic[] =>
+  (observed.lateOnWayBack ?? [])
+    .filter(({ topic }) => topics.includes(topic))
+    .map((range) => {
+      const isSalvaged = notSalvaged([range], state).length === 0
+      const { source, target } = observed
+      return diagnostic({
+        code: 'FERRY1360',
+        detail: `${nameRange(range)} on ${source.name} came between what was mirrored back, from somebody else than the mirror${isSalvaged ? `, and was salvaged: it stands on both clusters, in different places` : `, and is not on ${target.name}`}. What comes behind has no place on ${source.name} any more.`,
+        fix: isSalvaged
+          ? `Stay on ${target.name}.`
+          : `Stay on ${target.name}: stop that producer, then ferry salvage ${desired.name} appends what it wrote there.`,
+      })
+    })
 
 /** What it means that the copy is given up. */
 const costs = ({ observed }: PlanContext, topics: readonly TopicName[]): readonly Diagnostic[] =>

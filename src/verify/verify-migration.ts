@@ -5,6 +5,8 @@ import type { Mark } from '../domain/mark.ts'
 import type { Migration } from '../domain/migration.ts'
 import { rankOf } from '../domain/offset-index.ts'
 import type { MigrationState, PartitionProgress } from '../domain/state.ts'
+import { placesOf } from '../domain/state-places.ts'
+import type { OffsetAt } from '../kafka/cluster.ts'
 import { codecsReady } from '../records/codecs.ts'
 import { compareRange, type RangeResult, type RangeToCompare } from './compare-records.ts'
 import { findingDiagnostic } from './finding.ts'
@@ -70,7 +72,7 @@ export const verifyMigration = async (options: VerifyOptions): Promise<VerifyRep
     readFacts(clusters, state, marks, progress),
     compactedTopics(clusters.source, names),
     compactedTopics(clusters.target, names),
-    unmarkedPartitions(clusters, marks),
+    unmarkedPartitions(clusters, marks, placesOf(state).sealedTopics),
   ])
   const compacted = { source: onSource, target: onTarget }
   const verified = await verifyRecords(options, facts, compacted)
@@ -179,8 +181,9 @@ const partitionOf = (
 
 /** Partitions that the source has and no mark: their records are not on the target. */
 const unmarkedPartitions = async (
-  { source }: BothClusters,
+  { source, target }: BothClusters,
   marks: readonly Mark[],
+  sealed: ReadonlyMap<TopicName, unknown>,
 ): Promise<ReadonlyMap<TopicName, readonly VerifiedPartition[]>> => {
   const topics = [...new Set(marks.map(({ topic }) => topic))]
   const found = new Map<TopicName, VerifiedPartition[]>()
@@ -193,39 +196,93 @@ const unmarkedPartitions = async (
     found.set(
       topic,
       await Promise.all(
-        missing.map(({ partition }) => unmarkedPartition(source, topic, partition)),
+        missing.map(({ partition }) => unmarkedPartition(source, topic, partition, own[0]!)),
       ),
     )
   }
+  // Shown, and no difference: the copy is what it was. It is only that nothing of these can go back.
+  const there = await target.describeTopics(topics.filter((topic) => sealed.has(topic)))
+  for (const [topic, description] of there.ok) {
+    if (description === 'absent') continue
+    const known = new Set(found.get(topic)?.map(({ partition }) => partition))
+    const own = marks.filter((mark) => mark.topic === topic)
+    const added = description.partitions.filter(
+      ({ partition }) => partition >= own.length && !known.has(partition),
+    )
+    const extra = await Promise.all(
+      added.map(({ partition }) => addedPartition(target, topic, partition, own.length)),
+    )
+    found.set(topic, [...(found.get(topic) ?? []), ...extra])
+  }
   return found
 }
+
+const addedPartition = async (
+  target: BothClusters['target'],
+  topic: TopicName,
+  partition: number,
+  sealed: number,
+): Promise<VerifiedPartition> => {
+  const [start, end] = await endsOf(target, topic, partition)
+  return {
+    ...NOTHING_THERE,
+    partition,
+    targetStart: start,
+    targetEnd: end,
+    ok: true,
+    problems: [
+      diagnostic({
+        code: 'FERRY1338',
+        severity: 'warning',
+        detail: `${topic}:${partition} is on ${target.name} only, up to offset ${end}: it was added after the topic was sealed with ${sealed} partitions.`,
+        fix: 'Nothing, if the service stays there. Once it has held a record there is no way back.',
+      }),
+    ],
+  }
+}
+
+const endsOf = async (
+  cluster: BothClusters['source'],
+  topic: TopicName,
+  partition: number,
+): Promise<readonly [number, number]> => {
+  const only = async (at: OffsetAt) =>
+    exact([...(await cluster.listOffsets([{ topic, partition }], at)).ok.values()][0] ?? 0n)
+  return [await only('earliest'), await only('stable')]
+}
+
+const NOTHING_THERE = {
+  sourceStart: 0,
+  sourceEnd: 0,
+  targetStart: 0,
+  targetEnd: 0,
+  mirrored: 0,
+  compared: 0,
+  gone: 0,
+  acceptedGaps: [],
+} as const
 
 const unmarkedPartition = async (
   source: BothClusters['source'],
   topic: TopicName,
   partition: number,
+  { way }: Pick<Mark, 'way'>,
 ): Promise<VerifiedPartition> => {
-  const [start, end] = await Promise.all([
-    source.listOffsets([{ topic, partition }], 'earliest'),
-    source.listOffsets([{ topic, partition }], 'stable'),
-  ])
-  const only = (answers: typeof start): number => exact([...answers.ok.values()][0] ?? 0n)
+  const [start, end] = await endsOf(source, topic, partition)
+  const isBack = way === 'reverse'
   const problem: Diagnostic = diagnostic({
     code: 'FERRY1813',
-    detail: `${topic}:${partition} is on ${source.name}, but has no mark: it was added after mirroring began, and its records are not on the target.`,
-    fix: 'Run plan and apply again: a new plan adds the partition and marks it.',
+    detail: `${topic}:${partition} is on ${source.name}, but has no mark: it was added after mirroring ${isBack ? 'back ' : ''}began, and its records are not on the ${isBack ? 'other cluster' : 'target'}.`,
+    fix: isBack
+      ? 'There is no way back for what is in it: stay where it is.'
+      : 'Run plan and apply again: a new plan adds the partition and marks it.',
   })
   return {
+    ...NOTHING_THERE,
     partition,
-    sourceStart: only(start),
-    sourceEnd: only(end),
-    targetStart: 0,
-    targetEnd: 0,
-    mirrored: 0,
-    compared: 0,
-    gone: 0,
+    sourceStart: start,
+    sourceEnd: end,
     ok: false,
-    acceptedGaps: [],
     problems: [problem],
   }
 }

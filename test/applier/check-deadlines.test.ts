@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { passedDeadlines } from '../../src/applier/check-deadlines.ts'
-import type { GroupId, PartitionKey } from '../../src/domain/ids.ts'
+import type { GroupId, PartitionKey, TopicName } from '../../src/domain/ids.ts'
 import type { Deadline } from '../../src/domain/plan.ts'
 import { NO_REVERSE } from '../../src/domain/state.ts'
 import { fullState } from '../state/samples.ts'
@@ -25,6 +25,7 @@ interface Parts {
   /** Up to where the way back, from 800 on, has come on the source, which ends at 900 and more. */
   readonly back?: bigint
   readonly backSealed?: boolean
+  readonly cleanup?: string
 }
 
 const sides = ({ back, mirrored = 100n, targetStart = 0n }: Parts) => {
@@ -60,6 +61,10 @@ const check = async (about: Deadline['about'], parts: Parts) => {
     name,
     listOffsets: async (partitions: readonly unknown[], at: 'earliest' | 'latest' | 'stable') => ({
       ok: new Map(partitions.map(() => [KEY, ends[name][at]])),
+      failed: new Map(),
+    }),
+    describeTopicConfigs: async (topics: readonly TopicName[]) => ({
+      ok: new Map([[topics[0], new Map([['cleanup.policy', { value: parts.cleanup }]])]]),
       failed: new Map(),
     }),
     fetchCommits: async () => ({
@@ -136,6 +141,11 @@ const KINDS: Readonly<
     about: { kind: 'target-commits', group: GROUP },
     lost: { synced: true },
     moot: { 'they were renewed': { synced: true, committed: 5n } },
+  },
+  tombstones: {
+    about: { kind: 'tombstones', topic: 'orders.events' as TopicName },
+    lost: { cleanup: 'compact,delete' },
+    moot: { 'no cleaner is at work any more': { cleanup: 'delete' } },
   },
 }
 

@@ -199,6 +199,36 @@ describe('deadlines', () => {
   })
 })
 
+describe('the deadline of synced positions', () => {
+  const says = (description: NonNullable<Parameters<typeof groupSeen>[2]>) =>
+    plan({
+      state: stateWith({
+        syncs: [
+          {
+            group: group('api'),
+            status: 'done' as const,
+            at: inHours(-24),
+            positions: new Map([['orders:0', { target: 500n }]]) as never,
+          },
+        ],
+      }),
+      observed: observed({
+        target: { groups: new Map([[group('api'), groupSeen('api', {}, description)]]) },
+      }),
+    })
+      .deadlines.filter(({ about }) => about?.kind === 'target-commits')
+      .map((each) => each.says)
+
+  it('promises a mirror only where one renews them: for a group that never had members', () => {
+    expect(says({ state: 'empty', protocolType: '' })).toEqual([
+      expect.stringMatching(/or a mirror runs that renews them$/),
+    ])
+    const hadMembers = expect.stringMatching(/it has had members there, so no mirror renews them/)
+    expect(says({ state: 'empty', protocolType: 'consumer' })).toEqual([hadMembers])
+    expect(says({ state: 'empty', type: 'consumer', protocolType: '' })).toEqual([hadMembers])
+  })
+})
+
 describe('the order that is recommended', () => {
   const advice = (parts: Parameters<typeof plan>[0] = {}) =>
     recommendOrder({

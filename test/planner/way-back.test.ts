@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Operation } from '../../src/domain/access.ts'
 import type { PartitionKey, SourceOffset, TargetOffset } from '../../src/domain/ids.ts'
+import { noReturnOf } from '../../src/domain/no-return.ts'
 import type { Salvage } from '../../src/domain/state.ts'
 import { fullState } from '../state/samples.ts'
 import {
@@ -213,5 +214,174 @@ describe('a rollback after producers have written to the target', () => {
     const said = problems.map(({ code, detail }) => `${code} ${detail}`)
     expect(said).toContainEqual(expect.stringMatching(/^FERRY1362 orders:0: offsets 1100 to 1102/))
     expect(said).toContainEqual(expect.stringMatching(/^FERRY1361 .*1,003 offsets/))
+  })
+})
+
+/** A topic that is compacted on the target; sealed at AT. */
+const compacted = (parts: { readonly now: Date; readonly end?: bigint; readonly looks?: string }) =>
+  ({
+    now: parts.now,
+    observed: {
+      ...observed({
+        source: source(),
+        target: {
+          ...target(),
+          topics: new Map([
+            [
+              topic('orders'),
+              topicSeen('orders', [[0n, parts.end ?? 1007n]], {
+                'cleanup.policy': 'compact',
+                'delete.retention.ms': '3600000',
+              }),
+            ],
+          ]),
+        },
+      }),
+      ...(parts.looks && {
+        mirroredBack: new Map([['orders:0' as PartitionKey, { to: 1003n, at: parts.looks }]]),
+      }),
+    },
+  }) satisfies Parts
+const at = (minutes: number): Date => new Date(Date.parse(AT) + minutes * 60_000)
+
+describe('the way back of a topic that is compacted on the target', () => {
+  const FORGETS = /^FERRY1365 orders is compacted on new: from (\S+) on/
+  it('is exact for delete.retention.ms after the seal, with the moment as a deadline, and refused after it', () => {
+    const until = at(60).toISOString()
+    const soon = back(compacted({ now: at(59) }))
+    expect(soon.problems.find(({ code }) => code === 'FERRY1365')).toMatchObject({
+      severity: 'warning',
+      detail: expect.stringContaining(until),
+    })
+    expect(soon.deadlines).toMatchObject([
+      { at: until, about: { kind: 'tombstones', topic: 'orders' } },
+    ])
+    expect(errors(compacted({ now: at(61) }))[0]).toMatch(FORGETS)
+  })
+
+  it('counts from the last look of a mirror that copies back; with nothing left to copy nothing is forgotten', () => {
+    const reverse = { marks: [{ ...MARK, way: 'reverse' as const }], seals: [] }
+    const state = stateWith({ ...STATE, reverse })
+    const looks = at(100).toISOString()
+    expect(errors({ state, ...compacted({ now: at(159), looks }) })).toEqual([])
+    expect(errors({ state, ...compacted({ now: at(161), looks }) })[0]).toMatch(FORGETS)
+    const whole = back({ state, ...compacted({ now: at(161), looks, end: 1003n }) })
+    expect(whole.problems.map(({ code }) => code)).not.toContain('FERRY1365')
+    expect(whole.deadlines).toEqual([])
+  })
+
+  it('is warned of before producers move, and is the line of no return', () => {
+    const moving = (keepSourceWarm: boolean) =>
+      back({
+        desired: migration({ stage: 'producers-moved', rollback: { keepSourceWarm } }),
+        state: stateWith({ ...STATE, stage: 'consumers-moved', seals: [], grants: [] }),
+        observed: observed({
+          source: source(1100n, { 'cleanup.policy': 'compact', 'delete.retention.ms': '7200000' }),
+          target: target(0n, 1000n),
+        }),
+        purpose: { kind: 'migrate' },
+      })
+    const plans = [moving(false), moving(true)]
+    for (const { problems } of plans) {
+      const said = problems.find(({ code }) => code === 'FERRY1365')
+      expect(said).toMatchObject({
+        severity: 'warning',
+        detail: expect.stringContaining('was deleted for 2h'),
+      })
+    }
+    expect(plans.map((each) => noReturnOf(each)?.once)).toEqual([
+      '2 h after producers write on new',
+      '2 h after producers write on new',
+    ])
+  })
+
+  it('what the source keeps for less is gone there at once, and the plan says so', () => {
+    const { problems } = back({
+      now: at(61),
+      observed: observed({
+        source: source(1100n, { 'retention.ms': '3600000' }),
+        target: target(),
+      }),
+    })
+    expect(problems.find(({ code }) => code === 'FERRY1366')).toMatchObject({
+      severity: 'warning',
+      detail: expect.stringContaining('old keeps orders for 1h'),
+    })
+    const young = back({
+      now: at(59),
+      observed: observed({
+        source: source(1100n, { 'retention.ms': '3600000' }),
+        target: target(),
+      }),
+    })
+    expect(young.problems.map(({ code }) => code)).not.toContain('FERRY1366')
+  })
+})
+
+describe('what somebody wrote to the source between what was mirrored back', () => {
+  const reverse = {
+    marks: [{ ...MARK, way: 'reverse' as const, targetStart: 1100n as TargetOffset }],
+    seals: [],
+  }
+  const late = { topic: topic('orders'), partition: 0, from: 1103n, to: 1105n } as Salvage
+  const seen = { ...observed({ source: source(1105n), target: target() }), lateOnWayBack: [late] }
+
+  it('is stranded with its range, and ends the way back, salvaged or not', () => {
+    const state = stateWith({ ...STATE, reverse })
+    const forwards = back({ state, observed: seen, purpose: { kind: 'migrate' } })
+    expect(forwards.problems.find(({ code }) => code === 'FERRY1342')?.detail).toContain(
+      'orders-0 offsets 1103 to 1104',
+    )
+    expect(errors({ state, observed: seen })[0]).toMatch(
+      /^FERRY1360 orders-0 offsets 1103 to 1104 on old came between .* is not on new/,
+    )
+    const salvages = [{ ...late, status: 'done' as const }]
+    const salvaged = stateWith({ ...STATE, reverse, salvages })
+    expect(errors({ state: salvaged, observed: seen })[0]).toMatch(/^FERRY1360 .*was salvaged/)
+    const after = back({ state: salvaged, observed: seen, purpose: { kind: 'migrate' } })
+    expect(after.problems.map(({ code }) => code)).not.toContain('FERRY1342')
+    // What the same producer wrote on behind it is the rest.
+    const more = { ...seen, lateOnWayBack: [{ ...late, to: 1109n as SourceOffset }] }
+    const rest = back({ state: salvaged, observed: more, purpose: { kind: 'migrate' } })
+    expect(rest.problems.find(({ code }) => code === 'FERRY1342')?.detail).toContain(
+      'orders-0 offsets 1105 to 1108',
+    )
+  })
+})
+
+describe('partitions that came on the target after the seal', () => {
+  const grown = (end: bigint): Parts => ({
+    observed: observed({
+      source: source(),
+      target: {
+        ...target(0n, 1000n),
+        topics: new Map([
+          [
+            topic('orders'),
+            topicSeen('orders', [
+              [0n, 1000n],
+              [end, end],
+            ]),
+          ],
+        ]),
+      },
+    }),
+  })
+  const codesOf = (parts: Parts) =>
+    back(parts).problems.flatMap(({ code, severity }) =>
+      code === 'FERRY1338' || code === 'FERRY1304' ? [`${severity} ${code}`] : [],
+    )
+
+  it('keep nobody from going back before they are used, and everybody after it, however far', () => {
+    expect(codesOf(grown(0n))).toEqual(['warning FERRY1338'])
+    for (const to of ['prepared', 'mirrored', 'consumers-moved'] as const) {
+      expect(codesOf({ ...grown(3n), purpose: { kind: 'rollback', to } })).toEqual([
+        'error FERRY1338',
+      ])
+    }
+  })
+
+  it('are no obstacle forwards', () => {
+    expect(codesOf({ ...grown(3n), purpose: { kind: 'migrate' } })).toEqual(['warning FERRY1338'])
   })
 })

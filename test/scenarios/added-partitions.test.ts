@@ -1,6 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TopicName } from '../../src/domain/ids.ts'
-import { sourceIsDrained, topicsAreSealed } from '../../src/steps/gates/index.ts'
+import {
+  nothingOnlyOnTarget,
+  sourceIsDrained,
+  topicsAreSealed,
+} from '../../src/steps/gates/index.ts'
 import { connect } from '../adapter/connect.ts'
 import { oracle } from '../kafka/index.ts'
 import { fill } from './_clients.ts'
@@ -152,7 +156,19 @@ spec:
       await fill(world.source, name, 1, [1])
       expect(await complete()).toMatchObject({
         holds: false,
-        because: expect.stringMatching(/waits:1 came on the source after the seal/),
+        because: expect.stringMatching(/waits:1 came on \S+ after the seal/),
+      })
+      // On the target they stand in the way of whoever goes back, once they are used.
+      const goesBack = () => nothingOnlyOnTarget([name as TopicName]).check(sealed)
+      await withAdmin(world.target, (admin) =>
+        admin.createPartitions({ topicPartitions: [{ topic: name, count: 2 }] }),
+      )
+      expect(await goesBack()).toEqual({ holds: true })
+      await fill(world.target, name, 1, [1])
+      expect(await goesBack()).toMatchObject({
+        holds: false,
+        worthWaiting: false,
+        because: expect.stringMatching(/waits:1 came on \S+ after the seal/),
       })
     } finally {
       await Promise.all([source.close(), target.close()])

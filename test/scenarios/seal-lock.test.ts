@@ -18,15 +18,17 @@ beforeAll(async () => {
 afterAll(() => world?.stop())
 
 const FOLLOWS_LATE = { FERRY_MIRROR_FOLLOW_MS: '60000' }
+/** So long that a process that stands still keeps its part of the lock. */
+const LONG_SESSION = '30000'
 
-const makeProject = async (name: string, more = ''): Promise<Project> => {
+const makeProject = async (name: string, more = '', session = LONG_SESSION): Promise<Project> => {
   await withAdmin(world.source, (admin) =>
     admin.createTopics({ topics: [{ topic: name, numPartitions: 1, replicationFactor: 1 }] }),
   )
   await oracle.produce(world.source, name, { count: 20, size: 30, valuePrefix: 'old-' })
   const project = world.project(name)
   project.write('died', '')
-  Object.assign(project.env, { SHOP_PASSWORD: 'shop-secret' })
+  Object.assign(project.env, { SHOP_PASSWORD: 'shop-secret', FERRY_MIRROR_SESSION_MS: session })
   project.write(
     `plans/${name}.yaml`,
     `apiVersion: ferry/v1
@@ -56,7 +58,10 @@ const mirrorThatCopies = async (
   from: TestCluster = world.source,
   to: TestCluster = world.target,
 ): Promise<Running> => {
-  const mirror = project.start(['mirror', name, '--log-format', 'json'], FOLLOWS_LATE)
+  const mirror = project.start(
+    ['mirror', name, '--log-format', 'json', '--log-level', 'info'],
+    FOLLOWS_LATE,
+  )
   await oracle.write(from, name, [{ key: 'probe', value: 'probe' }])
   await copied(to, name, 'probe')
   return mirror
@@ -118,7 +123,7 @@ describe('while a topic is sealed and a mirror has yet to hear of it', () => {
   })
 
   test('a mirror that slept through the seal copies nothing of what came late: it is salvaged, once', async () => {
-    const project = await makeProject('slept')
+    const project = await makeProject('slept', '', '3000')
     const mirror = await mirrorThatCopies(project, 'slept')
     mirror.child.kill('SIGSTOP')
     project.edit('plans/slept.yaml', 'stage: mirrored', 'stage: producers-moved')
@@ -170,5 +175,101 @@ describe('while a topic is sealed and a mirror has yet to hear of it', () => {
     expect({ code, stdout, stderr }).toMatchObject({ code: 0 })
     expect((await valuesOf(world.source, 'back')).slice(-2)).toEqual(['probe', 'late'])
     mirror.child.kill('SIGTERM')
+  })
+})
+
+describe('what a forgotten producer writes to a source that is kept warm', () => {
+  test('ends the way back, is named, and salvaged once between the writes of others', async () => {
+    const project = await makeProject('warmlate', '  rollback: { keepSourceWarm: true }\n')
+    project.edit('plans/warmlate.yaml', 'stage: mirrored', 'stage: producers-moved')
+    expect(await apply(project, 'warmlate')).toMatchObject({ code: 0 })
+    const mirror = project.start(['mirror', 'warmlate', '--log-format', 'json'])
+    const shop = (value: string) => oracle.write(world.target, 'warmlate', [{ key: value, value }])
+    await shop('on-1')
+    await copied(world.source, 'warmlate', 'on-1')
+    // Offsets 21 and 22 of the source: the mirror is idle and hears of them with what it writes next.
+    await oracle.write(world.source, 'warmlate', [
+      { key: 'late', value: 'late-1' },
+      { key: 'late', value: 'late-2' },
+    ])
+    const range = 'warmlate-0 offsets 21 to 22'
+    const named = await project.ferry(['status', 'warmlate'])
+    expect(named.code).toBe(9)
+    expect(unwrapped(named.stdout)).toContain(range)
+    await shop('on-2')
+    await mirror.said('FERRY1604')
+    const rollback = ['rollback', 'warmlate', '--to', 'prepared', '--auto-approve']
+    const refused = await project.ferry(rollback)
+    expect(refused.code).toBe(4)
+    expect(unwrapped(refused.stderr)).toMatch(/FERRY1360.*warmlate-0 offsets 21 to 22/)
+
+    const unconfirmed = await project.ferry(['salvage', 'warmlate'])
+    expect(unwrapped(unconfirmed.stderr)).toContain(range)
+    const salvaged = await project.ferry(['salvage', 'warmlate', '--confirm', 'warmlate'])
+    expect(salvaged).toMatchObject({ code: 0, stdout: `Appended 2 records: ${range}.\n` })
+    expect(await project.ferry(['salvage', 'warmlate', '--confirm', 'warmlate'])).toMatchObject({
+      stdout: 'Nothing of warmlate is stranded.\n',
+    })
+    await shop('on-3')
+    expect((await valuesOf(world.target, 'warmlate')).slice(20)).toEqual([
+      ...['on-1', 'on-2', 'late-1', 'late-2', 'on-3'],
+    ])
+    // Nothing of it came back.
+    const onSource = await valuesOf(world.source, 'warmlate')
+    expect(onSource.filter((value) => value.startsWith('late'))).toEqual(['late-1', 'late-2'])
+    expect(await project.ferry(['verify', 'warmlate', '--full'])).toMatchObject({ code: 0 })
+    expect((await project.ferry(rollback)).stderr).toContain('FERRY1360')
+    expect(mirror.child.exitCode).toBe(null)
+
+    // What comes later still is found as well; then it ends.
+    await oracle.write(world.source, 'warmlate', [{ key: 'late', value: 'late-3' }])
+    project.edit('plans/warmlate.yaml', 'stage: producers-moved', 'stage: retired')
+    const waiting = await project.ferry(['apply', 'warmlate', '--auto-approve', '--wait', '0s'])
+    expect(waiting.code).toBe(7)
+    expect(unwrapped(waiting.stderr)).toMatch(/warmlate-0 offset 2\d on old came late/)
+    expect(await project.ferry(['salvage', 'warmlate', '--confirm', 'warmlate'])).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('Appended 1 records'),
+    })
+    expect(await apply(project, 'warmlate')).toMatchObject({ code: 0 })
+    mirror.child.kill('SIGTERM')
+    expect((await mirror.ended).code).toBe(0)
+  })
+})
+
+const unwrapped = (text: string): string => text.replaceAll(/\s+/g, ' ')
+
+describe('partitions that somebody adds on the target after producers have moved', () => {
+  test('are shown everywhere; once they are used there is no way back, and the way forwards stays open', async () => {
+    const project = await makeProject('wide')
+    project.edit('plans/wide.yaml', 'stage: mirrored', 'stage: producers-moved')
+    expect(await apply(project, 'wide')).toMatchObject({ code: 0 })
+    await withAdmin(world.target, (admin) =>
+      admin.createPartitions({ topicPartitions: [{ topic: 'wide', count: 2 }] }),
+    )
+    const back = (to: string) => project.ferry(['rollback', 'wide', '--to', to, '-o', `${to}.json`])
+    const unused = await back('mirrored')
+    expect(unused.code).toBe(0)
+    expect(unused.stderr).toContain('FERRY1338')
+
+    await oracle.produce(world.target, 'wide', { count: 3, partitions: [1] })
+    // What was planned before is stale.
+    const gated = await project.ferry(['apply', 'mirrored.json'])
+    expect(gated.code).not.toBe(0)
+    for (const to of ['mirrored', 'prepared']) {
+      const refused = await back(to)
+      expect(refused.code).toBe(4)
+      expect(unwrapped(refused.stderr)).toMatch(/FERRY1338.*wide:1 \(up to offset 2\)/)
+    }
+    const status = await project.ferry(['status', 'wide'])
+    expect(status.stdout).toContain('FERRY1338')
+    const verified = await project.ferry(['verify', 'wide', '--full', '--json'])
+    expect(verified.code).toBe(0)
+    expect(verified.stdout).toContain('FERRY1338')
+    const drift = await project.ferry(['drift', 'wide'])
+    expect(drift.code).toBe(3)
+    expect(drift.stdout).toContain('partitions of topic wide on new')
+    project.edit('plans/wide.yaml', 'stage: producers-moved', 'stage: retired')
+    expect(await apply(project, 'wide')).toMatchObject({ code: 0 })
   })
 })

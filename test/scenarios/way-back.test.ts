@@ -194,6 +194,14 @@ describe('back after producers have moved', () => {
       stdout: expect.stringContaining('"from": "prepared"'),
     })
     expect(await apply(project, 'wb')).toMatchObject({ code: 0 })
+    // Nothing of their first life there is left, or a mirror could not tell that nobody has come since.
+    const { groups } = await withAdmin(world.target, (admin) =>
+      admin.describeGroups(['wb.api', 'wb.slow']),
+    )
+    expect(groups.map(({ protocolType, state }) => [protocolType, state])).toEqual([
+      ['', 'Empty'],
+      ['', 'Empty'],
+    ])
     expect(await project.ferry(['verify', 'wb', '--full'])).toMatchObject({ code: 0 })
     expect(await contents(world.target, topics)).toEqual(await contents(world.source, topics))
     const consumers = await Promise.all([

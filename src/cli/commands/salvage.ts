@@ -16,14 +16,14 @@ export const salvage = (
     const app = await import('../../app/salvage.ts')
     const { DEFAULT_TIMINGS } = await import('../../mirror/mirror.ts')
     const migration = session.migrations[0] as Migration
-    const stranded = await app.findStranded(session, migration)
+    const stranded = await app.findStranded(session, migration, context.signal)
     const open = (await session.store.readDecisions(name))?.salvages.some(
       ({ status }) => status === 'pending',
     )
     if (stranded.length === 0 && !open) return []
     if (confirmed !== name) throw app.unconfirmedSalvage(migration, stranded)
-    const { requestTimeoutMs } = mirrorTimings(context.streams.env, DEFAULT_TIMINGS)
-    return app.salvage(session, migration, { ...planOptions(context), requestTimeoutMs })
+    const timings = mirrorTimings(context.streams.env, DEFAULT_TIMINGS)
+    return app.salvage(session, migration, { ...planOptions(context), timings, log: context.log })
   })
 
 export const salvageCommand = (act: Act): Command =>

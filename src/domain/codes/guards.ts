@@ -147,6 +147,11 @@ export const GUARD_CODES = {
     'Partitions came too late',
     'The topic has got partitions on the source after it was sealed. Until the seal a new plan adds them on the target, marks them and mirrors them; after it nothing is copied any more, and producers of the target may use other partitions already. Go back behind the seal if that is still possible; else stop whoever writes to them, and move what is in them by hand.',
   ),
+  FERRY1338: page(
+    4,
+    'Partitions came on target',
+    'Somebody added partitions to a topic on the target after it was sealed. Forwards nothing is wrong: the service lives there. But the source has no partition for what is written to the new ones, and keys that moved into them have an order that the source cannot tell. Once one of them has held a record, the topic cannot be mirrored back, and a rollback behind the seal is refused; nothing is left behind silently.',
+  ),
   FERRY1340: page(
     4,
     'Partitions without a commit',
@@ -160,7 +165,7 @@ export const GUARD_CODES = {
   FERRY1342: page(
     9,
     'Records are stranded',
-    'A producer wrote to the source after the topic was sealed and producers were let onto the target. The mirror may not copy these records any more, since their place on the target may be taken. Stop that producer; then `ferry salvage NAME` appends them once, behind what is there now. Until then the migration cannot be retired.',
+    'A producer wrote to the source after the topic was sealed and producers were let onto the target. The mirror may not copy these records any more, since their place on the target may be taken. Stop that producer; then `ferry salvage NAME` appends them once, behind what is there now. Until then the migration cannot be retired. Where the source is kept warm such records stand between what was mirrored back: the message has their exact ranges, the way back of the topic has ended there (FERRY1604), and salvage appends them just the same; from then on the topic is not mirrored back any more, and going back is refused.',
   ),
   FERRY1343: page(
     9,
@@ -241,6 +246,16 @@ export const GUARD_CODES = {
     4,
     'Mirror too slow for retention',
     'Retention of the source takes records faster than the mirror copies them: at these rates it reaches what is not copied, the partition stops, and the range is lost to the copy. The mirror is counted by what it has copied since its mark, or by what a mirror does at least; retention by how fast the records that expire now came, or by how fast the log start has moved. Raise the throttle, run more mirrors, or let the source keep its records longer until they are copied.',
+  ),
+  FERRY1366: page(
+    4,
+    'Way back forgets deletions',
+    'The topic is compacted on the target. A key that is deleted there leaves a tombstone, and delete.retention.ms later the cleaner may remove that, too: a mirror that copies back after it hears of neither, and the source would keep the key. So the way back is exact only within delete.retention.ms after the last look of a mirror that copies back (rollback.keepSourceWarm with `ferry mirror`), or after the seal where none runs. The plan says the moment, and a rollback after it is refused.',
+  ),
+  FERRY1367: page(
+    4,
+    'Source keeps it for less',
+    'Records that are mirrored back keep their timestamps, and the source deletes by its own retention.ms, counted from those: what is older than that is gone from the source as soon as it is there. A group that has not read it cannot go back, and its return is refused with the range. Raise retention.ms on the source while the way back is to stay open.',
   ),
   FERRY1371: page(
     4,

@@ -1,7 +1,9 @@
 import { type Diagnostic, diagnostic } from '../../domain/diagnostic.ts'
 import type { TopicName } from '../../domain/ids.ts'
 import { placesOf } from '../../domain/state-places.ts'
+import { counted } from '../../steps/_words.ts'
 import type { PlanContext } from '../../steps/step-kind.ts'
+import { addedOnTarget } from '../grown.ts'
 import { effective } from '../topic-configs.ts'
 
 /** What stands against mirroring a sealed topic back to the source, all of it. Pure. */
@@ -62,6 +64,28 @@ export const reverseGuards = (
   }
   return found
 }
+
+/** Partitions that came on the target after the seal: the source has none for what is written there. */
+export const addedGuards = (context: PlanContext): readonly Diagnostic[] =>
+  [...placesOf(context.state).sealedTopics.keys()].sort().flatMap((topic) => {
+    const added = addedOnTarget(context, topic)
+    if (added === undefined) return []
+    const { source, target } = context.observed
+    const isUsed = added.used.length > 0
+    const used = added.used.map(
+      (p) => `${topic}:${p.partition} (up to offset ${p.highWatermark - 1n})`,
+    )
+    return [
+      diagnostic({
+        code: 'FERRY1338',
+        severity: isUsed ? 'error' : 'warning',
+        detail: `${topic} was sealed with ${counted(added.sealed, 'partition')} and has ${added.target} on ${target.name} now. ${isUsed ? `What was written to ${used.join(', ')} has no partition on ${source.name}, and its keys stand in others there: it cannot be mirrored back.` : 'Nothing was written to the new ones yet.'}`,
+        fix: isUsed
+          ? `Stay on ${target.name}: the migration can go on forwards as ever.`
+          : 'Go back before a producer uses them: what it writes there stands in the way.',
+      }),
+    ]
+  })
 
 /** Whether what producers write to a topic on the target can be mirrored back. A right that is missing can still be granted. */
 export const hasWayBack = (context: PlanContext, topic: TopicName): boolean =>

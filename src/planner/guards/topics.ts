@@ -5,7 +5,7 @@ import { counted } from '../../steps/_words.ts'
 import { plannedStart } from '../../steps/start-from.ts'
 import type { PlanContext } from '../../steps/step-kind.ts'
 import { chooseMode } from '../choose-mode.ts'
-import { type Growth, growthOf } from '../grown.ts'
+import { type AddedOnTarget, addedOnTarget, type Growth, growthOf } from '../grown.ts'
 import type { ObservedTopic } from '../observed.ts'
 import { writeFence } from '../write-fence.ts'
 import { configGuards } from './configs.ts'
@@ -78,7 +78,9 @@ const countGuards = (
     differ('in the plan file', spec.partitions, `Write ${count}, or leave \`partitions\` out.`)
   }
   const there = target?.description.partitions.length
-  if (there !== undefined && there !== count && !isToGrow(context, spec, there, growth)) {
+  const added = state.stage === 'retired' ? undefined : addedOnTarget(context, spec.name)
+  if (added !== undefined) found.push(addedThere(context, spec, added))
+  else if (there !== undefined && there !== count && !isToGrow(context, spec, there, growth)) {
     differ(
       `on ${observed.target.name}`,
       there,
@@ -113,6 +115,19 @@ const isToGrow = (
   const count = observed.source.topics.get(name)?.description.partitions.length ?? 0
   return there < count && (growth !== undefined || state.createdTopics.includes(name))
 }
+
+const addedThere = (
+  { observed }: PlanContext,
+  spec: TopicSpec,
+  { sealed, target, used }: AddedOnTarget,
+): Diagnostic =>
+  diagnostic({
+    code: 'FERRY1338',
+    severity: 'warning',
+    detail: `${spec.name} was sealed with ${counted(sealed, 'partition')} and has ${target} on ${observed.target.name} now, ${used.length} of the new ones with records.`,
+    fix: `Nothing, if the service stays on ${observed.target.name}. Once a new partition has held a record there is no way back to ${observed.source.name}.`,
+    at: spec.at,
+  })
 
 const grownTooLate = (
   { desired, observed }: PlanContext,

@@ -22,6 +22,8 @@ export type DeadlineSeen =
     }
   | { readonly kind: 'source-commits'; readonly isSynced: boolean; readonly commits: number }
   | { readonly kind: 'target-commits'; readonly missing: number }
+  /** Whether a cleaner is at work on the target: a rollback that has begun has set the protective configs. */
+  | { readonly kind: 'tombstones'; readonly isCompacted: boolean }
 
 interface DeadlineOf {
   readonly deadline: Deadline
@@ -35,7 +37,8 @@ interface DeadlineOf {
 export const DEADLINE_AHEAD: Fact<DeadlineOf, DeadlineSeen> = {
   name: 'deadline-ahead',
   title: ({ deadline: { at } }) => `${at} has not passed, or took nothing`,
-  reads: 'the clock; ListOffsets of both sides, OffsetFetch of the side where positions expire',
+  reads:
+    'the clock; ListOffsets of both sides, OffsetFetch of the side where positions expire; configs of the target',
   judge: (seen, { deadline, now }) =>
     deadline.at <= now.toISOString() && isLost(seen, deadline)
       ? never(`${deadline.at} has passed: ${deadline.says}`)
@@ -61,6 +64,8 @@ const isLost = (seen: DeadlineSeen, { about }: Deadline): boolean => {
       return !seen.isSynced && seen.commits === 0
     case 'target-commits':
       return seen.missing > 0
+    case 'tombstones':
+      return seen.isCompacted
   }
 }
 

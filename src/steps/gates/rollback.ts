@@ -1,13 +1,16 @@
 import type { GroupId, PartitionKey, TopicName } from '../../domain/ids.ts'
 import { expectedTargetEnd } from '../../domain/offset-index.ts'
+import { endedWaysBack, nameRange, notSalvaged, type StrandedRange } from '../../domain/stranded.ts'
 import type { CommittedOffset } from '../../kafka/cluster.ts'
 import type { PartitionReport } from '../../mirror/mirror.ts'
+import { lateOnWayBack } from '../../salvage/late-on-way-back.ts'
 import { type PartitionNow, partitionsNow } from '../partitions-now.ts'
 import { reversed } from '../reversed.ts'
-import type { Gate } from '../step-kind.ts'
+import type { Gate, Run } from '../step-kind.ts'
 import { type Fact, gateOf } from './fact.ts'
 import { reportsOf } from './mirror.ts'
 import { HOLDS, never, only, waits } from './reading.ts'
+import { filledUnmarked } from './source.ts'
 
 /** The facts that only a rollback, or the end of a migration with a way back, waits for. */
 
@@ -63,15 +66,20 @@ export const copyIsChecked = (group: GroupId, topics: readonly TopicName[]): Gat
 interface SideSeen {
   readonly cluster: string
   readonly now: readonly PartitionNow[]
+  /** Partitions that came after the seal, and hold something. */
+  readonly added?: readonly PartitionKey[]
 }
+
+const ADDED = 'was added after the seal and holds records, for which there is no way back'
 
 /** Target logs of sealed topics end at their seals: what producers write there has no way back. */
 export const NOTHING_ONLY_ON_TARGET: Fact<{ readonly topics?: readonly TopicName[] }, SideSeen> = {
   name: 'nothing-only-on-target',
   title: ({ topics }) =>
     `no producer has written to ${topics ? topics.join(', ') : 'the topics'} on the target`,
-  reads: 'ListOffsets of the target',
-  judge: ({ cluster, now }) => {
+  reads: 'ListOffsets and Metadata of the target',
+  judge: ({ cluster, now, added: [added] = [] }) => {
+    if (added !== undefined) return never(`${added} on ${cluster} ${ADDED}`)
     for (const { key, seal, targetEnd } of now) {
       if (seal === undefined || targetEnd <= seal.targetEnd) continue
       return never(
@@ -88,19 +96,29 @@ export const nothingOnlyOnTarget = (topics?: readonly TopicName[]): Gate =>
     look: async (run) => {
       const wanted = topics ?? run.state().seals.map((seal) => seal.topic)
       const now = [...(await partitionsNow(run, wanted)).values()]
-      return { cluster: run.clusters.target.name, now }
+      const { target } = run.clusters
+      return { cluster: target.name, now, added: await filledUnmarked(target, now) }
     },
   })
 
 /**
  * Where the source is kept warm, what stands there beyond the mirror's own came late, from a producer that was forgotten: it is on no
- * target, and once the migration is retired nobody would look for it. The partitions are those of the way back.
+ * target, and once the migration is retired nobody would look for it. The partitions are those of the way back; a topic whose way has ended has
+ * none there any more: all that others wrote must have been salvaged.
  */
-export const NOTHING_LATE_ON_WAY_BACK: Fact<null, SideSeen> = {
+export const NOTHING_LATE_ON_WAY_BACK: Fact<
+  null,
+  SideSeen & { readonly migration?: string; readonly late?: readonly StrandedRange[] }
+> = {
   name: 'nothing-late-on-way-back',
   title: () => 'the source holds nothing after the seal but what was mirrored back',
   reads: 'ListOffsets of the source, and the progress that the mirror stores',
-  judge: ({ cluster, now }) => {
+  judge: ({ cluster, now, migration = '', late: [late] = [] }) => {
+    if (late !== undefined) {
+      return never(
+        `${nameRange(late)} on ${cluster} came late: stop its producers; then ferry salvage ${migration} appends what they wrote`,
+      )
+    }
     for (const { key, problem, proven, targetEnd } of now) {
       if (problem) return never(`${key} has stopped on its way back: ${problem.detail}`)
       const ours = expectedTargetEnd(proven)
@@ -122,9 +140,25 @@ export const nothingLateOnWayBack = (topics: readonly TopicName[]): Gate =>
       if (now.some((p) => p.problem === null && p.targetEnd > expectedTargetEnd(p.proven))) {
         await run.reverseMirror()
       }
-      return { cluster: run.clusters.source.name, now }
+      const late = await lateWhereEnded(run, topics)
+      return { cluster: run.clusters.source.name, now, migration: run.migration.name, late }
     },
   })
+
+const lateWhereEnded = async (
+  run: Run,
+  topics: readonly TopicName[],
+): Promise<readonly StrandedRange[]> => {
+  const state = run.state()
+  const ended = endedWaysBack(state)
+  const isEnded = ({ topic }: { readonly topic: TopicName }) =>
+    ended.has(topic) && topics.includes(topic)
+  const marks = state.reverse.marks.filter(isEnded)
+  if (marks.length === 0) return []
+  const progress = await run.store.readProgress(run.migration.name, 'reverse')
+  const late = await lateOnWayBack(run.clusters.source, { marks }, progress, run.signal)
+  return notSalvaged(late, state)
+}
 
 /**
  * What was mirrored back is all that the target holds: nothing came after the seal of the way back. A topic without a way back, or whose
@@ -133,8 +167,9 @@ export const nothingLateOnWayBack = (topics: readonly TopicName[]): Gate =>
 export const WAY_BACK_SEALED: Fact<null, SideSeen> = {
   name: 'way-back-sealed',
   title: () => 'all that producers wrote to the target is on the source',
-  reads: 'ListOffsets of the target',
-  judge: ({ cluster, now }) => {
+  reads: 'ListOffsets and Metadata of the target',
+  judge: ({ cluster, now, added: [added] = [] }) => {
+    if (added !== undefined) return never(`${added} on ${cluster} ${ADDED}`)
     for (const { key, seal, sourceEnd } of now) {
       if (seal === undefined) return never(`${key} is not sealed on its way back`)
       if (sourceEnd === seal.sourceEnd) continue
@@ -149,8 +184,9 @@ export const WAY_BACK_SEALED: Fact<null, SideSeen> = {
 export const wayBackIsSealed = (topics: readonly TopicName[]): Gate =>
   gateOf(WAY_BACK_SEALED, null, {
     after: true,
-    look: async (run) => ({
-      cluster: run.clusters.target.name,
-      now: [...(await partitionsNow(reversed(run), topics)).values()],
-    }),
+    look: async (run) => {
+      const { target } = run.clusters
+      const now = [...(await partitionsNow(reversed(run), topics)).values()]
+      return { cluster: target.name, now, added: await filledUnmarked(target, now) }
+    },
   })

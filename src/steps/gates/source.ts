@@ -3,6 +3,7 @@ import { expectedTargetEnd } from '../../domain/offset-index.ts'
 import type { Order } from '../../domain/stage.ts'
 import type { MigrationState } from '../../domain/state.ts'
 import { coveredTo, producersMayWrite, watchedEnd } from '../../domain/stranded.ts'
+import type { Cluster } from '../../kafka/cluster.ts'
 import type { PartitionReport } from '../../mirror/mirror.ts'
 import { counted, humanDuration } from '../_words.ts'
 import { offsetsOf, type PartitionNow, partitionsNow } from '../partitions-now.ts'
@@ -57,16 +58,16 @@ const watchAll = async (
   return { now, stillness: (topic) => quiet(watch.get(topic)!) }
 }
 
-/** Partitions that came on the source since the mark: nothing copies them. Undefined: there are none. */
+/** Partitions that came on a cluster since the mark: nothing copies them. Undefined: there are none. */
 const unmarked = async (
-  { clusters }: Run,
+  cluster: Cluster,
   partitions: readonly PartitionNow[],
 ): Promise<
   { readonly topic: TopicName; readonly added: readonly TopicPartition[] } | undefined
 > => {
   const marks = new Map<TopicName, number>()
   for (const { mark } of partitions) marks.set(mark.topic, (marks.get(mark.topic) ?? 0) + 1)
-  const described = await clusters.source.describeTopics([...marks.keys()])
+  const described = await cluster.describeTopics([...marks.keys()])
   for (const [topic, marked] of marks) {
     const found = only(described, topic)
     if (found === 'absent' || found.partitions.length <= marked) continue
@@ -120,7 +121,7 @@ export const PARTITIONS_MARKED: Fact<TopicOf, number> = {
     added === 0
       ? HOLDS
       : never(
-          `${topic} has got ${counted(added, 'partition')} on the source since its mark, which nothing copies: a new plan adds and marks them`,
+          `${topic} has got ${counted(added, 'partition')} on the source since its mark, which nothing copies: a new plan adds and marks them, or says why it cannot`,
         ),
 }
 
@@ -182,13 +183,17 @@ const drainSeen = async (
   const { now, stillness } = await watchAll(run)
   const { forMs, moved } = stillness(topic)
   const partitions = [...now.values()].filter((p) => p.mark.topic === topic)
-  const grown = await unmarked(run, partitions)
-  const held = partitions.filter((p) => p.sourceStable < p.sourceEnd)
   const { source } = run.clusters
+  // On the way back no plan could add them: they stand in the way once there is something in them.
+  const isBack = partitions.some(({ mark }) => mark.way === 'reverse')
+  const added = isBack
+    ? await filledUnmarked(source, partitions)
+    : ((await unmarked(source, partitions))?.added ?? [])
+  const held = partitions.filter((p) => p.sourceStable < p.sourceEnd)
   return {
     reports,
     partitions,
-    added: grown?.added.length ?? 0,
+    added: added.length,
     quiet: { cluster: source.name, forMs, moved },
     // While producers write nobody waits for the end of their transactions yet.
     open:
@@ -302,7 +307,7 @@ export const topicsAreSealed = (topics?: readonly TopicName[]): Gate =>
         migration: run.migration.name,
         topics: all,
         now,
-        unsealed: await filledUnsealed(run, now),
+        unsealed: await filledUnmarked(run.clusters.source, now),
         state: run.state(),
         order: run.migration.order,
       }
@@ -310,16 +315,15 @@ export const topicsAreSealed = (topics?: readonly TopicName[]): Gate =>
   })
 
 /** A partition that came after the seal matters once there is something in it. */
-const filledUnsealed = async (
-  run: Run,
+export const filledUnmarked = async (
+  cluster: Cluster,
   partitions: readonly PartitionNow[],
 ): Promise<readonly PartitionKey[]> => {
-  const grown = await unmarked(run, partitions)
+  const grown = await unmarked(cluster, partitions)
   if (grown === undefined) return []
-  const { source } = run.clusters
   const [starts, ends] = await Promise.all([
-    offsetsOf(source, grown.added, 'earliest'),
-    offsetsOf(source, grown.added, 'latest'),
+    offsetsOf(cluster, grown.added, 'earliest'),
+    offsetsOf(cluster, grown.added, 'latest'),
   ])
   return [...ends].filter(([key, end]) => end !== starts.get(key)).map(([key]) => key)
 }
