@@ -46,6 +46,7 @@ const stateOf = ({ sealed, synced, back, backSealed }: Parts) => {
   const sync = { group: GROUP, status: 'done', at: AT, positions: new Map([[KEY, { target: 5n }]]) }
   return {
     ...fullState(1),
+    salvages: [],
     marks: [mark],
     seals: sealed || back !== undefined ? [seal] : [],
     syncs: synced ? [sync] : [],
