@@ -7,6 +7,8 @@ import { pause } from './wait.ts'
 
 /** How often it is looked whether the lock is had. */
 const LOOK_EVERY_MS = 50
+/** Twice as long as a mirror takes to look for new decisions. One that has not let go by then is made to: whoever joins anew reads them. */
+const NUDGE_AFTER_MS = 4_000
 
 /**
  * Waits until this process holds all of the partitions and copies none of them, and nothing of an earlier holder can still arrive. What was
@@ -19,14 +21,21 @@ export const untilTaken = async (
     holdings,
     targetLog,
     settleMs,
+    nudge,
+    nudgeAfterMs = NUDGE_AFTER_MS,
   }: {
     readonly membership: Pick<Membership, 'generation' | 'maySend'>
     readonly holdings: Pick<Holdings, 'kept'>
     readonly targetLog: Pick<LogReader, 'logEnd' | 'end'>
     readonly settleMs: number
+    /** Has the group share its partitions anew. */
+    nudge(): void
+    readonly nudgeAfterMs?: number
   },
   signal: AbortSignal,
 ): Promise<void> => {
+  const nudgeAt = performance.now() + nudgeAfterMs
+  let isNudged = false
   let settled = new Set<PartitionKey>()
   let under = -1
   for (;;) {
@@ -36,6 +45,10 @@ export const untilTaken = async (
     under = generation
     const kept = membership.maySend() ? holdings.kept(keys) : undefined
     if (kept === undefined) {
+      if (!isNudged && performance.now() > nudgeAt) {
+        isNudged = true
+        nudge()
+      }
       await pause(LOOK_EVERY_MS, signal)
       continue
     }

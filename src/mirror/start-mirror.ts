@@ -90,6 +90,7 @@ class Engine implements RunningMirror {
   #open: ReadonlyMap<TopicName, number> = new Map()
   readonly #kept = new Map<TopicName, number>()
   #subscribed = ''
+  #wanted: ReadonlyMap<TopicName, number> = new Map()
   #lockWaitsFor: string | undefined
   #lockProblem: Diagnostic | undefined
   #timers: Promise<void>[] = []
@@ -252,6 +253,7 @@ class Engine implements RunningMirror {
     const subscribed = JSON.stringify([...wanted].sort())
     if (subscribed === this.#subscribed) return
     this.#subscribed = subscribed
+    this.#wanted = wanted
     this.#membership.subscribe(wanted)
   }
 
@@ -264,6 +266,7 @@ class Engine implements RunningMirror {
       holdings: this.#holdings,
       targetLog: this.#targetLog,
       settleMs: this.#options.timings.requestTimeoutMs,
+      nudge: () => this.#membership.subscribe(this.#wanted),
     }
     return {
       taken: (signal) => untilTaken(keys, parts, AbortSignal.any([signal, this.#ended.signal])),

@@ -1,6 +1,5 @@
 import { diagnostic, FerryError } from '../domain/diagnostic.ts'
-import type { PartitionKey, TopicName } from '../domain/ids.ts'
-import { partitionKey } from '../domain/ids.ts'
+import { type PartitionKey, partitionKey, type TopicName } from '../domain/ids.ts'
 import type { Seal } from '../domain/mark.ts'
 import type { Reverse } from '../domain/state.ts'
 import type { Cluster } from '../kafka/cluster.ts'
@@ -89,7 +88,14 @@ const movedSince = async (
   seals: readonly Seal[],
   { clusters: { source, target } }: Run,
 ): Promise<string | undefined> => {
-  const [here, there] = await Promise.all([logEnds(source, seals), logEnds(target, seals)])
+  const both = await Promise.all([logEnds(source, seals), logEnds(target, seals)]).catch(
+    (error: unknown) => {
+      if (error instanceof FerryError && error.retriable) return error.diagnostics[0]!.detail
+      throw error
+    },
+  )
+  if (typeof both === 'string') return both
+  const [here, there] = both
   for (const { topic, partition, sourceEnd, targetEnd } of seals) {
     const key = partitionKey(topic, partition)
     for (const [cluster, sealed, now] of [

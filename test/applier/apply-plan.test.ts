@@ -11,6 +11,8 @@ import {
   codes,
   done,
   fakeApply,
+  gate,
+  holds,
   journalWords,
   outcomes,
   problem,
@@ -25,6 +27,61 @@ beforeEach(async () => {
 afterEach(() => rm(directory, { recursive: true }))
 
 const state = () => store.readDecisions('orders')
+
+describe('a step that took back what it was about to do', () => {
+  test('waits for its gates anew, with an intent for each attempt, and is done once it could be done', async () => {
+    let looks = 0
+    let attempts = 0
+    const apply = fakeApply(store, {
+      a: {
+        gates: [gate('it is quiet', async () => answering(looks++, holds))],
+        apply: async () =>
+          ++attempts < 3 ? { done: false, again: `attempt ${attempts} was taken back` } : done,
+      },
+    })
+    expect(await apply.run()).toMatchObject({ status: 'done', problems: [] })
+    expect([attempts, looks]).toEqual([3, 3])
+    expect(await journalWords(store)).toEqual([
+      'plan-started',
+      'intent a',
+      'intent a',
+      'intent a',
+      'a done',
+      'plan-finished',
+    ])
+    expect(apply.log).toContain('attempt 2 was taken back')
+  })
+})
+
+describe('seals that nobody confirmed', () => {
+  test('are taken back before anything else, by the plan that stored them and by every other', async () => {
+    const { sealing = [], reverse } = fullState(1)
+    const left = () =>
+      state().then((now) => [now?.sealing ?? [], now?.reverse.sealing ?? []].flat().length)
+    for (const isOwn of [true, false]) {
+      const seen: number[] = []
+      const steps = { a: { apply: async () => answering(seen.push(await left()), done) } }
+      const apply = fakeApply(store, steps, {}, { toolVersion: String(isOwn) })
+      const { serial = 0, lineage = 'l' } = (await state()) ?? {}
+      const { digest, clusters } = apply.options
+      const crashed = {
+        ...fullState(serial + 1),
+        lineage,
+        clusters: { source: clusters.source.id, target: clusters.target.id },
+        plan: { digest: isOwn ? digest : 'another', status: 'open' as const },
+        sealing,
+        reverse,
+      }
+      const lock = await store.lock('orders', holder())
+      await store.writeDecisions(crashed, serial)
+      await lock.release()
+      expect(await left()).toBe(2)
+      expect(await apply.run()).toMatchObject({ status: 'done' })
+      expect(seen).toEqual([0])
+      expect((await state())?.seals).toEqual(crashed.seals)
+    }
+  })
+})
 
 describe('a plan that runs through', () => {
   test('runs its steps in order, each between intent and result, and ends done', async () => {

@@ -156,7 +156,7 @@ spec:
       await fill(world.source, name, 1, [1])
       expect(await complete()).toMatchObject({
         holds: false,
-        because: expect.stringMatching(/waits:1 came on \S+ after the seal/),
+        because: expect.stringMatching(/waits:1 came on the source after the seal/),
       })
       // On the target they stand in the way of whoever goes back, once they are used.
       const goesBack = () => nothingOnlyOnTarget([name as TopicName]).check(sealed)
@@ -168,7 +168,7 @@ spec:
       expect(await goesBack()).toMatchObject({
         holds: false,
         worthWaiting: false,
-        because: expect.stringMatching(/waits:1 came on \S+ after the seal/),
+        because: expect.stringMatching(/waits:1 on \S+ was added after the seal/),
       })
     } finally {
       await Promise.all([source.close(), target.close()])

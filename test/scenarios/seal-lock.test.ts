@@ -19,7 +19,7 @@ afterAll(() => world?.stop())
 
 const FOLLOWS_LATE = { FERRY_MIRROR_FOLLOW_MS: '60000' }
 /** So long that a process that stands still keeps its part of the lock. */
-const LONG_SESSION = '30000'
+const LONG_SESSION = '15000'
 
 const makeProject = async (name: string, more = '', session = LONG_SESSION): Promise<Project> => {
   await withAdmin(world.source, (admin) =>

@@ -166,7 +166,25 @@ export const fullState = (serial: number, migration = 'orders'): MigrationState 
         at: AT,
       },
     ],
+    sealing: [
+      {
+        topic: 'orders.late' as TopicName,
+        partition: 1,
+        sourceEnd: 9_007_199_254_740_997n as SourceOffset,
+        targetEnd: 10n as TargetOffset,
+        at: AT,
+      },
+    ],
   },
+  sealing: [
+    {
+      topic: 'orders.late' as TopicName,
+      partition: 0,
+      sourceEnd: 9_007_199_254_740_996n as SourceOffset,
+      targetEnd: 11n as TargetOffset,
+      at: AT,
+    },
+  ],
   seen: {
     at: AT,
     managed: {
