@@ -3,6 +3,7 @@ import { FerryError } from '../domain/diagnostic.ts'
 import { type PartitionKey, partitionKey, type SourceOffset } from '../domain/ids.ts'
 import type { Mark } from '../domain/mark.ts'
 import type { PartitionProgress, Reverse } from '../domain/state.ts'
+import { placesOf } from '../domain/state-places.ts'
 import type { StrandedRange } from '../domain/stranded.ts'
 import type { Cluster, OffsetAt } from '../kafka/cluster.ts'
 import { LogReader } from '../mirror/log-reader.ts'
@@ -17,10 +18,13 @@ const READ_BYTES = 1024 * 1024
  */
 export const lateOnWayBack = async (
   source: Cluster,
-  { marks }: Pick<Reverse, 'marks'>,
+  reverse: Pick<Reverse, 'marks' | 'seals'>,
   progress: ReadonlyMap<PartitionKey, PartitionProgress>,
   signal: AbortSignal,
 ): Promise<readonly StrandedRange[]> => {
+  // Behind the seal of the way back the source counts: what comes then is nobody's mistake.
+  const { seals } = placesOf(reverse)
+  const marks = reverse.marks.filter((mark) => !seals.has(partitionKey(mark.topic, mark.partition)))
   if (marks.length === 0) return []
   const [ends, starts] = [
     await offsets(source, marks, 'stable'),

@@ -156,7 +156,7 @@ const lateWhereEnded = async (
   const marks = state.reverse.marks.filter(isEnded)
   if (marks.length === 0) return []
   const progress = await run.store.readProgress(run.migration.name, 'reverse')
-  const late = await lateOnWayBack(run.clusters.source, { marks }, progress, run.signal)
+  const late = await lateOnWayBack(run.clusters.source, { marks, seals: [] }, progress, run.signal)
   return notSalvaged(late, state)
 }
 
