@@ -62,7 +62,7 @@ export const forgottenOnWayBack = (
     const at = new Date(until).toISOString()
     return [
       diagnostic({
-        code: 'FERRY1365',
+        code: 'FERRY1366',
         severity: isOver ? 'error' : 'warning',
         detail: `${topic} is compacted on ${target.name}: from ${at} on (delete.retention.ms after the last look of a mirror that copies back, or after the seal) its cleaner may have removed what says that a key was deleted, and ${source.name} would keep that key.`,
         fix: isOver
@@ -99,7 +99,7 @@ export const willForget = (
   afterMs: number,
 ): Diagnostic =>
   diagnostic({
-    code: 'FERRY1365',
+    code: 'FERRY1366',
     severity: 'warning',
     detail: `${name} will be compacted on ${observed.target.name}, which remembers that a key was deleted for ${humanDuration(afterMs)} (delete.retention.ms). Going back to ${observed.source.name} is exact only within that time after the last look of a mirror that copies back${desired.rollback.keepSourceWarm ? '' : ': without one, after the seal'}.`,
     fix: desired.rollback.keepSourceWarm
@@ -124,7 +124,7 @@ export const shortOnSource = (
     if (!isOlder && !desired.rollback.keepSourceWarm) return []
     return [
       diagnostic({
-        code: 'FERRY1366',
+        code: 'FERRY1367',
         severity: 'warning',
         detail: `${observed.source.name} keeps ${topic} for ${humanDuration(kept)} (retention.ms). What is mirrored back keeps its timestamps: what was written to ${observed.target.name} longer ago is deleted from ${observed.source.name} as soon as it is there. A group that has not read it cannot go back, and its return is refused with the range.`,
         fix: `Raise retention.ms of ${topic} on ${observed.source.name} for as long as the way back is to stay open, or do nothing if no group is that far behind.`,

@@ -245,11 +245,11 @@ const compacted = (parts: { readonly now: Date; readonly end?: bigint; readonly 
 const at = (minutes: number): Date => new Date(Date.parse(AT) + minutes * 60_000)
 
 describe('the way back of a topic that is compacted on the target', () => {
-  const FORGETS = /^FERRY1365 orders is compacted on new: from (\S+) on/
+  const FORGETS = /^FERRY1366 orders is compacted on new: from (\S+) on/
   it('is exact for delete.retention.ms after the seal, with the moment as a deadline, and refused after it', () => {
     const until = at(60).toISOString()
     const soon = back(compacted({ now: at(59) }))
-    expect(soon.problems.find(({ code }) => code === 'FERRY1365')).toMatchObject({
+    expect(soon.problems.find(({ code }) => code === 'FERRY1366')).toMatchObject({
       severity: 'warning',
       detail: expect.stringContaining(until),
     })
@@ -266,7 +266,7 @@ describe('the way back of a topic that is compacted on the target', () => {
     expect(errors({ state, ...compacted({ now: at(159), looks }) })).toEqual([])
     expect(errors({ state, ...compacted({ now: at(161), looks }) })[0]).toMatch(FORGETS)
     const whole = back({ state, ...compacted({ now: at(161), looks, end: 1003n }) })
-    expect(whole.problems.map(({ code }) => code)).not.toContain('FERRY1365')
+    expect(whole.problems.map(({ code }) => code)).not.toContain('FERRY1366')
     expect(whole.deadlines).toEqual([])
   })
 
@@ -283,7 +283,7 @@ describe('the way back of a topic that is compacted on the target', () => {
       })
     const plans = [moving(false), moving(true)]
     for (const { problems } of plans) {
-      const said = problems.find(({ code }) => code === 'FERRY1365')
+      const said = problems.find(({ code }) => code === 'FERRY1366')
       expect(said).toMatchObject({
         severity: 'warning',
         detail: expect.stringContaining('was deleted for 2h'),
@@ -303,7 +303,7 @@ describe('the way back of a topic that is compacted on the target', () => {
         target: target(),
       }),
     })
-    expect(problems.find(({ code }) => code === 'FERRY1366')).toMatchObject({
+    expect(problems.find(({ code }) => code === 'FERRY1367')).toMatchObject({
       severity: 'warning',
       detail: expect.stringContaining('old keeps orders for 1h'),
     })
@@ -314,7 +314,7 @@ describe('the way back of a topic that is compacted on the target', () => {
         target: target(),
       }),
     })
-    expect(young.problems.map(({ code }) => code)).not.toContain('FERRY1366')
+    expect(young.problems.map(({ code }) => code)).not.toContain('FERRY1367')
   })
 })
 
