@@ -224,7 +224,8 @@ describe('what a forgotten producer writes to a source that is kept warm', () =>
     // What comes later still is found as well; then it ends.
     await oracle.write(world.source, 'warmlate', [{ key: 'late', value: 'late-3' }])
     project.edit('plans/warmlate.yaml', 'stage: producers-moved', 'stage: retired')
-    const waiting = await project.ferry(['apply', 'warmlate', '--auto-approve', '--wait', '0s'])
+    const retire = ['apply', 'warmlate', '--auto-approve', '--confirm', 'warmlate', '--wait', '0s']
+    const waiting = await project.ferry(retire)
     expect(waiting.code).toBe(7)
     expect(unwrapped(waiting.stderr)).toMatch(/warmlate-0 offset 2\d on old came late/)
     expect(await project.ferry(['salvage', 'warmlate', '--confirm', 'warmlate'])).toMatchObject({
