@@ -113,7 +113,7 @@ const withLate = async (
   signal: AbortSignal,
 ): Promise<Observed> => {
   if (state.reverse.marks.length === 0 || state.stage === 'retired') return observed
-  const { lateOnWayBack } = await import('../salvage/late-on-way-back.ts')
+  const { lateOnWayBack } = await import('../mirror/late-on-way-back.ts')
   try {
     const progress = await session.store.readProgress(migration.name, 'reverse')
     const late = await lateOnWayBack(clusters.source, state.reverse, progress, signal)

@@ -3,10 +3,9 @@ import { complete } from '../domain/answers.ts'
 import { diagnostic, FerryError } from '../domain/diagnostic.ts'
 import { partitionKey, type TargetOffset } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
-import type { MigrationState, Salvage } from '../domain/state.ts'
+import { endedWaysBack, type MigrationState, type Salvage } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
 import {
-  endedWaysBack,
   nameRange,
   notSalvaged,
   producersMayWrite,
@@ -44,7 +43,7 @@ const strandedNow = async (
   state: MigrationState,
   signal: AbortSignal,
 ): Promise<readonly StrandedRange[]> => {
-  const { lateOnWayBack } = await import('../salvage/late-on-way-back.ts')
+  const { lateOnWayBack } = await import('../mirror/late-on-way-back.ts')
   const { source } = await session.clustersOf(migration)
   const between = await lateOnWayBack(
     source,

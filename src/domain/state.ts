@@ -2,13 +2,14 @@ import { type AcceptedGap, acceptedOf } from './accepted-gap.ts'
 import type { AclBinding } from './access.ts'
 import type { Diagnostic } from './diagnostic.ts'
 import type { Managed } from './drift.ts'
-import type {
-  ClusterId,
-  GroupId,
-  PartitionKey,
-  SourceOffset,
-  TargetOffset,
-  TopicName,
+import {
+  type ClusterId,
+  type GroupId,
+  type PartitionKey,
+  partitionKey,
+  type SourceOffset,
+  type TargetOffset,
+  type TopicName,
 } from './ids.ts'
 import type { Mark, Seal } from './mark.ts'
 import type { RemovedObject, ScramMechanism } from './migration.ts'
@@ -17,7 +18,6 @@ import type { Protectable } from './protectable.ts'
 import type { Receipt, ReceiptPartition } from './receipt.ts'
 import type { ReachedStage } from './stage.ts'
 import type { SyncedPosition } from './step.ts'
-import { endedWaysBack } from './stranded.ts'
 
 /** A key that is added, dropped or means something else needs the next number, unless this one is in no release yet: see `state/format-ladder.ts`. */
 export const STATE_FORMAT_VERSION = 2
@@ -122,6 +122,28 @@ export const withoutSealing = ({
 }: MigrationState): MigrationState => {
   const { sealing: _back, ...back } = reverse
   return { ...state, reverse: back }
+}
+
+/**
+ * The topics whose way back has ended for good: a record that came late between what was mirrored back is, or is being, appended to the target.
+ * It stands at different places on both clusters then, so nothing behind it has a place on the source any more.
+ */
+export const endedWaysBack = ({
+  salvages,
+  reverse,
+}: Pick<MigrationState, 'salvages' | 'reverse'>): ReadonlySet<TopicName> => {
+  if (salvages.length === 0 || reverse.marks.length === 0) return new Set()
+  const starts = new Map(
+    reverse.marks.map((m) => [partitionKey(m.topic, m.partition), m.targetStart]),
+  )
+  return new Set(
+    salvages
+      .filter(({ topic, partition, from }) => {
+        const start = starts.get(partitionKey(topic, partition))
+        return start !== undefined && from >= start
+      })
+      .map(({ topic }) => topic),
+  )
 }
 
 /** The way back without the topics whose way has ended for good. */

@@ -30,25 +30,6 @@ export const coveredTo = (
     .reduce((end, { to }) => (to > end ? to : end), seal.sourceEnd)
 }
 
-/**
- * The topics whose way back has ended for good: a record that came late between what was mirrored back is, or is being, appended to the target.
- * It stands at different places on both clusters then, so nothing behind it has a place on the source any more.
- */
-export const endedWaysBack = ({
-  salvages,
-  reverse,
-}: Pick<MigrationState, 'salvages' | 'reverse'>): ReadonlySet<TopicName> => {
-  const { marks } = placesOf(reverse)
-  return new Set(
-    salvages
-      .filter(({ topic, partition, from }) => {
-        const back = marks.get(partitionKey(topic, partition))
-        return back !== undefined && from >= back.targetStart
-      })
-      .map(({ topic }) => topic),
-  )
-}
-
 /** Of ranges that came late between what was mirrored back, those that no salvage has taken. */
 export const notSalvaged = (
   ranges: readonly StrandedRange[],

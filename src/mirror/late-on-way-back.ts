@@ -6,8 +6,8 @@ import type { PartitionProgress, Reverse } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
 import type { StrandedRange } from '../domain/stranded.ts'
 import type { Cluster, OffsetAt } from '../kafka/cluster.ts'
-import { LogReader } from '../mirror/log-reader.ts'
 import { baseOffset, lastOffset, nextBatch, producerId, recordSet } from '../records/index.ts'
+import { LogReader } from './log-reader.ts'
 
 const READ_BYTES = 1024 * 1024
 
