@@ -2,6 +2,7 @@ import kafkajs from 'kafkajs'
 import { expect } from 'vitest'
 import { expectGolden, expectGoldenText, type Golden } from './_golden.ts'
 import { withAdmin } from './_image.ts'
+import { expectJunit } from './_junit.ts'
 import { type Project, startWorld, type World } from './_world.ts'
 
 export const EVENTS = 'gold.events'
@@ -70,6 +71,14 @@ export class GoldenProject {
     this.seen.set(each.exit, each.name)
   }
 
+  /** The plan file that a command writes. */
+  async shown(name: string, command: readonly string[]): Promise<void> {
+    const file = `${name}.plan.json`
+    const { code, stderr } = await this.project.ferry([...command, '-o', file])
+    expect(code, stderr).toBe(0)
+    await this.golden({ name, args: ['show', file], exit: 0, markdown: true })
+  }
+
   async apply(): Promise<void> {
     const { code, stdout, stderr } = await this.project.ferry(APPLY)
     expect(code, stdout + stderr).toBe(0)
@@ -100,6 +109,14 @@ export class GoldenProject {
       exit: 2,
       markdown: true,
     })
+    await this.edited('stage: mirrored', 'stage: producers-moved\n  order: producers-first', () =>
+      this.golden({
+        name: 'plan-all-stages',
+        args: ['plan', 'gold'],
+        exit: 0,
+        markdown: true,
+      }),
+    )
     await this.golden({ name: 'status-before', args: ['status', 'gold'], exit: 0 })
   }
 
@@ -111,6 +128,10 @@ export class GoldenProject {
         exit: 4,
         markdown: true,
       }),
+    )
+    const removed = 'removed: [{ user: nobody, reason: nobody signs in with it }]'
+    await this.edited('  gates: {', `  ${removed}\n  gates: {`, () =>
+      this.golden({ name: 'blocked-removal', args: ['plan', 'gold'], exit: 4, markdown: true }),
     )
   }
 
@@ -127,7 +148,12 @@ export class GoldenProject {
       exit: 0,
       markdown: true,
     })
+    await this.edited('stage: mirrored', 'stage: prepared', () =>
+      this.golden({ name: 'lower-stage', args: ['plan', 'gold'], exit: 0, markdown: true }),
+    )
+    await this.shown('resync-shown', ['resync', 'gold', '--topic', EVENTS])
     await this.golden({ name: 'verify-ok', args: ['verify', 'gold', '--full'], exit: 0 })
+    await expectJunit(this.project, ['verify', 'gold', '--full'], 0)
   }
 }
 
