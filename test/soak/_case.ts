@@ -1,13 +1,12 @@
 import { deepStrictEqual, ok } from 'node:assert/strict'
-import { Soak, type SoakOptions, STRUCK } from './_soak.ts'
+import { Soak, type SoakOptions } from './_soak.ts'
+import { STRUCK } from './_strikes.ts'
 
 /** So that what went wrong once can be had again, as far as clocks allow. */
 const seed = Number(process.env.FERRY_TEST_SEED ?? Date.now() % 1_000_000)
 
 /** A service is moved, taken back and moved again while everything is killed: it handles every record, and none twice but by its own doing. */
-export const soak = async (
-  options: Pick<SoakOptions, 'seconds' | 'killsOfApply'>,
-): Promise<void> => {
+export const soak = async (options: Omit<SoakOptions, 'seed' | 'say'>): Promise<void> => {
   const began = performance.now()
   const say = (line: string) => {
     const at = ((performance.now() - began) / 1000).toFixed(1)

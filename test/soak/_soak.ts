@@ -1,11 +1,14 @@
 import { deepStrictEqual, ok } from 'node:assert/strict'
+import { createHash, type Hash } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Kafka } from 'kafkajs'
-import { oracle, startKafka, type TestBroker, type TestCluster } from '../kafka/index.ts'
+import { oracle, startKafka, type TestCluster } from '../kafka/index.ts'
 import { waitFor } from '../kafka/wait.ts'
-import { type Ended, type Project, type Running, World } from '../scenarios/_world.ts'
+import { type Project, World } from '../scenarios/_world.ts'
 import { Ledger } from './_ledger.ts'
+import { firstError, Mirroring, shown } from './_mirroring.ts'
 import { Readers, type TopicOfService, Writer } from './_service.ts'
+import { randomFrom, Strikes } from './_strikes.ts'
 
 const NAME = 'soak'
 const TOPICS: readonly TopicOfService[] = [
@@ -19,17 +22,19 @@ const GROUPS = [
 /** What ferry may end with where it was killed, a broker was away, or somebody is still to stop: run it again. */
 const AGAIN = new Set([-1, 1, 4, 7, 8])
 const MOST_ATTEMPTS = 40
-/** A broker takes some seconds to come back: others must have time to go on in between. */
-const STRIKE_EVERY_MS = 14_000
-
-/** What dies at random; apply is killed by whoever runs it. */
-export const STRUCK = ['mirror', 'source broker', 'target broker'] as const
-
 export interface SoakOptions {
   /** How long the service lives on each side between the moves, all together. */
   readonly seconds: number
   /** How often each apply is killed before it may end. */
   readonly killsOfApply: number
+  /** About how long until the next dies. A broker takes some seconds to come back: others must have time to go on in between. */
+  readonly strikeEveryMs: number
+  /** How often the mirror and each broker die at the most; once at least. */
+  readonly strikesOfEach: number
+  /** Groups also go back and forth once before producers move; else the way is shorter. */
+  readonly wholeWay: boolean
+  /** The mirror copies back all the time what producers write to the target; else only the rollback does. */
+  readonly keepSourceWarm: boolean
   readonly seed: number
   readonly say: (line: string) => void
 }
@@ -42,22 +47,19 @@ export interface SoakResult {
 
 /**
  * A service that never stops writing and reading but where its move asks for it, while apply, mirror and brokers are killed at random:
- * mirrored, consumers moved, back on the source, moved again, producers moved, retired. What the ledger of the service says is then held
- * against the logs, as Kafka's own client and kafkajs read them.
+ * mirrored, consumers moved, back on the source, moved again, producers moved, back at the beginning by mirroring back what they wrote, all
+ * the way once more, retired. What the ledger of the service says is then held against the logs, as Kafka's own client and kafkajs read them.
  */
 export class Soak {
   readonly #options: SoakOptions
   readonly #random: () => number
   readonly #ledger = new Ledger()
-  readonly #kills: Record<string, number> = {}
   #world!: World
+  #strikes!: Strikes
   #project!: Project
   #writers: Writer[] = []
   #readers: Readers[] = []
   #mirror: Mirroring | undefined
-  #chaos: Promise<void> | undefined
-  #calm = true
-  #failure: unknown
 
   constructor(options: SoakOptions) {
     this.#options = options
@@ -74,44 +76,63 @@ export class Soak {
   }
 
   async #live(): Promise<SoakResult> {
-    const { seconds } = this.#options
+    const { wholeWay } = this.#options
     const source = () => this.#world.source
     const target = () => this.#world.target
     await this.#startWriters(source(), 'source')
     await this.#startReaders(source())
     await pause(1000)
-    this.#unleash()
+    this.#strikes.begin()
     await this.#apply('mirrored')
-    this.#mirror = new Mirroring(this.#project)
-    await this.#lives(seconds * 0.15)
+    this.#mirror = new Mirroring(this.#project, NAME)
+    await this.#lives(wholeWay ? 0.1 : 0.2)
 
     await this.#stopReaders()
     await this.#apply('consumers-moved')
     await this.#startReaders(target())
-    await this.#lives(seconds * 0.2)
+    await this.#lives(wholeWay ? 0.15 : 0.2)
 
-    await this.#stopReaders()
-    await this.#rollback('mirrored')
-    await this.#startReaders(source())
-    await this.#lives(seconds * 0.2)
+    if (wholeWay) {
+      await this.#stopReaders()
+      await this.#rollback('mirrored')
+      await this.#startReaders(source())
+      await this.#lives(0.15)
 
-    await this.#stopReaders()
-    await this.#apply('consumers-moved')
-    await this.#startReaders(target())
-    await this.#lives(seconds * 0.2)
+      await this.#stopReaders()
+      await this.#apply('consumers-moved')
+      await this.#startReaders(target())
+      await this.#lives(0.15)
+    }
 
     await this.#stopWriters()
     await this.#apply('producers-moved')
-    await this.#compareSealed()
+    await this.#compareSealed({ sameOffsets: true })
     await this.#startWriters(target(), 'target')
-    await this.#lives(seconds * 0.25)
+    await this.#lives(0.2)
 
-    await waitFor('each of them to be killed once', { timeoutMs: 120_000 }, () =>
-      this.#failure !== undefined || STRUCK.every((what) => this.#kills[what] !== undefined)
-        ? true
-        : undefined,
+    await this.#stopWriters()
+    await this.#stopReaders()
+    const written = await this.#contents(target(), { sameOffsets: true })
+    await this.#rollback('prepared')
+    deepStrictEqual(
+      await this.#contents(source(), { sameOffsets: true }),
+      written,
+      'on the way back',
     )
-    await this.#rest()
+    await this.#startWriters(source(), 'back')
+    await this.#startReaders(source())
+    await this.#lives(wholeWay ? 0.1 : 0.2)
+
+    // In one apply, through all stages.
+    await this.#stopWriters()
+    await this.#stopReaders()
+    await this.#apply('producers-moved')
+    await this.#compareSealed({ sameOffsets: false })
+    await this.#startWriters(target(), 'moved')
+    await this.#startReaders(target())
+    await this.#lives(wholeWay ? 0.15 : 0.2)
+
+    await this.#strikes.rest()
     await this.#apply('retired')
     await this.#stopWriters()
     return await this.#judge()
@@ -123,6 +144,14 @@ export class Soak {
       startKafka({ version: '4.x' }),
     ])
     this.#world = new World(source, target)
+    this.#strikes = new Strikes({
+      world: this.#world,
+      mirror: () => this.#mirror,
+      everyMs: this.#options.strikeEveryMs,
+      mostOfEach: this.#options.strikesOfEach,
+      random: this.#random,
+      say: this.#options.say,
+    })
     this.#project = this.#world.project('soak')
     const admin = new Kafka(source.kafka()).admin()
     await admin.connect()
@@ -134,7 +163,8 @@ export class Soak {
       })),
     })
     await admin.disconnect()
-    const offsets = ({ transactional }: TopicOfService) => (transactional ? 'dense' : 'identical')
+    // Not demanded: behind what was taken back they cannot be identical a second time.
+    const offsets = ({ transactional }: TopicOfService) => (transactional ? 'dense' : 'auto')
     this.#project.write(
       `plans/${NAME}.yaml`,
       `apiVersion: ferry/v1
@@ -148,13 +178,13 @@ spec:
 ${TOPICS.map((topic) => `    - { name: ${topic.name}, offsets: ${offsets(topic)} }`).join('\n')}
   groups: [${GROUPS.map(({ group }) => `{ id: ${group} }`).join(', ')}]
   gates: { sourceQuiet: 2s, timeout: 40s }
+  rollback: { keepSourceWarm: ${this.#options.keepSourceWarm} }
 `,
     )
   }
 
   async #end(): Promise<void> {
-    this.#calm = true
-    await this.#chaos
+    await this.#strikes.end()
     await Promise.allSettled([
       ...this.#readers.map((each) => each.stop(false)),
       ...this.#writers.map((each) => each.stop()),
@@ -193,66 +223,17 @@ ${TOPICS.map((topic) => `    - { name: ${topic.name}, offsets: ${offsets(topic)}
     this.#readers = []
   }
 
-  async #lives(seconds: number): Promise<void> {
+  /** For a part of its time. */
+  async #lives(part: number): Promise<void> {
+    const seconds = this.#options.seconds * part
     const { sent, handlings } = this.#ledger.counts
     await pause(seconds * 1000)
-    if (this.#failure !== undefined) throw this.#failure
+    this.#strikes.check()
     this.#mirror?.check()
     const now = this.#ledger.counts
     this.#options.say(
-      `lived ${seconds} s: ${now.sent - sent} sent, ${now.handlings - handlings} handled`,
+      `lived ${seconds.toFixed(1)} s: ${now.sent - sent} sent, ${now.handlings - handlings} handled`,
     )
-  }
-
-  // ── what dies ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-  #killed(what: string): void {
-    this.#kills[what] = (this.#kills[what] ?? 0) + 1
-    this.#options.say(`killed ${what}`)
-  }
-
-  /** From now on the mirror, or a broker, is killed every now and then. */
-  #unleash(): void {
-    this.#calm = false
-    this.#chaos = this.#strike().catch((error: unknown) => {
-      this.#failure = error
-    })
-  }
-
-  /** Nothing is killed any more; what was is back. */
-  async #rest(): Promise<void> {
-    this.#calm = true
-    await this.#chaos
-    if (this.#failure !== undefined) throw this.#failure
-  }
-
-  async #strike(): Promise<void> {
-    const brokers = {
-      'source broker': this.#world.source.brokers[0] as TestBroker,
-      'target broker': this.#world.target.brokers[0] as TestBroker,
-    }
-    while (!this.#calm) {
-      const until = performance.now() + STRIKE_EVERY_MS * (0.5 + this.#random())
-      while (!this.#calm && performance.now() < until) await pause(100)
-      if (this.#calm) return
-      const next = this.#nextToDie()
-      if (next === 'mirror') {
-        if (await this.#mirror?.kill()) this.#killed('mirror')
-        continue
-      }
-      const broker = brokers[next]
-      await broker.kill()
-      this.#killed(next)
-      await pause(this.#random() * 3000)
-      await broker.start()
-    }
-  }
-
-  /** Now and then the mirror, which is the quickest to come back; else who was spared the most. */
-  #nextToDie(): (typeof STRUCK)[number] {
-    if (this.#mirror !== undefined && this.#random() < 0.2) return 'mirror'
-    const there = STRUCK.filter((what) => what !== 'mirror' || this.#mirror !== undefined)
-    return there.toSorted((a, b) => (this.#kills[a] ?? 0) - (this.#kills[b] ?? 0))[0]!
   }
 
   // ── ferry ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -278,7 +259,7 @@ ${TOPICS.map((topic) => `    - { name: ${topic.name}, offsets: ${offsets(topic)}
   /** Killed at random, and begun again until it ends with 0. */
   async #untilDone(what: string, args: readonly string[]): Promise<void> {
     for (let attempt = 0; ; attempt++) {
-      if (this.#failure !== undefined) throw this.#failure
+      this.#strikes.check()
       this.#mirror?.check()
       const running = this.#project.start(args)
       if (attempt < this.#options.killsOfApply) {
@@ -286,7 +267,7 @@ ${TOPICS.map((topic) => `    - { name: ${topic.name}, offsets: ${offsets(topic)}
         running.ended.finally(() => clearTimeout(killer)).catch(() => {})
       }
       const ended = await running.ended
-      if (ended.code === -1) this.#killed('apply')
+      if (ended.code === -1) this.#strikes.killed('apply')
       if (ended.code === 0) {
         this.#options.say(`${what}: done at attempt ${attempt + 1}`)
         return
@@ -301,22 +282,45 @@ ${TOPICS.map((topic) => `    - { name: ${topic.name}, offsets: ${offsets(topic)}
   // ── judgement ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** The copy is what the source holds, record by record, before anybody else writes to it. */
-  async #compareSealed(): Promise<void> {
+  async #compareSealed(how: { readonly sameOffsets: boolean }): Promise<void> {
+    const { source, target } = this.#world
+    const [there, here] = await Promise.all([
+      this.#contents(target, how),
+      this.#contents(source, how),
+    ])
+    ok(here.length === 5)
+    deepStrictEqual(there, here, 'sealed')
+  }
+
+  /** All that consumers see of each partition, once no transaction is open; with the offsets of the topic where they are to be the same. */
+  async #contents(cluster: TestCluster, { sameOffsets }: { readonly sameOffsets: boolean }) {
+    const names = TOPICS.map(({ name }) => name)
+    await this.#steady(async () => {
+      const logs = [...(await oracle.offsetsMany(cluster, names)).values()].flat()
+      return logs.every(({ end, stable }) => end === stable) ? true : undefined
+    })
+    const found = new Map<string, { count: number; readonly hash: Hash }>()
+    const all = await this.#steady(() =>
+      oracle.readMany(cluster, names, { isolation: 'read_committed' }),
+    )
     for (const { name, transactional } of TOPICS) {
-      const options = { isolation: 'read_committed', offsets: !transactional } as const
-      const [here, there] = await Promise.all(
-        [this.#world.source, this.#world.target].map((cluster) =>
-          this.#steady(() => oracle.digest(cluster, name, options)),
-        ),
-      )
-      const content = (all: NonNullable<typeof here>) =>
-        all.map(({ partition, count, sha256 }) => ({ partition, count, sha256 }))
-      deepStrictEqual(content(there!), content(here!), `${name} differs at the seal`)
+      for (const record of all.get(name) ?? []) {
+        const { partition, offset, timestamp, keyHash, valueHash, headersHash } = record
+        const key = `${name}-${partition}`
+        const one = found.get(key) ?? { count: 0, hash: createHash('sha256') }
+        found.set(key, one)
+        const place = sameOffsets && !transactional ? offset : one.count
+        one.hash.update(`${place} ${timestamp} ${keyHash} ${valueHash} ${headersHash}\n`)
+        one.count++
+      }
     }
+    return [...found].map(
+      ([name, { count, hash }]) => `${name}: ${count} records ${hash.digest('hex')}`,
+    )
   }
 
   /** A broker may be away just now. */
-  #steady<T>(ask: () => Promise<T>): Promise<T> {
+  #steady<T>(ask: () => Promise<T | undefined>): Promise<T> {
     return waitFor('a broker that answers', { timeoutMs: 60_000, everyMs: 500 }, ask)
   }
 
@@ -334,7 +338,7 @@ ${TOPICS.map((topic) => `    - { name: ${topic.name}, offsets: ${offsets(topic)}
       ok(ended.code === 0, `${args.join(' ')}: ${shown(ended)}`)
     }
     return {
-      kills: this.#kills,
+      kills: this.#strikes.kills,
       counts: this.#ledger.counts,
       wrongs: this.#ledger.wrongs(names, log),
     }
@@ -350,68 +354,5 @@ ${TOPICS.map((topic) => `    - { name: ${topic.name}, offsets: ${offsets(topic)}
       for (const { value } of records) log.set(value ?? '', (log.get(value ?? '') ?? 0) + 1)
     }
     return log
-  }
-}
-
-/** `ferry mirror`, started again whenever it was killed, as a supervisor does. */
-class Mirroring {
-  readonly #project: Project
-  #running: Running
-  #wrong: Ended | undefined
-  #isStopping = false
-
-  constructor(project: Project) {
-    this.#project = project
-    this.#running = this.#start()
-  }
-
-  /** Throws if it ended by itself, and not because it could not reach a broker. */
-  check(): void {
-    if (this.#wrong !== undefined) throw new Error(`the mirror ended: ${shown(this.#wrong)}`)
-  }
-
-  /** False: it was not running just now. */
-  async kill(): Promise<boolean> {
-    if (this.#running.child.exitCode !== null) return false
-    this.#running.child.kill('SIGKILL')
-    await this.#running.ended
-    return true
-  }
-
-  async stop(): Promise<void> {
-    this.#isStopping = true
-    this.#running.child.kill('SIGKILL')
-    await this.#running.ended
-  }
-
-  #start(): Running {
-    const running = this.#project.start(['mirror', NAME], {}, 3_600_000)
-    running.ended
-      .then(async (ended) => {
-        if (this.#isStopping) return
-        if (ended.code !== -1 && ended.code !== 1) this.#wrong = ended
-        await pause(500)
-        if (!this.#isStopping) this.#running = this.#start()
-      })
-      .catch(() => {})
-    return running
-  }
-}
-
-const shown = ({ code, stdout, stderr }: Ended): string =>
-  `ended with ${code}:\n${stdout.slice(-4000)}\n${stderr.slice(-6000)}`
-
-const firstError = ({ stderr }: Ended): string => {
-  const lines = stderr.split('\n')
-  const at = lines.findIndex((line) => line.startsWith('error FERRY'))
-  return at < 0 ? '' : lines.slice(at, at + 2).join(' ')
-}
-
-/** Numbers in [0, 1) that are the same for a seed. */
-const randomFrom = (seed: number): (() => number) => {
-  let state = seed
-  return () => {
-    state = (state * 1_664_525 + 1_013_904_223) % 2 ** 32
-    return state / 2 ** 32
   }
 }

@@ -1,11 +1,19 @@
 import { it } from 'vitest'
 import { soak } from './_case.ts'
 
-/** `npm run test:soak` does the same for ten minutes. */
+/** `npm run test:soak` does more for ten minutes. */
 it(
-  'a service is moved, taken back and moved again while everything is killed',
+  'a service is moved, taken back by mirroring back and moved again while everything is killed',
   {
     timeout: 300_000,
   },
-  () => soak({ seconds: 10, killsOfApply: 1 }),
+  () =>
+    soak({
+      seconds: 8,
+      killsOfApply: 1,
+      strikeEveryMs: 7_000,
+      strikesOfEach: 1,
+      wholeWay: false,
+      keepSourceWarm: false,
+    }),
 )
