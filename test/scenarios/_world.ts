@@ -17,6 +17,7 @@ export interface WorldOptions {
   /** Default: 2.8. */
   readonly sourceVersion?: StartOptions['version']
   readonly sourceConfig?: Readonly<Record<string, string>>
+  readonly targetConfig?: Readonly<Record<string, string>>
 }
 
 /**
@@ -76,10 +77,11 @@ export const startWorld = async ({
   users = [],
   sourceVersion = '2.8',
   sourceConfig = {},
+  targetConfig = {},
 }: WorldOptions = {}): Promise<World> => {
   const [source, target] = await Promise.all([
     startKafka({ version: sourceVersion, config: sourceConfig }),
-    startKafka({ version: '4.x', secure: true, users }),
+    startKafka({ version: '4.x', secure: true, users, config: targetConfig }),
   ])
   return new World(source, target)
 }

@@ -1,5 +1,7 @@
 import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { CommitRenewer } from '../../src/app/renew-commits.ts'
+import { decodeDecisions } from '../../src/state/decisions-codec.ts'
 import { connect } from '../adapter/connect.ts'
 import { joinNewProtocol } from '../adapter/new-protocol.ts'
 import { oracle } from '../kafka/index.ts'
@@ -24,18 +26,18 @@ beforeAll(async () => {
   const admin = new kafkajs.Kafka(world.source.kafka()).admin()
   await admin.connect()
   await admin.createTopics({
-    topics: ['plain', 'shared', 'summed'].map((topic) => ({
+    topics: ['plain', 'shared', 'summed', 'kept'].map((topic) => ({
       topic,
       numPartitions: 1,
       replicationFactor: 1,
     })),
   })
   await admin.disconnect()
-  await fill(world.source, 'plain', 40, [0])
+  for (const topic of ['plain', 'kept']) await fill(world.source, topic, 40, [0])
 })
 afterAll(() => world?.stop())
 
-const projectOf = (name: string, topic: string, group: string): Project => {
+const projectOf = (name: string, topic: string, ...groups: readonly string[]): Project => {
   const project = world.project(name)
   project.write(
     `plans/${name}.yaml`,
@@ -47,7 +49,7 @@ spec:
   to: new
   stage: consumers-moved
   topics: [{ name: ${topic} }]
-  groups: [{ id: ${group} }]
+  groups: [${groups.map((id) => `{ id: ${id} }`).join(', ')}]
   gates: { timeout: 60s }
 `,
   )
@@ -114,5 +116,67 @@ describe('a group', () => {
     ])
     const left = await readAndCommit(world.target, id, ['plain'], 100)
     expect(left).toEqual(Array.from({ length: 23 }, (_, i) => `value-${17 + i}`))
+  })
+})
+
+describe('positions that Ferry wrote', () => {
+  /** A service that starts, commits where it says, and stops again. */
+  const visit = async (groupId: string, offset: string): Promise<void> => {
+    const consumer = new kafkajs.Kafka(world.target.kafka()).consumer({ groupId })
+    await consumer.connect()
+    await consumer.subscribe({ topics: ['kept'] })
+    const joined = new Promise((resolve) => consumer.on(consumer.events.GROUP_JOIN, resolve))
+    await consumer.run({ autoCommit: false, eachMessage: async () => {} })
+    await joined
+    await consumer.commitOffsets([{ topic: 'kept', partition: 0, offset, metadata: 'noted' }])
+    await consumer.disconnect()
+  }
+
+  /** How often each group has committed on the target, as its log of positions has it. */
+  const commitsOf = async (groups: readonly string[]): Promise<readonly number[]> => {
+    const log = await oracle.readText(world.target, '__consumer_offsets')
+    return groups.map(
+      (id) => log.filter(({ key }) => key?.includes(id) && key.includes('kept')).length,
+    )
+  }
+
+  test('are renewed in the last quarter of their life; a group that has joined, committed and left is never taken back', async () => {
+    const groups = ['kept-waiting', 'kept-visited', 'kept-same-again']
+    const source = await connect(world.source)
+    for (const id of groups) {
+      const offsets = new Map([['kept:0' as never, { offset: 17n, metadata: 'noted' }]])
+      expect((await source.commitOffsets(id as never, offsets)).failed.size).toBe(0)
+    }
+    await source.close()
+    const project = projectOf('renewed', 'kept', ...groups)
+    const applied = await project.ferry(['apply', 'renewed', '--auto-approve'])
+    expect(applied, applied.stderr).toMatchObject({ code: 0 })
+    // One behind where it was put; one at the very position that Ferry wrote: only its having been there tells that it is its own.
+    await visit('kept-visited', '3')
+    await visit('kept-same-again', '17')
+    expect(await commitsOf(groups)).toEqual([1, 2, 2])
+
+    const state = decodeDecisions(project.read('.ferry/renewed/decisions.json'), 'decisions')
+    const lines: string[] = []
+    const target = await connect(world.target)
+    const lookIn = (days: number) =>
+      new CommitRenewer({
+        target,
+        log: ({ message }) => lines.push(message),
+        now: () => Date.now() + days * 86_400_000,
+      }).look('renewed', state)
+    // Of the seven days that a broker keeps them by default.
+    await lookIn(5)
+    expect(await commitsOf(groups)).toEqual([1, 2, 2])
+    await lookIn(5.5)
+    expect(await commitsOf(groups)).toEqual([2, 2, 2])
+    await target.close()
+    expect(lines).toEqual([expect.stringMatching(/^renewed the positions of kept-waiting on /)])
+    const found = await Promise.all(groups.map((id) => oracle.groupOffsets(world.target, id)))
+    expect(found.flat().map(({ offset, metadata }) => `${offset} ${metadata}`)).toEqual([
+      '17 noted',
+      '3 noted',
+      '17 noted',
+    ])
   })
 })
