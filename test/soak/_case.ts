@@ -16,7 +16,7 @@ export const soak = async (options: Omit<SoakOptions, 'seed' | 'say'>): Promise<
   const { kills, counts, wrongs } = await new Soak({ ...options, seed, say }).run()
   say(`${JSON.stringify(counts)} ${JSON.stringify(kills)}`)
   deepStrictEqual(wrongs.slice(0, 20), [])
-  for (const what of ['apply', ...STRUCK]) {
+  for (const what of ['apply', 'rollback', ...STRUCK]) {
     ok((kills[what] ?? 0) > 0, `${what} was never killed`)
   }
   ok(counts.acknowledged > 100)

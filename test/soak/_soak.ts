@@ -263,11 +263,11 @@ ${TOPICS.map((topic) => `    - { name: ${topic.name}, offsets: ${offsets(topic)}
       this.#mirror?.check()
       const running = this.#project.start(args)
       if (attempt < this.#options.killsOfApply) {
-        const killer = setTimeout(() => running.child.kill('SIGKILL'), 500 + this.#random() * 3500)
+        const killer = setTimeout(() => running.child.kill('SIGKILL'), 500 + this.#random() * 2500)
         running.ended.finally(() => clearTimeout(killer)).catch(() => {})
       }
       const ended = await running.ended
-      if (ended.code === -1) this.#strikes.killed('apply')
+      if (ended.code === -1) this.#strikes.killed(args[0]!)
       if (ended.code === 0) {
         this.#options.say(`${what}: done at attempt ${attempt + 1}`)
         return
