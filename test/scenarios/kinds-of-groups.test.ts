@@ -132,12 +132,10 @@ describe('positions that Ferry wrote', () => {
     await consumer.disconnect()
   }
 
-  /** How often each group has committed on the target, as its log of positions has it. */
+  /** How often each group has committed on the target, as its log of positions has it: by group and topic, each with its length before it. */
   const commitsOf = async (groups: readonly string[]): Promise<readonly number[]> => {
     const log = await oracle.readText(world.target, '__consumer_offsets')
-    return groups.map(
-      (id) => log.filter(({ key }) => key?.includes(id) && key.includes('kept')).length,
-    )
+    return groups.map((id) => log.filter(({ key }) => key?.includes(`${id}\0\u0004kept`)).length)
   }
 
   test('are renewed in the last quarter of their life; a group that has joined, committed and left is never taken back', async () => {

@@ -140,7 +140,13 @@ describe('retention, as brokers do it', () => {
     const project = world.project('expiring')
     project.write(
       'plans/expiring.yaml',
-      planFile('expiring', 'mirrored', `[{ name: ${topic} }]`, '[{ id: expiring.api }]'),
+      planFile(
+        'expiring',
+        'mirrored',
+        // The target takes no segments that small.
+        `[{ name: ${topic}, configs: { segment.bytes: 1048576 } }]`,
+        '[{ id: expiring.api }]',
+      ),
     )
     const mirrored = await apply(project, 'expiring')
     expect(mirrored, mirrored.stderr).toMatchObject({ code: 0 })
@@ -331,12 +337,15 @@ describe('a transaction that is open when producers move', () => {
     }
     await (await send('committed')).commit()
     await (await send('aborted')).abort()
-    const last = await send('last')
     const project = world.project('open')
     project.write(
       'plans/open.yaml',
-      planFile('open', 'producers-moved', `[{ name: ${topic} }]`, '[]'),
+      planFile('open', 'consumers-moved', `[{ name: ${topic} }]`, '[]'),
     )
+    const mirrored = await apply(project, 'open')
+    expect(mirrored, mirrored.stderr).toMatchObject({ code: 0 })
+    const last = await send('last')
+    toStage(project, 'open', 'producers-moved')
     const waiting = await apply(project, 'open', '--wait', '0s')
     expect(waiting.code, waiting.stderr).toBe(7)
     expect(waiting.stderr).toMatch(/producer id \d+ .*open:0 from offset 4 is open/)
