@@ -5,7 +5,14 @@ import type { TopicName } from '../domain/ids.ts'
 import { rankOf } from '../domain/offset-index.ts'
 import { copyLooks } from '../mirror/copy-looks.ts'
 import { counted, humanSeconds } from './_words.ts'
-import { lagAmong, MIRROR_LAG, MIRROR_SOUND, reportsOf } from './gates/index.ts'
+import {
+  lagAmong,
+  MIRROR_LAG,
+  MIRROR_SOUND,
+  openTransactions,
+  reportsOf,
+  TRANSACTIONS_ENDED,
+} from './gates/index.ts'
 import { type PartitionNow, partitionsNow } from './partitions-now.ts'
 import type { Outcome, Run } from './step-kind.ts'
 
@@ -44,18 +51,32 @@ export const copyUntil = async (
     copied = looks[0].records
     const waitsFor = reports.find((r) => r.topic === topic && r.waitsFor)?.waitsFor ?? null
     if (time - lastMove > run.gateTimeoutMs) {
+      const open = await openAmong(topic, run, now)
+      const why = open ?? (waitsFor === null ? undefined : `the mirror waits for ${waitsFor}`)
       return {
         done: false,
         problem: diagnostic({
           code: 'FERRY1502',
-          detail: `Nothing of ${topic} was copied for ${humanSeconds((time - lastMove) / 1000)}; ${counted(lag, 'record')} to go.${waitsFor ? ` The mirror waits for ${waitsFor}.` : ''}`,
-          fix: 'Look at the log for what the mirror waits for, then run apply again: it goes on where it stopped.',
+          detail: `Nothing of ${topic} was copied for ${humanSeconds((time - lastMove) / 1000)}; ${counted(lag, 'record')} to go${why === undefined ? '' : `: ${why}`}.`,
+          fix: `${open === undefined ? 'Look at the log for what the mirror waits for' : 'See that it ends'}, then run apply again: it goes on where it stopped.`,
         }),
       }
     }
     run.report({ kind: 'copying', topics: meter(looks, run.now()), waitsFor })
     await delay(POLL_MS, undefined, { signal: run.signal })
   }
+}
+
+/** The transaction behind which nothing can be copied yet, if there is one. */
+const openAmong = async (
+  topic: TopicName,
+  { clusters }: Run,
+  now: ReadonlyMap<string, PartitionNow>,
+): Promise<string | undefined> => {
+  const held = [...now.values()].filter((p) => p.sourceStable < p.sourceEnd)
+  if (held.length === 0) return undefined
+  const reading = TRANSACTIONS_ENDED.judge(await openTransactions(clusters.source, held), { topic })
+  return reading.holds ? undefined : reading.because
 }
 
 /** Log ends of the source, as a look saw them. */

@@ -340,27 +340,35 @@ describe('a transaction that is open when producers move', () => {
     const project = world.project('open')
     project.write(
       'plans/open.yaml',
-      planFile('open', 'consumers-moved', `[{ name: ${topic} }]`, '[]'),
+      planFile('open', 'producers-moved', `[{ name: ${topic} }]`, '[]'),
     )
-    const mirrored = await apply(project, 'open')
+    const waits = async (from: number) => {
+      const waiting = await apply(project, 'open', '--wait', '0s')
+      expect(waiting.code, waiting.stderr).toBe(7)
+      expect(waiting.stderr.replace(/\s+/g, ' ')).toMatch(
+        new RegExp(`producer id \\d+ \\(epoch \\d+\\) on open:0 from offset ${from} is open`),
+      )
+    }
+    // The copy cannot be complete, nor can the source be quiet.
+    const first = await send('first')
+    await waits(4)
+    await first.commit()
+    const mirrored = await apply(project, 'open', '--until', 'consumers-moved')
     expect(mirrored, mirrored.stderr).toMatchObject({ code: 0 })
     const last = await send('last')
-    toStage(project, 'open', 'producers-moved')
-    const waiting = await apply(project, 'open', '--wait', '0s')
-    expect(waiting.code, waiting.stderr).toBe(7)
-    expect(waiting.stderr).toMatch(/producer id \d+ .*open:0 from offset 4 is open/)
+    await waits(6)
     const committed = { isolation: 'read_committed' } as const
     const values = async (cluster: TestCluster) =>
       (await oracle.readText(cluster, topic, committed)).map(({ value }) => value)
-    expect(await values(world.target)).toEqual(['committed'])
+    expect(await values(world.target)).toEqual(['committed', 'first'])
     await last.commit()
     await producer.disconnect()
     const sealed = await apply(project, 'open')
     expect(sealed, sealed.stderr).toMatchObject({ code: 0 })
-    expect(await values(world.source)).toEqual(['committed', 'last'])
+    expect(await values(world.source)).toEqual(['committed', 'first', 'last'])
     // Also to those who read what is not committed: what was aborted is not there at all.
     const there = await oracle.readText(world.target, topic)
-    expect(there.map(({ value }) => value)).toEqual(['committed', 'last'])
+    expect(there.map(({ value }) => value)).toEqual(['committed', 'first', 'last'])
   })
 })
 

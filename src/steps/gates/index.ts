@@ -15,6 +15,7 @@ export {
   mirrorPassed,
   reportsOf,
 } from './mirror.ts'
+export { openTransactions, TRANSACTIONS_ENDED } from './open-transactions.ts'
 export { named } from './reading.ts'
 export {
   copyIsChecked,
