@@ -50,6 +50,23 @@ export const startConsumer = async (
   return { stop: () => consumer.disconnect() }
 }
 
+/** A service that starts, commits where it says, and stops again; it reads nothing that counts. */
+export const visit = async (
+  cluster: TestCluster,
+  groupId: string,
+  position: { readonly topic: string; readonly offset: string; readonly metadata: string },
+): Promise<void> => {
+  const { topic } = position
+  const consumer = new kafkajs.Kafka(cluster.kafka()).consumer({ groupId })
+  await consumer.connect()
+  await consumer.subscribe({ topics: [topic] })
+  const joined = new Promise((resolve) => consumer.on(consumer.events.GROUP_JOIN, resolve))
+  await consumer.run({ autoCommit: false, eachMessage: async () => {} })
+  await joined
+  await consumer.commitOffsets([{ ...position, partition: 0 }])
+  await consumer.disconnect()
+}
+
 /**
  * Reads as the only member of a group from where it is, and commits the offset behind every record that it has handled. Ends after so many
  * records, or at the ends of all logs. Answers the values in the order read.

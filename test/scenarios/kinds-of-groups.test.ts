@@ -6,7 +6,7 @@ import { connect } from '../adapter/connect.ts'
 import { joinNewProtocol } from '../adapter/new-protocol.ts'
 import { oracle } from '../kafka/index.ts'
 import { waitFor } from '../kafka/wait.ts'
-import { fill, readAndCommit } from './_clients.ts'
+import { fill, readAndCommit, visit } from './_clients.ts'
 import { errorsIn } from './_findings.ts'
 import { joinShareGroup, joinStreamsGroup } from './_raw.ts'
 import { type Project, startWorld, type World } from './_world.ts'
@@ -120,18 +120,6 @@ describe('a group', () => {
 })
 
 describe('positions that Ferry wrote', () => {
-  /** A service that starts, commits where it says, and stops again. */
-  const visit = async (groupId: string, offset: string): Promise<void> => {
-    const consumer = new kafkajs.Kafka(world.target.kafka()).consumer({ groupId })
-    await consumer.connect()
-    await consumer.subscribe({ topics: ['kept'] })
-    const joined = new Promise((resolve) => consumer.on(consumer.events.GROUP_JOIN, resolve))
-    await consumer.run({ autoCommit: false, eachMessage: async () => {} })
-    await joined
-    await consumer.commitOffsets([{ topic: 'kept', partition: 0, offset, metadata: 'noted' }])
-    await consumer.disconnect()
-  }
-
   /** How often each group has committed on the target, as its log of positions has it: by group and topic, each with its length before it. */
   const commitsOf = async (groups: readonly string[]): Promise<readonly number[]> => {
     const log = await oracle.readText(world.target, '__consumer_offsets')
@@ -150,8 +138,12 @@ describe('positions that Ferry wrote', () => {
     const applied = await project.ferry(['apply', 'renewed', '--auto-approve'])
     expect(applied, applied.stderr).toMatchObject({ code: 0 })
     // One behind where it was put; one at the very position that Ferry wrote: only its having been there tells that it is its own.
-    await visit('kept-visited', '3')
-    await visit('kept-same-again', '17')
+    for (const [id, offset] of [
+      ['kept-visited', '3'],
+      ['kept-same-again', '17'],
+    ] as const) {
+      await visit(world.target, id, { topic: 'kept', offset, metadata: 'noted' })
+    }
     expect(await commitsOf(groups)).toEqual([1, 2, 2])
 
     const state = decodeDecisions(project.read('.ferry/renewed/decisions.json'), 'decisions')

@@ -7,7 +7,7 @@ import { emptyState, type GroupSync } from '../../src/domain/state.ts'
 import type { Cluster } from '../../src/kafka/cluster.ts'
 import { connect } from '../adapter/connect.ts'
 import { oracle, startKafka, type TestCluster } from '../kafka/index.ts'
-import { fill } from './_clients.ts'
+import { fill, visit } from './_clients.ts'
 
 /** Positions that Ferry wrote, against a broker that forgets them after a minute, which is as short as it can be. */
 
@@ -52,18 +52,6 @@ const synced = async (group: string): Promise<GroupSync> => {
   return { group: group as GroupId, status: 'done', at, positions: new Map([[KEY, position]]) }
 }
 
-/** A service that starts, commits where it is, and stops again. */
-const visit = async (groupId: string, offset: string): Promise<void> => {
-  const consumer = new kafkajs.Kafka(kafka.kafka()).consumer({ groupId })
-  await consumer.connect()
-  await consumer.subscribe({ topics: ['read'] })
-  const joined = new Promise((resolve) => consumer.on(consumer.events.GROUP_JOIN, resolve))
-  await consumer.run({ autoCommit: false, eachMessage: async () => {} })
-  await joined
-  await consumer.commitOffsets([{ topic: 'read', partition: 0, offset, metadata: 'noted' }])
-  await consumer.disconnect()
-}
-
 const offsetOf = async (group: string) => (await oracle.groupOffsets(kafka, group))[0]?.offset
 
 /** The same question, asked quicker. */
@@ -99,8 +87,8 @@ test('are renewed in the last quarter of their life, but never those of a group 
   const look = () => renewer.look('m', { ...state, syncs: [waiting, visited, sameAgain] })
 
   await look()
-  await visit('visited', '3')
-  await visit('same-again', '5')
+  await visit(kafka, 'visited', { topic: 'read', offset: '3', metadata: 'noted' })
+  await visit(kafka, 'same-again', { topic: 'read', offset: '5', metadata: 'noted' })
   // The broker's clock decides, so the time itself has to pass.
   const admin = new kafkajs.Kafka(kafka.kafka()).admin()
   await admin.connect()
