@@ -3,8 +3,8 @@ import { compileJava } from './oracle-jar.ts'
 import type { TestCluster } from './test-cluster.ts'
 
 /**
- * Runs a Kafka Streams application (`java/Sums.java`) until it has taken so many records of its input, and closes it. It counts them by
- * value, exactly once, over a repartition topic and a store with a changelog of its own, into the output.
+ * Runs a Kafka Streams application (`java/Sums.java`) until its counts add up to so many, and closes it. It counts records by their value,
+ * exactly once, over a repartition topic and a store with a changelog of its own, into the output.
  */
 export const runStreamsApp = async (
   cluster: Pick<TestCluster, 'clientProperties'>,

@@ -1,7 +1,8 @@
+import java.util.Map;
 import java.util.Properties;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicLong;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.KafkaStreams;
@@ -15,7 +16,7 @@ import org.apache.kafka.streams.state.Stores;
 
 /**
  * A Kafka Streams application as teams run it, exactly once: counts the records of `orders` by their value, over a repartition topic and a
- * store with a changelog, into `counts`. Runs until it has taken so many records, closes and ends; state is kept in memory only.
+ * store with a changelog, into `counts`. Runs until its counts add up to so many, closes and ends; state is kept in memory only.
  *
  *     Sums APPLICATION ORDERS COUNTS HOW_MANY NAME=VALUE...
  */
@@ -39,16 +40,19 @@ public final class Sums {
     properties.put("state.dir", System.getProperty("java.io.tmpdir") + "/ferry-sums-" + ProcessHandle.current().pid());
     properties.put("default.dsl.store", "in_memory");
 
-    CountDownLatch taken = new CountDownLatch(1);
-    AtomicLong count = new AtomicLong();
+    CountDownLatch reached = new CountDownLatch(1);
+    Map<String, Long> counts = new ConcurrentHashMap<>();
     StreamsBuilder builder = new StreamsBuilder();
     KeyValueBytesStoreSupplier store = Stores.inMemoryKeyValueStore("by-value");
     builder.stream(args[1], Consumed.with(Serdes.String(), Serdes.String()))
-        .peek((key, value) -> { if (count.incrementAndGet() == wanted) taken.countDown(); })
         .selectKey((key, value) -> value)
         .groupByKey(Grouped.with("sorted", Serdes.String(), Serdes.String()))
         .count(Materialized.<String, Long>as(store).withKeySerde(Serdes.String()).withValueSerde(Serdes.Long()))
         .toStream()
+        .peek((value, count) -> {
+          counts.put(value, count);
+          if (counts.values().stream().mapToLong(Long::longValue).sum() >= wanted) reached.countDown();
+        })
         .mapValues(String::valueOf)
         .to(args[2], Produced.with(Serdes.String(), Serdes.String()));
 
@@ -59,7 +63,7 @@ public final class Sums {
       return null;
     });
     streams.start();
-    if (!taken.await(60, TimeUnit.SECONDS)) throw new IllegalStateException("Only " + count + " records came");
+    if (!reached.await(60, TimeUnit.SECONDS)) throw new IllegalStateException("Only came to " + counts);
     if (!streams.close(java.time.Duration.ofSeconds(30))) throw new IllegalStateException("It did not close");
     Runtime.getRuntime().halt(0);
   }
