@@ -96,6 +96,9 @@ const apply = (project: Project, name: string, ...more: string[]) =>
 const toStage = (project: Project, name: string, stage: string): void =>
   project.edit(`plans/${name}.yaml`, /stage: .*/, `stage: ${stage}`)
 
+/** What people read, without its line breaks. */
+const plain = (text: string): string => text.replace(/\s+/g, ' ')
+
 type Records = Awaited<ReturnType<typeof oracle.read>>
 
 /** What a record is, wherever it stands. */
@@ -165,13 +168,13 @@ describe('retention, as brokers do it', () => {
     toStage(project, 'expiring', 'consumers-moved')
     const stopped = await apply(project, 'expiring', '--wait', '10s')
     expect(stopped.code, stopped.stderr).toBe(8)
-    expect(stopped.stderr.replace(/\s+/g, ' ')).toContain(`100 to ${start - 1} are gone`)
+    expect(plain(stopped.stderr)).toContain(`100 to ${start - 1} are gone`)
     const mirror = project.start(['mirror', 'expiring'])
     await mirror.said('FERRY1602')
     mirror.child.kill('SIGTERM')
     const mirroring = await mirror.ended
     expect(mirroring.code).toBe(9)
-    expect(mirroring.stderr).toContain(`source offsets 100 to ${start - 1}`)
+    expect(plain(mirroring.stderr)).toContain(`source offsets 100 to ${start - 1}`)
     expect(await oracle.read(world.target, topic)).toEqual(all.slice(0, 100))
     expect(await oracle.groupOffsets(world.target, 'expiring.api')).toEqual([])
 
@@ -325,7 +328,7 @@ describe('a source topic that was deleted and created again', () => {
     await oracle.consume(world.source, 'reborn.api', topic, { count: 60, reset: 'earliest' })
     const stopped = await apply(project, 'reborn', '--wait', '10s')
     expect([7, 8], stopped.stderr).toContain(stopped.code)
-    expect(stopped.stderr.replace(/\s+/g, ' ')).toContain('the source topic has id')
+    expect(plain(stopped.stderr)).toContain('the source topic has id')
     expect(await oracle.read(world.target, topic)).toEqual(copied)
     expect(await oracle.groupOffsets(world.target, 'reborn.api')).toEqual([])
   })
@@ -356,7 +359,7 @@ describe('a transaction that is open when producers move', () => {
     const waits = async (from: number) => {
       const waiting = await apply(project, 'open', '--wait', '5s')
       expect(waiting.code, waiting.stderr).toBe(7)
-      expect(waiting.stderr.replace(/\s+/g, ' ')).toMatch(
+      expect(plain(waiting.stderr)).toMatch(
         new RegExp(`producer id \\d+ \\(epoch \\d+\\) on open:0 from offset ${from} is open`),
       )
     }
