@@ -5,7 +5,11 @@ import type { Ledger } from './_ledger.ts'
 
 /** A service as its team runs it, on kafkajs: it knows the addresses of brokers, and nothing of Ferry. Brokers may die under it at any time. */
 
-const PATIENT = { initialRetryTime: 100, maxRetryTime: 1000, retries: 200 }
+const PATIENT = {
+  // A request to a broker that was killed is not waited for half a minute.
+  requestTimeout: 5000,
+  retry: { initialRetryTime: 100, maxRetryTime: 1000, retries: 200 },
+}
 
 export interface TopicOfService {
   readonly name: string
@@ -25,7 +29,7 @@ export class Writer {
   #count = 0
 
   constructor(config: KafkaConfig, topic: TopicOfService, ledger: Ledger, name: string) {
-    this.#config = { ...config, retry: PATIENT, clientId: `writer-${name}` }
+    this.#config = { ...config, ...PATIENT, clientId: `writer-${name}` }
     this.#topic = topic
     this.#ledger = ledger
     this.#name = name
@@ -126,7 +130,7 @@ export class Readers {
       readonly ledger: Ledger
     },
   ): Promise<Readers> {
-    const kafka = new Kafka({ ...config, retry: PATIENT, clientId: `reader-${options.group}` })
+    const kafka = new Kafka({ ...config, ...PATIENT, clientId: `reader-${options.group}` })
     const members = Array.from({ length: options.members }, () =>
       kafka.consumer({
         groupId: options.group,

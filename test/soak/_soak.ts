@@ -202,6 +202,7 @@ ${TOPICS.map((topic) => `    - { name: ${topic.name}, offsets: ${offsets(topic)}
   async #stopWriters(): Promise<void> {
     await Promise.all(this.#writers.map((each) => each.stop()))
     this.#writers = []
+    this.#options.say('writers have stopped')
   }
 
   async #startReaders(cluster: TestCluster): Promise<void> {
@@ -221,6 +222,7 @@ ${TOPICS.map((topic) => `    - { name: ${topic.name}, offsets: ${offsets(topic)}
   async #stopReaders(): Promise<void> {
     await Promise.all(this.#readers.map((each, i) => each.stop(i === 0)))
     this.#readers = []
+    this.#options.say('readers have stopped')
   }
 
   /** For a part of its time. */
