@@ -8,7 +8,7 @@ import type { Ledger } from './_ledger.ts'
 const PATIENT = {
   // A request to a broker that was killed is not waited for half a minute.
   requestTimeout: 5000,
-  retry: { initialRetryTime: 100, maxRetryTime: 1000, retries: 200 },
+  retry: { initialRetryTime: 100, maxRetryTime: 1000, retries: 40 },
 }
 
 export interface TopicOfService {
