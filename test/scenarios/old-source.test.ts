@@ -1,10 +1,13 @@
 import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { JudgedRight } from '../../src/doctor/rights.ts'
+import type { Plan } from '../../src/domain/plan.ts'
 import { positionsPartition } from '../../src/steps/gates/index.ts'
-import { oracle } from '../kafka/index.ts'
+import { oracle, startKafka } from '../kafka/index.ts'
 import { fill, readAndCommit } from './_clients.ts'
 import { errorsIn } from './_findings.ts'
-import { startWorld, type World } from './_world.ts'
+import { withAdmin } from './_image.ts'
+import { startWorld, World } from './_world.ts'
 
 /** A source that cannot say which commits are final (before 2.5), and that forgets commits of groups in use (before 2.1). */
 
@@ -85,4 +88,48 @@ spec:
   ])
   const left = await readAndCommit(world.target, group, ['old.in'], 100)
   expect(left).toEqual(Array.from({ length: 18 }, (_, i) => `value-${12 + i}`))
+})
+
+test('before 0.11 there is no way back, which a plan says before anything is done: with the reason, and where the line of no return is', async () => {
+  const older = await startKafka({ version: '0.10.2' })
+  try {
+    await withAdmin(older, (admin) =>
+      admin.createTopics({ topics: [{ topic: 'older', numPartitions: 1, replicationFactor: 1 }] }),
+    )
+    const project = new World(older, world.target).project('older')
+    const plan = (rollback: string) =>
+      project.write(
+        'plans/older.yaml',
+        `apiVersion: ferry/v1
+kind: Migration
+metadata: { name: older }
+spec:
+  from: old
+  to: new
+  stage: producers-moved
+  topics: [{ name: older, configs: { retention.ms: 7d } }]
+  access: [{ principal: User:shop, produce: [older] }]
+  ${rollback}
+`,
+      )
+    plan('rollback: { keepSourceWarm: true }')
+    const refused = await project.ferry(['plan', 'older'])
+    expect(refused.code).toBe(4)
+    expect(refused.stderr.replace(/\s+/g, ' ')).toMatch(
+      /FERRY1360.* old is older than 0\.11 and knows no idempotent producer: a record that is mirrored back to older could stand there twice/,
+    )
+    plan('')
+    const planned = await project.ferry(['plan', 'older'])
+    expect(planned, planned.stderr).toMatchObject({ code: 0 })
+    expect(planned.stdout).toMatch(/point of no return/)
+    expect(planned.stdout).not.toMatch(/point of no return: none/)
+    const { steps } = JSON.parse((await project.ferry(['plan', 'older', '--json'])).stdout) as Plan
+    expect(steps.find(({ kind }) => kind === 'seal-topic')).toMatchObject({ noWayBack: true })
+    // Nothing is needed there for a way back that does not exist.
+    const doctor = await project.ferry(['doctor', '--json'])
+    const { source } = JSON.parse(doctor.stdout).migrations[0].rights
+    expect(source.rights.map((right: JudgedRight) => right.operation)).not.toContain('WRITE')
+  } finally {
+    await older.stop()
+  }
 })

@@ -1,6 +1,7 @@
 import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Plan } from '../../src/domain/plan.ts'
+import type { JournalEntry } from '../../src/domain/state.ts'
 import { oracle, type TestCluster } from '../kafka/index.ts'
 import { waitFor } from '../kafka/wait.ts'
 import { readAndCommit, startConsumer } from './_clients.ts'
@@ -93,6 +94,21 @@ const contents = async (
     }
   }
   return found
+}
+
+/** By the journal: of the last plan from its start to its end, or of one step from its intent to its result. */
+const secondsOf = (journal: string) => {
+  const entries = journal
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as JournalEntry)
+  const last = entries.filter(({ plan }) => plan === entries.at(-1)?.plan)
+  return (step?: string): number => {
+    const [first, end] = step
+      ? last.filter(({ what }) => 'step' in what && what.step === step)
+      : [last[0], last.at(-1)]
+    return (Date.parse(end!.at) - Date.parse(first!.at)) / 1000
+  }
 }
 
 const endsOf = (cluster: TestCluster, topic: string): Promise<readonly bigint[]> =>
@@ -314,6 +330,10 @@ describe('back after producers have moved', () => {
     const back = await rollback(project, 'warm', '--to', 'prepared')
     expect(back).toMatchObject({ code: 0 })
     expect(back.stdout).not.toContain('mark back')
+    const took = secondsOf(project.read('.ferry/warm/journal.jsonl'))
+    // Nothing is left to copy: what is left is the wait for quiet (1 s here), and looks.
+    expect(took('mirror-reverse/warm')).toBeLessThan(10)
+    expect(took()).toBeLessThan(60)
     second.child.kill('SIGTERM')
     expect((await second.ended).code).toBe(0)
     expect(await contents(world.source, ['warm'], { offsets: true })).toEqual(there)
