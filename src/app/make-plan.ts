@@ -117,15 +117,7 @@ const withLate = async (
   try {
     const progress = await session.store.readProgress(migration.name, 'reverse')
     const late = await lateOnWayBack(clusters.source, state.reverse, progress, signal)
-    const mirroredBack = new Map(
-      state.reverse.marks.flatMap(({ topic, partition, producerId }) => {
-        const key = partitionKey(topic, partition)
-        const ours = progress.get(key)
-        if (ours?.producerId !== producerId) return []
-        return [[key, { to: ours.mirroredTo as bigint, at: ours.at }] as const]
-      }),
-    )
-    return { ...observed, mirroredBack, ...(late.length > 0 && { lateOnWayBack: late }) }
+    return late.length === 0 ? observed : { ...observed, lateOnWayBack: late }
   } catch (error) {
     if (!(error instanceof FerryError)) throw error
     return { ...observed, problems: [...observed.problems, ...error.diagnostics] }

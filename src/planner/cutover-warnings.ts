@@ -13,6 +13,7 @@ import {
 import { counted } from '../steps/_words.ts'
 import { named } from '../steps/gates/index.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
+import { willBeForgotten } from './forgetting.ts'
 import { type ObservedPartition, partitionSeen } from './observed.ts'
 import { overtakenWarning } from './overtaken.ts'
 import { recommendOrder } from './recommend-order.ts'
@@ -25,6 +26,7 @@ export const cutoverWarnings = (context: PlanContext): readonly Diagnostic[] => 
   ...overtakenWarning(context),
   ...stranded(context),
   ...backOnSource(context),
+  ...willBeForgotten(context),
 ]
 
 const isSynced = ({ state }: PlanContext, { id }: GroupSpec): boolean =>

@@ -37,14 +37,17 @@ export const willForgetAfter = (
  * compacted, or all of it was mirrored back at the last look.
  */
 const exactUntil = (context: PlanContext, topic: TopicName): number | undefined => {
-  const { observed, state } = context
+  const { observed, state, backProgress } = context
+  const { marks } = placesOf(state.reverse)
   const target = observed.target.topics.get(topic)
   if (!effective(target, 'cleanup.policy')?.includes('compact')) return undefined
   const kept = Number(effective(target, 'delete.retention.ms') ?? DELETE_RETENTION_MS)
   const looks = (placesOf(state).sealedTopics.get(topic) ?? []).flatMap((seal) => {
     const end = target?.partitions[seal.partition]?.highWatermark ?? 0n
-    const look = observed.mirroredBack?.get(partitionKey(topic, seal.partition))
-    return end > (look?.to ?? seal.targetEnd) ? [Date.parse(look?.at ?? seal.at)] : []
+    const key = partitionKey(topic, seal.partition)
+    const stored = backProgress?.get(key)
+    const look = stored?.producerId === marks.get(key)?.producerId ? stored : undefined
+    return end > (look?.mirroredTo ?? seal.targetEnd) ? [Date.parse(look?.at ?? seal.at)] : []
   })
   return looks.length === 0 ? undefined : Math.min(...looks) + kept
 }
@@ -71,6 +74,14 @@ export const forgottenOnWayBack = (
       }),
     ]
   })
+
+/** The same while nobody goes back: it is only told, as it stands in the way of nothing forwards. */
+export const willBeForgotten = (context: PlanContext): readonly Diagnostic[] =>
+  context.state.stage === 'retired'
+    ? []
+    : forgottenOnWayBack(context, [...placesOf(context.state).sealedTopics.keys()].sort()).map(
+        (each) => ({ ...each, severity: 'warning' }),
+      )
 
 /** The same as deadlines of a rollback: apply refuses after one passed, as long as the cleaner is at work. */
 export const wayBackDeadlines = (

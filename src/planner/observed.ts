@@ -27,8 +27,6 @@ export interface Observed {
   readonly removed?: ReadonlyMap<string, StillThere>
   /** What somebody else wrote to the source between what was mirrored back, salvaged or not; only where something is mirrored back. */
   readonly lateOnWayBack?: readonly StrandedRange[]
-  /** Up to where each partition of the target was mirrored back, and when a mirror last said so. */
-  readonly mirroredBack?: ReadonlyMap<PartitionKey, { readonly to: bigint; readonly at: string }>
   /** Reads that failed; the planner turns them into blocking problems, never into empty answers. */
   readonly problems: readonly Diagnostic[]
 }

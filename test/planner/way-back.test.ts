@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Operation } from '../../src/domain/access.ts'
 import type { PartitionKey, SourceOffset, TargetOffset } from '../../src/domain/ids.ts'
 import { noReturnOf } from '../../src/domain/no-return.ts'
-import type { Salvage } from '../../src/domain/state.ts'
+import type { PartitionProgress, Salvage } from '../../src/domain/state.ts'
 import { fullState } from '../state/samples.ts'
 import {
   ACCESS,
@@ -221,26 +221,29 @@ describe('a rollback after producers have written to the target', () => {
 const compacted = (parts: { readonly now: Date; readonly end?: bigint; readonly looks?: string }) =>
   ({
     now: parts.now,
-    observed: {
-      ...observed({
-        source: source(),
-        target: {
-          ...target(),
-          topics: new Map([
-            [
-              topic('orders'),
-              topicSeen('orders', [[0n, parts.end ?? 1007n]], {
-                'cleanup.policy': 'compact',
-                'delete.retention.ms': '3600000',
-              }),
-            ],
-          ]),
-        },
-      }),
-      ...(parts.looks && {
-        mirroredBack: new Map([['orders:0' as PartitionKey, { to: 1003n, at: parts.looks }]]),
-      }),
-    },
+    observed: observed({
+      source: source(),
+      target: {
+        ...target(),
+        topics: new Map([
+          [
+            topic('orders'),
+            topicSeen('orders', [[0n, parts.end ?? 1007n]], {
+              'cleanup.policy': 'compact',
+              'delete.retention.ms': '3600000',
+            }),
+          ],
+        ]),
+      },
+    }),
+    ...(parts.looks && {
+      backProgress: new Map([
+        [
+          'orders:0' as PartitionKey,
+          { producerId: MARK.producerId, mirroredTo: 1003n, at: parts.looks } as PartitionProgress,
+        ],
+      ]),
+    }),
   }) satisfies Parts
 const at = (minutes: number): Date => new Date(Date.parse(AT) + minutes * 60_000)
 
@@ -257,6 +260,18 @@ describe('the way back of a topic that is compacted on the target', () => {
       { at: until, about: { kind: 'tombstones', topic: 'orders' } },
     ])
     expect(errors(compacted({ now: at(61) }))[0]).toMatch(FORGETS)
+  })
+
+  it('is told as long as nobody goes back, and stands in the way of nothing', () => {
+    const migrate = { kind: 'migrate' } as const
+    for (const now of [at(59), at(61)]) {
+      const { problems, deadlines } = back({ ...compacted({ now }), purpose: migrate })
+      expect(problems.find(({ code }) => code === 'FERRY1366')).toMatchObject({
+        severity: 'warning',
+        detail: expect.stringContaining(at(60).toISOString()),
+      })
+      expect(deadlines.map(({ about }) => about.kind)).not.toContain('tombstones')
+    }
   })
 
   it('counts from the last look of a mirror that copies back; with nothing left to copy nothing is forgotten', () => {
