@@ -83,6 +83,7 @@ const groupsOf = async (admin: Admin): Promise<ClusterImage['groups']> => {
     const topics = await admin.fetchOffsets({ groupId })
     // A broker answers in an order of its own.
     for (const { partitions } of topics) partitions.sort((a, b) => a.partition - b.partition)
+    topics.sort((a, b) => (a.topic < b.topic ? -1 : 1))
     return [groupId, topics]
   })
   return Object.fromEntries(await Promise.all(commits))

@@ -1,8 +1,9 @@
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { expect } from 'vitest'
-import { fill, startConsumer } from './_clients.ts'
-import { imageOf, withAdmin } from './_image.ts'
+import type { StepKindName } from '../../src/domain/step.ts'
+import { fill } from './_clients.ts'
+import { withAdmin } from './_image.ts'
 import type { Ended, Project, World } from './_world.ts'
 
 export type StoreName = 'file' | 'kafka'
@@ -17,11 +18,12 @@ export const projectOn = (world: World, name: string, store: StoreName): Project
 }
 
 /** What makes ferry die at the points that match; see dying.mjs. */
-export const dyingAt = (project: Project, at: string, by = 'SIGKILL') => ({
+export const dyingAt = (project: Project, at: string, by = 'SIGKILL', share = '0/1/') => ({
   NODE_OPTIONS: `--import=${pathToFileURL(join(import.meta.dirname, 'dying.mjs')).href}`,
   FERRY_DIE_LOG: project.path('died'),
   FERRY_DIE_AT: at,
   FERRY_DIE_BY: by,
+  FERRY_DIE_SHARE: share,
 })
 
 /** A service of its own: two partitions, a group with commits, a user with rights. */
@@ -43,7 +45,7 @@ metadata: { name: ${name} }
 spec:
   from: old
   to: new
-  stage: producers-moved
+  stage: mirrored
   topics: [{ name: ${name}, configs: { retention.ms: 7d } }]
   groups: [{ id: ${name}-api }]
   users: [{ name: ${name}-user, mechanism: scram-sha-512, password: "\${env:PASSWORD}" }]
@@ -51,24 +53,60 @@ spec:
     - principal: User:${name}-user
       produce: [${name}]
       consume: { topics: [${name}], groups: [${name}-api] }
-  quotas: [{ user: ${name}-user, producerByteRate: 20MiB }]
   gates: { sourceQuiet: 1s, timeout: 60s }
 `,
   )
 }
 
-/** Applies one plan file, again and again while ferry dies, and answers at which points it died. */
-const applyDying = async (
+interface PlannedStep {
+  readonly id: string
+  readonly kind: StepKindName
+}
+
+/** At which points of a plan's run ferry dies, for dying.mjs; undefined: nowhere. */
+export type Killing = (
+  steps: readonly PlannedStep[],
+) => { readonly at: string; readonly share?: string } | undefined
+
+export const nowhere: Killing = () => undefined
+
+/** Before and after every write of the journal and of the decisions, shared among several services that go the same way. */
+export const everywhere =
+  (share: number, of: number, service: string): Killing =>
+  () => ({ at: '', share: `${share}/${of}/${service}` })
+
+/** Inside of the first step of each kind, its work done and not yet recorded. */
+export const insideOfEachKind = (): Killing => {
+  const known = new Set<StepKindName>()
+  return (steps) => {
+    const first = steps.filter(({ kind }) => !known.has(kind) && known.add(kind))
+    if (first.length === 0) return undefined
+    const ids = first.map(({ id }) => id.replaceAll(/[.*|]/g, '\\$&'))
+    return { at: `^before result (${ids.join('|')}) done$` }
+  }
+}
+
+export interface Death {
+  readonly point: string
+  readonly kind: StepKindName
+}
+
+/** Applies one plan file, again and again while ferry dies, and answers inside or at the border of which steps it died. */
+export const applyDying = async (
   project: Project,
   name: string,
-  at: string | undefined,
-  planning: readonly string[] = ['plan', name],
-): Promise<readonly string[]> => {
+  killing: Killing,
+  { planning = ['plan', name], ends = 0 }: { planning?: readonly string[]; ends?: number } = {},
+): Promise<readonly Death[]> => {
   const file = `${name}.plan.json`
-  expect(await project.ferry([...planning, '-o', file])).toMatchObject({ code: 0 })
+  const planned = await project.ferry([...planning, '-o', file])
+  expect(planned.code, `${planned.stdout}\n${planned.stderr}`).toBe(0)
+  const { steps } = JSON.parse(project.read(file)) as { readonly steps: readonly PlannedStep[] }
+  const dying = killing(steps)
+  project.write('died', '')
   let begun: string | undefined
   for (;;) {
-    const env = at === undefined ? {} : dyingAt(project, at)
+    const env = dying === undefined ? {} : dyingAt(project, dying.at, 'SIGKILL', dying.share)
     const { code, stdout, stderr }: Ended = await project.ferry(
       ['apply', file, '--confirm', name],
       env,
@@ -80,57 +118,16 @@ const applyDying = async (
       )
       expect(stderr.replaceAll(/\s+/g, ' ')).toContain(`It had begun ${begun}, `)
     }
-    if (code === 0) return project.read('died').split('\n').filter(Boolean)
+    const died = project.read('died').split('\n').filter(Boolean)
+    if (code === ends) return deathsIn(died, steps)
     // A signal: it died at the next point. Everything else would be an apply that did not go on.
     expect(code, `${stdout}\n${stderr}`).toBe(-1)
-    const last = project.read('died').trimEnd().split('\n').at(-1) ?? ''
-    begun = /(?:after intent|before result|behind intent) (\S+)/.exec(last)?.[1]
+    begun = /(?:after intent|before result|behind intent) (\S+)/.exec(died.at(-1) ?? '')?.[1]
   }
 }
 
-/** From nothing to retired; answers at which points it died on the way. */
-export const migrate = async (
-  world: World,
-  project: Project,
-  name: string,
-  at?: string,
-): Promise<readonly string[]> => {
-  await makeService(world, project, name)
-  await applyDying(project, name, at)
-  expect(await project.ferry(['verify', name, '--full'])).toMatchObject({ code: 0 })
-  project.edit(`plans/${name}.yaml`, 'stage: producers-moved', 'stage: retired')
-  const consumer = await startConsumer(world.target, `${name}-api`, name)
-  try {
-    return await applyDying(project, name, at)
-  } finally {
-    await consumer.stop()
-  }
-}
-
-/** To producers-moved, undisturbed, and after they have written to the target back to prepared; answers at which points it died then. */
-export const moveAndGoBack = async (
-  world: World,
-  project: Project,
-  name: string,
-  at?: string,
-): Promise<readonly string[]> => {
-  await makeService(world, project, name)
-  await applyDying(project, name, undefined)
-  await fill(world.target, name, 5, [0, 1])
-  return applyDying(project, name, at, ['rollback', name, '--to', 'prepared'])
-}
-
-/** All that a migration leaves, with its name taken out: equal for two that went the same way. */
-export const remainsOf = async (world: World, project: Project, name: string): Promise<unknown> => {
-  const { source, target } = await imageOf(world)
-  const shown = await project.ferry(['state', 'show', name])
-  const { stage, marks, seals, openIntent, lock, plan } = JSON.parse(shown.stdout)
-  const remains = {
-    old: { topic: source.topics[name], commits: source.groups[`${name}-api`] },
-    topic: target.topics[name],
-    commits: target.groups[`${name}-api`],
-    acls: target.acls.filter((acl) => acl.includes(`User:${name}-user `)),
-    state: { stage, marks, seals, openIntent, lock, plan: plan?.status },
-  }
-  return JSON.parse(JSON.stringify(remains).replaceAll(name, 'NAME'))
-}
+const deathsIn = (points: readonly string[], steps: readonly PlannedStep[]): readonly Death[] =>
+  points.flatMap((point) => {
+    const step = /(?:intent|result) (.+?)(?: done| failed)?$/.exec(point)?.[1]
+    return steps.filter(({ id }) => id === step).map(({ kind }) => ({ point, kind }))
+  })

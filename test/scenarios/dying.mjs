@@ -1,13 +1,19 @@
 /**
  * Loaded before the built ferry (NODE_OPTIONS=--import): makes it die, or stand still, at points around its writes to the state, each point
  * once over all runs that share FERRY_DIE_LOG. FERRY_DIE_AT is what the point's name must match: `before result mirror/orders`.
+ * FERRY_DIE_SHARE `1/3/orders`: of those only the second of three shares, the same whatever the service is called that they name.
  */
 import { appendFileSync, readFileSync } from 'node:fs'
 
 const { FERRY_DIE_LOG: log, FERRY_DIE_AT: wanted = '', FERRY_DIE_BY = 'SIGKILL' } = process.env
+const [share, shares, service] = (process.env.FERRY_DIE_SHARE ?? '0/1/').split('/')
+
+const shareOf = (name) =>
+  [...name.replaceAll(service, '')].reduce((sum, c) => (31 * sum + c.charCodeAt(0)) % 65_521, 0) %
+  Number(shares)
 
 const point = (name) => {
-  if (!new RegExp(wanted).test(name)) return
+  if (!new RegExp(wanted).test(name) || shareOf(name) !== Number(share)) return
   if (readFileSync(log, 'utf8').split('\n').includes(name)) return
   appendFileSync(log, `${name}\n`)
   process.kill(process.pid, FERRY_DIE_BY)

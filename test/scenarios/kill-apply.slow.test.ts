@@ -1,8 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { migrate, projectOn, remainsOf, type StoreName } from './_kill-apply.ts'
+import { STEP_KINDS } from '../../src/steps/index.ts'
+import { everywhere, nowhere, projectOn, type StoreName } from './_kill-apply.ts'
+import { CHAPTERS, live } from './_life.ts'
 import { startWorld, type World } from './_world.ts'
 
-/** The long form of `kill-apply.test.ts`: before and after every single write of the journal and of the decisions, in both stores. */
+/**
+ * The long form of `kill-apply.test.ts`: before and after every single write of the journal and of the decisions, in both stores. Several
+ * services die side by side, each at its share of the points.
+ */
+
+const SHARES = 6
 
 let world: World
 beforeAll(async () => {
@@ -12,15 +19,26 @@ afterAll(() => world?.stop())
 
 describe.each<StoreName>(['file', 'kafka'])('the %s store', (store) => {
   test('apply killed before and after every write ends as an undisturbed one', async () => {
-    const project = projectOn(world, `all-${store}`, store)
-    await migrate(world, project, `calm-${store}`)
-    const died = await migrate(world, project, `killed-${store}`, '')
+    const lifeOf = (name: string, killing = nowhere) =>
+      live(world, projectOn(world, name, store), name, killing)
+    const [calm, ...killed] = await Promise.all([
+      lifeOf(`calm-${store}`),
+      ...Array.from({ length: SHARES }, (_, share) => {
+        const name = `killed${share}-${store}`
+        return lifeOf(name, everywhere(share, SHARES, name))
+      }),
+    ])
+    const deaths = killed.flatMap((life) => life.deaths)
     for (const point of ['before intent', 'after intent', 'before result', 'after result']) {
-      const steps = died.filter((each) => each.startsWith(point))
-      expect(steps.length, point).toBeGreaterThanOrEqual(10)
+      const died = deaths.filter((each) => each.point.startsWith(point))
+      expect
+        .soft([...new Set(died.map(({ kind }) => kind))].sort(), point)
+        .toEqual([...STEP_KINDS].sort())
     }
-    const calm = await remainsOf(world, project, `calm-${store}`)
-    expect(calm).toMatchObject({ state: { stage: 'retired', marks: 2, openIntent: null } })
-    expect(await remainsOf(world, project, `killed-${store}`)).toEqual(calm)
-  }, 1_200_000)
+    for (const { remains } of killed) {
+      for (const chapter of CHAPTERS) {
+        expect.soft(remains[chapter], chapter).toEqual(calm.remains[chapter])
+      }
+    }
+  }, 2_400_000)
 })

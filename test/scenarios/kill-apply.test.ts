@@ -1,15 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { STEP_KINDS } from '../../src/steps/index.ts'
+import { oracle } from '../kafka/index.ts'
 import { waitFor } from '../kafka/wait.ts'
 import { withAdmin } from './_image.ts'
 import {
   dyingAt,
+  insideOfEachKind,
   makeService,
-  migrate,
-  moveAndGoBack,
+  nowhere,
   projectOn,
-  remainsOf,
   type StoreName,
 } from './_kill-apply.ts'
+import { CHAPTERS, live } from './_life.ts'
 import { type Ended, type Project, startWorld, type World } from './_world.ts'
 
 /** Promise 8 with the built ferry; `kill-apply.slow.test.ts` kills at every write, in both stores. */
@@ -20,39 +22,101 @@ beforeAll(async () => {
 }, 180_000)
 afterAll(() => world?.stop())
 
-test('apply killed inside of every step, its work done and not yet recorded, ends as an undisturbed one', async () => {
-  const project = projectOn(world, 'kills', 'kafka')
-  await migrate(world, project, 'calm')
-  const died = await migrate(world, project, 'killed', '^before result')
-  // Every kind of step that a migration consumers-first has.
-  expect(died.length).toBeGreaterThanOrEqual(10)
-  const calm = await remainsOf(world, project, 'calm')
-  expect(calm).toMatchObject({
-    state: { stage: 'retired', marks: 2, lock: null, openIntent: null },
+test('apply killed inside of every kind of step, its work done and not yet recorded, ends as an undisturbed one; a rollback to nothing leaves what was there before', async () => {
+  const [calm, killed] = await Promise.all([
+    live(world, projectOn(world, 'calm', 'file'), 'calm', nowhere),
+    live(world, projectOn(world, 'killed', 'kafka'), 'killed', insideOfEachKind()),
+  ])
+  expect(killed.deaths.map(({ kind }) => kind).sort()).toEqual([...STEP_KINDS].sort())
+  for (const chapter of CHAPTERS) {
+    expect.soft(killed.remains[chapter], chapter).toEqual(calm.remains[chapter])
+  }
+
+  const { before, 'producers moved': moved, 'back at the beginning': back } = calm.remains
+  expect(moved.state).toMatchObject({ stage: 'producers-moved', plan: { status: 'done' } })
+  expect(calm.remains.retired.state).toMatchObject({ stage: 'retired' })
+  // Each of these was changed on the way.
+  for (const what of ['topics', 'groups', 'acls', 'users'] as const) {
+    expect(moved.target[what], what).not.toEqual(before.target[what])
+  }
+  expect(back.target.acls).toEqual(before.target.acls)
+  expect(back.target.users).toEqual(before.target.users)
+  expect(back.target.groups).toEqual(before.target.groups)
+  const found = { overrides: { 'retention.ms': '86400000', 'segment.bytes': '20000000' } }
+  expect(before.target.topics['NAME.found']).toMatchObject(found)
+  expect(moved.target.topics['NAME.found']).not.toMatchObject(found)
+  // Its records were the mirror's copy; a log never begins anew.
+  expect(back.target.topics).toEqual({
+    ...before.target.topics,
+    'NAME.found': { partitions: 1, ...found, offsets: ['0: 10-10'] },
   })
-  expect(await remainsOf(world, project, 'killed')).toEqual(calm)
-}, 240_000)
-
-test('the first Ctrl-C lets the step end, the second leaves it half done; the next apply goes on', async () => {
-  const project = projectOn(world, 'stops', 'file')
-  await makeService(world, project, 'stops')
-  const args = ['apply', 'stops', '--auto-approve', '--confirm', 'stops']
-  const shown = async () => JSON.parse((await project.ferry(['state', 'show', 'stops'])).stdout)
-
-  const once = await project.ferry(args, dyingAt(project, '^after intent create-topic', 'SIGINT'))
-  expect(once.code, once.stderr).toBe(130)
-  expect(await shown()).toMatchObject({ openIntent: null, lock: null, plan: { status: 'open' } })
-  const journal = project.read('.ferry/stops/journal.jsonl')
-  expect(journal.trimEnd().split('\n').at(-1)).toMatch(
-    /"kind":"result","outcome":"done","step":"create-topic\/stops"/,
+  expect(back.source.groups).toEqual(
+    JSON.parse(JSON.stringify(before.source.groups).replace('"7"', '"32"')),
   )
-  const topics = await withAdmin(world.target, (admin) => admin.listTopics())
-  expect(topics).toContain('stops')
+}, 400_000)
 
-  // Nothing comes back from a broker that stands still.
+describe('the first Ctrl-C lets the step end, the second leaves it half done, and the next run goes on', () => {
+  test('of apply, of resync and of rollback', async () => {
+    const project = projectOn(world, 'stops', 'file')
+    await makeService(world, project, 'stops')
+    const flags = ['--auto-approve', '--confirm', 'stops']
+    const ended = async (args: readonly string[]) => {
+      const last = await project.ferry([...args, ...flags])
+      expect(last.code, last.stderr).toBe(0)
+      expect(await shown(project)).toMatchObject({ openIntent: null, plan: { status: 'done' } })
+    }
+    const apply = ['apply', 'stops']
+    await stoppedOnce(project, [...apply, ...flags], 'create-topic/stops')
+    const topics = await withAdmin(world.target, (admin) => admin.listTopics())
+    expect(topics).toContain('stops')
+    await stoppedTwice(project, [...apply, ...flags], 'set-user/stops-user/scram-sha-512')
+    await ended(apply)
+    const copied = await oracle.digest(world.source, 'stops')
+    expect(await oracle.digest(world.target, 'stops')).toEqual(copied)
+
+    const resync = ['resync', 'stops', '--topic', 'stops']
+    await stoppedOnce(project, [...resync, ...flags], 'forget-mark/stops')
+    await stoppedTwice(project, [...resync, ...flags], 'create-topic/stops')
+    await ended(resync)
+    expect(await oracle.digest(world.target, 'stops')).toEqual(copied)
+
+    const rollback = ['rollback', 'stops', '--to', 'nothing']
+    await stoppedOnce(project, [...rollback, ...flags], 'forget-mark/stops')
+    await stoppedTwice(project, [...rollback, ...flags], 'delete-topic/stops')
+    await ended(rollback)
+    expect(await withAdmin(world.target, (admin) => admin.listTopics())).not.toContain('stops')
+  }, 180_000)
+})
+
+/** SIGINT right after the intent of a step was written: it runs to its end, and what comes after it does not begin. */
+const stoppedOnce = async (
+  project: Project,
+  args: readonly string[],
+  step: string,
+): Promise<void> => {
+  project.write('died', '')
+  const once = await project.ferry(args, dyingAt(project, `^after intent ${step}$`, 'SIGINT'))
+  expect(once.code, once.stderr).toBe(130)
+  expect(await shown(project)).toMatchObject({
+    openIntent: null,
+    lock: null,
+    plan: { status: 'open' },
+  })
+  const journal = project.read('.ferry/stops/journal.jsonl')
+  const { what } = JSON.parse(journal.trimEnd().split('\n').at(-1) ?? '')
+  expect(what).toMatchObject({ kind: 'result', outcome: 'done', step })
+}
+
+/** SIGINT again and again inside of a step in which nothing comes back, from a broker that stands still. */
+const stoppedTwice = async (
+  project: Project,
+  args: readonly string[],
+  step: string,
+): Promise<void> => {
+  project.write('died', '')
   const [broker] = world.target.brokers
-  const twice = project.start(args, dyingAt(project, '^after intent set-user', 'SIGSTOP'))
-  await stopped(project, 'after intent set-user')
+  const twice = project.start(args, dyingAt(project, `^after intent ${step}$`, 'SIGSTOP'))
+  await stopped(project, `after intent ${step}`)
   process.kill(broker!.pid, 'SIGSTOP')
   try {
     let ended: Ended | undefined
@@ -68,55 +132,41 @@ test('the first Ctrl-C lets the step end, the second leaves it half done; the ne
   } finally {
     process.kill(broker!.pid, 'SIGCONT')
   }
-  expect(await shown()).toMatchObject({ openIntent: 'set-user/stops-user/scram-sha-512' })
+  expect(await shown(project)).toMatchObject({ openIntent: step })
+}
 
-  const last = await project.ferry(args)
-  expect(last.code, last.stderr).toBe(0)
-  expect(await shown()).toMatchObject({ openIntent: null, plan: { status: 'done' } })
-}, 120_000)
+const shown = async (project: Project) =>
+  JSON.parse((await project.ferry(['state', 'show', 'stops'])).stdout)
 
-test('a rollback after producers have moved, killed inside of every step, ends as an undisturbed one', async () => {
-  const project = projectOn(world, 'backs', 'kafka')
-  await moveAndGoBack(world, project, 'calm-back')
-  const died = await moveAndGoBack(world, project, 'killed-back', '^before result')
-  for (const kind of ['mark', 'mirror', 'seal', 'verify']) {
-    expect(died).toContainEqual(expect.stringContaining(`${kind}-reverse/killed-back`))
-  }
-  const calm = await remainsOf(world, project, 'calm-back')
-  expect(calm).toMatchObject({
-    old: { topic: { offsets: ['0: 0-25', '1: 0-25'] } },
-    topic: { offsets: ['0: 25-25', '1: 25-25'] },
-    state: { stage: 'prepared', marks: 0, seals: 0, lock: null, openIntent: null },
-  })
-  expect(await remainsOf(world, project, 'killed-back')).toEqual(calm)
-}, 240_000)
+describe.concurrent.each<StoreName>(['file', 'kafka'])(
+  'two applies at once with the %s store',
+  (store) => {
+    test('the second is told who works; one whose lock was broken changes nothing any more', async () => {
+      const name = `two-${store}`
+      const project = projectOn(world, name, store)
+      await makeService(world, project, name)
+      const args = ['apply', name, '--auto-approve', '--confirm', name]
+      // The first stands still inside of a step, as on a machine that swaps.
+      const first = project.start(args, dyingAt(project, '^before result create-topic', 'SIGSTOP'))
+      await stopped(project, 'before result create-topic')
+      const second = await project.ferry(args)
+      expect(second.code).toBe(6)
+      const words = second.stderr.replaceAll(/\s+/g, ' ')
+      expect(words).toMatch(/FERRY1406/)
+      expect(words).toContain(`(pid ${first.child.pid}, apply, since `)
 
-describe.each<StoreName>(['file', 'kafka'])('two applies at once with the %s store', (store) => {
-  test('the second is told who works; one whose lock was broken changes nothing any more', async () => {
-    const name = `two-${store}`
-    const project = projectOn(world, name, store)
-    await makeService(world, project, name)
-    const args = ['apply', name, '--auto-approve', '--confirm', name]
-    // The first stands still inside of a step, as on a machine that swaps.
-    const first = project.start(args, dyingAt(project, '^before result create-topic', 'SIGSTOP'))
-    await stopped(project, 'before result create-topic')
-    const second = await project.ferry(args)
-    expect(second.code).toBe(6)
-    const words = second.stderr.replaceAll(/\s+/g, ' ')
-    expect(words).toMatch(/FERRY1406/)
-    expect(words).toContain(`(pid ${first.child.pid}, apply, since `)
-
-    const freed = await project.ferry(['unlock', name, '--confirm', name])
-    expect(freed.stdout).toMatch(/^Freed the lock of /)
-    expect(await project.ferry(args)).toMatchObject({ code: 0 })
-    const before = await project.ferry(['state', 'pull', name])
-    first.child.kill('SIGCONT')
-    const late = await first.ended
-    expect([6, 8]).toContain(late.code)
-    expect(late.stderr).toMatch(/FERRY1407/)
-    expect((await project.ferry(['state', 'pull', name])).stdout).toBe(before.stdout)
-  }, 120_000)
-})
+      const freed = await project.ferry(['unlock', name, '--confirm', name])
+      expect(freed.stdout).toMatch(/^Freed the lock of /)
+      expect(await project.ferry(args)).toMatchObject({ code: 0 })
+      const before = await project.ferry(['state', 'pull', name])
+      first.child.kill('SIGCONT')
+      const late = await first.ended
+      expect([6, 8]).toContain(late.code)
+      expect(late.stderr).toMatch(/FERRY1407/)
+      expect((await project.ferry(['state', 'pull', name])).stdout).toBe(before.stdout)
+    }, 120_000)
+  },
+)
 
 const stopped = async (project: Project, at: string): Promise<void> => {
   await waitFor('ferry to stand still', { timeoutMs: 30_000 }, () =>
