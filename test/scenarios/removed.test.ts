@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import kafkajs, { type Admin } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { oracle } from '../kafka/index.ts'
@@ -200,12 +201,16 @@ describe('removed', () => {
 })
 
 describe('preventDelete', () => {
-  test('holds after its line was taken out, until false was applied', async () => {
+  test('holds after its line was taken out, its topic too, and against other migrations, until false was applied', async () => {
     const name = 'kept'
     const project = await service(name, '')
+    await withAdmin(world.source, async (admin) => {
+      for (const beside of ['other', 'not']) await create(admin, `${name}.${beside}`)
+    })
     const file = `plans/${name}.yaml`
+    const others = `{ name: ${name}.other }`
     const says = (lifecycle: string) =>
-      project.edit(file, /topics: .*/, `topics: [{ name: ${name}${lifecycle} }]`)
+      project.edit(file, /topics: .*/, `topics: [{ name: ${name}${lifecycle} }, ${others}]`)
     const refused = async () => {
       const back = await project.ferry(['rollback', name, '--to', 'nothing', '--auto-approve'])
       expect([back.code, errorsIn(back.stderr).map(({ code }) => code)]).toEqual([4, ['FERRY1334']])
@@ -217,6 +222,21 @@ describe('preventDelete', () => {
     says('')
     expect((await ok(project.ferry(['plan', name]))).stdout).toMatch(/^No changes/)
     await refused()
+    project.edit(file, /topics: .*/, `topics: [${others}]`)
+    expect((await ok(project.ferry(['plan', name]))).stdout).toMatch(/^No changes/)
+    await refused()
+    // Nor is it another migration's to remove.
+    const foreign = 'plans/foreign.yaml'
+    project.write(foreign, project.read(file).replace(`name: ${name} }`, 'name: foreign }'))
+    project.edit(foreign, others, `{ name: ${name}.not }`)
+    const entry = `{ topic: ${name}, on: target, reason: a mistake }`
+    project.edit(foreign, '  gates', `  removed: [${entry}]\n  gates`)
+    const taken = await project.ferry(['plan', 'foreign', '--max-destroy', '9'])
+    expect([taken.code, errorsIn(taken.stderr)]).toMatchObject([
+      4,
+      [{ code: 'FERRY1334', place: project.place(foreign, entry) }],
+    ])
+    rmSync(project.path(foreign))
     says(', lifecycle: { preventDelete: false }')
     await refused()
     expect(await imageOf(world)).toEqual(before)
