@@ -63,6 +63,11 @@ export class Routes {
     for (const sender of this.#senders.values()) void sender.then((s) => s.resume()).catch(() => {})
   }
 
+  /** Those whose connection to the target is gone: who has nothing to send does not hear of it. */
+  get unlinked(): readonly MirroredPartition[] {
+    return [...this.#of].flatMap(([p, { sender }]) => (sender.link.connected ? [] : [p]))
+  }
+
   async close(): Promise<void> {
     await Promise.all([
       ...[...this.#fetchers.values()].map((f) => f.then((it) => it.close()).catch(() => {})),

@@ -35,6 +35,9 @@ import { Watch } from './watch.ts'
 /** Of the memory budget, for Fetch answers; the rest is for merged batches on their way. */
 const ANSWERS_SHARE = 0.75
 
+/** How often it is seen whether connections to the target were lost that nothing is sent on. */
+const AFTER_LOSS_MS = 1_000
+
 /** What only tests change. */
 export interface MirrorInternals {
   readonly clock?: Clock
@@ -208,6 +211,7 @@ class Engine implements RunningMirror {
     })
     this.#timers = [
       this.#every(internals.saveEveryMs ?? 2_000, () => this.#saver.save(this.#holdings.held)),
+      this.#every(AFTER_LOSS_MS, () => this.#watch.lookAfterLoss(this.#routes.unlinked)),
       this.#every(internals.watchEveryMs ?? 60_000, () =>
         this.#watch.look(this.#holdings.tended, this.#counts),
       ),

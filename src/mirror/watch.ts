@@ -21,6 +21,7 @@ export interface WatchOptions {
 export class Watch {
   readonly #options: WatchOptions
   readonly #grown = new Map<TopicName, number>()
+  readonly #seenAfterLoss = new WeakMap<MirroredPartition, number>()
   readonly #deleting = new Set<MirroredPartition>()
 
   constructor(options: WatchOptions) {
@@ -42,6 +43,21 @@ export class Watch {
         this.#options.log({ level: 'debug', message: `watching: ${String(result.reason)}` })
       }
     }
+  }
+
+  /**
+   * A broker that went away may have forgotten a log start: each partition is looked at once after its connection was lost, as soon as its
+   * leader answers.
+   */
+  async lookAfterLoss(partitions: readonly MirroredPartition[]): Promise<void> {
+    await Promise.allSettled(
+      partitions.map(async (p) => {
+        const { tenure } = p
+        if (!p.flowing || !p.hidesFiller || this.#seenAfterLoss.get(p) === tenure) return
+        await this.#lookAtTarget(p)
+        this.#seenAfterLoss.set(p, tenure)
+      }),
+    )
   }
 
   /** Deletes filler again that a crash of the target broker brought back. */

@@ -43,13 +43,16 @@ export const copyUntil = async (
       { reports: await reportsOf(run, [topic], 'before'), now },
       null,
     )
-    if (isNear && sound.holds) return { done: true, facts: { lag: Number(lag) } }
+    const readable = [...now.values()].find(hasReadableFiller)
+    if (isNear && sound.holds && !readable) return { done: true, facts: { lag: Number(lag) } }
     const reports = mirror.reports()
     const looks = looksOf(topic, now, copyLooks(reports))
     const time = run.now().getTime()
     if (looks[0].records !== copied) lastMove = time
     copied = looks[0].records
-    const waitsFor = reports.find((r) => r.topic === topic && r.waitsFor)?.waitsFor ?? null
+    const waitsFor =
+      reports.find((r) => r.topic === topic && r.waitsFor)?.waitsFor ??
+      (readable ? `filler that a crash has brought back to ${readable.key} to be deleted` : null)
     if (time - lastMove > run.gateTimeoutMs) {
       const open = await openAmong(topic, run, now)
       const why = open ?? (waitsFor === null ? undefined : `the mirror waits for ${waitsFor}`)
@@ -78,6 +81,10 @@ const openAmong = async (
   const reading = TRANSACTIONS_ENDED.judge(await openTransactions(clusters.source, held), { topic })
   return reading.holds ? undefined : reading.because
 }
+
+/** The broker has forgotten a log start that it had not made durable: the mirror deletes below the mark again once it has seen that. */
+const hasReadableFiller = ({ mark, targetStart }: PartitionNow): boolean =>
+  mark.mode === 'identical' && mark.way === undefined && targetStart < mark.targetStart
 
 /** Log ends of the source, as a look saw them. */
 type Ends = ReadonlyMap<string, bigint>

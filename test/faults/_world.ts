@@ -118,8 +118,9 @@ export const compareTopic = async (
   world: World,
   topic: string,
   offsets: 'identical' | 'dense' = 'identical',
+  isolation: 'read_uncommitted' | 'read_committed' = 'read_uncommitted',
 ): Promise<number> => {
-  const options = { offsets: offsets === 'identical' }
+  const options = { offsets: offsets === 'identical', isolation }
   const [before, after] = await Promise.all([
     oracle.digest(world.source, topic, options),
     oracle.digest(world.target, topic, options),
@@ -135,4 +136,14 @@ export const compareTopic = async (
     deepStrictEqual(there, here, `log starts and ends of ${topic} differ`)
   }
   return before.reduce((sum, digest) => sum + Number(digest.count), 0)
+}
+
+/** Says what took how long. */
+export const stopwatch = (): ((what: string) => void) => {
+  let last = performance.now()
+  return (what) => {
+    const now = performance.now()
+    process.stderr.write(`${((now - last) / 1_000).toFixed(1).padStart(6)} s  ${what}\n`)
+    last = now
+  }
 }

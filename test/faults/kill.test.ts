@@ -18,6 +18,7 @@ import {
   planTo,
   reached,
   startFaultWorld,
+  stopwatch,
   succeeded,
 } from './_world.ts'
 
@@ -260,12 +261,3 @@ describe('kill -9', () => {
     }
   }
 })
-
-const stopwatch = (): ((what: string) => void) => {
-  let last = performance.now()
-  return (what) => {
-    const now = performance.now()
-    process.stderr.write(`${((now - last) / 1_000).toFixed(1).padStart(6)} s  ${what}\n`)
-    last = now
-  }
-}

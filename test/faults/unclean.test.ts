@@ -29,7 +29,12 @@ interface Mirroring {
   resume(): Mirroring
 }
 
-const UNCLEAN = { 'unclean.leader.election.enable': 'true', 'min.insync.replicas': '1' }
+const UNCLEAN = {
+  'unclean.leader.election.enable': 'true',
+  'min.insync.replicas': '1',
+  // A follower hears so late that others have what it has.
+  'replica.fetch.wait.max.ms': '5000',
+}
 /** What both replicas have, and what only the one that dies has. */
 const SAFE = 3_000
 const LOST = 2_000
@@ -59,6 +64,7 @@ describe('an unclean election', () => {
     ])
     ;[many, one] = await Promise.all([connectTo(three, 'many'), connectTo(single, 'one')])
     await createTopics(['repaired', 'gone', 'cut', 'rewritten', 'hidden'])
+    await createTopics(['withheld'], [{ name: 'min.insync.replicas', value: '2' }])
     await loseRecords()
   }, 240_000)
   afterAll(async () => {
@@ -70,7 +76,10 @@ describe('an unclean election', () => {
 
   const [leader, follower] = [() => three.brokers[0]!, () => three.brokers[1]!]
 
-  const createTopics = async (topics: readonly string[]): Promise<void> => {
+  const createTopics = async (
+    topics: readonly string[],
+    configs: { readonly name: string; readonly value: string }[] = [],
+  ): Promise<void> => {
     const admin = new kafkajs.Kafka(three.kafka()).admin()
     await admin.connect()
     const replicas = [leader().id, follower().id]
@@ -78,7 +87,7 @@ describe('an unclean election', () => {
       waitForLeaders: false,
       topics: topics.map((topic) => ({
         topic,
-        configEntries: [{ name: 'retention.ms', value: '-1' }],
+        configEntries: [{ name: 'retention.ms', value: '-1' }, ...configs],
         replicaAssignment: [{ partition: 0, replicas }],
       })),
     })
@@ -236,5 +245,35 @@ describe('an unclean election', () => {
       await follows?.kill('SIGCONT')
       await Promise.allSettled([producer.disconnect(), reader.close()])
     }
+  })
+
+  it('of the source is not what a new leader looks like that may not say yet how much it has', async () => {
+    const topic = 'withheld'
+    await untilInSync(topic)
+    const copy = await start('withheld', [many, one], [topic])
+    await oracle.produce(three, topic, { count: 100, ...PRODUCED })
+    await untilEnd(one, topic, 100)
+    const leads = (await many.leaders([topicName(topic)], 0)).get(keyOf(topic, 0))!.leader
+    const dead = leads === leader().id ? leader() : follower()
+    await dead.kill('SIGKILL')
+    try {
+      await waitFor('the follower to lead', { timeoutMs: 60_000 }, async () => {
+        const now = (await many.leaders([topicName(topic)], 0)).get(keyOf(topic, 0))
+        return now !== undefined && now.leader >= 0 && now.leader !== leads ? true : undefined
+      })
+      // It answers nobody where its log ends, rather than something that is lower than before.
+      const before = copy.log.length
+      await waitFor(
+        'it to wait',
+        { timeoutMs: 60_000 },
+        () => copy.log.slice(before).some((line) => line.includes('NOT_AVAILABLE to')) || undefined,
+      )
+    } finally {
+      await dead.start()
+    }
+    await oracle.produce(three, topic, { count: 50, ...PRODUCED })
+    await untilEnd(one, topic, 150)
+    const [before, after] = [await oracle.read(three, topic), await oracle.read(single, topic)]
+    deepStrictEqual(contentOf(after), contentOf(before))
   })
 })

@@ -8,6 +8,7 @@ const RESTART_TIMEOUT_MS = 60_000
 export interface BrokerSetup {
   readonly id: number
   readonly port: number
+  readonly dataFolder: string
   readonly command: readonly string[]
   readonly logFile: string
   /** Resolves once the cluster answers and has this broker. Calls `orFail` while it waits. */
@@ -36,6 +37,10 @@ export class JavaBroker implements TestBroker {
 
   get port(): number {
     return this.#setup.port
+  }
+
+  get dataFolder(): string {
+    return this.#setup.dataFolder
   }
 
   get pid(): number {

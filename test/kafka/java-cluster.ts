@@ -197,6 +197,7 @@ function brokerAt(input: {
   return new JavaBroker({
     id: place.id,
     port: place.port,
+    dataFolder: place.dataFolder,
     command:
       options.secure && !isKraft(options.version) ? [command!, jaas, ...rest] : [command!, ...rest],
     logFile: join(folder, `broker-${place.id}.log`),

@@ -29,6 +29,8 @@ export interface TestBroker {
   readonly port: number
   /** Of the process that runs now, or of the last one. */
   readonly pid: number
+  /** Where its logs are, unless the test has set `log.dirs`. Undefined in a container. */
+  readonly dataFolder?: string
   /** The end of the broker's log. */
   log(): string
   /** Sends a signal (default SIGKILL) and waits until the broker is gone. */

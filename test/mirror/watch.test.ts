@@ -70,3 +70,34 @@ test('filler that came back is deleted below a mark; below one of the way back l
   expect(await deletedFor({ way: 'reverse' })).toEqual([])
   expect(await deletedFor({ mode: 'dense' })).toEqual([])
 })
+
+test('after a connection was lost a partition is looked at once, as soon as its leader answers', async () => {
+  const deleted: bigint[] = []
+  let start: number | undefined
+  const target = {
+    deleteRecords: async (wanted: ReadonlyMap<PartitionKey, bigint>) => {
+      deleted.push(...wanted.values())
+      start = 100
+      return { ok: wanted, failed: new Map() }
+    },
+  }
+  let asked = 0
+  const ends = async () => {
+    asked++
+    if (start === undefined) throw new Error('no leader')
+    return { start, end: 100 }
+  }
+  const targetLog = { ends } as unknown as LogReader
+  const options = { target, targetLog, log: () => {} }
+  const watch = new Watch(options as unknown as WatchOptions)
+  const p = new MirroredPartition('m', mark({}))
+  void p.flow({ targetEnd: 100, sourceNext: 100, sourceEnd: 100, maxBytes: 1, tailIsFresh: true })
+  await watch.lookAfterLoss([p])
+  expect(deleted).toEqual([])
+  start = 40
+  await watch.lookAfterLoss([p])
+  expect(deleted).toEqual([100n])
+  const before = asked
+  await watch.lookAfterLoss([p])
+  expect(asked).toBe(before)
+})

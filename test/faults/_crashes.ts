@@ -1,0 +1,272 @@
+import { deepStrictEqual, ok, strictEqual } from 'node:assert/strict'
+import { readFileSync, truncateSync } from 'node:fs'
+import { join } from 'node:path'
+import type { GroupId } from '../../src/domain/ids.ts'
+import { oracle } from '../kafka/index.ts'
+import { waitFor } from '../kafka/wait.ts'
+import { createTopic, topicName } from '../mirror/_support.ts'
+import type { Project, Running } from '../scenarios/_world.ts'
+import { beginAt } from './_source.ts'
+import {
+  compareTopic,
+  DAY,
+  type FaultWorld,
+  FORGETFUL,
+  keyOf,
+  killHard,
+  migrationFile,
+  partitionsOf,
+  planTo,
+  reached,
+  startFaultWorld,
+  succeeded,
+} from './_world.ts'
+
+/** Not made durable by itself while a test runs. */
+const FORGETS_LOG_STARTS = { 'log.flush.start.offset.checkpoint.interval.ms': '3600000' }
+const STARTS = [150_000, 40_000, 7]
+/** Of each topic. */
+const RECORDS = 18_000
+const FACTORS = [3, 1]
+
+/** What becomes of the log of a topic on every disk while the brokers are down: so many of its batches are left. */
+export interface Loss {
+  readonly of: CrashedMigration
+  readonly batches: number
+}
+
+/** A target of three brokers that forget log starts, and migrations to it that live through the death of all three. */
+export class Crashes {
+  readonly #world: FaultWorld
+
+  private constructor(world: FaultWorld) {
+    this.#world = world
+  }
+
+  static async start(): Promise<Crashes> {
+    const config = { ...FORGETFUL, ...FORGETS_LOG_STARTS }
+    return new Crashes(await startFaultWorld({ target: { brokers: 3, config } }))
+  }
+
+  stop(): Promise<void> {
+    return this.#world.stop()
+  }
+
+  /** Each of two topics, one with three replicas and one with one. */
+  async migrations<Name extends string>(
+    wanted: Readonly<
+      Record<Name, { readonly starts?: readonly number[]; readonly throttle?: string }>
+    >,
+  ): Promise<Readonly<Record<Name, CrashedMigration>>> {
+    const names = Object.keys(wanted) as Name[]
+    const all = names.map((name) => {
+      const { starts = STARTS, throttle } = wanted[name]
+      return new CrashedMigration(this.#world, name, starts, throttle)
+    })
+    await Promise.all(all.map((each) => each.begin()))
+    const timestamp = Date.now() - 3 * DAY
+    const partitions = [0, 1, 2]
+    await oracle.writeMany(
+      this.#world.source,
+      all.flatMap(({ topics }) =>
+        topics.map((topic) => ({ topic, count: RECORDS, partitions, timestamp })),
+      ),
+    )
+    return Object.fromEntries(names.map((name, i) => [name, all[i]!])) as Record<
+      Name,
+      CrashedMigration
+    >
+  }
+
+  /** All brokers of the target die at once and come back. Throws where the filler of one of `seen` does not come back with them. */
+  async crash(seen: readonly CrashedMigration[], losses: readonly Loss[] = []): Promise<void> {
+    const { brokers } = this.#world.target
+    await Promise.all(brokers.map((broker) => broker.kill('SIGKILL')))
+    for (const { of, batches } of losses) {
+      for (const { dataFolder } of brokers)
+        for (const place of of.places) lose(dataFolder, place, batches)
+    }
+    await Promise.all(brokers.map((broker) => broker.start()))
+    const topics = seen.flatMap((each) => each.topics)
+    for (const [topic, found] of await oracle.offsetsMany(this.#world.target, topics)) {
+      const starts = found.map(({ start }) => Number(start))
+      deepStrictEqual(starts, [0, 0, 0], `${topic}: log starts are durable: this shows nothing`)
+    }
+  }
+}
+
+/** Cuts a log behind its first batches, as a power loss does with what was not flushed. */
+const lose = (dataFolder: string | undefined, place: string, batches: number): void => {
+  const file = join(dataFolder!, place, '00000000000000000000.log')
+  let log: Buffer
+  try {
+    log = readFileSync(file)
+  } catch {
+    return // It has no replica there.
+  }
+  let end = 0
+  for (let i = 0; i < batches && end < log.length; i++) end += 12 + log.readInt32BE(end + 8)
+  truncateSync(file, end)
+}
+
+/** One migration, and the ferry that carries it. */
+export class CrashedMigration {
+  readonly topics: readonly string[]
+  readonly #world: FaultWorld
+  readonly #project: Project
+  readonly #name: string
+  readonly #starts: readonly number[]
+  #running: Running | undefined
+  #plan: string | undefined
+
+  constructor(
+    world: FaultWorld,
+    name: string,
+    starts: readonly number[],
+    throttle: string | undefined,
+  ) {
+    this.#world = world
+    this.#name = name
+    this.#starts = starts
+    this.topics = FACTORS.map((factor) => `${name}-${factor}`)
+    this.#project = world.project(name)
+    // Three brokers that come back take their time.
+    const clocks = { FERRY_MIRROR_SESSION_MS: '6000', FERRY_MIRROR_REQUEST_MS: '2000' }
+    Object.assign(this.#project.env, clocks)
+    const topics = FACTORS.map((replicationFactor, i) => ({
+      name: this.topics[i]!,
+      replicationFactor,
+    }))
+    const groups = [`${name}-readers`]
+    const file = migrationFile({ topics, groups, ...(throttle !== undefined && { throttle }) })
+    this.#project.write('plans/shop.yaml', file)
+  }
+
+  /** Makes what there is on the source, but for records. */
+  async begin(): Promise<void> {
+    const { from } = this.#world
+    for (const topic of this.topics) {
+      await createTopic(from, topicName(topic), this.#starts.length)
+      await beginAt(from, topic, this.#starts)
+    }
+    const commits = this.topics.flatMap((topic) =>
+      this.#starts.map(
+        (start, i) => [keyOf(topic, i), { offset: BigInt(start + 1_000), metadata: '' }] as const,
+      ),
+    )
+    const group = `${this.#name}-readers` as GroupId
+    strictEqual((await from.commitOffsets(group, new Map(commits))).failed.size, 0)
+  }
+
+  /** The folders of its partitions on a broker's disk. */
+  get places(): readonly string[] {
+    return this.topics.flatMap((topic) => this.#starts.map((_, i) => `${topic}-${i}`))
+  }
+
+  /** Until all filler is written, and deleted. */
+  async primed(): Promise<void> {
+    await this.#until('be primed', async () => {
+      const starts = await this.#offsets('earliest')
+      return starts.every((of) => of.every((start, i) => start === this.#starts[i]))
+    })
+  }
+
+  /** Until so much of the filler of the largest partitions is written, and not all. */
+  async primes(part: number): Promise<void> {
+    const [most] = this.#starts
+    await this.#until('be primed in part', async () => {
+      const ends = await this.#offsets('latest')
+      return ends.every(([end]) => end! > most! * part * 0.7)
+    })
+  }
+
+  /** Until some of it is copied, and not all. */
+  async copies(): Promise<void> {
+    let copied = 0
+    await this.#until('copy', async () => {
+      const ends = await this.#offsets('latest')
+      copied = ends
+        .flatMap((of) => of.map((end, i) => Math.max(0, end - this.#starts[i]!)))
+        .reduce((a, b) => a + b)
+      return copied > 0
+    })
+    ok(copied < RECORDS * this.topics.length, 'all was copied: this shows nothing')
+  }
+
+  standStill(): void {
+    this.#running!.child.kill('SIGSTOP')
+  }
+
+  goOn(): void {
+    this.#running!.child.kill('SIGCONT')
+  }
+
+  async kill(): Promise<void> {
+    await killHard(this.#running!)
+    this.#running = undefined
+  }
+
+  /** At the latest by a second run. */
+  async mirrored(): Promise<void> {
+    const plan = await this.#planned()
+    const running = this.#running ?? this.#project.start(plan)
+    const { code, stdout, stderr } = await running.ended
+    this.#running = undefined
+    ok([0, 1, 7, 8].includes(code), `${code}: ${stdout}${stderr}`)
+    if (code !== 0) succeeded(await this.#project.ferry(plan))
+  }
+
+  /** Its consumers move, and continue where they were. */
+  async moved(): Promise<void> {
+    succeeded(await this.#project.ferry(['apply', await planTo(this.#project, 'consumers-moved')]))
+    const positions = await oracle.groupOffsets(this.#world.target, `${this.#name}-readers`)
+    const read = positions.map((p) => Number(p.offset) - this.#starts[p.partition]!)
+    deepStrictEqual(read, Array(positions.length).fill(1_000))
+    strictEqual(positions.length, this.topics.length * this.#starts.length)
+  }
+
+  /** What any client can read on the target is what the source holds: no filler, committed or not. */
+  async compare(): Promise<void> {
+    for (const topic of this.topics) {
+      for (const isolation of ['read_uncommitted', 'read_committed'] as const) {
+        strictEqual(await compareTopic(this.#world, topic, 'identical', isolation), RECORDS)
+      }
+    }
+  }
+
+  /** What was lost below the mark cannot be written again: it says so, does not let consumers move, and makes the copy anew. */
+  async isMadeAnew(): Promise<void> {
+    const mirror = this.#project.start(['mirror', 'shop'])
+    await mirror.said('FERRY1605')
+    mirror.child.kill('SIGTERM')
+    strictEqual((await mirror.ended).code, 9)
+    const resync = ['resync', 'shop', '--auto-approve', '--confirm', 'shop']
+    succeeded(await this.#project.ferry(resync))
+    this.#plan = undefined
+    await this.compare()
+  }
+
+  async #until(what: string, holds: () => Promise<boolean>): Promise<void> {
+    this.#running ??= this.#project.start(await this.#planned())
+    const found = waitFor(
+      `${this.#name} to ${what}`,
+      { timeoutMs: 60_000, everyMs: 5 },
+      async () => (await holds()) || undefined,
+    )
+    await reached(this.#running, found)
+  }
+
+  async #planned(): Promise<readonly string[]> {
+    this.#plan ??= await planTo(this.#project, 'mirrored')
+    return ['apply', this.#plan]
+  }
+
+  /** Per topic and partition; -1 where there is none yet. */
+  async #offsets(at: 'earliest' | 'latest'): Promise<number[][]> {
+    const all = this.topics.flatMap((topic) => partitionsOf(topic, this.#starts.length))
+    const { ok: found } = await this.#world.to.listOffsets(all, at)
+    return this.topics.map((topic) =>
+      this.#starts.map((_, i) => Number(found.get(keyOf(topic, i)) ?? -1)),
+    )
+  }
+}
