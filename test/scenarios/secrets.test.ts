@@ -2,10 +2,13 @@ import { chmodSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Kafka } from 'kafkajs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { closeReceipt, type ReceiptBody } from '../../src/domain/receipt.ts'
+import { decodeContent, encodeContent } from '../../src/state/content-codec.ts'
 import { oracle } from '../kafka/index.ts'
 import { fill } from './_clients.ts'
 import { errorsIn } from './_findings.ts'
 import { withAdmin } from './_image.ts'
+import { VERBS, verbOf } from './_verbs.ts'
 import { type Ended, type Project, startWorld, type World } from './_world.ts'
 
 /** No secret reaches a plan, the state, a log or an error message, however much ferry is asked to tell. */
@@ -97,10 +100,30 @@ const writtenIn = (project: Project): ReadonlyMap<string, string> =>
       .map((file) => [file, readFileSync(file, 'latin1')]),
   )
 
-const expectNoLeak = (project: Project, { stdout, stderr }: Ended): void => {
+/** The verbs that did their work, and those that did not, each with all that it wrote searched. */
+const searched = { fine: new Set<string>(), failed: new Set<string>() }
+
+const run = async (
+  project: Project,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Ended> => {
+  const ended = await project.ferry([...DEBUG, ...args], env)
+  expectNoLeak(project, ended, args)
+  return ended
+}
+
+const expectNoLeak = (
+  project: Project,
+  { code, stdout, stderr }: Ended,
+  args: readonly string[],
+): void => {
   expect(leaksIn(stdout), stdout).toEqual([])
   expect(leaksIn(stderr), stderr).toEqual([])
   for (const [file, text] of writtenIn(project)) expect(leaksIn(text), file).toEqual([])
+  // A doctor who finds something has done its work.
+  const verb = verbOf(args)
+  searched[code === 0 || (verb === 'doctor' && code === 4) ? 'fine' : 'failed'].add(verb)
 }
 
 test('every verb, when all goes well', async () => {
@@ -135,12 +158,16 @@ test('every verb, when all goes well', async () => {
     ['salvage', 'orders'],
     ['import', '--from', 'old', '--to', 'new', '--topic', 'loose', '-o', 'imported.yaml'],
     ['fmt', 'imported.yaml'],
+    ['--chdir', 'secrets', 'init', '--name', 'fresh', '--from', 'here', '--to', 'there'],
+    ['explain', 'FERRY1203'],
+    ['schema', 'migration'],
+    ['completion', 'bash'],
+    ['version', '--json'],
   ]) {
-    const ended = await project.ferry([...DEBUG, ...args])
+    const ended = await run(project, args)
     // Two brokers of one machine are not what a doctor likes.
     const fine = args[0] === 'doctor' ? [0, 4] : [0]
     expect(fine, `ferry ${args.join(' ')}: ${ended.code}\n${ended.stderr}`).toContain(ended.code)
-    expectNoLeak(project, ended)
   }
   const mirror = project.start([
     ...[...DEBUG, '--log-format', 'json'],
@@ -157,10 +184,13 @@ test('every verb, when all goes well', async () => {
   await watched.printed('"stage":"mirrored"')
   watched.child.kill('SIGINT')
   mirror.child.kill('SIGTERM')
-  for (const { ended } of [mirror, watched]) {
+  for (const [verb, { ended }] of [
+    ['mirror', mirror],
+    ['status', watched],
+  ] as const) {
     const stopped = await ended
     expect(stopped.code, stopped.stderr).toBe(0)
-    expectNoLeak(project, stopped)
+    expectNoLeak(project, stopped, [verb])
   }
 
   // The topic, also what was aborted or is no longer the last of its key; then the other store, with all that was recorded.
@@ -172,9 +202,8 @@ test('every verb, when all goes well', async () => {
     ['state', 'push', 'orders', 'orders.state'],
     ['status', 'orders'],
   ]) {
-    const moved = await project.ferry([...DEBUG, ...args])
+    const moved = await run(project, args)
     expect(moved.code, moved.stderr).toBe(0)
-    expectNoLeak(project, moved)
   }
 
   // The state was searched, and the passwords were really used.
@@ -204,21 +233,71 @@ test('every verb, when all goes well', async () => {
     ['index', 'export', 'orders'],
     ['import', '--from', 'old', '--to', 'new', '--topic', 'loose', '-o', 'again.yaml'],
   ]) {
-    const failed = await project.ferry([...DEBUG, ...args], { FERRY_PASSWORD: CANARIES.wrong })
+    const failed = await run(project, args, { FERRY_PASSWORD: CANARIES.wrong })
     expect(failed.code, failed.stderr).toBe(1)
     expect(failed.stdout + failed.stderr).toContain('FERRY1203')
-    expectNoLeak(project, failed)
   }
   for (const args of [
     ['rollback', 'orders', '--to', 'nothing', '-o', 'back.plan.json'],
     ['apply', 'back.plan.json'],
     ['state', 'forget', 'orders'],
   ]) {
-    const back = await project.ferry([...DEBUG, ...args])
+    const back = await run(project, args)
     expect(back.code, back.stderr).toBe(0)
-    expectNoLeak(project, back)
+  }
+
+  // As if it had been retired: what it takes to get there is told elsewhere.
+  const content = decodeContent(project.read('orders.state'), 'orders.state')
+  const retired = secretProject('secrets-retired')
+  const receipt = closeReceipt({ ...RECEIPT, lineage: content.decisions.lineage })
+  const decisions = { ...content.decisions, receipt }
+  retired.write('retired.state', encodeContent({ ...content, decisions }))
+  for (const args of [
+    ['state', 'push', 'orders', 'retired.state'],
+    ['receipt', 'orders'],
+    ['receipt', 'orders', '--markdown'],
+  ]) {
+    const told = await run(retired, args)
+    expect(told.code, told.stderr).toBe(0)
   }
 }, 300_000)
+
+const RECEIPT: ReceiptBody = {
+  formatVersion: '1.0',
+  kind: 'ferry-receipt',
+  migration: 'orders',
+  lineage: '',
+  plan: 'd'.repeat(64),
+  by: { user: 'ines', host: 'laptop', toolVersion: '0.1.0' },
+  at: '2026-01-01T00:00:00.000Z',
+  clusters: { source: { name: 'old', id: 'a' }, target: { name: 'new', id: 'b' } },
+  partitions: [],
+  groups: [],
+  salvaged: [],
+}
+
+test('what fails before it asks a broker', async () => {
+  const project = secretProject('secrets-unasked')
+  project.write('secrets/broken.yaml', `password: "${CANARIES.clear}\n  - [${CANARIES.file}`)
+  project.write('secrets/plan.json', `{ "formatVersion": "1.0", "password": "${CANARIES.clear}" }`)
+  for (const [args, code] of [
+    [['init', '--name', 'again', '--from', 'old', '--to', 'new'], /FERRY2011/],
+    [['show', 'secrets/broken.yaml'], /FERRY1109/],
+    [['show', 'secrets/plan.json'], /FERRY1109/],
+    [['fmt', 'secrets/broken.yaml'], /FERRY1004/],
+    [['receipt', 'orders'], /FERRY1822/],
+    [['state', 'push', 'orders', 'secrets/broken.yaml'], /FERRY1402/],
+    [['state', 'push', 'orders', 'secrets/plan.json'], /FERRY1402/],
+    [['explain', 'FERRY0000'], /FERRY1108/],
+    [['schema', 'secrets'], /FERRY1112/],
+    [['completion', 'tcsh'], /FERRY1101/],
+    [['version', '--secrets'], /FERRY1103/],
+  ] as const) {
+    const failed = await run(project, args)
+    expect(failed.code, `ferry ${args.join(' ')}`).not.toBe(0)
+    expect(failed.stderr, `ferry ${args.join(' ')}`).toMatch(code)
+  }
+})
 
 /** Of what is asked, not of a migration that is there. */
 const STATE_VERBS = [
@@ -230,7 +309,7 @@ const STATE_VERBS = [
 ] as const
 
 /** Without `mirror`, which signs in only when there is a mark. */
-const VERBS = [
+const MOST_VERBS = [
   ['plan', 'orders', '-o', 'orders.plan.json'],
   ['apply', 'orders', '--auto-approve'],
   ['status', 'orders'],
@@ -266,13 +345,13 @@ const failures: readonly {
     name: 'a user without rights',
     spoil: (project) =>
       Object.assign(project.env, { FERRY_USER: 'helper', FERRY_PASSWORD: CANARIES.helper }),
-    verbs: VERBS.filter(([verb]) => verb !== 'verify'),
+    verbs: MOST_VERBS.filter(([verb]) => verb !== 'verify'),
     codes: /FERRY1207|FERRY1307/,
   },
   {
     name: 'a broker that is not there',
     spoil: (project) => project.edit('clusters/new.yaml', /\[.*\]/, '["127.0.0.1:9"]'),
-    verbs: [...VERBS, ['drift', 'orders']],
+    verbs: [...MOST_VERBS, ['drift', 'orders']],
     codes: /FERRY1202/,
   },
   {
@@ -296,7 +375,7 @@ const failures: readonly {
         /bootstrapServers: .*/,
         `bootstrapServers: "\${env:FERRY_PASSWORD}"`,
       ),
-    verbs: [['validate'], ['validate', '--json'], ['mirror', 'orders'], ...VERBS],
+    verbs: [['validate'], ['validate', '--json'], ['mirror', 'orders'], ...MOST_VERBS],
     codes: /FERRY1037/,
   },
   {
@@ -314,7 +393,7 @@ const failures: readonly {
         `password: [${CANARIES.clear}]`,
       ),
     verbs: [
-      ...[['validate'], ['validate', '--json'], ['mirror', 'orders'], ...VERBS],
+      ...[['validate'], ['validate', '--json'], ['mirror', 'orders'], ...MOST_VERBS],
       ...[...STATE_VERBS, ['doctor'], ['drift', 'orders'], ['graph']],
     ],
     codes: /FERRY1016/,
@@ -365,11 +444,11 @@ const failures: readonly {
   },
 ]
 
-test.each(failures)('$name', async ({ spoil, verbs = VERBS, codes }) => {
+test.each(failures)('$name', async ({ spoil, verbs = MOST_VERBS, codes }) => {
   const project = secretProject('secrets-kept-too')
   spoil(project)
   for (const args of verbs) {
-    const ended = await project.ferry([...DEBUG, ...args])
+    const ended = await run(project, args)
     // Status has done its work when it could show what is wrong.
     if (args[0] !== 'status') expect(ended.code, ended.stderr).not.toBe(0)
     expect(
@@ -378,8 +457,12 @@ test.each(failures)('$name', async ({ spoil, verbs = VERBS, codes }) => {
         .join(),
       ended.stderr,
     ).toMatch(codes)
-    expectNoLeak(project, ended)
   }
+})
+
+test('no verb is left out, neither where it does its work nor where it fails', () => {
+  expect([...searched.fine].sort()).toEqual([...VERBS].sort())
+  expect([...searched.failed].sort()).toEqual([...VERBS].sort())
 })
 
 test('a plan file and a state with a secret in it would be found', () => {
