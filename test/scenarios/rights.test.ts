@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { JudgedRight } from '../../src/doctor/rights.ts'
 import {
   type AclBinding,
   aclKey,
@@ -18,7 +19,8 @@ import { type Ended, type Project, World } from './_world.ts'
  */
 
 const FERRY = { name: 'ferry', password: 'ferry-secret' }
-const PRINCIPAL = `User:${FERRY.name}`
+/** Has what `ferry doctor` says, and nothing else. */
+const BACK = { name: 'back', password: 'back-secret' }
 const TOPIC = 'rights.data'
 const GROUP = 'rights.api'
 const PLAN = `apiVersion: ferry/v1
@@ -64,11 +66,11 @@ const RIGHTS: Readonly<Record<'source' | 'target', readonly Right[]>> = {
   ],
 }
 
-const aclOf = ([operation, resourceType, resourceName]: Right): AclBinding => ({
+const aclOf = ([operation, resourceType, resourceName]: Right, user = FERRY): AclBinding => ({
   resourceType,
   resourceName,
   patternType: 'LITERAL',
-  principal: PRINCIPAL,
+  principal: `User:${user.name}`,
   host: '*',
   operation,
   permission: 'ALLOW',
@@ -81,7 +83,7 @@ describe("Ferry's user lacks a right", () => {
 
   beforeAll(async () => {
     const start = (): Promise<TestCluster> =>
-      startKafka({ version: '4.x', secure: true, users: [FERRY] })
+      startKafka({ version: '4.x', secure: true, users: [FERRY, BACK] })
     const [source, target] = await Promise.all([start(), start()])
     world = new World(source, target)
     const [old, fresh] = await Promise.all([connect(source), connect(target)])
@@ -117,13 +119,13 @@ describe("Ferry's user lacks a right", () => {
       const keys = new Set(seen.map(aclKey))
       return acls.every((acl) => keys.has(aclKey(acl)) === there) ? true : undefined
     })
-  const grant = async (side: 'source' | 'target', rights: readonly Right[]) => {
-    const acls = rights.map(aclOf)
+  const grant = async (side: 'source' | 'target', rights: readonly Right[], user = FERRY) => {
+    const acls = rights.map((right) => aclOf(right, user))
     expect((await admins[side].createAcls(acls)).failed.size).toBe(0)
     await untilSeen(side, acls, true)
   }
-  const revoke = async (side: 'source' | 'target', rights: readonly Right[]) => {
-    const acls = rights.map(aclOf)
+  const revoke = async (side: 'source' | 'target', rights: readonly Right[], user = FERRY) => {
+    const acls = rights.map((right) => aclOf(right, user))
     expect((await admins[side].deleteAcls(acls)).failed.size).toBe(0)
     await untilSeen(side, acls, false)
   }
@@ -261,5 +263,102 @@ describe("Ferry's user lacks a right", () => {
     const { code, stderr } = await without('source', right, undefined, ['status', 'rights'])
     expect(stderr.replace(/\s+/g, ' ')).toMatch(missing(...right))
     expect(code).toBe(0)
+  })
+
+  test('a mirror that may no longer read the source stops where it is, and names the right', async () => {
+    const right: Right = ['READ', 'TOPIC', TOPIC]
+    const mirror = project.start(['mirror', 'rights'])
+    try {
+      await mirror.said('mirrors 1 of 1 partition')
+      await grant('source', [['DESCRIBE', 'TOPIC', TOPIC]])
+      await revoke('source', [right])
+      await mirror.said('FERRY1611')
+      expect(mirror.stderr).toMatch(/rights\.data:0: the source answers TOPIC_AUTHORIZATION_FAILED/)
+    } finally {
+      mirror.child.kill('SIGTERM')
+      expect((await mirror.ended).code).toBe(9)
+      await grant('source', [right])
+    }
+  })
+
+  test('what doctor lists is enough for the way there and back, and WRITE on the source is part of it', async () => {
+    const topic = 'back.data'
+    const id = 'back.api'
+    await withAdmin(world.source, async (admin) => {
+      await admin.createTopics({ topics: [{ topic, numPartitions: 3, replicationFactor: 1 }] })
+      // Nowhere in partition 2, and below what partition 1 still holds.
+      const partitions = [0, 1].map((partition) => ({ partition, offset: '3' }))
+      await admin.setOffsets({ groupId: id, topic, partitions })
+    })
+    const write = { count: 30, partitions: [0, 1, 2], batchSize: 0 }
+    await oracle.produce(world.source, topic, write)
+    await withAdmin(world.source, async (admin) => {
+      await admin.fetchTopicOffsets(topic)
+      await admin.deleteTopicRecords({ topic, partitions: [{ partition: 1, offset: '5' }] })
+    })
+    // Somebody whom no plan file lets in.
+    const stranger = { ...aclOf(['WRITE', 'TOPIC', topic]), principal: 'User:cron' }
+    expect((await admins.source.createAcls([stranger])).failed.size).toBe(0)
+    const back = world.project('back')
+    back.env.FERRY_USER = BACK.name
+    back.env.FERRY_PASSWORD = BACK.password
+    back.write(
+      'plans/back.yaml',
+      `apiVersion: ferry/v1
+kind: Migration
+metadata: { name: back }
+spec:
+  from: old
+  to: new
+  stage: producers-moved
+  topics: [{ name: ${topic}, offsets: dense }]
+  groups: [{ id: ${id} }]
+  access: [{ principal: User:app, produce: [${topic}] }]
+  gates: { sourceQuiet: 1s, timeout: 20s }
+`,
+    )
+
+    const doctor = await back.ferry(['doctor', '--json'])
+    const listed = JSON.parse(doctor.stdout).migrations[0].rights
+    for (const side of ['source', 'target'] as const) {
+      const rights = (listed[side].rights as JudgedRight[])
+        .filter(({ without }) => without === undefined)
+        .map((r): Right => [r.operation, r.resourceType, r.resourceName])
+      await grant(side, rights, BACK)
+    }
+    expect(await back.ferry(['doctor'])).not.toMatchObject({ code: 4 })
+
+    const planned = await back.ferry(['plan', 'back'])
+    const said = planned.stderr.replace(/\s+/g, ' ')
+    expect(said).toMatch(/FERRY1340.*back\.api has no position in back\.data-2 on old/)
+    expect(said).toMatch(/FERRY1345.*User:cron may WRITE on back\.data on old/)
+
+    const applied = await back.ferry(['apply', 'back', '--auto-approve', '--confirm', 'back'])
+    expect(applied, applied.stderr).toMatchObject({ code: 0 })
+    // It had not read two records that were gone before any mark: it begins at the mark, and the journal says so.
+    expect(await oracle.groupOffsets(world.target, id)).toMatchObject([
+      { partition: 0, offset: 3n },
+      { partition: 1, offset: 0n },
+    ])
+    expect(back.read('.ferry/back/journal.jsonl')).toContain(
+      '"lostBeforeTheMark":{"back.data:1":"2"}',
+    )
+    await oracle.produce(world.target, topic, write)
+
+    const writes: Right = ['WRITE', 'TOPIC', topic]
+    await grant('source', [['DESCRIBE', 'TOPIC', topic]], BACK)
+    await revoke('source', [writes], BACK)
+    const rollback = ['rollback', 'back', '--to', 'prepared', '--auto-approve']
+    const refused = await back.ferry(rollback)
+    expect(refused.code).toBe(4)
+    expect(refused.stderr.replace(/\s+/g, ' ')).toMatch(missing(...writes))
+    await grant('source', [writes], BACK)
+    const done = await back.ferry(rollback)
+    expect(done, done.stderr).toMatchObject({ code: 0 })
+    expect(await oracle.offsets(world.source, topic)).toMatchObject([
+      { start: 0n, end: 20n },
+      { start: 5n, end: 20n },
+      { start: 0n, end: 20n },
+    ])
   })
 })
