@@ -257,6 +257,49 @@ describe('retention, as brokers do it', () => {
   })
 })
 
+describe('a commit with the leader epoch of its batch', () => {
+  test('moves without the epoch, which on the target would mean another log, and waits for the mirror where it is ahead of it', async () => {
+    const topic = 'epochs'
+    await makeTopic(world.source, topic)
+    await oracle.produce(world.source, topic, { count: 20 })
+    const read = await oracle.consume(world.source, 'epochs.api', topic, {
+      count: 5,
+      reset: 'earliest',
+    })
+    const project = world.project('epochs')
+    project.write(
+      'plans/epochs.yaml',
+      planFile('epochs', 'mirrored', `[{ name: ${topic} }]`, '[{ id: epochs.api }]'),
+    )
+    const mirrored = await apply(project, 'epochs')
+    expect(mirrored, mirrored.stderr).toMatchObject({ code: 0 })
+    // Told to end it gives up its partitions, and another epoch begins with each.
+    const [broker] = world.source.brokers
+    await broker!.kill('SIGTERM')
+    await broker!.start()
+    await oracle.produce(world.source, topic, { count: 20, firstId: 20 })
+    read.push(...(await oracle.consume(world.source, 'epochs.api', topic, { count: 20 })))
+    const [before] = await oracle.groupOffsets(world.source, 'epochs.api')
+    expect(before).toMatchObject({ offset: 25n })
+    expect(before!.leaderEpoch).toBeGreaterThan(0)
+
+    // The mirror has come to 20 only.
+    expect(await oracle.offsets(world.target, topic)).toMatchObject([{ end: 20n }])
+    toStage(project, 'epochs', 'consumers-moved')
+    const moved = await apply(project, 'epochs')
+    expect(moved, moved.stderr).toMatchObject({ code: 0 })
+    expect(await oracle.groupOffsets(world.target, 'epochs.api')).toEqual([
+      { ...before, leaderEpoch: -1 },
+    ])
+    // Resets nowhere: a log that is taken for cut would end it.
+    const rest = await oracle.consume(world.target, 'epochs.api', topic, { count: 15 })
+    expect([...read, ...rest]).toEqual(await oracle.read(world.source, topic))
+    // Now it is the target's own.
+    const [after] = await oracle.groupOffsets(world.target, 'epochs.api')
+    expect(after).toMatchObject({ offset: 40n, leaderEpoch: 0 })
+  })
+})
+
 describe('a source topic that was deleted and created again', () => {
   test('is another one: nothing of it is copied, and nobody moves', async () => {
     const topic = 'reborn'
