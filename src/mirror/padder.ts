@@ -12,6 +12,8 @@ const MARKERS_REFUSED = new Set<number>([
 ])
 
 export interface PadderOptions {
+  /** The target's log end now, as far as it is replicated. */
+  readonly targetEnd: (p: MirroredPartition) => Promise<number>
   readonly requestTimeoutMs: number
   readonly counters: PadCounters
   /** A partition has room again, or what was sent of it was acknowledged. */
@@ -42,22 +44,25 @@ export class Padder {
     const { tenure } = p
     const count = Math.min(p.missingMarkers, MARKERS_PER_REQUEST)
     p.padding = true
-    const late = setTimeout(() => void this.#link.close(), this.#options.requestTimeoutMs)
+    let late: NodeJS.Timeout | undefined
+    const tooLate = new Promise<never>((_, reject) => {
+      late = setTimeout(() => {
+        void this.#link.close()
+        reject(new Error('not in time'))
+      }, this.#options.requestTimeoutMs)
+    })
     try {
-      const code = await this.#link.writeMarkers({
-        topic: p.topic,
-        partition: p.partition,
-        count,
-        producerId: p.mark.fillerProducerId,
-        producerEpoch: 0,
-        coordinatorEpoch: p.fence,
-      })
+      const { code, end } = await Promise.race([this.#write(p, count), tooLate])
       if (p.tenure !== tenure || !p.flowing) return
-      if (code === 0) {
+      if (code !== 0) this.#failed(p, code)
+      else if (end !== p.sendBase + count) {
+        const why = `control markers end at ${end} instead of ${p.sendBase + count}`
+        p.end({ why, uncertain: true })
+      } else {
         p.padded(count)
         this.#options.counters.markersWritten += count
         this.#options.drained(p)
-      } else this.#failed(p, code)
+      }
     } catch (error) {
       await this.#link.close()
       const why = `the answer to control markers was lost (${(error as Error).message})`
@@ -66,6 +71,26 @@ export class Padder {
       clearTimeout(late)
       p.paddingEnded()
     }
+  }
+
+  /**
+   * Markers of one request are answered together, with the code of the last one that was written or refused: where there are several, only the
+   * log end tells whether all of them stand there.
+   */
+  async #write(
+    p: MirroredPartition,
+    count: number,
+  ): Promise<{ readonly code: number; readonly end: number }> {
+    const end = p.sendBase + count
+    const code = await this.#link.writeMarkers({
+      topic: p.topic,
+      partition: p.partition,
+      count,
+      producerId: p.mark.fillerProducerId,
+      producerEpoch: 0,
+      coordinatorEpoch: p.fence,
+    })
+    return { code, end: code === 0 && count > 1 ? await this.#options.targetEnd(p) : end }
   }
 
   /** Some of them may have been written: the log end is read before it is tried again. */

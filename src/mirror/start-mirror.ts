@@ -161,6 +161,7 @@ class Engine implements RunningMirror {
       },
       sender: {
         maySend: () => this.#membership.maySend(),
+        targetEnd: (p) => this.#targetLog.end(p.key),
         throttle: this.#throttle,
         pool: this.#mergeBuffers,
         requestTimeoutMs: timings.requestTimeoutMs,

@@ -72,6 +72,7 @@ export const newSender = (link: BrokerLink, over: Partial<SenderOptions> = {}, r
       markersWritten: 0,
     },
     drained: () => {},
+    targetEnd: () => Promise.reject(new Error('not asked for')),
     logStart: () => {},
     ...over,
   })

@@ -181,4 +181,33 @@ describe('a mirror', () => {
       })
     })
   })
+
+  it('can not tell by the answer which of several control markers were refused', async () => {
+    const topic = topicName('markers')
+    await createTopic(pair.to, topic, 1)
+    const { producerId } = await pair.to.initProducerId()
+    const link = await pair.to.connectBroker(pair.target.brokers[0]!.id)
+    /** One marker for each coordinator epoch, in one request. */
+    const write = (epochs: number[]) =>
+      link.writeMarkers({
+        topic,
+        partition: 0,
+        count: epochs.length,
+        producerId,
+        producerEpoch: 0,
+        get coordinatorEpoch() {
+          return epochs.shift()!
+        },
+      })
+    try {
+      strictEqual(await write([5]), 0)
+      // A lower one than before is refused.
+      strictEqual(await write([4]), 52)
+      strictEqual(await write([4, 4, 5]), 0)
+      const ends = await endsOf(pair.to, [{ topic, partition: 0 }])
+      deepStrictEqual([...ends.values()], [2n])
+    } finally {
+      await link.close()
+    }
+  })
 })

@@ -37,7 +37,7 @@ const HELD_BY_ANOTHER: PartitionProgress = {
 }
 
 /** A padded partition whose source has a hole next, and a target that answers every request for markers with one code. */
-const begin = (code: () => number) => {
+const begin = (code: () => number, written = (count: number) => count) => {
   const asked: number[] = []
   const fences: number[] = []
   const link = new FakeLink()
@@ -49,7 +49,8 @@ const begin = (code: () => number) => {
     if (answer === 0) p.next += 10
     return answer
   }
-  const dense = newSender(link)
+  const targetEnd = async (of: MirroredPartition) => of.sendBase + written(asked.at(-1)!)
+  const dense = newSender(link, { targetEnd })
   const mark: Mark = { ...dense.p.mark, mode: 'identical', topic: 'padded' as TopicName }
   const p: MirroredPartition = new Partition('m', mark)
   const { sender } = dense
@@ -116,6 +117,17 @@ describe('a partition whose markers are answered with an error', () => {
     await run(padded, () => padded.asked.length > 30)
     ok(padded.asked.length > 30)
     strictEqual(padded.p.problem, undefined)
+  })
+})
+
+describe('markers of which only the last was written', () => {
+  it('are not taken for all of them: the log end is what counts', async () => {
+    const padded = begin(
+      () => 0,
+      () => 1,
+    )
+    await run(padded, () => padded.p.numbers.errors > 0)
+    deepStrictEqual([padded.asked[0], padded.p.checkedTo], [10, 0])
   })
 })
 
