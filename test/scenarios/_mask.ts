@@ -13,6 +13,7 @@ const FORMS: readonly (readonly [RegExp, string])[] = [
   [/"[0-9a-f]{16}"/g, '"<fingerprint>"'],
   [/\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, '<uuid>'],
   [/\b\d+ (ms|s|min) ago\b/g, '<ago>'],
+  [/"topicId": ?"[\w-]{22}"/g, '"topicId": "<topic id>"'],
   [/\b(process|pid) \d+\b/g, '$1 <pid>'],
   [/"pid": ?\d+/g, '"pid": "<pid>"'],
   // Where a sentence breaks depends on how long ago it was.
