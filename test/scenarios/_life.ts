@@ -1,7 +1,8 @@
-import kafkajs from 'kafkajs'
+import kafkajs, { type ITopicConfig } from 'kafkajs'
 import { expect } from 'vitest'
 import { Secret } from '../../src/domain/secret.ts'
 import { connect } from '../adapter/connect.ts'
+import { waitFor } from '../kafka/wait.ts'
 import { fill } from './_clients.ts'
 import { imageOf, usersOf, withAdmin } from './_image.ts'
 import { applyDying, type Death, type Killing } from './_kill-apply.ts'
@@ -92,17 +93,26 @@ const topic = (
 const positions = (...offsets: readonly number[]) =>
   offsets.map((offset, partition) => ({ partition, offset: String(offset) }))
 
+/** Returns once each has its leaders. What kafkajs waits with by itself fails where others make topics beside it. */
+const create = (cluster: World['source'], topics: readonly ITopicConfig[]): Promise<void> =>
+  withAdmin(cluster, async (admin) => {
+    await admin.createTopics({ waitForLeaders: false, topics: [...topics] })
+    const names = topics.map((each) => each.topic)
+    await waitFor(`leaders of ${names.join(', ')}`, { timeoutMs: 30_000 }, async () => {
+      const { topics: found } = await admin.fetchTopicMetadata({ topics: names })
+      return found.every(({ partitions }) => partitions.every(({ leader }) => leader >= 0))
+        ? true
+        : undefined
+    })
+  })
+
 /** What is moved. */
 const settleSource = async ({ source }: World, name: string): Promise<void> => {
-  await withAdmin(source, (admin) =>
-    admin.createTopics({
-      topics: [
-        topic(name, 2),
-        topic(`${name}.found`, 1, { 'segment.ms': '7200000' }),
-        topic(`${name}.end`, 1),
-      ],
-    }),
-  )
+  await create(source, [
+    topic(name, 2),
+    topic(`${name}.found`, 1, { 'segment.ms': '7200000' }),
+    topic(`${name}.end`, 1),
+  ])
   await fill(source, name, 5, [0, 1])
   await fill(source, name, 15, [0, 1])
   await fill(source, `${name}.found`, 10, [0])
@@ -117,11 +127,9 @@ const settleSource = async ({ source }: World, name: string): Promise<void> => {
 
 /** What was there before anybody came: some of it is changed by the plan, some removed, the rest is none of its business. */
 const settleTarget = async ({ target }: World, name: string): Promise<void> => {
+  const overrides = { 'retention.ms': '86400000', 'segment.bytes': '20000000' }
+  await create(target, [topic(`${name}.found`, 1, overrides), topic(`${name}.old`, 1)])
   await withAdmin(target, async (admin) => {
-    const overrides = { 'retention.ms': '86400000', 'segment.bytes': '20000000' }
-    await admin.createTopics({
-      topics: [topic(`${name}.found`, 1, overrides), topic(`${name}.old`, 1)],
-    })
     await admin.createAcls({
       acl: [
         acl(`User:${name}-user`, op.READ, name, as.LITERAL),
