@@ -2,9 +2,10 @@ import { complete } from '../domain/answers.ts'
 import { FerryError } from '../domain/diagnostic.ts'
 import { type PartitionKey, parsePartitionKey, type TopicName } from '../domain/ids.ts'
 import type { Cluster, EpochEnd, OffsetAt, TopicDescription } from '../kafka/cluster.ts'
-import { errorName } from '../kafka/error-codes.ts'
+import { ErrorCode, errorName } from '../kafka/error-codes.ts'
 import { Coalescer } from './coalescer.ts'
 import { Links } from './links.ts'
+import { readDenied } from './problems.ts'
 
 /** No offset of a real log passes 2^53; one that does is a broken answer and must not be rounded. */
 export const toNumber = (offset: bigint): number => {
@@ -33,8 +34,11 @@ export interface LeaderLogEnd {
 
 type ReadCluster = Pick<
   Cluster,
-  'listOffsets' | 'epochEnds' | 'describeTopics' | 'leaders' | 'connectBroker'
+  'name' | 'listOffsets' | 'epochEnds' | 'describeTopics' | 'leaders' | 'connectBroker'
 >
+
+/** A log that may not be read. A right that was granted just now takes a moment to come to all brokers. */
+export class ReadDenied extends FerryError {}
 
 /**
  * Reads logs of one cluster besides the hot path: positions, leaders, single batches. Questions about many partitions that come together
@@ -102,7 +106,7 @@ export class LogReader {
     return { ok, failed: new Map() }
   }
 
-  /** The record set at `offset`, uncommitted and at least one whole batch if there is any below the high watermark. */
+  /** The record set at `offset`, uncommitted and at least one whole batch if there is any below the high watermark. Throws {@link ReadDenied}. */
   async read(key: PartitionKey, offset: number, maxBytes: number): Promise<Buffer> {
     const { topic, partition } = parsePartitionKey(key)
     const { leader } = await this.leader(key)
@@ -115,6 +119,10 @@ export class LogReader {
       isolation: 'read-uncommitted',
     })
     if (answer === undefined) throw new Error(`no answer about ${key}`)
+    if (answer.errorCode === ErrorCode.TOPIC_AUTHORIZATION_FAILED) {
+      const { name } = this.#cluster
+      throw new ReadDenied(readDenied(key, name, errorName(answer.errorCode)))
+    }
     if (answer.errorCode !== 0) {
       throw new Error(`reading ${key} at ${offset}: ${errorName(answer.errorCode)}`)
     }

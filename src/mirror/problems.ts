@@ -226,6 +226,14 @@ export const sourceRefuses = (key: PartitionKey, error: string): Diagnostic =>
     fix: 'Grant the mirror READ on the source topic, then start it again.',
   })
 
+/** Either cluster: what is mirrored is looked at on both before it goes on. */
+export const readDenied = (key: PartitionKey, cluster: string, error: string): Diagnostic =>
+  diagnostic({
+    code: 'FERRY1611',
+    detail: `${key}: ${cluster} answers ${error} to a read of its last batches.`,
+    fix: `Grant the mirror READ on that topic of ${cluster}, then start it again.`,
+  })
+
 /** An answer that says nothing of the records, or that they are damaged, so often that waiting for another one is no plan. */
 export const sourceFails = (key: PartitionKey, at: number, error: string): Diagnostic =>
   diagnostic({

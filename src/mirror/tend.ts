@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { FerryError } from '../domain/diagnostic.ts'
+import { type Diagnostic, FerryError } from '../domain/diagnostic.ts'
 import type { PartitionProgress } from '../domain/state.ts'
 import type { Checker } from './check.ts'
+import { ReadDenied } from './log-reader.ts'
 import type { MirrorLog } from './mirror.ts'
 import type { MirroredPartition } from './partition.ts'
 import { StopPartition } from './problems.ts'
@@ -88,13 +89,15 @@ export const tend = async (
       if (signal.aborted) break
       // A gap that was accepted meanwhile may be the answer to it.
       if (error instanceof StopPartition && acceptedGaps === p.offsets.acceptedGaps) {
-        p.numbers.errors++
-        p.problem = error.diagnostics[0]
-        p.state = 'stopped'
-        log({ level: 'error', message: `${p.problem?.code} ${p.problem?.detail}` })
+        stop(p, error.diagnostics[0], log)
         return
       }
-      wait(p, error instanceof FerryError ? error.diagnostics[0]!.detail : String(error))
+      const problem = error instanceof FerryError ? error.diagnostics[0] : undefined
+      if (error instanceof ReadDenied && ++unexplained >= MOST_UNEXPLAINED) {
+        stop(p, problem, log)
+        return
+      }
+      wait(p, problem?.detail ?? String(error))
     }
     p.numbers.errors++
     log({
@@ -106,6 +109,13 @@ export const tend = async (
   }
   p.state = 'waiting'
   p.waitsFor = 'the lock'
+}
+
+const stop = (p: MirroredPartition, problem: Diagnostic | undefined, log: MirrorLog): void => {
+  p.numbers.errors++
+  p.problem = problem
+  p.state = 'stopped'
+  log({ level: 'error', message: `${problem?.code} ${problem?.detail}` })
 }
 
 const wait = (p: MirroredPartition, why: string): void => {

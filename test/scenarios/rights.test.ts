@@ -274,6 +274,14 @@ describe("Ferry's user lacks a right", () => {
       await revoke('source', [right])
       await mirror.said('FERRY1611')
       expect(mirror.stderr).toMatch(/rights\.data:0: the source answers TOPIC_AUTHORIZATION_FAILED/)
+      const again = project.start(['mirror', 'rights'])
+      try {
+        await again.said('FERRY1611')
+        expect(again.stderr).toMatch(/rights\.data:0: old answers TOPIC_AUTHORIZATION_FAILED/)
+      } finally {
+        again.child.kill('SIGTERM')
+        expect((await again.ended).code).toBe(9)
+      }
     } finally {
       mirror.child.kill('SIGTERM')
       expect((await mirror.ended).code).toBe(9)

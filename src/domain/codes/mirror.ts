@@ -53,8 +53,8 @@ export const MIRROR_CODES = {
   ),
   FERRY1611: page(
     9,
-    'Source refuses reading',
-    'The source broker answered with an error that does not pass by itself, such as a missing READ right. The message has its name; grant or mend what it asks for and start the mirror again.',
+    'A broker refuses reading',
+    'A broker answered a read with an error that does not pass by itself, such as a missing READ right. The message has its name; grant or mend what it asks for and start the mirror again.',
   ),
   FERRY1612: page(
     9,
