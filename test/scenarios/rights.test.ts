@@ -11,7 +11,7 @@ import { connect } from '../adapter/connect.ts'
 import { oracle, startKafka, type TestCluster } from '../kafka/index.ts'
 import { waitFor } from '../kafka/wait.ts'
 import { withAdmin } from './_image.ts'
-import { type Ended, type Project, World } from './_world.ts'
+import { type Ended, type Project, type Running, World } from './_world.ts'
 
 /**
  * Ferry's own user lacks one right. A broker says so, or leaves things out of its answer and says nothing: in either case the verb ends
@@ -265,26 +265,32 @@ describe("Ferry's user lacks a right", () => {
     expect(code).toBe(0)
   })
 
-  test('a mirror that may no longer read the source stops where it is, and names the right', async () => {
+  test('a mirror that may not read the source stops where it is, and names the right', async () => {
     const right: Right = ['READ', 'TOPIC', TOPIC]
-    const mirror = project.start(['mirror', 'rights'])
-    try {
-      await mirror.said('mirrors 1 of 1 partition')
-      await grant('source', [['DESCRIBE', 'TOPIC', TOPIC]])
-      await revoke('source', [right])
-      await mirror.said('FERRY1611')
-      expect(mirror.stderr).toMatch(/rights\.data:0: the source answers TOPIC_AUTHORIZATION_FAILED/)
-      const again = project.start(['mirror', 'rights'])
+    const stops = async (mirror: Running, because: RegExp, meanwhile = async () => {}) => {
       try {
-        await again.said('FERRY1611')
-        expect(again.stderr).toMatch(/rights\.data:0: old answers TOPIC_AUTHORIZATION_FAILED/)
+        await meanwhile()
+        await mirror.said('FERRY1611')
+        expect(mirror.stderr).toMatch(because)
       } finally {
-        again.child.kill('SIGTERM')
-        expect((await again.ended).code).toBe(9)
+        mirror.child.kill('SIGTERM')
+        expect((await mirror.ended).code).toBe(9)
       }
+    }
+    const start = () => project.start(['mirror', 'rights'])
+    const first = start()
+    try {
+      await stops(
+        first,
+        /rights\.data:0: the source answers TOPIC_AUTHORIZATION_FAILED/,
+        async () => {
+          await first.said('mirrors 1 of 1 partition')
+          await grant('source', [['DESCRIBE', 'TOPIC', TOPIC]])
+          await revoke('source', [right])
+        },
+      )
+      await stops(start(), /rights\.data:0: old answers TOPIC_AUTHORIZATION_FAILED/)
     } finally {
-      mirror.child.kill('SIGTERM')
-      expect((await mirror.ended).code).toBe(9)
       await grant('source', [right])
     }
   })
