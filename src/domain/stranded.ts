@@ -36,14 +36,19 @@ export const notSalvaged = (
   { salvages }: Pick<MigrationState, 'salvages'>,
 ): readonly StrandedRange[] =>
   ranges.flatMap((range) => {
-    // What was salvaged began where the range begins; the producer may have written on.
-    const done = salvages
+    const rest: StrandedRange[] = []
+    // A salvage took what there was then; the producer may have written on, so that several lie in one range.
+    let next = range.from
+    for (const { from, to } of salvages
       .filter(({ status, topic, partition }) => {
         return status === 'done' && topic === range.topic && partition === range.partition
       })
-      .filter(({ from, to }) => from <= range.from && to > range.from)
-      .reduce((end, { to }) => (to > end ? to : end), range.from)
-    return done >= range.to ? [] : [{ ...range, from: done }]
+      .sort((a, b) => Number(a.from - b.from))) {
+      if (to <= next || from >= range.to) continue
+      if (from > next) rest.push({ ...range, from: next, to: from })
+      next = to
+    }
+    return next < range.to ? [...rest, { ...range, from: next }] : rest
   })
 
 /**

@@ -228,10 +228,21 @@ describe('what a forgotten producer writes to a source that is kept warm', () =>
     const waiting = await project.ferry(retire)
     expect(waiting.code).toBe(7)
     expect(unwrapped(waiting.stderr)).toMatch(/warmlate-0 offset 2\d on old came late/)
-    expect(await project.ferry(['salvage', 'warmlate', '--confirm', 'warmlate'])).toMatchObject({
+    const again = ['salvage', 'warmlate', '--confirm', 'warmlate']
+    expect(await project.ferry(again)).toMatchObject({
       code: 0,
       stdout: expect.stringContaining('Appended 1 records'),
     })
+    // Directly behind it, so that both are one range of the source: only what is new of it is appended.
+    await oracle.write(world.source, 'warmlate', [{ key: 'late', value: 'late-4' }])
+    expect(await project.ferry(again)).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^Appended 1 records: .*\n$/),
+    })
+    expect(await project.ferry(again)).toMatchObject({
+      stdout: 'Nothing of warmlate is stranded.\n',
+    })
+    expect((await valuesOf(world.target, 'warmlate')).slice(-2)).toEqual(['late-3', 'late-4'])
     expect(await apply(project, 'warmlate')).toMatchObject({ code: 0 })
     mirror.child.kill('SIGTERM')
     expect((await mirror.ended).code).toBe(0)
