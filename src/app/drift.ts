@@ -15,11 +15,11 @@ export const driftOf = async (
   const made = await makePlan(session, migration, options)
   const { seen, clusters } = made.state
   const since = { name: migration.name, since: seen?.at ?? null, pending: made.plan.steps.length }
-  if (seen === null) {
+  const { driftBetween, factsOf, isComparable, withManaged } = await import('../planner/index.ts')
+  if (seen === null || !isComparable(seen)) {
     const problems = clusters === null ? [] : [notSeen(migration)]
     return { ...since, drift: [], problems: [...made.observed.problems, ...problems] }
   }
-  const { driftBetween, factsOf, withManaged } = await import('../planner/index.ts')
   const { managed } = seen
   const users = managed.users.map((user) => ({ ...user, passwordVersion: 0 }))
   const whole = withManaged(migration, { ...managed, users })

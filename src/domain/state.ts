@@ -168,6 +168,8 @@ export const reverseView = (state: MigrationState): MigrationState => ({
 
 export interface SeenFacts {
   readonly at: string
+  /** True where the overrides of source topics are among the facts; older versions left them out, and did not write this. */
+  readonly sourceConfigs?: boolean
   readonly managed: Managed
   readonly facts: ReadonlyMap<string, string>
 }

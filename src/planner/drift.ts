@@ -17,15 +17,18 @@ export const seenOf = (
   state: MigrationState,
 ): Omit<SeenFacts, 'at'> => {
   const managed = managedOf(desired)
-  return { managed, facts: factsOf(managed, observed, state) }
+  return { managed, sourceConfigs: true, facts: factsOf(managed, observed, state) }
 }
+
+/** False for what an older version wrote down: each override on the source would be taken for a new one. */
+export const isComparable = (seen: SeenFacts): boolean => seen.sourceConfigs === true
 
 /** What is, in facts that can be compared with those of another time. Pure. */
 export const factsOf = (managed: Managed, observed: Observed, state: MigrationState): Facts => {
   const facts = new Map<string, string>()
   for (const name of managed.topics) {
-    topicFacts(facts, observed.source, name, false)
-    topicFacts(facts, observed.target, name, true)
+    topicFacts(facts, observed.source, name)
+    topicFacts(facts, observed.target, name)
   }
   const { target } = observed
   const acls = relevantAcls(managed, target)
@@ -46,18 +49,13 @@ export const factsOf = (managed: Managed, observed: Observed, state: MigrationSt
   return facts
 }
 
-const topicFacts = (
-  facts: Map<string, string>,
-  side: ObservedSide,
-  name: TopicName,
-  withConfigs: boolean,
-): void => {
+/** No step changes configs on the source, on no way: there, each that differs was changed by somebody else. */
+const topicFacts = (facts: Map<string, string>, side: ObservedSide, name: TopicName): void => {
   const topic = side.topics.get(name)
   if (!topic) return
   const of = `topic ${name} on ${side.name}`
   facts.set(of, topic.description.topicId ?? 'there')
   facts.set(`partitions of ${of}`, String(topic.description.partitions.length))
-  if (!withConfigs) return
   for (const [key, value] of overrides(topic)) facts.set(`${key} of ${of}`, value)
 }
 

@@ -185,6 +185,7 @@ const managed = objectOf<Managed>({
 
 const seenFacts = objectOf<SeenFacts>({
   at: instant,
+  sourceConfigs: optional(flag),
   managed,
   facts: mapOf<string, string>(text<string>),
 })

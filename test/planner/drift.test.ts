@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { PartitionKey, SourceOffset } from '../../src/domain/ids.ts'
-import { driftBetween, factsOf } from '../../src/planner/drift.ts'
+import { driftBetween, factsOf, isComparable, seenOf } from '../../src/planner/drift.ts'
 import { managedOf } from '../../src/planner/managed.ts'
 import type { Observed, ObservedSide } from '../../src/planner/observed.ts'
 import {
@@ -130,6 +130,20 @@ describe('drift', () => {
     ],
   ])('is %s', (_, parts, expected) => {
     expect(drift(parts as Partial<ObservedSide>)).toEqual([expected])
+  })
+
+  it('is a config on the source', () => {
+    const source = (overrides: Readonly<Record<string, string>>) =>
+      factsOf(MANAGED, observed({ source: topics(overrides) }), STATE)
+    expect(driftBetween(source({ 'retention.ms': '7' }), source({ 'retention.ms': '6' }))).toEqual([
+      { what: 'retention.ms of topic orders on old', was: '7', is: '6' },
+    ])
+  })
+
+  it('cannot be told from what an older version wrote down, without the configs of the source', () => {
+    const seen = { at: AT, ...seenOf(DESIRED, target(), STATE) }
+    const { sourceConfigs: _, ...older } = seen
+    expect([isComparable(seen), isComparable(older)]).toEqual([true, false])
   })
 
   it('is a topic that was deleted, with all of it', () => {

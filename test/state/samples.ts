@@ -187,6 +187,7 @@ export const fullState = (serial: number, migration = 'orders'): MigrationState 
   ],
   seen: {
     at: AT,
+    sourceConfigs: true,
     managed: {
       topics: ['orders.events' as TopicName],
       groups: ['orders-api' as GroupId],
