@@ -3,6 +3,7 @@ import { parsePlan, planText } from '../../src/app/plan-file.ts'
 import { FerryError } from '../../src/domain/diagnostic.ts'
 import type { Plan } from '../../src/domain/plan.ts'
 import { renderPlan } from '../../src/views/plan.ts'
+import { renderPlanMarkdown } from '../../src/views/plan-markdown.ts'
 import { PLAIN } from '../../src/views/style.ts'
 import { mutate, randomFrom } from '../_mutate.ts'
 import { aPlan, WORDS } from '../views/a-plan.ts'
@@ -25,7 +26,9 @@ test('2,000 random mutations of a plan file never break anything', async () => {
       refused++
       return undefined
     })
-    if (plan !== undefined) expect(renderPlan(plan, WORDS, PLAIN), `seed ${seed}`).toContain('Plan')
+    if (plan === undefined) continue
+    expect(renderPlan(plan, WORDS, PLAIN), `seed ${seed}`).toContain('Plan')
+    expect(renderPlanMarkdown(plan, WORDS, '/'), `seed ${seed}`).toContain('### Plan')
   }
   // Else the mutations would show nothing, or everything were refused unseen.
   expect(refused).toBeGreaterThan(1000)
