@@ -73,7 +73,7 @@ export class Checker {
         sequenceOf: (offset) => p.offsets.sequenceOf(offset),
       },
       (key, offset, maxBytes) => targetLog.read(key, offset, maxBytes),
-      { from: Math.max(from, target.start), end: target.end },
+      this.#toRead(p, from, target),
       signal,
     )
     p.checkedTo = Math.max(p.checkedTo, p.offsets.targetStart, tail.checkedTo)
@@ -112,6 +112,18 @@ export class Checker {
       maxBytes: await this.#options.maxBatchBytes(p),
       tailIsFresh: await this.#isFresh(p, both),
     }
+  }
+
+  /**
+   * From where to where the target is read. A log that does not end below what was checked may still have lost its end, and been filled up
+   * by somebody else: so the last batch below is looked at again. Not on the way back, into a log that a cleaner may have been through.
+   */
+  #toRead(p: MirroredPartition, checkedTo: number, target: LogEnds) {
+    const last = p.offsets.lastRecordBelow(checkedTo)?.target
+    const isThere = last === checkedTo - 1 && last >= target.start
+    return isThere && p.mark.way === undefined
+      ? { from: last, end: Math.max(target.end, checkedTo) }
+      : { from: Math.max(checkedTo, target.start), end: target.end }
   }
 
   /** Whether the source is another topic by now than the one that was marked: beside the flow, where its fetches cannot tell. */

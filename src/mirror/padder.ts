@@ -53,12 +53,13 @@ export class Padder {
     })
     try {
       const { code, end } = await Promise.race([this.#write(p, count), tooLate])
-      if (p.tenure !== tenure || !p.flowing) return
+      if (p.tenure !== tenure) return
+      // Also where the flow has ended: whoever goes on must know that some may stand there, behind what can be read now.
       if (code !== 0) this.#failed(p, code)
       else if (end !== p.sendBase + count) {
         const why = `control markers end at ${end} instead of ${p.sendBase + count}`
         p.end({ why, uncertain: true })
-      } else {
+      } else if (p.flowing) {
         p.padded(count)
         this.#options.counters.markersWritten += count
         this.#options.drained(p)

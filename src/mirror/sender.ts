@@ -243,12 +243,13 @@ export class Sender {
 
   #judge(one: SentPartition, answer: ProducedPartition): void {
     const { p, batch, tenure } = one
-    if (p.tenure !== tenure || !p.flowing) {
-      this.#finish(one, true)
-      return
-    }
+    // Also where the flow has ended: whoever goes on must know that the batch may stand there, behind what can be read now.
     if (answer.errorCode !== 0) {
       this.#fail(one, troubleOf(p, batch, answer))
+      return
+    }
+    if (p.tenure !== tenure || !p.flowing) {
+      this.#finish(one, true)
       return
     }
     if (answer.baseOffset !== batch.expectedBase) {

@@ -73,6 +73,29 @@ describe('Sender', () => {
     strictEqual(p.uncertain, true)
   })
 
+  it('is in doubt after an error that may have been appended, also where the flow had ended before', async () => {
+    for (const [answer, isInDoubt] of [
+      [{ errorCode: 7 }, true],
+      [{ errorCode: 20 }, true],
+      [{ errorCode: 6 }, true],
+      [{ errorCode: 19 }, false],
+      [{ baseOffset: 0 }, false],
+    ] as const) {
+      const link = new FakeLink()
+      const { p, sender, ended } = newSender(link)
+      const trouble = ended(
+        fakePartition(p, { timestamp: OLD, batches: 1, bytes: 300_000, tailIsFresh: false }),
+      )
+      sender.add(p)
+      sender.offer(p)
+      await turn()
+      p.end({ why: 'the lock is handed over', uncertain: false })
+      link.answer(answer)
+      strictEqual((await trouble).why, 'the lock is handed over')
+      strictEqual(p.uncertain, isInDoubt, JSON.stringify(answer))
+    }
+  })
+
   for (const [code, name] of [
     [2, 'CORRUPT_MESSAGE'],
     [10, 'MESSAGE_TOO_LARGE'],
