@@ -269,9 +269,19 @@ const ROWS: Readonly<Record<string, Row>> = {
   },
   'nothing-late-on-way-back': {
     of: null,
-    open: [{ cluster: 'old', now: [partition()] }],
+    // How far the mirror is says nothing.
+    open: [{ cluster: 'old', now: [partition({ targetEnd: 401n })] }],
     shut: [
-      [{ cluster: 'old', now: [partition({ targetEnd: 401n })] }, /offsets 400 to 400/, 'waits'],
+      [
+        { cluster: 'old', now: [], late: [{ topic: TOPIC, partition: 0, from: 400n, to: 401n }] },
+        /orders-0 offset 400 on old came late/,
+        'never',
+      ],
+      [
+        { cluster: 'old', now: [partition()], open: [KEY] },
+        /transaction open in orders:0/,
+        'waits',
+      ],
       [{ cluster: 'old', now: [partition({ problem: stop })] }, /stopped on its way/, 'never'],
     ],
   },

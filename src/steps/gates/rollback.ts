@@ -5,7 +5,7 @@ import { nameRange, notSalvaged, type StrandedRange } from '../../domain/strande
 import type { CommittedOffset } from '../../kafka/cluster.ts'
 import { lateOnWayBack } from '../../mirror/late-on-way-back.ts'
 import type { PartitionReport } from '../../mirror/mirror.ts'
-import { type PartitionNow, partitionsNow } from '../partitions-now.ts'
+import { offsetsOf, type PartitionNow, partitionsNow } from '../partitions-now.ts'
 import { reversed } from '../reversed.ts'
 import type { Gate, Run } from '../step-kind.ts'
 import { type Fact, gateOf } from './fact.ts'
@@ -109,55 +109,66 @@ export const nothingOnlyOnTarget = (topics?: readonly TopicName[]): Gate =>
  */
 export const NOTHING_LATE_ON_WAY_BACK: Fact<
   null,
-  SideSeen & { readonly migration?: string; readonly late?: readonly StrandedRange[] }
+  SideSeen & {
+    readonly migration?: string
+    readonly late?: readonly StrandedRange[]
+    /** Where a transaction is open: not the mirror's. */
+    readonly open?: readonly PartitionKey[]
+  }
 > = {
   name: 'nothing-late-on-way-back',
   title: () => 'the source holds nothing after the seal but what was mirrored back',
-  reads: 'ListOffsets of the source, and the progress that the mirror stores',
-  judge: ({ cluster, now, migration = '', late: [late] = [] }) => {
+  reads:
+    'the producers of what stands on the source behind what the mirror has checked, by Fetch; ListOffsets of the source',
+  judge: ({ cluster, now, migration = '', late: [late] = [], open: [open] = [] }) => {
     if (late !== undefined) {
       return never(
         `${nameRange(late)} on ${cluster} came late: stop its producers; then ferry salvage ${migration} appends what they wrote`,
       )
     }
-    for (const { key, problem, proven, targetEnd } of now) {
+    for (const { key, problem } of now) {
       if (problem) return never(`${key} has stopped on its way back: ${problem.detail}`)
-      const ours = expectedTargetEnd(proven)
-      if (targetEnd <= ours) continue
-      return waits(
-        `offsets ${ours} to ${targetEnd - 1n} of ${key} on ${cluster} are not known to be mirrored back: a producer may still write there`,
-      )
     }
-    return HOLDS
+    return open === undefined
+      ? HOLDS
+      : waits(`a producer has a transaction open in ${open} on ${cluster}: stop it`)
   },
 }
 
+/** The mirror is never at the end of a target that producers write to: so who wrote counts, and not how far the mirror is. */
 export const nothingLateOnWayBack = (topics: readonly TopicName[]): Gate =>
   gateOf(NOTHING_LATE_ON_WAY_BACK, null, {
     after: true,
     look: async (run) => {
+      const { source } = run.clusters
       const now = [...(await partitionsNow(reversed(run), topics)).values()]
-      // What the mirror may just not have checked yet: it does once it runs.
-      if (now.some((p) => p.problem === null && p.targetEnd > expectedTargetEnd(p.proven))) {
-        await run.reverseMirror()
+      const stable = await offsetsOf(
+        source,
+        now.map(({ mark }) => mark),
+        'stable',
+      )
+      const open = now.filter((p) => (stable.get(p.key) ?? p.targetEnd) < p.targetEnd)
+      return {
+        cluster: source.name,
+        now,
+        migration: run.migration.name,
+        late: await lateOf(run, topics),
+        open: open.map(({ key }) => key),
       }
-      const late = await lateWhereEnded(run, topics)
-      return { cluster: run.clusters.source.name, now, migration: run.migration.name, late }
     },
   })
 
-const lateWhereEnded = async (
+const lateOf = async (
   run: Run,
   topics: readonly TopicName[],
 ): Promise<readonly StrandedRange[]> => {
   const state = run.state()
-  const ended = endedWaysBack(state)
-  const isEnded = ({ topic }: { readonly topic: TopicName }) =>
-    ended.has(topic) && topics.includes(topic)
-  const marks = state.reverse.marks.filter(isEnded)
+  const marks = state.reverse.marks.filter(({ topic }) => topics.includes(topic))
   if (marks.length === 0) return []
+  const ended = endedWaysBack(state)
+  const seals = state.reverse.seals.filter(({ topic }) => !ended.has(topic))
   const progress = await run.store.readProgress(run.migration.name, 'reverse')
-  const late = await lateOnWayBack(run.clusters.source, { marks, seals: [] }, progress, run.signal)
+  const late = await lateOnWayBack(run.clusters.source, { marks, seals }, progress, run.signal)
   return notSalvaged(late, state)
 }
 
