@@ -13,6 +13,7 @@ import {
   strandedRanges,
 } from '../domain/stranded.ts'
 import type { MirrorLog, MirrorTimings } from '../mirror/mirror.ts'
+import { rollbackUnderWay } from '../planner/guards/reverse.ts'
 import { lockHolder } from './lock-holder.ts'
 import type { PlanOptions } from './make-plan.ts'
 import type { Session } from './open-session.ts'
@@ -57,9 +58,16 @@ const strandedNow = async (
   const ranges = strandedRanges(state, ({ topic, partition }) =>
     ends.all.get(partitionKey(topic, partition)),
   )
-  return [...ranges, ...notSalvaged(between, state)].filter(({ topic }) =>
-    producersMayWrite(topic, state, migration.order),
-  )
+  const stranded = ranges.filter(({ topic }) => producersMayWrite(topic, state, migration.order))
+  // Appended behind a sealed way back they would stop the rollback, which alone may go on then. What came between has ended that way already.
+  const underWay = rollbackUnderWay({ desired: migration, state })
+  if (stranded.length > 0 && underWay.length > 0) throw new FerryError(underWay)
+  return [
+    ...stranded,
+    ...notSalvaged(between, state).filter(({ topic }) =>
+      producersMayWrite(topic, state, migration.order),
+    ),
+  ]
 }
 
 /**
@@ -67,8 +75,8 @@ const strandedNow = async (
  *
  * 1. Take the lock; look again.
  * 2. For each range: write down the producer id that it will be appended with and the target's log end, unless an earlier attempt did.
- * 3. Where it stands between what was mirrored back: hold the lock of that way until every mirror has let go of the topic, so that it is
- *    never mirrored back itself.
+ * 3. Where the topic has a way back: hold the lock of that way until every mirror has let go of the topic, so that it is never mirrored
+ *    back itself.
  * 4. Append what is missing of it, and write down that it is done.
  */
 export const salvage = async (
@@ -178,7 +186,7 @@ export const unconfirmedSalvage = (
   new FerryError(
     diagnostic({
       code: 'FERRY1411',
-      detail: `${ranges.map(nameRange).join(', ')} would be appended to ${to}, behind what producers have written there since.`,
+      detail: `${ranges.map(nameRange).join(', ')} would be appended to ${to}, behind what producers have written there since. No rollback leads behind the seal of ${[...new Set(ranges.map(({ topic }) => topic))].join(', ')} from then on.`,
       fix: `If the late producers are stopped and these records are wanted: ferry salvage ${name} --confirm ${name}.`,
     }),
   )

@@ -2,14 +2,13 @@ import { type AcceptedGap, acceptedOf } from './accepted-gap.ts'
 import type { AclBinding } from './access.ts'
 import type { Diagnostic } from './diagnostic.ts'
 import type { Managed } from './drift.ts'
-import {
-  type ClusterId,
-  type GroupId,
-  type PartitionKey,
-  partitionKey,
-  type SourceOffset,
-  type TargetOffset,
-  type TopicName,
+import type {
+  ClusterId,
+  GroupId,
+  PartitionKey,
+  SourceOffset,
+  TargetOffset,
+  TopicName,
 } from './ids.ts'
 import type { Mark, Seal } from './mark.ts'
 import type { RemovedObject, ScramMechanism } from './migration.ts'
@@ -125,25 +124,17 @@ export const withoutSealing = ({
 }
 
 /**
- * The topics whose way back has ended for good: a record that came late between what was mirrored back is, or is being, appended to the target.
- * It stands at different places on both clusters then, so nothing behind it has a place on the source any more.
+ * The topics whose way back has ended for good: since it was marked a record that came late to the source is, or is being, appended to the
+ * target. It stands at different places on both clusters then: mirrored back it would be on the source twice, and nothing behind it has a
+ * place there any more. What was salvaged before lets no way back begin.
  */
 export const endedWaysBack = ({
   salvages,
   reverse,
 }: Pick<MigrationState, 'salvages' | 'reverse'>): ReadonlySet<TopicName> => {
   if (salvages.length === 0 || reverse.marks.length === 0) return new Set()
-  const starts = new Map(
-    reverse.marks.map((m) => [partitionKey(m.topic, m.partition), m.targetStart]),
-  )
-  return new Set(
-    salvages
-      .filter(({ topic, partition, from }) => {
-        const start = starts.get(partitionKey(topic, partition))
-        return start !== undefined && from >= start
-      })
-      .map(({ topic }) => topic),
-  )
+  const marked = new Set(reverse.marks.map(({ topic }) => topic))
+  return new Set(salvages.map(({ topic }) => topic).filter((topic) => marked.has(topic)))
 }
 
 /** The way back without the topics whose way has ended for good. */

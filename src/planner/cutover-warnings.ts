@@ -14,6 +14,7 @@ import { counted } from '../steps/_words.ts'
 import { named } from '../steps/gates/index.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
 import { willBeForgotten } from './forgetting.ts'
+import { rollbackUnderWay } from './guards/reverse.ts'
 import { type ObservedPartition, partitionSeen } from './observed.ts'
 import { overtakenWarning } from './overtaken.ts'
 import { recommendOrder } from './recommend-order.ts'
@@ -168,7 +169,10 @@ const stranded = ({ desired, observed, state }: PlanContext): readonly Diagnosti
     ({ topic, partition }) =>
       observed.source.topics.get(topic)?.partitions.find((p) => p.partition === partition)
         ?.highWatermark,
-  ).filter(({ topic }) => producersMayWrite(topic, state, desired.order))
+  )
+    .filter(({ topic }) => producersMayWrite(topic, state, desired.order))
+    // Once a way back is sealed the source counts, where they stand.
+    .filter(() => rollbackUnderWay({ desired, state }).length === 0)
   const between = notSalvaged(observed.lateOnWayBack ?? [], state)
   if (between.length > 0) {
     return [
@@ -181,12 +185,16 @@ const stranded = ({ desired, observed, state }: PlanContext): readonly Diagnosti
     ]
   }
   if (ranges.length === 0) return []
+  const marked = ranges.filter(({ topic }) => placesOf(state.reverse).markedTopics.has(topic))
   return [
     diagnostic({
       code: 'FERRY1342',
       severity: 'warning',
       detail: `A producer wrote to ${observed.source.name} after producers were let onto ${observed.target.name}: ${ranges.map(nameRange).join(', ')}. These records are only on ${observed.source.name}.`,
-      fix: `Stop it; then: ferry salvage ${desired.name}`,
+      fix:
+        marked.length === 0
+          ? `Stop it; then: ferry salvage ${desired.name}`
+          : `Stop it. To stay on ${observed.target.name}: ferry salvage ${desired.name}, which ends the way back of ${listed(marked)} for good. To go back to ${observed.source.name}, where they stand: salvage nothing, and carry on the rollback.`,
     }),
   ]
 }

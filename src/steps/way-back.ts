@@ -7,7 +7,7 @@ import { placesOf } from '../domain/state-places.ts'
 import type { MirrorReverse, SealReverse, Step, VerifyReverse } from '../domain/step.ts'
 import { nameRange, notSalvaged, strandedRanges } from '../domain/stranded.ts'
 import { forgottenOnWayBack, shortOnSource } from '../planner/forgetting.ts'
-import { reverseGuards } from '../planner/guards/reverse.ts'
+import { reverseGuards, salvagedGuard } from '../planner/guards/reverse.ts'
 import type { Observed } from '../planner/observed.ts'
 import { markReverseStep } from './mark-reverse.ts'
 import type { PlanContext } from './step-kind.ts'
@@ -103,7 +103,12 @@ export const wayBack = (
   return {
     steps: [...marks, ...mirrors, ...seals, ...verifies],
     problems: [
-      ...unmarked.flatMap((topic) => reverseGuards(context, topic)),
+      ...open.flatMap((topic) =>
+        // Of what was marked retention may have taken what is mirrored back already; what was salvaged since counts.
+        back.markedTopics.has(topic)
+          ? salvagedGuard(context, topic)
+          : reverseGuards(context, topic),
+      ),
       ...endedGuards(context, topics),
       ...forgottenOnWayBack(context, open),
       ...shortOnSource(context, topics),
@@ -138,17 +143,14 @@ const endedGuards = (
   { state, observed, desired }: PlanContext,
   topics: readonly TopicName[],
 ): readonly Diagnostic[] =>
-  (observed.lateOnWayBack ?? [])
+  notSalvaged(observed.lateOnWayBack ?? [], state)
     .filter(({ topic }) => topics.includes(topic))
     .map((range) => {
-      const isSalvaged = notSalvaged([range], state).length === 0
       const { source, target } = observed
       return diagnostic({
         code: 'FERRY1360',
-        detail: `${nameRange(range)} on ${source.name} came between what was mirrored back, from somebody else than the mirror${isSalvaged ? `, and was salvaged: it stands on both clusters, in different places` : `, and is not on ${target.name}`}. What comes behind has no place on ${source.name} any more.`,
-        fix: isSalvaged
-          ? `Stay on ${target.name}.`
-          : `Stay on ${target.name}: stop that producer, then ferry salvage ${desired.name} appends what it wrote there.`,
+        detail: `${nameRange(range)} on ${source.name} came between what was mirrored back, from somebody else than the mirror, and is not on ${target.name}. What comes behind has no place on ${source.name} any more.`,
+        fix: `Stay on ${target.name}: stop that producer, then ferry salvage ${desired.name} appends what it wrote there.`,
       })
     })
 

@@ -2,7 +2,12 @@ import { describe, expect, it } from 'vitest'
 import type { Operation } from '../../src/domain/access.ts'
 import type { PartitionKey, SourceOffset, TargetOffset } from '../../src/domain/ids.ts'
 import { noReturnOf } from '../../src/domain/no-return.ts'
-import type { PartitionProgress, Salvage } from '../../src/domain/state.ts'
+import {
+  endedWaysBack,
+  type PartitionProgress,
+  reverseView,
+  type Salvage,
+} from '../../src/domain/state.ts'
 import { fullState } from '../state/samples.ts'
 import {
   ACCESS,
@@ -352,7 +357,9 @@ describe('what somebody wrote to the source between what was mirrored back', () 
     )
     const salvages = [{ ...late, status: 'done' as const }]
     const salvaged = stateWith({ ...STATE, reverse, salvages })
-    expect(errors({ state: salvaged, observed: seen })[0]).toMatch(/^FERRY1360 .*was salvaged/)
+    expect(errors({ state: salvaged, observed: seen })).toEqual([
+      expect.stringMatching(/^FERRY1360 .*\(partition 0: 1103 to 1104\) were salvaged/),
+    ])
     const after = back({ state: salvaged, observed: seen, purpose: { kind: 'migrate' } })
     expect(after.problems.map(({ code }) => code)).not.toContain('FERRY1342')
     // What the same producer wrote on behind it is the rest.
@@ -361,6 +368,45 @@ describe('what somebody wrote to the source between what was mirrored back', () 
     expect(rest.problems.find(({ code }) => code === 'FERRY1342')?.detail).toContain(
       'orders-0 offsets 1105 to 1108',
     )
+  })
+})
+
+describe('what came late before the way back was marked, and is salvaged after it', () => {
+  const late = { topic: topic('orders'), partition: 0, from: 1100n, to: 1103n } as Salvage
+  const reverse = {
+    marks: [{ ...MARK, way: 'reverse' as const, targetStart: 1103n as TargetOffset }],
+    seals: [],
+  }
+  const seen = observed({ source: source(1103n), target: target() })
+
+  it('ends that way, for mirrors from the moment on in which it is decided', () => {
+    for (const status of ['pending', 'done'] as const) {
+      const state = stateWith({ ...STATE, reverse, salvages: [{ ...late, status }] })
+      expect([...endedWaysBack(state)]).toEqual(['orders'])
+      expect(reverseView(state).marks).toEqual([])
+      expect(errors({ state, observed: seen })).toEqual([
+        expect.stringMatching(/^FERRY1360 .*\(partition 0: 1100 to 1102\) were salvaged/),
+      ])
+    }
+  })
+
+  it('is named with both ways on; retention of the target is none of its business', () => {
+    const state = stateWith({ ...STATE, reverse })
+    const { problems } = back({ state, observed: seen, purpose: { kind: 'migrate' } })
+    expect(problems.find(({ code }) => code === 'FERRY1342')?.fix).toMatch(
+      /ferry salvage orders, which ends the way back of orders for good.* carry on the rollback/,
+    )
+    const taken = observed({ source: source(1103n), target: target(1003n) })
+    expect(errors({ state, observed: taken })).toEqual([])
+  })
+
+  it('is where it belongs once the way back is sealed, and no longer said to be stranded', () => {
+    const seals = [{ ...SEAL, sourceEnd: 1007n as SourceOffset, targetEnd: 1110n as TargetOffset }]
+    const state = stateWith({ ...STATE, reverse: { ...reverse, seals } })
+    const { problems } = back({ state, observed: seen, purpose: { kind: 'migrate' } })
+    const codes = problems.map(({ code }) => code)
+    expect(codes).toContain('FERRY1363')
+    expect(codes).not.toContain('FERRY1342')
   })
 })
 

@@ -1,5 +1,7 @@
 import { type Diagnostic, diagnostic } from '../../domain/diagnostic.ts'
 import type { TopicName } from '../../domain/ids.ts'
+import type { Migration } from '../../domain/migration.ts'
+import type { MigrationState } from '../../domain/state.ts'
 import { placesOf } from '../../domain/state-places.ts'
 import { counted } from '../../steps/_words.ts'
 import type { PlanContext } from '../../steps/step-kind.ts'
@@ -46,14 +48,7 @@ export const reverseGuards = (
       }),
     )
   }
-  const salvaged = (state.salvages ?? []).filter((salvage) => salvage.topic === topic)
-  if (salvaged.length > 0) {
-    const ranges = salvaged.map(({ partition, from, to }) => `${partition}: ${from} to ${to - 1n}`)
-    refuse(
-      `Late records of ${topic} (partition ${ranges.join('; ')}) were salvaged: they are on both clusters, in different places. Mirrored back they would be on ${source.name} twice, and no position would be right.`,
-      `Stay on ${target.name}.`,
-    )
-  }
+  found.push(...salvagedGuard({ state, observed }, topic))
   for (const seal of placesOf(state).sealedTopics.get(topic) ?? []) {
     const start = target.topics.get(topic)?.partitions[seal.partition]?.logStart
     if (start === undefined || start <= seal.targetEnd) continue
@@ -63,6 +58,23 @@ export const reverseGuards = (
     )
   }
   return found
+}
+
+/** What was salvaged stands on both clusters, in different places: before the way back was marked no other begins, afterwards it has ended. */
+export const salvagedGuard = (
+  { state, observed: { source, target } }: Pick<PlanContext, 'state' | 'observed'>,
+  topic: TopicName,
+): readonly Diagnostic[] => {
+  const salvaged = (state.salvages ?? []).filter((salvage) => salvage.topic === topic)
+  if (salvaged.length === 0) return []
+  const ranges = salvaged.map(({ partition, from, to }) => `${partition}: ${from} to ${to - 1n}`)
+  return [
+    diagnostic({
+      code: 'FERRY1360',
+      detail: `Late records of ${topic} (partition ${ranges.join('; ')}) were salvaged: they are on both clusters, in different places. Mirrored back they would be on ${source.name} twice, and no position would be right.`,
+      fix: `Stay on ${target.name}.`,
+    }),
+  ]
 }
 
 /** Partitions that came on the target after the seal: the source has none for what is written there. */
@@ -92,7 +104,13 @@ export const hasWayBack = (context: PlanContext, topic: TopicName): boolean =>
   !reverseGuards(context, topic).some(({ code }) => code === 'FERRY1360')
 
 /** From the first seal of a way back on the source counts: nothing may lead forwards before the rollback has ended. */
-export const rollbackUnderWay = ({ desired, state }: PlanContext): readonly Diagnostic[] =>
+export const rollbackUnderWay = ({
+  desired,
+  state,
+}: {
+  readonly desired: Pick<Migration, 'name' | 'from' | 'to'>
+  readonly state: MigrationState
+}): readonly Diagnostic[] =>
   state.reverse.seals.length === 0 && !state.purges.some((purge) => purge.copiedBackTo)
     ? []
     : [
