@@ -1,4 +1,4 @@
-import { diagnostic } from '../domain/diagnostic.ts'
+import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import {
   type GroupId,
   type PartitionKey,
@@ -15,6 +15,7 @@ import { commitsOf } from './commits-of.ts'
 import { commitsAreStable, fillerIsHidden, groupIsEmpty, mirrorPassed } from './gates/index.ts'
 import { partitionsNow } from './partitions-now.ts'
 import type { Outcome, PlanContext, Run, StepKind } from './step-kind.ts'
+import { whyDue } from './sync-again.ts'
 import { type Commits, previousOf, refusal, wantedPositions } from './sync-positions.ts'
 import { undoSyncs } from './undo-syncs.ts'
 import { unproved, writeCommits } from './write-commits.ts'
@@ -25,23 +26,24 @@ export const syncGroup: StepKind<SyncGroup> = {
 
   plan: (context, stage) => {
     if (stage !== 'consumers-moved') return { steps: [] }
-    const { desired, observed, state } = context
-    const again = desired.groups.flatMap((spec) => syncNew(context, spec))
+    const { desired, observed } = context
     const topics = desired.topics.map((t) => t.name)
     const ours = new Set<TopicName>(topics)
     const partitions = topics.reduce(
       (sum, name) => sum + (observed.source.topics.get(name)?.partitions.length ?? 0),
       0,
     )
-    const steps = desired.groups
-      .filter((spec) => !state.syncs.some((s) => s.group === spec.id && s.status === 'done'))
-      .map((spec): SyncGroup => {
-        const committed = committedNow(context, spec.id, ours)
-        return {
+    const asked = desired.groups.map((spec) => ({ spec, ...whyDue(context, spec) }))
+    const again = asked.flatMap(({ spec, reason }) => (reason ? [] : syncNew(context, spec)))
+    const steps = asked.flatMap(({ spec, reason }): SyncGroup[] => {
+      if (reason === undefined) return []
+      const committed = committedNow(context, spec.id, ours)
+      return [
+        {
           kind: 'sync-group',
           id: `sync-group/${spec.id}`,
           stage,
-          reason: 'its consumers must go on at exactly their next unread record',
+          reason,
           undo: { cost: 'restores', says: `restore ${counted(committed, 'commit')}` },
           group: spec.id,
           topics,
@@ -49,9 +51,10 @@ export const syncGroup: StepKind<SyncGroup> = {
           allowRewind: spec.allowRewind ?? false,
           committed,
           partitions,
-        }
-      })
-    return { steps: [...steps, ...again] }
+        },
+      ]
+    })
+    return { steps: [...steps, ...again], problems: asked.flatMap(({ problem }) => problem ?? []) }
   },
 
   undo: (context, undoing) => undoSyncs(context, undoing),
@@ -69,7 +72,7 @@ export const syncGroup: StepKind<SyncGroup> = {
    * 2. Translate each; refuse what cannot be exact.
    * 3. Prove each by the records around it, before anything is written.
    * 4. Save what was there before; write all in one request; read it back.
-   * 5. See that the group did not move meanwhile.
+   * 5. See that the group did not move meanwhile, nor has anybody come who could: until then it does not count as synced.
    */
   apply: async (step, run) => {
     const previous = await commitsOf(run.clusters.target, step.group)
@@ -108,7 +111,7 @@ export const syncGroup: StepKind<SyncGroup> = {
         proof: proof.proof,
       })
     }
-    return write(step, run, positions, committed, wanted.lost)
+    return write(step, run, { positions, committed, isDue, lost: wanted.lost })
   },
 
   describe: (step) => ({
@@ -178,14 +181,18 @@ const committedNow = (
   return [...(commits?.keys() ?? [])].filter((key) => ours.has(parsePartitionKey(key).topic)).length
 }
 
+interface Translated {
+  readonly positions: ReadonlyMap<PartitionKey, SyncedPosition>
+  readonly committed: Commits
+  readonly isDue: (key: PartitionKey) => boolean
+  readonly lost: Readonly<Record<string, string>>
+}
+
 const write = async (
   step: SyncGroup,
   run: Run,
-  positions: ReadonlyMap<PartitionKey, SyncedPosition>,
-  committed: Commits,
-  lost: Readonly<Record<string, string>>,
+  { positions, committed, isDue, lost }: Translated,
 ): Promise<Outcome> => {
-  const { source, target } = run.clusters
   const before = run.state().syncs.find((s) => s.group === step.group)?.positions
   const all = step.onlyNew && before ? new Map([...before, ...positions]) : positions
   const record = (status: 'pending' | 'done') =>
@@ -199,29 +206,17 @@ const write = async (
   // Its other positions stay synced, whatever becomes of these; there was nothing here before.
   if (!step.onlyNew) await record('pending')
   const to = {
-    cluster: target,
+    cluster: run.clusters.target,
     side: 'target',
     group: step.group,
     again: 'run apply again',
   } as const
-  const problem = await writeCommits(
-    to,
-    new Map([...positions].map(([key, p]) => [key, { offset: p.target, metadata: p.metadata }])),
-  )
+  const problem =
+    (await writeCommits(
+      to,
+      new Map([...positions].map(([key, p]) => [key, { offset: p.target, metadata: p.metadata }])),
+    )) ?? (await movedMeanwhile(step, run, { committed, isDue }))
   if (problem) return { done: false, problem }
-  const after = await commitsOf(source, step.group)
-  for (const key of positions.keys()) {
-    if (after.get(key)?.offset !== committed.get(key)?.offset) {
-      return {
-        done: false,
-        problem: diagnostic({
-          code: 'FERRY1703',
-          detail: `${step.group} moved on ${source.name} from ${committed.get(key)?.offset} to ${after.get(key)?.offset} of ${key} while it was synced.`,
-          fix: `Stop its consumers on ${source.name} and run apply again.`,
-        }),
-      }
-    }
-  }
   await record('done')
   return {
     done: true,
@@ -232,4 +227,33 @@ const write = async (
       ...(Object.keys(lost).length > 0 ? { lostBeforeTheMark: lost } : {}),
     },
   }
+}
+
+/** Members first: who commits and leaves after they were looked for is seen by the commits. */
+const movedMeanwhile = async (
+  step: SyncGroup,
+  run: Run,
+  { committed, isDue }: Pick<Translated, 'committed' | 'isDue'>,
+): Promise<Diagnostic | undefined> => {
+  const { source } = run.clusters
+  for (const gate of [groupIsEmpty(step.group, 'source'), groupIsEmpty(step.group, 'target')]) {
+    const reading = await gate.check(run, 'after')
+    if (reading.holds) continue
+    return diagnostic({
+      code: 'FERRY1703',
+      detail: `"${gate.title}" held before ${step.group} was synced and did not behind it, so it does not count as synced: ${reading.because}.`,
+      fix: 'Then run apply again: the group is synced anew.',
+    })
+  }
+  const after = where(await commitsOf(source, step.group), isDue)
+  for (const key of new Set([...committed.keys(), ...after.keys()])) {
+    const [was, is] = [committed.get(key)?.offset, after.get(key)?.offset]
+    if (was === is) continue
+    return diagnostic({
+      code: 'FERRY1703',
+      detail: `${step.group} moved on ${source.name} from ${was ?? 'no position'} to ${is ?? 'none'} of ${key} while it was synced.`,
+      fix: `Stop its consumers on ${source.name} and run apply again.`,
+    })
+  }
+  return undefined
 }

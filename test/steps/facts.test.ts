@@ -26,6 +26,12 @@ const group = (parts: Partial<GroupDescription> = {}): GroupDescription => ({
 })
 const member = { memberId: 'm', clientId: 'api-1', host: '/10.0.0.7' }
 const running = group({ state: 'stable', members: [member] })
+const synced = (parts: Record<string, unknown> = {}) => ({
+  group: GROUP,
+  members: [],
+  strayed: undefined,
+  ...parts,
+})
 const on = (cluster: string, description: GroupDescription) => ({ cluster, description })
 
 /** Marked at 100 and 0, copied and checked up to the source's end at 500, which is 400 there. */
@@ -138,8 +144,37 @@ const ROWS: Readonly<Record<string, Row>> = {
   },
   'groups-synced': {
     of: null,
-    open: [{ groups: [GROUP], synced: new Set([GROUP]) }],
-    shut: [[{ groups: [GROUP], synced: new Set() }, /api not synced/, 'never']],
+    open: [
+      { groups: [GROUP], synced: new Set([GROUP]), source: 'old', here: [synced()] },
+      { groups: [GROUP], synced: new Set([GROUP]), source: 'old', here: [] },
+    ],
+    shut: [
+      [{ groups: [GROUP], synced: new Set(), source: 'old', here: [] }, /api not synced/, 'never'],
+      [
+        {
+          groups: [GROUP],
+          synced: new Set([GROUP]),
+          source: 'old',
+          here: [
+            synced(),
+            // That it runs, too, does not make it worth waiting for.
+            synced({ members: [member], strayed: { key: KEY, synced: 40n, now: 90n } }),
+          ],
+        },
+        /api was synced at 40 of orders:0 and is at 90 on old: .* new plan/,
+        'never',
+      ],
+      [
+        {
+          groups: [GROUP],
+          synced: new Set([GROUP]),
+          source: 'old',
+          here: [synced(), synced({ members: [member] })],
+        },
+        /stop the consumers of api on old: api-1 on/,
+        'waits',
+      ],
+    ],
   },
   'mirror-sound': {
     of: null,

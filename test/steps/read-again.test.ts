@@ -295,7 +295,7 @@ describe('what held before a step is read again after it', () => {
     expect(result.status).toBe('done')
   })
 
-  test('all but what nobody else can change, and what the step itself takes away', () => {
+  test('all but what nothing rests on any more, and what the step itself takes away', () => {
     expect(groupsAreSynced().after).toBe(false)
     const remove = {
       kind: 'remove-object',

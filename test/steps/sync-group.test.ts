@@ -63,7 +63,7 @@ const commit = async (
 }
 
 /** The cluster, but for what is done around one of its requests. */
-const around = <M extends 'commitOffsets' | 'listOffsets'>(
+const around = <M extends 'commitOffsets' | 'describeGroups' | 'listOffsets'>(
   cluster: Cluster,
   method: M,
   what: { readonly before?: () => Promise<unknown>; readonly after?: () => Promise<unknown> },
@@ -165,6 +165,44 @@ describe('while a group is synced', () => {
     const again = runWith({ source, target }, [topic], { syncs: run.state().syncs })
     expect(await outcome(syncGroup.apply(syncStep(group, topic), again))).toBe('done')
     expect(await positions('target', group)).toEqual([55n])
+  })
+
+  it.each(['source', 'target'] as const)(
+    'it does not count as synced if a consumer joins on the %s right behind it',
+    async (side) => {
+      const { topic, group } = await service()
+      const { source, target } = pair.clusters
+      let consumer: Awaited<ReturnType<typeof startConsumer>> | undefined
+      // Behind the last request of the sync that a member could make fail.
+      const racing = around(target, 'commitOffsets', {
+        after: async () => {
+          consumer ??= await startConsumer(pair.brokers[side], group, topic)
+        },
+      })
+      const run = runWith({ source, target: racing }, [topic])
+      expect(await outcome(syncGroup.apply(syncStep(group, topic), run))).toMatchObject({
+        code: 'FERRY1703',
+        detail: expect.stringContaining(`${group} has no consumers on the ${side}`),
+      })
+      expect(run.state().syncs).toMatchObject([{ group, status: 'pending' }])
+      await consumer?.stop()
+    },
+  )
+
+  it('it does not count as synced if it commits where it had no position', async () => {
+    const { topic, group, key } = await service()
+    const { source, target } = pair.clusters
+    const { failed } = await source.deleteCommits(group, [key])
+    expect([...failed.values()]).toEqual([])
+    const racing = around(target, 'describeGroups', {
+      after: () => commit(source, group, key, 55n),
+    })
+    const run = runWith({ source, target: racing }, [topic])
+    expect(await outcome(syncGroup.apply(syncStep(group, topic), run))).toMatchObject({
+      code: 'FERRY1703',
+      detail: expect.stringContaining(`from no position to 55 of ${key}`),
+    })
+    expect(run.state().syncs).toMatchObject([{ group, status: 'pending' }])
   })
 
   it('it does not count as synced if somebody commits on the target right behind it', async () => {

@@ -14,8 +14,8 @@ export const SYNC_CODES = {
   ),
   FERRY1703: page(
     8,
-    'Group moved during sync',
-    'The group committed on the source while its positions were being written. What was written may be behind; run apply again once its consumers are stopped.',
+    'Group moved around its sync',
+    'The group committed on the source while its positions were being written, or after that and before its consumers were let in on the target. What was written may be behind, so it would read records again. Stop its consumers and run apply again: as long as nobody has committed on the target, the group is synced anew. Where somebody has, or consumers were let in already, the message says what to do.',
   ),
   FERRY1704: page(
     7,

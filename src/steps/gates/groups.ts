@@ -1,5 +1,7 @@
 import type { GroupId, TopicName } from '../../domain/ids.ts'
-import type { Cluster, GroupDescription } from '../../kafka/cluster.ts'
+import type { GroupSync } from '../../domain/state.ts'
+import type { Cluster, GroupDescription, GroupMember } from '../../kafka/cluster.ts'
+import { liveOnTarget, movedOnSource, type Strayed } from '../moved-since-sync.ts'
 import type { Clusters, Gate, Run } from '../step-kind.ts'
 import { allOf, type Fact, gateOf, told } from './fact.ts'
 import { HOLDS, named, never, only, waits } from './reading.ts'
@@ -222,29 +224,61 @@ export const groupHasMoved = (group: GroupId): Gate => {
 interface SyncedSeen {
   readonly groups: readonly GroupId[]
   readonly synced: ReadonlySet<GroupId>
+  readonly source: string
+  /** Of the synced groups; none once consumers have been let in: then the source no longer says where they are. */
+  readonly here: readonly {
+    readonly group: GroupId
+    readonly members: readonly GroupMember[]
+    readonly strayed: Strayed | undefined
+  }[]
 }
 
-/** The positions of every group were written and proved. Only Ferry itself changes that, so it is not read again. */
+/** The positions of every group were written and proved, and are still those of its next unread record. */
 export const GROUPS_SYNCED: Fact<null, SyncedSeen> = {
   name: 'groups-synced',
   title: () => 'every group is synced',
-  reads: "Ferry's own decisions",
-  judge: ({ groups, synced }) => {
+  reads: "Ferry's own decisions; DescribeGroups and OffsetFetch on the source",
+  judge: ({ groups, synced, source, here }) => {
     const missing = groups.filter((group) => !synced.has(group))
-    return missing.length === 0 ? HOLDS : never(`${missing.join(', ')} not synced`)
+    if (missing.length > 0) return never(`${missing.join(', ')} not synced`)
+    const moved = here.find(({ strayed }) => strayed !== undefined)
+    if (moved?.strayed) {
+      const { key, synced: was, now } = moved.strayed
+      return never(
+        `${moved.group} was synced ${was === undefined ? 'without a position' : `at ${was}`} of ${key} and is at ${now} on ${source}: stop its consumers there and make a new plan, which syncs it again`,
+      )
+    }
+    const running = here.find(({ members }) => members.length > 0)
+    if (!running) return HOLDS
+    return waits(`stop the consumers of ${running.group} on ${source}: ${named(running.members)}`)
   },
 }
 
 export const groupsAreSynced = (): Gate =>
   gateOf(GROUPS_SYNCED, null, {
     after: false,
-    look: async (run) => ({
-      groups: run.migration.groups.map(({ id }) => id),
-      synced: new Set(
-        run
-          .state()
-          .syncs.filter((sync) => sync.status === 'done')
-          .map((sync) => sync.group),
-      ),
-    }),
+    look: async (run) => {
+      const state = run.state()
+      const done = state.syncs.filter((sync) => sync.status === 'done')
+      return {
+        groups: run.migration.groups.map(({ id }) => id),
+        synced: new Set(done.map((sync) => sync.group)),
+        source: run.clusters.source.name,
+        here: liveOnTarget(run.migration, state) ? [] : await seenOnSource(run, done),
+      }
+    },
   })
+
+/** Members first: who commits and leaves after they were looked for is seen by the commits. */
+const seenOnSource = async (run: Run, syncs: readonly GroupSync[]): Promise<SyncedSeen['here']> => {
+  const { source } = run.clusters
+  const ids = syncs.map(({ group }) => group)
+  const descriptions = await source.describeGroups(ids)
+  const members = new Map(ids.map((id) => [id, only(descriptions, id).members]))
+  const commits = await source.fetchCommits(ids)
+  return syncs.map((sync) => ({
+    group: sync.group,
+    members: members.get(sync.group)!,
+    strayed: movedOnSource(run.state(), sync, only(commits, sync.group)),
+  }))
+}

@@ -1,0 +1,71 @@
+import { aclKey } from '../domain/access.ts'
+import type { PartitionKey } from '../domain/ids.ts'
+import type { Migration } from '../domain/migration.ts'
+import { stageRank } from '../domain/stage.ts'
+import type { GroupSync, MigrationState } from '../domain/state.ts'
+import { placesOf } from '../domain/state-places.ts'
+import type { Commits } from './sync-positions.ts'
+
+/** One partition in which a group does not stand where the sync left it. */
+export interface Strayed {
+  readonly key: PartitionKey
+  /** Where the sync took it from, or put it; undefined: it had no position there. */
+  readonly synced: bigint | undefined
+  /** Undefined: it has none any more. */
+  readonly now: bigint | undefined
+}
+
+/**
+ * Where a group has committed on the source since its sync: its position on the target is no longer that of its next unread record there. Not
+ * where it has no position any more, as that expires where nobody reads, nor where a rollback has put it. Pure.
+ */
+export const movedOnSource = (
+  state: Pick<MigrationState, 'marks' | 'seals' | 'returns'>,
+  sync: GroupSync,
+  here: Commits = new Map(),
+): Strayed | undefined => {
+  const { marks } = placesOf(state)
+  const returned = state.returns.find((r) => r.group === sync.group && r.at >= sync.at)
+  for (const [key, { offset }] of here) {
+    if (!marks.has(key)) continue
+    const position = sync.positions.get(key)
+    const synced = position?.rewoundFrom ?? position?.source
+    if (offset === synced || offset === returned?.positions.get(key)?.source) continue
+    return { key, synced, now: offset }
+  }
+  return undefined
+}
+
+/** Where the commits of a group on the target are not exactly what the sync wrote. Pure. */
+export const touchedOnTarget = (
+  state: Pick<MigrationState, 'marks' | 'seals'>,
+  sync: GroupSync,
+  there: Commits = new Map(),
+): Strayed | undefined => {
+  const { marks } = placesOf(state)
+  for (const key of new Set([...sync.positions.keys(), ...there.keys()])) {
+    const synced = sync.positions.get(key)?.target
+    const now = there.get(key)?.offset
+    if (now !== synced && marks.has(key)) return { key, synced, now }
+  }
+  return undefined
+}
+
+/** True if Ferry has made, or was about to make, an ACL that lets consumers of the migration read on the target. */
+export const isLetIn = (
+  { access }: Pick<Migration, 'access'>,
+  { grants }: Pick<MigrationState, 'grants'>,
+): boolean => {
+  const made = new Set(grants.map(aclKey))
+  return access.some(({ afterSync }) => afterSync.some((acl) => made.has(aclKey(acl))))
+}
+
+/** True once the consumers live on the target: what is committed on the source no longer says where they are. */
+export const liveOnTarget = (
+  migration: Pick<Migration, 'access' | 'order'>,
+  state: Pick<MigrationState, 'grants' | 'stage'>,
+): boolean => {
+  const rank = stageRank(state.stage, migration.order)
+  const moved = stageRank('consumers-moved', migration.order)
+  return rank > moved || (rank === moved && isLetIn(migration, state))
+}

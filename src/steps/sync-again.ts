@@ -1,0 +1,78 @@
+import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
+import type { GroupSpec } from '../domain/migration.ts'
+import { stagesInOrder } from '../domain/stage.ts'
+import type { GroupMember } from '../kafka/cluster.ts'
+import { named } from './gates/index.ts'
+import {
+  isLetIn,
+  liveOnTarget,
+  movedOnSource,
+  type Strayed,
+  touchedOnTarget,
+} from './moved-since-sync.ts'
+import type { PlanContext } from './step-kind.ts'
+
+interface Due {
+  /** Why it is to be synced; undefined: it is not. */
+  readonly reason?: string
+  readonly problem?: Diagnostic
+}
+
+/** Not synced yet; or moved on the source since, before anybody was let in on the target: it is synced again where nobody was there either. */
+export const whyDue = (context: PlanContext, spec: GroupSpec): Due => {
+  const { desired, observed, state } = context
+  const sync = state.syncs.find((s) => s.group === spec.id && s.status === 'done')
+  if (sync === undefined) {
+    return { reason: 'its consumers must go on at exactly their next unread record' }
+  }
+  if (liveOnTarget(desired, state)) return {}
+  const strayed = movedOnSource(state, sync, observed.source.groups.get(spec.id)?.commits)
+  if (strayed === undefined) return {}
+  const there = observed.target.groups.get(spec.id)
+  const touched = touchedOnTarget(state, sync, there?.commits)
+  const members = there?.description.members ?? []
+  if (!isLetIn(desired, state) && touched === undefined && members.length === 0) {
+    return { reason: `it has moved on ${observed.source.name} since it was synced` }
+  }
+  // Who is not let in by Ferry may have been started by hand, as the way without ACLs is.
+  if (state.stage === 'consumers-moved') return {}
+  return { problem: cannotSyncAgain(context, spec, strayed, { touched, members }) }
+}
+
+interface InTheWay {
+  readonly touched: Strayed | undefined
+  readonly members: readonly GroupMember[]
+}
+
+const cannotSyncAgain = (
+  { desired, observed: { source, target } }: PlanContext,
+  spec: GroupSpec,
+  strayed: Strayed,
+  { touched, members }: InTheWay,
+): Diagnostic => {
+  const stages = stagesInOrder(desired.order)
+  const back = `\`ferry rollback ${desired.name} --to ${stages[stages.indexOf('consumers-moved') - 1]}\``
+  const [because, fix] = touched
+    ? [
+        `on ${target.name} it is ${placed(touched.now)} of ${touched.key} and no longer ${placed(touched.synced)}, where the sync left it`,
+        `Find out who committed on ${target.name}. If the position on ${source.name} is right, put the one on ${target.name} back ${touched.synced === undefined ? 'to none' : `to ${touched.synced}`} and make a new plan, which syncs the group again. If not, ${back}.`,
+      ]
+    : members.length > 0
+      ? [
+          `its consumers run on ${target.name}: ${named(members)}`,
+          `Stop them and make a new plan, which syncs the group again if they have committed nothing.`,
+        ]
+      : [
+          `consumers were let in on ${target.name} already`,
+          `Stop its consumers on both clusters and take the sync back: ${back}; then apply again.`,
+        ]
+  return diagnostic({
+    code: 'FERRY1703',
+    detail: `${spec.id} is at ${strayed.now} of ${strayed.key} on ${source.name} and was synced ${placed(strayed.synced)}: on ${target.name} it would read again what it has read since. It cannot be synced again by itself, as ${because}.`,
+    fix,
+    at: spec.at,
+  })
+}
+
+const placed = (offset: bigint | undefined): string =>
+  offset === undefined ? 'without a position' : `at ${offset}`

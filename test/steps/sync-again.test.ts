@@ -1,0 +1,155 @@
+import { describe, expect, it } from 'vitest'
+import type { PartitionKey, SourceOffset } from '../../src/domain/ids.ts'
+import type { MigrationState } from '../../src/domain/state.ts'
+import { movedOnSource } from '../../src/steps/moved-since-sync.ts'
+import {
+  ACCESS,
+  AT,
+  group,
+  groupSeen,
+  migration,
+  observed,
+  plan,
+  stateWith,
+  topic,
+  topicSeen,
+} from '../planner/_build.ts'
+import { STATE, seenOnTarget, sync } from '../planner/_moved.ts'
+
+/** A group that was synced, and has moved on the source before its consumers were let in on the target. */
+
+const SYNCED = { ...STATE, stage: 'mirrored' as const, seals: [], grants: [...ACCESS.atOnce] }
+
+const planned = (
+  here: Readonly<Record<string, bigint>>,
+  parts: {
+    readonly state?: Partial<MigrationState>
+    readonly there?: Readonly<Record<string, bigint>>
+    readonly members?: boolean
+    readonly access?: boolean
+  } = {},
+) => {
+  const member = { memberId: 'm', clientId: 'api-1', host: '/10.0.0.7' }
+  const target = seenOnTarget(1000n)
+  const { problems, steps } = plan({
+    desired: migration({
+      stage: 'consumers-moved',
+      ...(parts.access === false && { access: [] }),
+      groups: [{ ...migration().groups[0]!, uncommitted: 'absent', uncommittedSaid: true }],
+    }),
+    observed: observed({
+      source: {
+        topics: new Map([
+          [
+            topic('orders'),
+            topicSeen('orders', [
+              [100n, 1100n],
+              [0n, 0n],
+            ]),
+          ],
+        ]),
+        groups: new Map([[group('api'), groupSeen('api', here)]]),
+      },
+      target: {
+        ...target,
+        groups: new Map([
+          [
+            group('api'),
+            groupSeen(
+              'api',
+              parts.there ?? { 'orders:0': 500n },
+              parts.members ? { members: [member] } : {},
+            ),
+          ],
+        ]),
+      },
+    }),
+    state: stateWith({ ...SYNCED, ...parts.state }),
+  })
+  const refused = problems.find(({ code }) => code === 'FERRY1703')
+  return {
+    again: steps.filter(({ kind }) => kind === 'sync-group').map(({ reason }) => reason),
+    refused: refused && `${refused.detail} ${refused.fix}`,
+  }
+}
+
+const NOTHING = { again: [], refused: undefined }
+const AGAIN = { again: ['it has moved on old since it was synced'], refused: undefined }
+
+describe('a group that was synced', () => {
+  it('stays so where it is still where the sync took it from, or its commit has expired', () => {
+    expect(planned({ 'orders:0': 600n })).toEqual(NOTHING)
+    expect(planned({})).toEqual(NOTHING)
+    // Of no topic of the migration, or in a partition that came since: neither was part of the sync.
+    expect(planned({ 'orders:0': 600n, 'others:0': 3n, 'orders:7': 3n })).toEqual(NOTHING)
+  })
+
+  it('is synced again where it has moved on the source and nobody was on the target', () => {
+    expect(planned({ 'orders:0': 650n })).toEqual(AGAIN)
+    // Where it had none, too: there it would read all of it again.
+    expect(planned({ 'orders:0': 600n, 'orders:1': 7n })).toEqual(AGAIN)
+  })
+
+  it.each([
+    ['it has read there', { there: { 'orders:0': 510n } }, /at 510 of orders:0 .* back to 500 and/],
+    ['its position is gone', { there: {} }, /without a position of orders:0 .* longer at 500/],
+    [
+      'it has one where none was written',
+      { there: { 'orders:0': 500n, 'orders:1': 0n } },
+      /at 0 of orders:1 .* back to none/,
+    ],
+    ['it runs there', { members: true }, /consumers run on new: api-1 on/],
+    [
+      'consumers were let in',
+      { state: { grants: [...ACCESS.atOnce, ...ACCESS.afterSync] } },
+      /let in on new already\. .*`ferry rollback orders --to mirrored`/,
+    ],
+  ])('is not where %s: the plan says what to do', (_, parts, refused) => {
+    const found = planned({ 'orders:0': 650n }, parts)
+    expect(found.again).toEqual([])
+    expect(found.refused).toMatch(/api is at 650 of orders:0 on old and was synced at 600/)
+    expect(found.refused).toMatch(refused)
+    // Without a move on the source none of that matters.
+    expect(planned({ 'orders:0': 600n }, parts).refused).toBeUndefined()
+  })
+
+  it('lives on the target once the stage is reached: what is committed on the source is no position of it', () => {
+    const reached = { stage: 'consumers-moved' as const }
+    const letIn = { ...reached, grants: [...ACCESS.atOnce, ...ACCESS.afterSync] }
+    expect(planned({ 'orders:0': 650n }, { state: letIn })).toEqual(NOTHING)
+    // Where Ferry lets nobody in, only its commits tell.
+    const byHand = { state: reached, access: false }
+    expect(planned({ 'orders:0': 650n }, byHand)).toEqual(AGAIN)
+    expect(planned({ 'orders:0': 650n }, { ...byHand, there: { 'orders:0': 501n } })).toEqual(
+      NOTHING,
+    )
+  })
+})
+
+it('a group has not moved where the sync took it back, or a rollback has put it', () => {
+  const at = (offset: bigint) =>
+    new Map([['orders:0' as PartitionKey, { offset, metadata: '', leaderEpoch: -1 }]])
+  const state = stateWith(SYNCED)
+  const [key, position] = [...sync({ 'orders:0': [600n, 500n] }).positions][0]!
+  const rewound = {
+    ...sync({}),
+    positions: new Map([[key, { ...position, rewoundFrom: 620n as SourceOffset }]]),
+  }
+  expect(movedOnSource(state, rewound, at(620n))).toBeUndefined()
+  expect(movedOnSource(state, rewound, at(600n))).toEqual({ key, synced: 620n, now: 600n })
+  const returned = {
+    group: group('api'),
+    status: 'done' as const,
+    positions: new Map([
+      [key, { source: 700n as SourceOffset, target: 600n, previous: null, metadata: '' }],
+    ]),
+  }
+  const plain = sync({ 'orders:0': [600n, 500n] })
+  expect(movedOnSource({ ...state, returns: [{ ...returned, at: AT }] }, plain, at(700n))).toBe(
+    undefined,
+  )
+  const earlier = { ...returned, at: '2020-01-01T00:00:00.000Z' }
+  expect(movedOnSource({ ...state, returns: [earlier] }, plain, at(700n))).toMatchObject({
+    now: 700n,
+  })
+})
