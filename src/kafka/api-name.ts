@@ -13,7 +13,6 @@ export type ApiName =
   | 'LeaveGroup'
   | 'SyncGroup'
   | 'DescribeGroups'
-  | 'DeleteGroups'
   | 'ListGroups'
   | 'ApiVersions'
   | 'CreateTopics'

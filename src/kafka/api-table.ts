@@ -8,7 +8,6 @@ import { createAcls } from './wire/create-acls.ts'
 import { createPartitions } from './wire/create-partitions.ts'
 import { createTopics } from './wire/create-topics.ts'
 import { deleteAcls } from './wire/delete-acls.ts'
-import { deleteGroups } from './wire/delete-groups.ts'
 import { deleteRecords } from './wire/delete-records.ts'
 import { deleteTopics } from './wire/delete-topics.ts'
 import { describeAcls } from './wire/describe-acls.ts'
@@ -56,7 +55,6 @@ export const API_TABLE: Readonly<Record<ApiName, ApiRange>> = {
   LeaveGroup: leaveGroup,
   SyncGroup: syncGroup,
   DescribeGroups: describeGroups,
-  DeleteGroups: deleteGroups,
   ListGroups: listGroups,
   ApiVersions: apiVersions,
   CreateTopics: createTopics,

@@ -230,9 +230,6 @@ export interface Cluster extends Inquiry {
     partitions: readonly PartitionKey[],
   ): Promise<Answers<PartitionKey, void>>
 
-  /** DeleteGroups: forgets a group without members, its commits too. One that is not known is forgotten already. */
-  forgetGroup(id: GroupId): Promise<Answers<GroupId, void>>
-
   /** The producers that each partition's leader remembers; brokers before 2.8 cannot tell (see {@link supports}). */
   describeProducers(
     partitions: readonly TopicPartition[],

@@ -7,7 +7,6 @@ import { ErrorCode } from './error-codes.ts'
 import type { Asked, Fault } from './faults.ts'
 import type { Session } from './session.ts'
 import type { Outcomes } from './settle.ts'
-import { deleteGroups } from './wire/delete-groups.ts'
 import { offsetCommit } from './wire/offset-commit.ts'
 import { offsetDelete } from './wire/offset-delete.ts'
 import { type FetchedCommits, offsetFetch, offsetFetchBatched } from './wire/offset-fetch.ts'
@@ -128,17 +127,6 @@ export class Commits {
         const key = partitionKey(result.topic as TopicName, result.partition)
         const fault = () => this.#session.faults.ofCode(result.code, asked(key))
         outcomes.set(key, result.code === 0 ? { value: undefined } : fault())
-      }
-    })
-  }
-
-  /** The same when done twice, too. */
-  forget(id: GroupId): Promise<Answers<GroupId, void>> {
-    const asked = () => askedGroup('forget', 'DELETE', id)
-    return this.#session.settlePerCoordinator([id], asked, async (broker, mine, outcomes) => {
-      for (const { code } of await this.#session.call(broker, deleteGroups, { groups: mine })) {
-        const isGone = code === 0 || code === ErrorCode.GROUP_ID_NOT_FOUND
-        outcomes.set(id, isGone ? { value: undefined } : this.#session.faults.ofCode(code, asked()))
       }
     })
   }

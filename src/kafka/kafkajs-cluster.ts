@@ -190,10 +190,6 @@ class KafkajsCluster implements Cluster {
     return this.#commits.delete(id, partitions)
   }
 
-  forgetGroup(id: GroupId) {
-    return this.#commits.forget(id)
-  }
-
   describeProducers(partitions: readonly TopicPartition[]) {
     return this.#transactions.producers(partitions)
   }

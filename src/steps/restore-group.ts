@@ -58,12 +58,8 @@ export const restoreGroup: StepKind<RestoreGroup> = {
         }),
       }
     }
-    // Nothing is left of it but that it had members. Were it moved again, nobody could tell that from new ones, and from when they left its
-    // positions would expire. A broker that does not let it go forgets it by itself.
-    const isForgotten =
-      back.size === 0 &&
-      surplus.length > 0 &&
-      (await target.forgetGroup(step.group)).failed.size === 0
+    // The group itself stays, also where none of its positions is seen any more: a broker answers only for topics that we may describe, and
+    // DeleteGroups would take its positions on all others with it. A broker forgets an empty group by itself.
     await run.decide((state) => ({
       ...state,
       syncs: state.syncs.filter((s) => s.group !== step.group),
@@ -72,7 +68,6 @@ export const restoreGroup: StepKind<RestoreGroup> = {
       done: true,
       facts: {
         restored: previous.size,
-        forgotten: isForgotten,
         deleted: Object.fromEntries(surplus.map((key) => [key, String(there.get(key)?.offset)])),
       },
     }

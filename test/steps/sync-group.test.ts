@@ -11,6 +11,7 @@ import type { ReturnGroup, SealTopic, SyncGroup } from '../../src/domain/step.ts
 import type { Cluster } from '../../src/kafka/cluster.ts'
 import { mirrorTopic } from '../../src/steps/mirror-topic.ts'
 import { partitionsNow } from '../../src/steps/partitions-now.ts'
+import { restoreGroup } from '../../src/steps/restore-group.ts'
 import { returnGroup } from '../../src/steps/return-group.ts'
 import { sealTopic } from '../../src/steps/seal-topic.ts'
 import type { Clusters, Run } from '../../src/steps/step-kind.ts'
@@ -378,5 +379,51 @@ describe('while a group is put back', () => {
       detail: expect.stringContaining('50 to 59 are gone there and would be skipped'),
     })
     expect(await positions('source', group)).toEqual([40n])
+  })
+})
+
+describe('while the commits of a group are put back', () => {
+  it('positions that the broker does not show are left, as only those of the migration are deleted', async () => {
+    const { topic, group, key } = await service()
+    const other = await createTopic(pair, `${topic}-of-others`)
+    await commit(pair.clusters.target, group, key, 40n)
+    await commit(pair.clusters.target, group, `${other}:0` as PartitionKey, 7n)
+    // KafkaApis leaves out, without an error, what the caller has no DESCRIBE on, where all topics are asked for.
+    const blind = new Proxy(pair.clusters.target, {
+      get: (cluster, name) => {
+        if (name === 'fetchCommits') {
+          return async (...args: Parameters<Cluster['fetchCommits']>) => {
+            const { ok, failed } = await cluster.fetchCommits(...args)
+            const shown = [...ok].map(
+              ([id, commits]) => [id, new Map([...commits].filter(([k]) => k === key))] as const,
+            )
+            return { ok: new Map(shown), failed }
+          }
+        }
+        const value = Reflect.get(cluster, name, cluster) as unknown
+        return typeof value === 'function' ? value.bind(cluster) : value
+      },
+    })
+    const run = runWith({ source: pair.clusters.source, target: blind }, [topic], {
+      syncs: [{ group, status: 'done', at: new Date().toISOString(), positions: new Map() }],
+    })
+    const restored = await restoreGroup.apply(
+      {
+        kind: 'restore-group',
+        id: `restore-group/${group}`,
+        stage: 'mirrored',
+        reason: '',
+        undo: { cost: 'free', says: '' },
+        group,
+        topics: [topic],
+        restored: 0,
+        deleted: 1,
+      },
+      run,
+    )
+    expect(restored).toMatchObject({ done: true, facts: { deleted: { [key]: '40' } } })
+    expect(await oracle.groupOffsets(pair.brokers.target, group)).toMatchObject([
+      { topic: other, offset: 7n },
+    ])
   })
 })
