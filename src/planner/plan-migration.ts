@@ -6,6 +6,7 @@ import { type ReachedStage, stageRank, stagesInOrder } from '../domain/stage.ts'
 import type { MigrationState } from '../domain/state.ts'
 import type { Step } from '../domain/step.ts'
 import { stepsOfStage } from '../steps/index.ts'
+import { unconfirmedSeals } from '../steps/seal-under-lock.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
 import { deadlines, invariants } from './deadlines.ts'
 import { fingerprint } from './fingerprint.ts'
@@ -45,6 +46,7 @@ export const planMigration = (inputs: PlanInputs): Plan => {
   const { desired, observed, state, now, maxDestroyFlag } = inputs
   const back = goesBackTo(inputs)
   const guards = [...observed.problems, ...sameClusters(inputs)]
+  const unconfirmed = unconfirmedSeals(desired, state)
   const isForwards = inputs.purpose.kind === 'migrate' && back === undefined
   const parts = isForwards ? forwards(inputs) : withGuards(otherwise(inputs, back), guards)
   return {
@@ -65,6 +67,7 @@ export const planMigration = (inputs: PlanInputs): Plan => {
     invariants: isForwards ? invariants(inputs) : [],
     deadlines: isForwards ? deadlines(inputs) : wayBackDeadlines(inputs, mirroredBackBy(parts)),
     problems: deduplicated([
+      ...unconfirmed,
       ...parts.problems,
       ...stepRightsGuards(inputs, parts.steps),
       ...destructionGuards(

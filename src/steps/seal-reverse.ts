@@ -18,7 +18,7 @@ export const sealReverse: StepKind<SealReverse> = {
 
   apply: async (step, run) => {
     const found = await sealsNow(step, reversed(run))
-    if ('problem' in found) return { done: false, problem: found.problem }
+    if (!('seals' in found)) return { done: false, ...found }
     const stopped = await sealUnderLock({
       topic: step.topic,
       seals: found.seals,

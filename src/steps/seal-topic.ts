@@ -1,5 +1,6 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import type { Seal } from '../domain/mark.ts'
+import { expectedTargetEnd } from '../domain/offset-index.ts'
 import type { MigrationState } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
 import type { SealTopic } from '../domain/step.ts'
@@ -78,7 +79,7 @@ export const sealTopic: StepKind<SealTopic> = {
 
   apply: async (step, run) => {
     const found = await sealsNow(step, run)
-    if ('problem' in found) return { done: false, problem: found.problem }
+    if (!('seals' in found)) return { done: false, ...found }
     const stopped = await sealUnderLock({
       topic: step.topic,
       seals: found.seals,
@@ -96,13 +97,14 @@ export const sealTopic: StepKind<SealTopic> = {
   }),
 }
 
-/** The ends of a topic's partitions now, if all of it is mirrored. */
+/** The ends of a topic's partitions now, if all of it is mirrored; `again`: that has yet to be proved. */
 export const sealsNow = async (
   step: Pick<SealTopic, 'topic' | 'partitions'>,
   run: Run,
 ): Promise<
   | { readonly seals: readonly Seal[]; readonly facts: Readonly<Record<string, unknown>> }
   | { readonly problem: Diagnostic }
+  | { readonly again: string }
 > => {
   const now = await partitionsNow(run, [step.topic])
   const unfit = [...now.values()].find(
@@ -120,6 +122,8 @@ export const sealsNow = async (
       }),
     }
   }
+  const unproved = unprovedAmong([...now.values()])
+  if (unproved !== undefined) return { again: unproved }
   const at = run.now().toISOString()
   const ends = [...now].map(([key, p]) => [key, String(p.sourceEnd)] as const)
   return {
@@ -128,10 +132,28 @@ export const sealsNow = async (
   }
 }
 
+/**
+ * What keeps a topic whose ends fit from being sealed: a record of the source that came in this very moment and one that somebody else wrote
+ * to the target look like a copy together, until the mirror says what it has checked. Pure.
+ */
+export const unprovedAmong = (
+  partitions: readonly Pick<PartitionNow, 'key' | 'proven' | 'sourceEnd' | 'targetEnd'>[],
+): string | undefined => {
+  for (const { key, proven, sourceEnd, targetEnd } of partitions) {
+    if (proven.mirroredTo !== sourceEnd) {
+      return `${key} has moved to ${sourceEnd} in the moment of the seal, and is checked up to ${proven.mirroredTo}: it is not sealed yet`
+    }
+    const expected = expectedTargetEnd(proven)
+    if (targetEnd === expected) continue
+    return `${key} ends at ${targetEnd} where it is copied to, and its copy at ${expected}: it is not sealed yet`
+  }
+  return undefined
+}
+
 const sealOf = (p: PartitionNow, at: string): Seal => ({
   topic: p.mark.topic,
   partition: p.mark.partition,
-  sourceEnd: p.index.mirroredTo,
+  sourceEnd: p.proven.mirroredTo,
   targetEnd: p.targetEnd as Seal['targetEnd'],
   at,
 })

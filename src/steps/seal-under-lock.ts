@@ -1,7 +1,8 @@
-import { diagnostic, FerryError } from '../domain/diagnostic.ts'
+import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
 import { type PartitionKey, partitionKey, type TopicName } from '../domain/ids.ts'
 import type { Seal } from '../domain/mark.ts'
-import type { Reverse } from '../domain/state.ts'
+import type { Migration } from '../domain/migration.ts'
+import type { MigrationState, Reverse } from '../domain/state.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { humanSeconds } from './_words.ts'
 import { offsetsOf } from './partitions-now.ts'
@@ -51,9 +52,31 @@ export const sealUnderLock = async (parts: SealUnderLock): Promise<Outcome | und
     isOpen = false
     return undefined
   } finally {
-    if (isOpen) await decide((now) => ({ seals: others(now.seals), sealing: others(now.sealing) }))
-    lock.release()
+    // Also where that cannot be written: a lock that is kept would keep every mirror from copying.
+    try {
+      if (isOpen) {
+        await decide((now) => ({ seals: others(now.seals), sealing: others(now.sealing) }))
+      }
+    } finally {
+      lock.release()
+    }
   }
+}
+
+/** Seals that nobody has confirmed: whoever stored them is at it, or has died. Mirrors copy nothing of these topics meanwhile. Pure. */
+export const unconfirmedSeals = (
+  { name }: Pick<Migration, 'name'>,
+  { sealing = [], reverse }: Pick<MigrationState, 'sealing' | 'reverse'>,
+): readonly Diagnostic[] => {
+  const topics = new Set([...sealing, ...(reverse.sealing ?? [])].map(({ topic }) => topic))
+  return [...topics].sort().map((topic) =>
+    diagnostic({
+      code: 'FERRY1706',
+      severity: 'warning',
+      detail: `${topic} is being sealed, or whoever sealed it has died in between: nothing of it is mirrored until the seal is confirmed or taken back.`,
+      fix: `If no apply of it runs, run \`ferry apply ${name}\` (or the rollback again): it takes the seal back, copies what has come since and seals anew.`,
+    }),
+  )
 }
 
 /** False: not within the time that gates are waited for, and at least two sessions. */

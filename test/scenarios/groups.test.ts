@@ -353,12 +353,15 @@ describe('the fences', () => {
     expect(await project.ferry(['plan', 'cron', '-o', 'cron.json'])).toMatchObject({ code: 0 })
 
     // One group is synced, and the plan stops at the other one.
-    const running = await startConsumer(world.source, 'cron.b', IDLE)
-    expect(await project.ferry(['apply', 'cron.json', '--wait', '0s'])).toMatchObject({ code: 7 })
+    const running = await startConsumer(world.source, 'cron.b', IDLE, { clientId: 'cron-7' })
+    const waiting = project.start(['apply', 'cron.json'])
+    await waiting.said('cron-7')
+    waiting.child.kill('SIGINT')
+    await waiting.ended
     expect(await oracle.groupOffsets(world.target, 'cron.a')).toMatchObject([{ offset: 40n }])
     await running.stop()
     await commit(world.source.kafka(), 'cron.a', at(90))
-    const stopped = await project.ferry(['apply', 'cron.json', '--wait', '0s'])
+    const stopped = await project.ferry(['apply', 'cron.json'])
     expect(stopped.code).not.toBe(0)
     expect(stopped.stderr).toMatch(/cron\.a was synced at 40 of cron:0\s+and is at 90 on old/)
     expect(await canCommit('cron.a', 'cron', cron)).toBe(false)

@@ -27,6 +27,11 @@ export const SYNC_CODES = {
     'Rewind refused',
     'The group has a position on the target that is ahead of what would be written, and Ferry did not write it. Going back would make its consumers read records again. Find out who moved it: consumers that ran on the target already, or a reset. If they may read again, name the group with --allow-rewind.',
   ),
+  FERRY1706: page(
+    8,
+    'Seal not confirmed',
+    'A seal is stored so that every mirror lets the topic go, and becomes one only when the ends of both sides are the same behind that. Until then nothing of the topic is mirrored, and nothing rests on the seal. An apply that runs confirms it or takes it back within moments. One that was killed in between cannot: run apply (or the rollback) again, which takes the seal back first; retention of the source goes on meanwhile.',
+  ),
   FERRY1710: page(
     8,
     'Records cannot be salvaged',
