@@ -9,7 +9,6 @@ import { CODES } from '../../src/domain/diagnostic-codes.ts'
  */
 const NOT_YET: Readonly<Record<string, string>> = {
   FERRY1049: 'no version says it any more; a code is never used again',
-  FERRY1430: 'needs an apply that is killed between its last step and its last look',
   FERRY1609: 'needs a target that fails eight times in a row while it is primed',
   FERRY1614: 'that partitions diverge is asserted by state and status (mirror/holes.test.ts)',
   FERRY2014: 'no comment that would be lost is known',

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { STEP_KINDS } from '../../src/steps/index.ts'
 import { oracle } from '../kafka/index.ts'
 import { waitFor } from '../kafka/wait.ts'
+import { errorsIn } from './_findings.ts'
 import { withAdmin } from './_image.ts'
 import {
   dyingAt,
@@ -54,6 +55,22 @@ test('apply killed inside of every kind of step, its work done and not yet recor
     JSON.parse(JSON.stringify(before.source.groups).replace('"7"', '"32"')),
   )
 }, 400_000)
+
+test('an apply that was killed leaves nothing to compare with, which drift says, until one has ended', async () => {
+  const project = projectOn(world, 'gone', 'file')
+  await makeService(world, project, 'gone')
+  project.edit('plans/gone.yaml', 'stage: mirrored', 'stage: prepared')
+  const apply = ['apply', 'gone', '--auto-approve', '--confirm', 'gone']
+  const killed = await project.ferry(apply, dyingAt(project, '^before result create-topic/gone'))
+  expect(killed.code, killed.stderr).toBe(-1)
+  const blind = await project.ferry(['drift', 'gone'])
+  expect(errorsIn(blind.stderr).map(({ code }) => code)).toEqual(['FERRY1430'])
+  expect(blind.code).toBe(4)
+  const ended = await project.ferry(apply)
+  expect(ended.code, ended.stderr).toBe(0)
+  const again = await project.ferry(['drift', 'gone'])
+  expect(again, again.stderr).toMatchObject({ code: 0 })
+}, 90_000)
 
 describe('the first Ctrl-C lets the step end, the second leaves it half done, and the next run goes on', () => {
   test('of apply, of resync and of rollback', async () => {
