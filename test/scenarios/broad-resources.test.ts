@@ -3,18 +3,21 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { connect } from '../adapter/connect.ts'
 import type { TestCluster } from '../kafka/index.ts'
 import { fill } from './_clients.ts'
+import { errorsIn, findingsIn } from './_findings.ts'
 import { imageOf, usersOf, withAdmin } from './_image.ts'
 import { type Ended, type Project, startWorld, type World } from './_world.ts'
 
 /**
  * Every kind of ACL, a password that is set again, quotas and topic configs: planned, applied, no difference afterwards, what somebody
- * else changes is found and mended, and all of it goes back. What is there is read with kafkajs and the Java tools.
+ * else changes is found and mended, and all of it goes back. The target's brokers keep less and take less than the source's. What is there is read with kafkajs and the Java tools.
  */
 
 let world: World
 
 beforeAll(async () => {
-  world = await startWorld()
+  world = await startWorld({
+    targetConfig: { 'log.retention.ms': String(3 * 86_400_000), 'message.max.bytes': '900000' },
+  })
 }, 180_000)
 
 afterAll(() => world?.stop())
@@ -177,3 +180,47 @@ test('ACLs of every kind, a password, quotas and configs', async () => {
   })
   expect(await usersOf(target)).toEqual(usersBefore)
 }, 150_000)
+
+test('what the brokers set for every topic is compared, and durability that nobody could write with blocks', async () => {
+  await withAdmin(world.source, (admin) =>
+    admin.createTopics({
+      topics: [
+        { topic: 'parity.a', numPartitions: 1, replicationFactor: 1 },
+        {
+          topic: 'parity.b',
+          numPartitions: 1,
+          replicationFactor: 1,
+          configEntries: [{ name: 'min.insync.replicas', value: '2' }],
+        },
+      ],
+    }),
+  )
+  const project = world.project('parity')
+  project.write(
+    'plans/parity.yaml',
+    `apiVersion: ferry/v1
+kind: Migration
+metadata: { name: parity }
+spec: { from: old, to: new, stage: prepared, topics: [{ name: parity.a }, { name: parity.b }] }
+`,
+  )
+  const { stderr } = await ok(project.ferry(['plan', 'parity']), 4)
+  const found = findingsIn(stderr)
+  const saying = (code: string) => found.filter((each) => each.code === code)
+  expect(errorsIn(stderr)).toEqual(saying('FERRY1317'))
+  expect(saying('FERRY1317')).toMatchObject([
+    { detail: expect.stringMatching(/^parity\.b would have min\.insync\.replicas 2 above/) },
+  ])
+  expect(saying('FERRY1371')).toMatchObject([
+    {
+      severity: 'warning',
+      detail: expect.stringContaining('max.message.bytes 900000 instead of 1048588 on old'),
+    },
+  ])
+  expect(saying('FERRY1372')).toMatchObject([
+    {
+      severity: 'warning',
+      detail: expect.stringContaining('retention.ms 3d instead of 7d on old'),
+    },
+  ])
+}, 60_000)
