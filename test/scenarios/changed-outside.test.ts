@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TopicName } from '../../src/domain/ids.ts'
 import { Secret } from '../../src/domain/secret.ts'
 import type { Cluster } from '../../src/kafka/cluster.ts'
+import { decodeDecisions, encodeDecisions } from '../../src/state/decisions-codec.ts'
 import { connect } from '../adapter/connect.ts'
 import type { TestCluster } from '../kafka/index.ts'
 import { fill } from './_clients.ts'
@@ -269,6 +270,7 @@ describe('drift', () => {
     const topic = 'drift.a' as TopicName
     const user = 'drift-reader'
     await target.alterTopicConfigs(new Map([[topic, new Map([['retention.bytes', '5000000']])]]))
+    await setConfig(world.source, topic, 'retention.ms', '3600000')
     await addPartitions(world.target, topic, 2)
     await target.createAcls([
       {
@@ -300,7 +302,18 @@ describe('drift', () => {
       { what: 'consumerByteRate of drift-reader on new', was: '20971520', is: '6' },
       { what: 'partitions of topic drift.a on new', was: '1', is: '2' },
       { what: 'retention.bytes of topic drift.a on new', was: '-1', is: '5000000' },
+      { what: 'retention.ms of topic drift.a on old', was: null, is: '3600000' },
       { what: 'user drift-reader (scram-sha-512) on new', was: 'there', is: null },
     ])
+  }, 60_000)
+
+  test('is not told from what an older version wrote down, which knew no configs of the source', async () => {
+    const decisions = '.ferry/drift/decisions.json'
+    const state = decodeDecisions(drifting.read(decisions), decisions)
+    const { sourceConfigs: _, ...older } = state.seen!
+    drifting.write(decisions, encodeDecisions({ ...state, seen: older }))
+    const { code, stderr } = await drifting.ferry(['drift', 'drift'])
+    expect(errorsIn(stderr).map((error) => error.code)).toEqual(['FERRY1430'])
+    expect(code).toBe(4)
   }, 60_000)
 })
