@@ -1,5 +1,5 @@
 import { complete } from '../domain/answers.ts'
-import { FerryError } from '../domain/diagnostic.ts'
+import { diagnostic, FerryError } from '../domain/diagnostic.ts'
 import { type PartitionKey, partitionKey, type SourceOffset } from '../domain/ids.ts'
 import type { Mark } from '../domain/mark.ts'
 import type { PartitionProgress, Reverse } from '../domain/state.ts'
@@ -10,6 +10,8 @@ import { baseOffset, lastOffset, nextBatch, producerId, recordSet } from '../rec
 import { LogReader } from './log-reader.ts'
 
 const READ_BYTES = 1024 * 1024
+/** So many answers without a batch, from a log that goes on further, mean that a cleaner left nothing there. */
+const EMPTY_ANSWERS = 3
 
 /**
  * What somebody else than the mirror wrote to the source since the way back began, batch by batch: the ranges between what was mirrored
@@ -41,7 +43,7 @@ export const lateOnWayBack = async (
       const from = checked > start ? checked : start
       const end = ends.get(key)!
       if (end > from)
-        found.push(...(await foreignIn(reader, mark, Number(from), Number(end), signal)))
+        found.push(...(await foreignIn(source, reader, mark, Number(from), Number(end), signal)))
     }
   } finally {
     await reader.close()
@@ -59,26 +61,60 @@ const offsets = async (
   return answers.all
 }
 
+const readAt = async (
+  source: Cluster,
+  reader: Pick<LogReader, 'read'>,
+  mark: Mark,
+  at: number,
+): Promise<Buffer> => {
+  try {
+    return await reader.read(partitionKey(mark.topic, mark.partition), at, READ_BYTES)
+  } catch (error) {
+    // What a broker answers while leaders change, or a connection that is lost: the next look may be better.
+    if (error instanceof FerryError) throw error
+    throw unread(source, mark, at, error instanceof Error ? error.message : String(error), error)
+  }
+}
+
+const unread = (
+  { name }: Cluster,
+  { topic, partition }: Mark,
+  at: number,
+  why: string,
+  cause?: unknown,
+): FerryError =>
+  new FerryError(
+    diagnostic({
+      code: 'FERRY1210',
+      detail: `${partitionKey(topic, partition)} on ${name} cannot be read at ${at} (${why}), so that it is not known whether somebody else than the mirror wrote there.`,
+      fix: 'Look at the state of the brokers, then run the same command again.',
+    }),
+    { retriable: true, cause },
+  )
+
 /** Ranges that touch are one. */
 const foreignIn = async (
+  source: Cluster,
   reader: Pick<LogReader, 'read'>,
-  { topic, partition, producerId: records, fillerProducerId: markers }: Mark,
+  mark: Mark,
   from: number,
   end: number,
   signal: AbortSignal,
 ): Promise<readonly StrandedRange[]> => {
+  const { topic, partition, producerId: records, fillerProducerId: markers } = mark
   const key = partitionKey(topic, partition)
   const found: { from: number; to: number }[] = []
+  let empty = 0
   for (let next = from; next < end; ) {
     signal.throwIfAborted()
-    const cursor = recordSet(await reader.read(key, next, READ_BYTES))
+    const cursor = recordSet(await readAt(source, reader, mark, next))
     const before = next
     for (
       let item = nextBatch(cursor);
       item !== 'end' && item !== 'partial';
       item = nextBatch(cursor)
     ) {
-      if (item === 'bad-length') throw new Error(`${key} cannot be read at ${next}`)
+      if (item === 'bad-length') throw unread(source, mark, next, 'a batch has no whole length')
       const isBatch = item === 'batch'
       const first = Math.max(next, baseOffset(cursor.buf, cursor.at))
       const to = (isBatch ? lastOffset(cursor.buf, cursor.at) : first) + 1
@@ -90,8 +126,15 @@ const foreignIn = async (
       if (last?.to === first) last.to = to
       else found.push({ from: first, to })
     }
-    // A cleaner may have left nothing up to the end.
-    if (next === before) break
+    if (next > before) {
+      empty = 0
+      continue
+    }
+    // A leader that was just elected may not know how far its log is replicated, and answers nothing: that says nothing of what is there.
+    const now = (await offsets(source, [mark], 'stable')).get(key)!
+    if (now < end) throw unread(source, mark, next, `its log ends at ${now} now, below ${end}`)
+    // A cleaner may have left nothing up to the end; believed only of one that knew the end between its answers.
+    if (++empty === EMPTY_ANSWERS) break
   }
   return found.map((range) => ({
     topic,
