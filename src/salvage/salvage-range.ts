@@ -1,3 +1,4 @@
+import { complete } from '../domain/answers.ts'
 import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
 import { partitionKey, type TargetOffset } from '../domain/ids.ts'
 import type { Salvage } from '../domain/state.ts'
@@ -12,7 +13,6 @@ import {
   lastOffset,
   nextBatch,
   producerId,
-  recordCount,
   recordSet,
 } from '../records/index.ts'
 import { DecodedBatch, decode } from '../verify/decoded-batch.ts'
@@ -62,8 +62,9 @@ export const salvageRange = async (options: SalvageOptions): Promise<number> => 
   if (leader < 0) throw failed(options, `${key} has no leader on ${options.target.name}`, true)
   const link = await options.target.connectBroker(leader)
   try {
-    await refuseCopied(options, link)
-    const appended = await countAppended(options, link)
+    const logStart = await logStartOf(options)
+    await refuseCopied(options, link, logStart)
+    const appended = await countAppended(options, link, logStart)
     if (appended > 0) report(`${appended} records of ${key} are on the target already`)
     return await appendRest(options, link, appended)
   } finally {
@@ -71,10 +72,27 @@ export const salvageRange = async (options: SalvageOptions): Promise<number> => 
   }
 }
 
-/** A mirror follows a seal within seconds; what came to the source in these it may have copied like any other record. */
-const refuseCopied = async (options: SalvageOptions, link: BrokerLink): Promise<void> => {
+/** What is below, retention has taken since. */
+const logStartOf = async ({ target, salvage }: SalvageOptions): Promise<TargetOffset> => {
+  const { topic, partition } = salvage
+  const answers = complete(await target.listOffsets([{ topic, partition }], 'earliest'))
+  if ('problems' in answers) throw new FerryError(answers.problems)
+  return answers.all.get(partitionKey(topic, partition)) as TargetOffset
+}
+
+const later = (one: TargetOffset, other: TargetOffset): TargetOffset => (one > other ? one : other)
+
+/**
+ * What a mirror has copied behind a seal all the same. No mirror can, since a seal is confirmed under the lock of its partitions: so it is enough
+ * to look at what retention has left.
+ */
+const refuseCopied = async (
+  options: SalvageOptions,
+  link: BrokerLink,
+  logStart: TargetOffset,
+): Promise<void> => {
   const { salvage, mirror, target } = options
-  for await (const batch of batchesFrom(options, link, mirror.sealedEnd)) {
+  for await (const batch of batchesFrom(options, link, later(mirror.sealedEnd, logStart))) {
     if (batch.producerId !== mirror.producerId) continue
     const key = partitionKey(salvage.topic, salvage.partition)
     throw failed(
@@ -85,13 +103,24 @@ const refuseCopied = async (options: SalvageOptions, link: BrokerLink): Promise<
   }
 }
 
-/** Sequences follow each other, so that the last batch of our producer says how many records came before it. */
-const countAppended = async (options: SalvageOptions, link: BrokerLink): Promise<number> => {
-  const { salvage, isResumed } = options
+/** Sequences follow each other, so that the last batch of our producer says how many records came before it, also where those are gone. */
+const countAppended = async (
+  options: SalvageOptions,
+  link: BrokerLink,
+  logStart: TargetOffset,
+): Promise<number> => {
+  const { salvage, isResumed, target } = options
   if (!isResumed) return 0
   let appended = 0
-  for await (const batch of batchesFrom(options, link, salvage.targetFrom)) {
-    if (batch.producerId === salvage.producerId) appended = batch.firstSequence + batch.records
+  for await (const batch of batchesFrom(options, link, later(salvage.targetFrom, logStart))) {
+    if (batch.producerId === salvage.producerId) appended = batch.firstSequence + batch.places
+  }
+  if (appended === 0 && logStart > salvage.targetFrom) {
+    throw failed(
+      options,
+      `offsets ${salvage.targetFrom} to ${logStart - 1n} of ${partitionKey(salvage.topic, salvage.partition)} are gone from ${target.name}, where an earlier attempt may have appended some of these records: nobody can tell which any more, and they could be there twice`,
+      false,
+    )
   }
   return appended
 }
@@ -100,7 +129,8 @@ interface BatchOnTarget {
   readonly baseOffset: number
   readonly producerId: bigint
   readonly firstSequence: number
-  readonly records: number
+  /** Of the records that it was sent with: a cleaner takes records out of a batch, and leaves its offsets. */
+  readonly places: number
 }
 
 /** The headers of the target's batches up to its log end now. */
@@ -141,7 +171,7 @@ async function* batchesFrom(
         baseOffset: baseOffset(records, cursor.at),
         producerId: producerId(records, cursor.at),
         firstSequence: baseSequence(records, cursor.at),
-        records: recordCount(records, cursor.at),
+        places: lastOffset(records, cursor.at) - baseOffset(records, cursor.at) + 1,
       }
     }
     if (next === before) throw failed(options, `${key} could not be read on from ${next}`, true)
