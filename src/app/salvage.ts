@@ -6,6 +6,7 @@ import type { Migration } from '../domain/migration.ts'
 import { endedWaysBack, type MigrationState, type Salvage } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
 import {
+  heldAndGone,
   nameRange,
   notSalvaged,
   producersMayWrite,
@@ -94,7 +95,7 @@ export const salvage = async (
     for (;;) {
       if (state === undefined) return done
       const open = state.salvages.find(({ status }) => status === 'pending')
-      const [range] = open ? [open] : await strandedNow(session, migration, state, options.signal)
+      const range = open ?? (await nextOf(state, done))
       if (range === undefined) return done
       const intent = open ?? (await intentOf(range))
       if (!open) state = await decide(state, [...state.salvages, intent])
@@ -120,6 +121,26 @@ export const salvage = async (
     }
   } finally {
     await lock.release()
+  }
+
+  /** Undefined: nothing is left. What the source no longer holds is told once all the rest was appended: nothing accounts for it. */
+  async function nextOf(
+    state: MigrationState,
+    done: readonly SalvagedRange[],
+  ): Promise<StrandedRange | undefined> {
+    const { source, target } = clusters
+    const ranges = await strandedNow(session, migration, state, options.signal)
+    const starts = complete(await source.listOffsets(ranges, 'earliest'))
+    if ('problems' in starts) throw new FerryError(starts.problems)
+    const { held, gone } = heldAndGone(ranges, starts.all)
+    if (held.length > 0 || gone.length === 0) return held[0]
+    throw new FerryError(
+      diagnostic({
+        code: 'FERRY1710',
+        detail: `${gone.map(nameRange).join(', ')} on ${source.name} are gone there by retention, and on no cluster any more.${done.length > 0 ? ` What was left is on ${target.name}: ${done.map(nameRange).join(', ')}.` : ''}`,
+        fix: `If they are needed, let their producer write them to ${target.name} anew. ${migration.name} cannot be retired with them missing.`,
+      }),
+    )
   }
 
   async function intentOf({ topic, partition, from, to }: StrandedRange): Promise<Salvage> {

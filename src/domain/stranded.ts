@@ -1,4 +1,4 @@
-import { partitionKey, type SourceOffset, type TopicName } from './ids.ts'
+import { type PartitionKey, partitionKey, type SourceOffset, type TopicName } from './ids.ts'
 import type { Seal } from './mark.ts'
 import { type Order, stageRank } from './stage.ts'
 import type { MigrationState, Salvage } from './state.ts'
@@ -24,10 +24,14 @@ export const coveredTo = (
   { salvages, reverse }: Pick<MigrationState, 'salvages' | 'reverse'>,
 ): SourceOffset => {
   const back = placesOf(reverse).marks.get(partitionKey(seal.topic, seal.partition))
-  return salvages
-    .filter((salvage) => salvage.status === 'done' && isOf(seal, salvage))
-    .filter(({ from }) => back === undefined || from < back.targetStart)
-    .reduce((end, { to }) => (to > end ? to : end), seal.sourceEnd)
+  return (
+    salvages
+      .filter((salvage) => salvage.status === 'done' && isOf(seal, salvage))
+      .filter(({ from }) => back === undefined || from < back.targetStart)
+      .sort((a, b) => Number(a.from - b.from))
+      // Not past a hole: what retention took before it could be salvaged is accounted for by nobody.
+      .reduce((end, { from, to }) => (from <= end && to > end ? to : end), seal.sourceEnd)
+  )
 }
 
 /** Of ranges that came late between what was mirrored back, those that no salvage has taken. */
@@ -75,8 +79,26 @@ export const strandedRanges = (
     const to = end === undefined ? undefined : watchedEnd(seal, state, end)
     return to === undefined || to <= from
       ? []
-      : [{ topic: seal.topic, partition: seal.partition, from, to: to as SourceOffset }]
+      : notSalvaged(
+          [{ topic: seal.topic, partition: seal.partition, from, to: to as SourceOffset }],
+          state,
+        )
   })
+
+/** What of these ranges the source still holds, and what its retention has taken, by its log starts. */
+export const heldAndGone = (
+  ranges: readonly StrandedRange[],
+  starts: ReadonlyMap<PartitionKey, bigint>,
+): { readonly held: readonly StrandedRange[]; readonly gone: readonly StrandedRange[] } => {
+  const held: StrandedRange[] = []
+  const gone: StrandedRange[] = []
+  for (const range of ranges) {
+    const start = starts.get(partitionKey(range.topic, range.partition)) as SourceOffset
+    if (start > range.from) gone.push(start < range.to ? { ...range, to: start } : range)
+    if (start < range.to) held.push(start > range.from ? { ...range, from: start } : range)
+  }
+  return { held, gone }
+}
 
 /** `orders-3 offsets 120 to 131`, both included. */
 export const nameRange = ({ topic, partition, from, to }: StrandedRange): string =>

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import type { SourceOffset, TargetOffset, TopicName } from '../../src/domain/ids.ts'
+import type { PartitionKey, SourceOffset, TargetOffset, TopicName } from '../../src/domain/ids.ts'
 import type { Salvage } from '../../src/domain/state.ts'
-import { notSalvaged } from '../../src/domain/stranded.ts'
+import { coveredTo, heldAndGone, notSalvaged, strandedRanges } from '../../src/domain/stranded.ts'
 
 const range = (from: bigint, to: bigint, partition = 0) => ({
   topic: 'orders' as TopicName,
@@ -17,6 +17,39 @@ const salvage = (from: bigint, to: bigint, more: Partial<Salvage> = {}): Salvage
   targetFrom: 0n as TargetOffset,
   at: '2026-01-01T00:00:00Z',
   ...more,
+})
+
+const SEAL = {
+  topic: 'orders' as TopicName,
+  partition: 0,
+  sourceEnd: 100n as SourceOffset,
+  targetEnd: 100n as TargetOffset,
+  at: '',
+}
+const stateWith = (...salvages: readonly Salvage[]) => ({
+  seals: [SEAL],
+  salvages,
+  reverse: { marks: [], seals: [] },
+})
+
+describe('a source whose retention takes what came late', () => {
+  it('holds the rest, which can be salvaged; what is gone is named by its range', () => {
+    const at = (start: bigint) =>
+      heldAndGone([range(100n, 115n)], new Map([['orders:0' as PartitionKey, start]]))
+    expect(at(90n)).toEqual({ held: [range(100n, 115n)], gone: [] })
+    expect(at(110n)).toEqual({ held: [range(110n, 115n)], gone: [range(100n, 110n)] })
+    expect(at(115n)).toEqual({ held: [], gone: [range(100n, 115n)] })
+  })
+
+  it('is not accounted for by what was salvaged behind the hole', () => {
+    const state = stateWith(salvage(110n, 115n))
+    expect(coveredTo(SEAL, state)).toBe(100n)
+    expect(strandedRanges(state, () => 115n)).toEqual([range(100n, 110n)])
+    expect(strandedRanges(state, () => 120n)).toEqual([range(100n, 110n), range(115n, 120n)])
+    const whole = stateWith(salvage(110n, 115n), salvage(100n, 110n))
+    expect(coveredTo(SEAL, whole)).toBe(115n)
+    expect(strandedRanges(whole, () => 115n)).toEqual([])
+  })
 })
 
 describe('of a range that came late, what no salvage has taken', () => {
