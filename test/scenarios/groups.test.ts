@@ -369,7 +369,7 @@ describe('the fences', () => {
     // Somebody was on the target, too: which of the two is right is not for Ferry to say.
     await commit(world.target.kafka(), 'cron.a', at(60))
     const refused = await project.ferry(['plan', 'cron'])
-    expect(refused.code).toBe(4)
+    expect(refused.code).toBe(8)
     expect(refused.stderr).toContain('FERRY1703')
     await commit(world.target.kafka(), 'cron.a', at(40))
 
