@@ -1,5 +1,5 @@
 import { chmodSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { Kafka } from 'kafkajs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { closeReceipt, type ReceiptBody } from '../../src/domain/receipt.ts'
@@ -134,12 +134,13 @@ test('every verb, when all goes well', async () => {
     ['validate', '--json'],
     ['plan', 'orders', '-o', 'orders.plan.json'],
     ['plan', 'orders', '--json'],
+    ['plan', 'orders', '--markdown', 'review.md'],
     ['show', 'orders.plan.json'],
     ['show', 'orders.plan.json', '--json'],
     ['apply', 'orders.plan.json', '--json'],
     ['status', 'orders'],
     ['status', 'orders', '--json'],
-    ['verify', 'orders', '--full'],
+    ['verify', 'orders', '--full', '--junit', 'verify.xml'],
     ['verify', 'orders', '--json'],
     [
       ...['resync', 'orders', '--topic', 'orders.events', '--auto-approve', '--json'],
@@ -206,8 +207,10 @@ test('every verb, when all goes well', async () => {
     expect(moved.code, moved.stderr).toBe(0)
   }
 
-  // The state was searched, and the passwords were really used.
-  expect([...writtenIn(project).keys()].join()).toMatch(/orders\.plan\.json.*|journal\.jsonl/)
+  // What is for reviewers and pipelines and the state were searched, and the passwords were really used.
+  expect([...writtenIn(project).keys()].map((file) => basename(file))).toEqual(
+    expect.arrayContaining(['orders.plan.json', 'review.md', 'verify.xml', 'journal.jsonl']),
+  )
   for (const sasl of [
     { mechanism: 'scram-sha-512', username: 'by-variable', password: CANARIES.api },
     { mechanism: 'scram-sha-256', username: 'by-file', password: CANARIES.file },
