@@ -266,7 +266,16 @@ describe.concurrent('resync', BESIDE, () => {
     expect(unconfirmed).toMatchObject({ code: 4, stderr: expect.stringContaining('FERRY1411') })
     expect(unconfirmed.stdout).toMatch(/nosy loses/)
     expect(await oracle.offsets(world.target, 'again.dense')).toMatchObject([{ end: 301n }])
+    const markOf = (name: string) => {
+      const file = '.ferry/again/decisions.json'
+      return decodeDecisions(project.read(file), file).marks.find((mark) => mark.topic === name)
+    }
+    const [dense, same] = [markOf('again.dense'), markOf('again.same')]
     expect(await resync('--confirm', 'again')).toMatchObject({ code: 0 })
+    // Of another producer, so that what the one before still has under way is told from it; the other topic is left alone.
+    expect(markOf('again.dense')).toMatchObject({ mode: 'dense', sourceStart: 100n })
+    expect(markOf('again.dense')!.producerId).not.toBe(dense!.producerId)
+    expect(markOf('again.same')).toEqual(same)
     const contents = async (cluster: TestCluster, topic: string) =>
       (await oracle.digest(cluster, topic, { offsets: false })).map((d) => [d.count, d.sha256])
     expect(await contents(world.target, 'again.dense')).toEqual(
