@@ -135,6 +135,50 @@ export class GoldenProject {
     )
   }
 
+  async missingRight(): Promise<void> {
+    await this.golden({
+      name: 'missing-right',
+      args: ['plan', 'gold'],
+      env: { FERRY_USER: 'nobody', FERRY_PASSWORD: 'nobody-secret' },
+      exit: 4,
+      markdown: true,
+    })
+  }
+
+  async foreignRecords(): Promise<void> {
+    await withAdmin(this.world.target, async (admin) => {
+      const topics = [{ topic: 'foreign', numPartitions: 1, replicationFactor: 1 }]
+      await admin.createTopics({ topics })
+    })
+    const producer = new kafkajs.Kafka(this.world.target.kafka()).producer()
+    await producer.connect()
+    await producer.send({ topic: 'foreign', messages: [{ value: 'not ours' }] })
+    await producer.disconnect()
+    this.project.write('plans/foreign.yaml', FOREIGN)
+    await this.golden({
+      name: 'foreign-records',
+      args: ['plan', 'foreign'],
+      exit: 4,
+      markdown: true,
+    })
+  }
+
+  async stalePlan(): Promise<void> {
+    const planned = await this.project.ferry(['plan', 'gold', '-o', 'old.plan.json'])
+    expect(planned.code, planned.stderr).toBe(0)
+    await this.edited('retention.ms: 7d', 'retention.ms: 8d', () =>
+      this.golden({ name: 'stale-plan', args: ['apply', 'old.plan.json'], exit: 5 }),
+    )
+  }
+
+  /** What is seen after {@link mirrored}, of it and of the stage that follows. */
+  async consumersPlanned(): Promise<void> {
+    await this.golden({ name: 'status-mirrored', args: ['status', 'gold'], exit: 0 })
+    await this.edited('stage: mirrored', 'stage: consumers-moved', () =>
+      this.golden({ name: 'plan-consumers', args: ['plan', 'gold'], exit: 0, markdown: true }),
+    )
+  }
+
   async mirrored(): Promise<void> {
     await expectGoldenText(
       this.world,
@@ -175,4 +219,10 @@ spec:
   access:
     - { principal: User:gold-api, produce: [${DLQ}], consume: { topics: [${EVENTS}], groups: [gold-api] } }
   gates: { sourceQuiet: 1s, timeout: 30s }
+`
+
+const FOREIGN = `apiVersion: ferry/v1
+kind: Migration
+metadata: { name: foreign }
+spec: { from: old, to: new, stage: mirrored, topics: [{ name: foreign }] }
 `

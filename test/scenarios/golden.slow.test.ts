@@ -26,7 +26,6 @@ afterAll(() => world?.stop())
 
 const golden = (each: Golden) => gold.golden(each)
 const shown = (name: string, command: readonly string[]) => gold.shown(name, command)
-const edited = (from: string, to: string, work: () => Promise<void>) => gold.edited(from, to, work)
 
 test('wrong use, and a file that cannot be read', () => gold.wrongUse())
 
@@ -34,52 +33,19 @@ test('the first plan', () => gold.firstPlan())
 
 test('blocked: partitions that differ, rights that are missing, records of others', async () => {
   await gold.blocked()
-  await golden({
-    name: 'missing-right',
-    args: ['plan', 'gold'],
-    env: { FERRY_USER: 'nobody', FERRY_PASSWORD: 'nobody-secret' },
-    exit: EXIT.blocked,
-    markdown: true,
-  })
-  await withAdmin(world.target, async (admin) => {
-    const topics = [{ topic: 'foreign', numPartitions: 1, replicationFactor: 1 }]
-    await admin.createTopics({ topics })
-  })
-  const producer = new kafkajs.Kafka(world.target.kafka()).producer()
-  await producer.connect()
-  await producer.send({ topic: 'foreign', messages: [{ value: 'not ours' }] })
-  await producer.disconnect()
-  project.write(
-    'plans/foreign.yaml',
-    `apiVersion: ferry/v1
-kind: Migration
-metadata: { name: foreign }
-spec: { from: old, to: new, stage: mirrored, topics: [{ name: foreign }] }
-`,
-  )
-  await golden({
-    name: 'foreign-records',
-    args: ['plan', 'foreign'],
-    exit: EXIT.blocked,
-    markdown: true,
-  })
+  await gold.missingRight()
+  await gold.foreignRecords()
 })
 
-test('a stale plan', async () => {
-  expect((await project.ferry(['plan', 'gold', '-o', 'old.plan.json'])).code).toBe(0)
-  await edited('retention.ms: 7d', 'retention.ms: 8d', () =>
-    golden({ name: 'stale-plan', args: ['apply', 'old.plan.json'], exit: EXIT.stale }),
-  )
-})
+test('a stale plan', () => gold.stalePlan())
 
 test('mirrored: nothing to do, verified, status', async () => {
   await gold.mirrored()
-  await golden({ name: 'status-mirrored', args: ['status', 'gold'], exit: EXIT.done })
+  await gold.consumersPlanned()
 })
 
 test('a gate that waits, a lock that is taken, an interrupt', async () => {
   gold.setStage('consumers-moved')
-  await golden({ name: 'plan-consumers', args: ['plan', 'gold'], exit: EXIT.done, markdown: true })
   const consumer = await startConsumer(world.source, 'gold-api', EVENTS, { clientId: 'gold-api-1' })
   try {
     await golden({

@@ -14,12 +14,19 @@ test('wrong use, and a file that cannot be read', () => gold.wrongUse())
 
 test('the first plan', () => gold.firstPlan())
 
-test('a blocked plan', () => gold.blocked())
+test('blocked: partitions that differ, rights that are missing, records of others', async () => {
+  await gold.blocked()
+  await gold.missingRight()
+  await gold.foreignRecords()
+})
+
+test('a stale plan', () => gold.stalePlan())
 
 test('mirrored, nothing to do, verified; a status that is watched follows it and ends at Ctrl-C', async () => {
   const watched = gold.project.start(['--quiet', 'status', 'gold', '--watch', '--json'])
   await watched.printed('"stage":"nothing"')
   await gold.mirrored()
+  await gold.consumersPlanned()
   await watched.printed('"stage":"mirrored"')
   watched.child.kill('SIGINT')
   const { code, stdout, stderr } = await watched.ended
