@@ -131,17 +131,24 @@ export class Readers {
     },
   ): Promise<Readers> {
     const kafka = new Kafka({ ...config, ...PATIENT, clientId: `reader-${options.group}` })
+    let readers: Readers | undefined
     const members = Array.from({ length: options.members }, () =>
       kafka.consumer({
         groupId: options.group,
+        // One that fell over just before it was told to stop would begin anew after it, for ever.
+        retry: {
+          ...PATIENT.retry,
+          restartOnFailure: async () => readers === undefined || !readers.#isStopping,
+        },
         maxWaitTimeInMs: 200,
         sessionTimeout: 6000,
         heartbeatInterval: 500,
       }),
     )
-    const readers = new Readers(config, options.group, members)
-    await Promise.all(members.map((member) => readers.#run(member, options)))
-    return readers
+    const made = new Readers(config, options.group, members)
+    readers = made
+    await Promise.all(members.map((member) => made.#run(member, options)))
+    return made
   }
 
   /** Careful: what is in hand is committed first. Otherwise it is left in the middle, handled and not committed. */
