@@ -113,7 +113,8 @@ export class Soak {
     await this.#stopWriters()
     await this.#stopReaders()
     const written = await this.#contents(target(), { sameOffsets: true })
-    await this.#rollback('prepared')
+    // To `prepared` would leave topics whose log starts are durable only after a minute: a broker that is killed brings the copy back.
+    await this.#rollback('nothing')
     deepStrictEqual(
       await this.#contents(source(), { sameOffsets: true }),
       written,
@@ -251,8 +252,9 @@ ${TOPICS.map((topic) => `    - { name: ${topic.name}, offsets: ${offsets(topic)}
     this.#project.write(file, this.#project.read(file).replace(/stage: .*/, `stage: ${stage}`))
   }
 
-  async #rollback(stage: string): Promise<void> {
-    this.#say(stage)
+  /** `nothing` is no stage of a plan file. */
+  async #rollback(stage: 'mirrored' | 'nothing'): Promise<void> {
+    this.#say(stage === 'nothing' ? 'prepared' : stage)
     await this.#untilDone(`back to ${stage}`, [
       ...['rollback', NAME, '--to', stage, '--auto-approve', '--confirm', NAME],
     ])
