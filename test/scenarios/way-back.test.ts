@@ -320,8 +320,13 @@ describe('back after producers have moved', () => {
     expect(verified.stdout).toMatch(/back: warm:0 +identical/)
     const there = await contents(world.target, ['warm'], { offsets: true })
     const all = await valuesOf(world.target, ['warm'])
-    const status = await project.ferry(['status', 'warm', '--json'])
-    expect(JSON.parse(status.stdout).migrations[0].back).toMatchObject({
+    // What the mirror has copied is known to others once it has stored that.
+    const status = await waitFor('status to know', { timeoutMs: 60_000 }, async () => {
+      const { stdout } = await project.ferry(['status', 'warm', '--json'])
+      const { back } = JSON.parse(stdout).migrations[0]
+      return back.topics[0].lag === 0 ? back : undefined
+    })
+    expect(status).toMatchObject({
       processes: [{ pid: second.child.pid }],
       topics: [{ name: 'warm', lag: 0, sealed: false, stopped: 0 }],
     })
