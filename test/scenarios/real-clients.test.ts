@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { oracle, type TestCluster } from '../kafka/index.ts'
 import { runStreamsApp } from '../kafka/streams-app.ts'
 import { waitFor } from '../kafka/wait.ts'
+import { startConsumer } from './_clients.ts'
 import { withAdmin } from './_image.ts'
 import { type Project, startWorld, type World } from './_world.ts'
 
@@ -383,6 +384,49 @@ describe('a transaction that is open when producers move', () => {
     // Also to those who read what is not committed: what was aborted is not there at all.
     const there = await oracle.readText(world.target, topic)
     expect(there.map(({ value }) => value)).toEqual(['committed', 'first', 'last'])
+  })
+})
+
+describe('a source that is kept warm', () => {
+  test('does not keep a migration from being retired while producers never pause', async () => {
+    const topic = 'warm'
+    await makeTopic(world.source, topic)
+    await oracle.produce(world.source, topic, { count: 20 })
+    await oracle.consume(world.source, 'warm.api', topic, { count: 5, reset: 'earliest' })
+    const project = world.project('warm')
+    project.write(
+      'plans/warm.yaml',
+      `${planFile('warm', 'producers-moved', `[{ name: ${topic} }]`, '[{ id: warm.api }]')}  rollback: { keepSourceWarm: true }\n`,
+    )
+    const moved = await apply(project, 'warm')
+    expect(moved, moved.stderr).toMatchObject({ code: 0 })
+    const mirror = project.start(['mirror', 'warm'])
+    const producer = new kafkajs.Kafka(world.target.kafka()).producer()
+    await producer.connect()
+    let isWriting = true
+    const writing = (async () => {
+      while (isWriting) {
+        await producer.send({ topic, messages: [{ partition: 0, key: 'k', value: 'v' }] })
+      }
+    })()
+    const consumer = await startConsumer(world.target, 'warm.api', topic)
+    await waitFor('some of it on the source', { timeoutMs: 30_000 }, async () =>
+      (await oracle.offsets(world.source, topic))[0]!.end > 50n ? true : undefined,
+    )
+    toStage(project, 'warm', 'retired')
+    const retired = await apply(project, 'warm')
+    isWriting = false
+    await writing
+    await Promise.all([producer.disconnect(), consumer.stop()])
+    mirror.child.kill('SIGTERM')
+    await mirror.ended
+    expect(retired, retired.stderr).toMatchObject({ code: 0 })
+    const [here, there] = [
+      await oracle.read(world.source, topic),
+      await oracle.read(world.target, topic),
+    ]
+    expect(here.length).toBeGreaterThan(50)
+    expect(here).toEqual(there.slice(0, here.length))
   })
 })
 
