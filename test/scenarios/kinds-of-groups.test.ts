@@ -161,7 +161,11 @@ describe('positions that Ferry wrote', () => {
     await lookIn(5.5)
     expect(await commitsOf(groups)).toEqual([2, 2, 2])
     await target.close()
-    expect(lines).toEqual([expect.stringMatching(/^renewed the positions of kept-waiting on /)])
+    expect(lines).toEqual([
+      expect.stringMatching(/^renewed the positions of kept-waiting on /),
+      expect.stringMatching(/^the positions of kept-visited on .* are not renewed: it has members/),
+      expect.stringMatching(/^the positions of kept-same-again on .* are not renewed: it has/),
+    ])
     const found = await Promise.all(groups.map((id) => oracle.groupOffsets(world.target, id)))
     expect(found.flat().map(({ offset, metadata }) => `${offset} ${metadata}`)).toEqual([
       '17 noted',
