@@ -228,8 +228,13 @@ export class CrashedMigration {
     ok([0, 1, 7, 8].includes(code), `${code}: ${stdout}${stderr}`)
     if (code === 0) return
     const again = await this.#project.ferry(plan)
-    if (again.code !== 0 && LOST.test(again.stderr)) await this.#makeAnew()
-    else succeeded(again)
+    if (again.code === 0 || !LOST.test(again.stderr)) {
+      succeeded(again)
+      return
+    }
+    await this.#makeAnew()
+    // A resync goes no further than the migration was.
+    succeeded(await this.#project.ferry(await this.#planned()))
   }
 
   /** Its consumers move, and continue where they were. */
