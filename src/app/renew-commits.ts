@@ -22,8 +22,8 @@ interface Watched {
 /**
  * Keeps synced positions from expiring until the service has started: a group that was made by a commit alone loses each position
  * `offsets.retention.minutes` after it was written. A position is written again only while all of these hold:
- * - the group has no members and never had any (`protocolType` is empty until the first one joins, and stays after the last one left: of a group
- *   that was put back to the source a rollback leaves nothing, so that its next move begins anew);
+ * - the group has no members and never had any (`protocolType` is empty until the first one joins, and stays after the last one left: so a
+ *   group that was moved before and put back is not renewed in its next move, as its deadline says);
  * - every position that Ferry wrote is there, exactly as it was written;
  * - three quarters of its life are over.
  *
