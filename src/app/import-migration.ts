@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { formatYaml } from '../config/index.ts'
-import { complete } from '../domain/answers.ts'
+import { type Answers, valuesOf } from '../domain/answers.ts'
 import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
 import type { GroupId, TopicName } from '../domain/ids.ts'
 import type { Project } from '../domain/migration.ts'
@@ -145,13 +145,8 @@ const readMigration = async (
   }
 }
 
-const allOf = async <K, V>(
-  asked: Promise<Parameters<typeof complete<K, V>>[0]>,
-): Promise<ReadonlyMap<K, V>> => {
-  const answers = complete(await asked)
-  if ('problems' in answers) throw new FerryError(answers.problems)
-  return answers.all
-}
+const allOf = <K, V>(asked: Promise<Answers<K, V>>): Promise<ReadonlyMap<K, V>> =>
+  asked.then((answers) => valuesOf(answers))
 
 /** Of one broker; empty where Ferry may not see them, since only comments depend on it. */
 const brokerDefaults = async (target: Cluster): Promise<ImportedMigration['targetDefaults']> => {

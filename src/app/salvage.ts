@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
-import { complete } from '../domain/answers.ts'
+import { valuesOf } from '../domain/answers.ts'
 import { diagnostic, FerryError } from '../domain/diagnostic.ts'
 import { partitionKey, type TargetOffset } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
@@ -54,21 +54,16 @@ const strandedNow = async (
     signal,
   )
   // Not past an open transaction: what it will have been nobody knows yet.
-  const ends = complete(await source.listOffsets(state.seals, 'stable'))
-  if ('problems' in ends) throw new FerryError(ends.problems)
-  const ranges = strandedRanges(state, ({ topic, partition }) =>
-    ends.all.get(partitionKey(topic, partition)),
-  )
-  const stranded = ranges.filter(({ topic }) => producersMayWrite(topic, state, migration.order))
+  const ends = valuesOf(await source.listOffsets(state.seals, 'stable'))
+  const mayBeWritten = ({ topic }: StrandedRange) =>
+    producersMayWrite(topic, state, migration.order)
+  const stranded = strandedRanges(state, ({ topic, partition }) =>
+    ends.get(partitionKey(topic, partition)),
+  ).filter(mayBeWritten)
   // Appended behind a sealed way back they would stop the rollback, which alone may go on then. What came between has ended that way already.
   const underWay = rollbackUnderWay({ desired: migration, state })
   if (stranded.length > 0 && underWay.length > 0) throw new FerryError(underWay)
-  return [
-    ...stranded,
-    ...notSalvaged(between, state).filter(({ topic }) =>
-      producersMayWrite(topic, state, migration.order),
-    ),
-  ]
+  return [...stranded, ...notSalvaged(between, state).filter(mayBeWritten)]
 }
 
 /**
@@ -130,9 +125,8 @@ export const salvage = async (
   ): Promise<StrandedRange | undefined> {
     const { source, target } = clusters
     const ranges = await strandedNow(session, migration, state, options.signal)
-    const starts = complete(await source.listOffsets(ranges, 'earliest'))
-    if ('problems' in starts) throw new FerryError(starts.problems)
-    const { held, gone } = heldAndGone(ranges, starts.all)
+    const starts = valuesOf(await source.listOffsets(ranges, 'earliest'))
+    const { held, gone } = heldAndGone(ranges, starts)
     if (held.length > 0 || gone.length === 0) return held[0]
     throw new FerryError(
       diagnostic({
@@ -145,8 +139,7 @@ export const salvage = async (
 
   async function intentOf({ topic, partition, from, to }: StrandedRange): Promise<Salvage> {
     const key = partitionKey(topic, partition)
-    const ends = complete(await clusters.target.listOffsets([{ topic, partition }], 'latest'))
-    if ('problems' in ends) throw new FerryError(ends.problems)
+    const ends = valuesOf(await clusters.target.listOffsets([{ topic, partition }], 'latest'))
     const { producerId, epoch } = await clusters.target.initProducerId()
     return {
       topic,
@@ -156,7 +149,7 @@ export const salvage = async (
       status: 'pending',
       producerId,
       producerEpoch: epoch,
-      targetFrom: ends.all.get(key) as TargetOffset,
+      targetFrom: ends.get(key) as TargetOffset,
       at: options.now().toISOString(),
     }
   }

@@ -17,7 +17,7 @@ import {
   type PartitionProgress,
 } from '../domain/state.ts'
 import type { Step } from '../domain/step.ts'
-import type { Observed, ObservedSide } from '../planner/observed.ts'
+import { type Observed, type ObservedSide, partitionAt } from '../planner/observed.ts'
 import type {
   BackStatus,
   GroupSide,
@@ -160,7 +160,7 @@ const placeOf = (mark: Mark, observed: Observed, known: Known): Place => {
 }
 
 const partitionOf = (side: ObservedSide, { topic, partition }: Pick<Mark, 'topic' | 'partition'>) =>
-  side.topics.get(topic)?.partitions.find((each) => each.partition === partition)
+  partitionAt(side.topics.get(topic), partition)
 
 const lagOf = ({ index, sourceStable }: Place): number | null =>
   sourceStable === undefined

@@ -1,10 +1,10 @@
-import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
+import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import { type GroupId, type PartitionKey, parsePartitionKey } from '../domain/ids.ts'
 import type { Deadline } from '../domain/plan.ts'
-import { reverseView } from '../domain/state.ts'
-import type { Cluster, CommittedOffset } from '../kafka/cluster.ts'
-import { DEADLINE_AHEAD, type DeadlineSeen } from '../steps/gates/index.ts'
+import { commitsOf } from '../steps/commits-of.ts'
+import { DEADLINE_AHEAD, type DeadlineSeen, only } from '../steps/gates/index.ts'
 import { type PartitionNow, partitionsNow } from '../steps/partitions-now.ts'
+import { reversedLook } from '../steps/reversed.ts'
 import type { Run } from '../steps/step-kind.ts'
 
 /** What is needed to look. */
@@ -31,7 +31,7 @@ const seen = async (about: Deadline['about'], run: LookingRun): Promise<Deadline
     case 'source-retention':
       return { kind: about.kind, partition: await partitionOf(run, about.partition) }
     case 'back-retention':
-      return { kind: about.kind, partition: await partitionOf(back(run), about.partition) }
+      return { kind: about.kind, partition: await partitionOf(reversedLook(run), about.partition) }
     case 'target-retention':
       return {
         kind: about.kind,
@@ -46,9 +46,7 @@ const seen = async (about: Deadline['about'], run: LookingRun): Promise<Deadline
         commits: (await commitsOf(source, about.group)).size,
       }
     case 'tombstones': {
-      const { ok, failed } = await target.describeTopicConfigs([about.topic])
-      const configs = ok.get(about.topic)
-      if (configs === undefined) throw new FerryError([...failed.values()])
+      const configs = only(await target.describeTopicConfigs([about.topic]), about.topic)
       const policy = configs.get('cleanup.policy')?.value
       return { kind: about.kind, isCompacted: policy?.includes('compact') ?? false }
     }
@@ -63,25 +61,8 @@ const seen = async (about: Deadline['about'], run: LookingRun): Promise<Deadline
 const partitionOf = async (run: LookingRun, key: PartitionKey): Promise<PartitionNow | undefined> =>
   (await partitionsNow(run, [parsePartitionKey(key).topic])).get(key)
 
-const back = (run: LookingRun): LookingRun => ({
-  ...run,
-  clusters: { source: run.clusters.target, target: run.clusters.source },
-  store: { readProgress: (migration) => run.store.readProgress(migration, 'reverse') },
-  state: () => reverseView(run.state()),
-})
-
 const syncOf = (run: LookingRun, group: GroupId) =>
   run.state().syncs.find((sync) => sync.group === group && sync.status === 'done')
-
-const commitsOf = async (
-  cluster: Cluster,
-  group: GroupId,
-): Promise<ReadonlyMap<PartitionKey, CommittedOffset>> => {
-  const answers = await cluster.fetchCommits([group])
-  const commits = answers.ok.get(group)
-  if (commits === undefined) throw new FerryError([...answers.failed.values()])
-  return commits
-}
 
 const passed = (because: string): Diagnostic =>
   diagnostic({

@@ -1,4 +1,4 @@
-import type { Diagnostic } from './diagnostic.ts'
+import { type Diagnostic, FerryError } from './diagnostic.ts'
 
 /**
  * An answer about many things. One entry for each thing that was asked for: what a broker leaves out is `failed`, never absent,
@@ -9,8 +9,11 @@ export interface Answers<K, V> {
   readonly failed: ReadonlyMap<K, Diagnostic>
 }
 
-/** The values if every one was answered; else the failures. */
-export const complete = <K, V>(
-  answers: Answers<K, V>,
-): { readonly all: ReadonlyMap<K, V> } | { readonly problems: readonly Diagnostic[] } =>
-  answers.failed.size === 0 ? { all: answers.ok } : { problems: [...answers.failed.values()] }
+/** The values if every one was answered; else throws the failures. */
+export const valuesOf = <K, V>(
+  { ok, failed }: Answers<K, V>,
+  { retriable = false }: { readonly retriable?: boolean } = {},
+): ReadonlyMap<K, V> => {
+  if (failed.size > 0) throw new FerryError([...failed.values()], { retriable })
+  return ok
+}

@@ -29,6 +29,10 @@ export interface Mark {
   readonly way?: 'reverse'
 }
 
+/** Whether what lies below the mark on the target is filler of a prime, and to be deleted where it comes back. */
+export const hidesFiller = ({ mode, way }: Pick<Mark, 'mode' | 'way'>): boolean =>
+  mode === 'identical' && way === undefined
+
 /** The end of mirroring a partition: every source record below `sourceEnd` is on the target, below `targetEnd`. */
 export interface Seal {
   readonly topic: TopicName

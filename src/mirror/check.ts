@@ -1,5 +1,6 @@
 import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { SourceOffset, TargetOffset } from '../domain/ids.ts'
+import { hidesFiller } from '../domain/mark.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { maxTimestamp, nextBatch, recordSet } from '../records/index.ts'
 import { checkTail } from './check-tail.ts'
@@ -221,7 +222,7 @@ export class Checker {
     const ends = await targetLog.ends(p.key)
     const { targetStart } = p.offsets
     if (ends.end < targetStart) throw new Error(`the target log ends at ${ends.end} again`)
-    if (!p.hidesFiller || ends.start >= targetStart) return ends
+    if (!hidesFiller(p.mark) || ends.start >= targetStart) return ends
     return raiseLogStart(target, targetLog, p.key, targetStart)
   }
 

@@ -1,11 +1,11 @@
-import { complete } from '../domain/answers.ts'
+import { valuesOf } from '../domain/answers.ts'
 import { diagnostic, FerryError } from '../domain/diagnostic.ts'
 import { type PartitionKey, partitionKey, type SourceOffset } from '../domain/ids.ts'
 import type { Mark } from '../domain/mark.ts'
 import type { PartitionProgress, Reverse } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
 import type { StrandedRange } from '../domain/stranded.ts'
-import type { Cluster, OffsetAt } from '../kafka/cluster.ts'
+import type { Cluster } from '../kafka/cluster.ts'
 import { baseOffset, lastOffset, nextBatch, producerId, recordSet } from '../records/index.ts'
 import { LogReader } from './log-reader.ts'
 
@@ -28,10 +28,10 @@ export const lateOnWayBack = async (
   const { seals } = placesOf(reverse)
   const marks = reverse.marks.filter((mark) => !seals.has(partitionKey(mark.topic, mark.partition)))
   if (marks.length === 0) return []
-  const [ends, starts] = [
-    await offsets(source, marks, 'stable'),
-    await offsets(source, marks, 'earliest'),
-  ]
+  const [ends, starts] = await Promise.all([
+    source.listOffsets(marks, 'stable').then((answers) => valuesOf(answers)),
+    source.listOffsets(marks, 'earliest').then((answers) => valuesOf(answers)),
+  ])
   const reader = new LogReader(source)
   const found: StrandedRange[] = []
   try {
@@ -49,16 +49,6 @@ export const lateOnWayBack = async (
     await reader.close()
   }
   return found
-}
-
-const offsets = async (
-  source: Cluster,
-  marks: readonly Mark[],
-  at: OffsetAt,
-): Promise<ReadonlyMap<PartitionKey, bigint>> => {
-  const answers = complete(await source.listOffsets(marks, at))
-  if ('problems' in answers) throw new FerryError(answers.problems)
-  return answers.all
 }
 
 const readAt = async (
@@ -131,7 +121,7 @@ const foreignIn = async (
       continue
     }
     // A leader that was just elected may not know how far its log is replicated, and answers nothing: that says nothing of what is there.
-    const now = (await offsets(source, [mark], 'stable')).get(key)!
+    const now = valuesOf(await source.listOffsets([mark], 'stable')).get(key)!
     if (now < end) throw unread(source, mark, next, `its log ends at ${now} now, below ${end}`)
     // A cleaner may have left nothing up to the end; believed only of one that knew the end between its answers.
     if (++empty === EMPTY_ANSWERS) break

@@ -1,4 +1,4 @@
-import { complete } from '../domain/answers.ts'
+import { valuesOf } from '../domain/answers.ts'
 import { FerryError } from '../domain/diagnostic.ts'
 import { type PartitionKey, parsePartitionKey, type TopicName } from '../domain/ids.ts'
 import type { Cluster, EpochEnd, OffsetAt, TopicDescription } from '../kafka/cluster.ts'
@@ -141,8 +141,7 @@ export const raiseLogStart = async (
   key: PartitionKey,
   to: number,
 ): Promise<LogEnds> => {
-  const answers = complete(await cluster.deleteRecords(new Map([[key, BigInt(to)]])))
-  if ('problems' in answers) throw new FerryError(answers.problems, { retriable: true })
+  valuesOf(await cluster.deleteRecords(new Map([[key, BigInt(to)]])), { retriable: true })
   const ends = await reader.ends(key)
   if (ends.start < to) {
     throw new Error(`the log start of ${key} is ${ends.start} after deleting records below ${to}`)

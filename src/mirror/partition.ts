@@ -131,11 +131,6 @@ export class MirroredPartition {
     this.offsets = new MarkedOffsets(mark)
   }
 
-  /** Whether what lies below the mark on the target is filler of a prime, and to be deleted where it comes back. */
-  get hidesFiller(): boolean {
-    return this.mark.mode === 'identical' && this.mark.way === undefined
-  }
-
   /** Takes which gaps are accepted. Answers whether they are others than before. */
   accept(gaps: readonly AcceptedGap[]): boolean {
     const { acceptedGaps } = this.offsets

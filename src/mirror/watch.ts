@@ -1,5 +1,6 @@
 import { diagnostic } from '../domain/diagnostic.ts'
 import type { TopicName } from '../domain/ids.ts'
+import { hidesFiller } from '../domain/mark.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { type LogReader, raiseLogStart } from './log-reader.ts'
 import type { MirrorLog } from './mirror.ts'
@@ -53,7 +54,7 @@ export class Watch {
     await Promise.allSettled(
       partitions.map(async (p) => {
         const { tenure } = p
-        if (!p.flowing || !p.hidesFiller || this.#seenAfterLoss.get(p) === tenure) return
+        if (!p.flowing || !hidesFiller(p.mark) || this.#seenAfterLoss.get(p) === tenure) return
         await this.#lookAtTarget(p)
         this.#seenAfterLoss.set(p, tenure)
       }),
@@ -62,7 +63,7 @@ export class Watch {
 
   /** Deletes filler again that a crash of the target broker brought back. */
   async hideFiller(p: MirroredPartition, start: number): Promise<void> {
-    if (!p.hidesFiller || start >= p.offsets.targetStart || this.#deleting.has(p)) return
+    if (!hidesFiller(p.mark) || start >= p.offsets.targetStart || this.#deleting.has(p)) return
     this.#deleting.add(p)
     try {
       const message = `${p.key}: the target's log start went back to ${start}; deleting below ${p.offsets.targetStart} again`

@@ -15,7 +15,7 @@ import { named } from '../steps/gates/index.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
 import { willBeForgotten } from './forgetting.ts'
 import { rollbackUnderWay } from './guards/reverse.ts'
-import { type ObservedPartition, partitionSeen } from './observed.ts'
+import { type ObservedPartition, partitionAt, partitionSeen } from './observed.ts'
 import { overtakenWarning } from './overtaken.ts'
 import { recommendOrder } from './recommend-order.ts'
 
@@ -164,15 +164,13 @@ const leftOut = (context: PlanContext): readonly Diagnostic[] => {
 
 const stranded = ({ desired, observed, state }: PlanContext): readonly Diagnostic[] => {
   if (state.stage === 'retired') return []
+  // Once a way back is sealed the source counts, where they stand.
+  const isGoingBack = rollbackUnderWay({ desired, state }).length > 0
   const ranges = strandedRanges(
     state,
     ({ topic, partition }) =>
-      observed.source.topics.get(topic)?.partitions.find((p) => p.partition === partition)
-        ?.highWatermark,
-  )
-    .filter(({ topic }) => producersMayWrite(topic, state, desired.order))
-    // Once a way back is sealed the source counts, where they stand.
-    .filter(() => rollbackUnderWay({ desired, state }).length === 0)
+      partitionAt(observed.source.topics.get(topic), partition)?.highWatermark,
+  ).filter(({ topic }) => !isGoingBack && producersMayWrite(topic, state, desired.order))
   const between = notSalvaged(observed.lateOnWayBack ?? [], state)
   if (between.length > 0) {
     return [

@@ -8,11 +8,18 @@ import type { Deadline, Invariant } from '../domain/plan.ts'
 import { placesOf } from '../domain/state-places.ts'
 import { counted } from '../steps/_words.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
-import type { ObservedPartition, ObservedSide } from './observed.ts'
+import { type ObservedPartition, type ObservedSide, partitionAt } from './observed.ts'
 import { overtaken } from './overtaken.ts'
 import { timeOf } from './recommend-order.ts'
 import { effective } from './topic-configs.ts'
-import { Earliest, instant, sourceHolds, type Uncopied, uncopied } from './uncopied.ts'
+import {
+  Earliest,
+  earlierFirst,
+  instant,
+  sourceHolds,
+  type Uncopied,
+  uncopied,
+} from './uncopied.ts'
 
 /** Broker default of `offsets.retention.minutes` since 2.0: seven days. Before 2.1 a commit lived for a day. */
 const OFFSETS_RETENTION_MINUTES = 7 * 24 * 60
@@ -35,7 +42,7 @@ export const deadlines = (context: PlanContext): readonly Deadline[] =>
     ...targetRetention(context),
     ...sourceCommits(context),
     ...targetCommits(context),
-  ].sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))
+  ].sort(earlierFirst)
 
 const sourceRetention = (context: PlanContext): readonly Deadline[] => {
   const { observed, now } = context
@@ -93,7 +100,7 @@ const backRetention = (context: PlanContext): readonly Deadline[] => {
     const key = partitionKey(topic, partition)
     const seal = placesOf(state).seals.get(key)
     const there = observed.target.topics.get(topic)
-    const end = there?.partitions.find((p) => p.partition === partition)?.highWatermark
+    const end = partitionAt(there, partition)?.highWatermark
     const retention = Number(effective(there, 'retention.ms') ?? '-1')
     if (seal === undefined || end === undefined || back.seals.has(key) || retention < 0) continue
     const known = backProgress?.get(key)

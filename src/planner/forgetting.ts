@@ -5,8 +5,9 @@ import type { Deadline } from '../domain/plan.ts'
 import { placesOf } from '../domain/state-places.ts'
 import { humanDuration } from '../steps/_words.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
-import type { ObservedTopic } from './observed.ts'
+import { type ObservedTopic, partitionAt } from './observed.ts'
 import { effective, targetDefault, topicConfigs } from './topic-configs.ts'
+import { earlierFirst, instant } from './uncopied.ts'
 
 /**
  * What a cleaner takes from the target before it is mirrored back. A key that was deleted there leaves a tombstone, and the cleaner removes that
@@ -43,7 +44,7 @@ const exactUntil = (context: PlanContext, topic: TopicName): number | undefined 
   if (!effective(target, 'cleanup.policy')?.includes('compact')) return undefined
   const kept = Number(effective(target, 'delete.retention.ms') ?? DELETE_RETENTION_MS)
   const looks = (placesOf(state).sealedTopics.get(topic) ?? []).flatMap((seal) => {
-    const end = target?.partitions[seal.partition]?.highWatermark ?? 0n
+    const end = partitionAt(target, seal.partition)?.highWatermark ?? 0n
     const key = partitionKey(topic, seal.partition)
     const stored = backProgress?.get(key)
     const look = stored?.producerId === marks.get(key)?.producerId ? stored : undefined
@@ -62,7 +63,7 @@ export const forgottenOnWayBack = (
     if (until === undefined) return []
     const { source, target } = context.observed
     const isOver = until <= context.now.getTime()
-    const at = new Date(until).toISOString()
+    const at = instant(until)
     return [
       diagnostic({
         code: 'FERRY1366',
@@ -95,13 +96,13 @@ export const wayBackDeadlines = (
       const { target } = context.observed
       return [
         {
-          at: new Date(until).toISOString(),
+          at: instant(until),
           says: `${target.name} may forget then which keys of ${topic} were deleted: the way back is exact only before`,
           about: { kind: 'tombstones', topic },
         },
       ]
     })
-    .sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))
+    .sort(earlierFirst)
 
 /** What it means for the way back that a topic will be compacted on the target, said before its producers move. */
 export const willForget = (

@@ -98,11 +98,18 @@ export const partitionSeen = (
   key: PartitionKey,
 ): ObservedPartition | undefined => {
   const { topic, partition } = parsePartitionKey(key)
-  const partitions = topics.get(topic)?.partitions
-  const there = partitions?.[partition]
+  return partitionAt(topics.get(topic), partition)
+}
+
+/** The same of one topic. Those that were read stand in their order, and where all were, in their places. */
+export const partitionAt = (
+  topic: ObservedTopic | undefined,
+  partition: number,
+): ObservedPartition | undefined => {
+  const there = topic?.partitions[partition]
   return there?.partition === partition
     ? there
-    : partitions?.find((each) => each.partition === partition)
+    : topic?.partitions.find((each) => each.partition === partition)
 }
 
 /** Users of the topics as far as the cluster shows them. Null: it cannot tell. */

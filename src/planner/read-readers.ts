@@ -1,3 +1,4 @@
+import { valuesOf } from '../domain/answers.ts'
 import { FerryError } from '../domain/diagnostic.ts'
 import {
   type GroupId,
@@ -22,9 +23,7 @@ export const readAllCommits = async (
     .filter(({ protocolType }) => protocolType === '' || protocolType === 'consumer')
     .map(({ id }) => id)
   if (ids.length === 0) return new Map()
-  const commits = await cluster.fetchCommits(ids)
-  if (commits.failed.size > 0) throw new FerryError([...commits.failed.values()])
-  return commits.ok
+  return valuesOf(await cluster.fetchCommits(ids))
 }
 
 /** Every group of a cluster that has a position in one of the topics, also groups that no plan file names. Throws FerryError. */

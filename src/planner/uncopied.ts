@@ -2,7 +2,7 @@ import { partitionKey, type TopicName } from '../domain/ids.ts'
 import type { Deadline } from '../domain/plan.ts'
 import { placesOf } from '../domain/state-places.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
-import type { ObservedPartition } from './observed.ts'
+import { type ObservedPartition, partitionAt } from './observed.ts'
 
 /** What the copy is judged by. */
 export type CopyContext = Pick<PlanContext, 'desired' | 'observed' | 'state' | 'progress' | 'now'>
@@ -23,7 +23,7 @@ export function* uncopied({ desired, observed, state }: CopyContext): Generator<
     const target = observed.target.topics.get(name)
     for (const seen of source?.partitions ?? []) {
       const mark = marks.get(partitionKey(name, seen.partition))
-      const there = target?.partitions.find((p) => p.partition === seen.partition)
+      const there = partitionAt(target, seen.partition)
       const copied =
         mark && there && there.highWatermark > mark.targetStart
           ? mark.sourceStart + (there.highWatermark - mark.targetStart)
@@ -50,6 +50,9 @@ export class Earliest<T> {
     return this.#first === undefined ? [] : [says(this.#first.of, instant(this.#first.ms))]
   }
 }
+
+export const earlierFirst = (one: Deadline, other: Deadline): number =>
+  one.at < other.at ? -1 : one.at > other.at ? 1 : 0
 
 export const instant = (ms: number): string => new Date(ms).toISOString()
 

@@ -1,4 +1,4 @@
-import { complete } from '../domain/answers.ts'
+import { valuesOf } from '../domain/answers.ts'
 import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
 import { partitionKey, type TargetOffset } from '../domain/ids.ts'
 import type { Salvage } from '../domain/state.ts'
@@ -75,9 +75,8 @@ export const salvageRange = async (options: SalvageOptions): Promise<number> => 
 /** What is below, retention has taken since. */
 const logStartOf = async ({ target, salvage }: SalvageOptions): Promise<TargetOffset> => {
   const { topic, partition } = salvage
-  const answers = complete(await target.listOffsets([{ topic, partition }], 'earliest'))
-  if ('problems' in answers) throw new FerryError(answers.problems)
-  return answers.all.get(partitionKey(topic, partition)) as TargetOffset
+  const starts = valuesOf(await target.listOffsets([{ topic, partition }], 'earliest'))
+  return starts.get(partitionKey(topic, partition)) as TargetOffset
 }
 
 const later = (one: TargetOffset, other: TargetOffset): TargetOffset => (one > other ? one : other)

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type CopyLook, copyMeter } from '../domain/copy-progress.ts'
 import { diagnostic } from '../domain/diagnostic.ts'
 import type { TopicName } from '../domain/ids.ts'
+import { hidesFiller } from '../domain/mark.ts'
 import { rankOf } from '../domain/offset-index.ts'
 import { copyLooks } from '../mirror/copy-looks.ts'
 import { counted, humanSeconds } from './_words.ts'
@@ -84,7 +85,7 @@ const openAmong = async (
 
 /** The broker has forgotten a log start that it had not made durable: the mirror deletes below the mark again once it has seen that. */
 const hasReadableFiller = ({ mark, targetStart }: PartitionNow): boolean =>
-  mark.mode === 'identical' && mark.way === undefined && targetStart < mark.targetStart
+  hidesFiller(mark) && targetStart < mark.targetStart
 
 /** Log ends of the source, as a look saw them. */
 type Ends = ReadonlyMap<string, bigint>

@@ -1,5 +1,4 @@
-import { complete } from '../domain/answers.ts'
-import { FerryError } from '../domain/diagnostic.ts'
+import { valuesOf } from '../domain/answers.ts'
 import {
   partitionKey,
   type SourceOffset,
@@ -130,8 +129,6 @@ export const markReverseStep = (
 })
 
 const topicIdOf = async (cluster: Cluster, topic: TopicName): Promise<string | undefined> => {
-  const answers = complete(await cluster.describeTopics([topic]))
-  if ('problems' in answers) throw new FerryError(answers.problems)
-  const found = answers.all.get(topic)
+  const found = valuesOf(await cluster.describeTopics([topic])).get(topic)
   return found === undefined || found === 'absent' ? undefined : found.topicId
 }

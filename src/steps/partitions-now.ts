@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { valuesOf } from '../domain/answers.ts'
 import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
 import {
   type PartitionKey,
@@ -45,11 +46,7 @@ export const offsetsOf = async (
   cluster: Cluster,
   partitions: readonly TopicPartition[],
   at: OffsetAt,
-): Promise<ReadonlyMap<PartitionKey, bigint>> => {
-  const answers = await cluster.listOffsets(partitions, at)
-  if (answers.failed.size > 0) throw new FerryError([...answers.failed.values()])
-  return answers.ok
-}
+): Promise<ReadonlyMap<PartitionKey, bigint>> => valuesOf(await cluster.listOffsets(partitions, at))
 
 /**
  * Reads every marked partition of the topics. Up to the seal the target's log end says how far the mirror is, since only the mirror

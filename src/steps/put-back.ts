@@ -1,5 +1,5 @@
 import { aclKey } from '../domain/access.ts'
-import { FerryError } from '../domain/diagnostic.ts'
+import { valuesOf } from '../domain/answers.ts'
 import { parsePartitionKey } from '../domain/ids.ts'
 import { removedKey, removedName } from '../domain/migration.ts'
 import type { Removal } from '../domain/state.ts'
@@ -55,9 +55,8 @@ const ofWhatIsThere = async (
 ): Promise<Removal['commits']> => {
   const { target } = run.clusters
   const topics = [...new Set([...commits.keys()].map((key) => parsePartitionKey(key).topic))]
-  const described = await target.describeTopics(topics)
-  if (described.failed.size > 0) throw new FerryError([...described.failed.values()])
-  const gone = topics.filter((topic) => described.ok.get(topic) === 'absent')
+  const described = valuesOf(await target.describeTopics(topics))
+  const gone = topics.filter((topic) => described.get(topic) === 'absent')
   if (gone.length > 0) run.report(`${gone.join(', ')} is gone: no position can be put back there`)
   return new Map([...commits].filter(([key]) => !gone.includes(parsePartitionKey(key).topic)))
 }

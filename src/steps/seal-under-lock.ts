@@ -1,3 +1,4 @@
+import { valuesOf } from '../domain/answers.ts'
 import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
 import { type PartitionKey, partitionKey, type TopicName } from '../domain/ids.ts'
 import type { Seal } from '../domain/mark.ts'
@@ -142,12 +143,9 @@ const logEnds = async (
   const watermarks = await offsetsOf(cluster, seals, 'latest')
   if ((cluster.supports('OffsetForLeaderEpoch') ?? 0) < TELLS_LOG_END) return watermarks
   const asked = seals.map(({ topic, partition }) => partitionKey(topic, partition))
-  const answers = await cluster.epochEnds(new Map(asked.map((key) => [key, 'current'])))
-  if (answers.failed.size > 0) {
-    throw new FerryError([...answers.failed.values()], { retriable: true })
-  }
+  const ends = await cluster.epochEnds(new Map(asked.map((key) => [key, 'current'])))
   return new Map(
-    [...answers.ok].map(([key, { endOffset }]) => [
+    [...valuesOf(ends, { retriable: true })].map(([key, { endOffset }]) => [
       key,
       endOffset < 0n ? watermarks.get(key)! : endOffset,
     ]),

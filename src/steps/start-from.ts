@@ -1,4 +1,4 @@
-import { FerryError } from '../domain/diagnostic.ts'
+import { valuesOf } from '../domain/answers.ts'
 import { type PartitionKey, partitionKey, type TopicPartition } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
 import type { ObservedPartition, ObservedSide } from '../planner/observed.ts'
@@ -43,9 +43,8 @@ const lowestCommits = async (
   { clusters, migration }: Pick<Run, 'clusters' | 'migration'>,
   partitions: readonly TopicPartition[],
 ): Promise<ReadonlyMap<PartitionKey, bigint>> => {
-  const answers = await clusters.source.fetchCommits(migration.groups.map(({ id }) => id))
-  if (answers.failed.size > 0) throw new FerryError([...answers.failed.values()])
-  const all = [...answers.ok.values()]
+  const ids = migration.groups.map(({ id }) => id)
+  const all = [...valuesOf(await clusters.source.fetchCommits(ids)).values()]
   const lowest = new Map<PartitionKey, bigint>()
   for (const { topic, partition } of partitions) {
     const key = partitionKey(topic, partition)

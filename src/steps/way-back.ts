@@ -8,7 +8,7 @@ import type { MirrorReverse, SealReverse, Step, VerifyReverse } from '../domain/
 import { nameRange, notSalvaged, strandedRanges } from '../domain/stranded.ts'
 import { forgottenOnWayBack, shortOnSource } from '../planner/forgetting.ts'
 import { reverseGuards, salvagedGuard } from '../planner/guards/reverse.ts'
-import type { Observed } from '../planner/observed.ts'
+import { type Observed, partitionAt } from '../planner/observed.ts'
 import { markReverseStep } from './mark-reverse.ts'
 import type { PlanContext } from './step-kind.ts'
 
@@ -27,7 +27,7 @@ const grewAfterSeal = ({ state, observed }: PlanContext, topic: TopicName): bool
   state.reverse.seals.some(
     (seal) =>
       seal.topic === topic &&
-      (observed.target.topics.get(topic)?.partitions[seal.partition]?.highWatermark ?? 0n) >
+      (partitionAt(observed.target.topics.get(topic), seal.partition)?.highWatermark ?? 0n) >
         seal.sourceEnd,
   )
 

@@ -2,7 +2,7 @@ import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Answers, complete } from '../../src/domain/answers.ts'
+import { valuesOf } from '../../src/domain/answers.ts'
 import { FerryError } from '../../src/domain/diagnostic.ts'
 import {
   type ClusterId,
@@ -110,12 +110,6 @@ export const createTopic = async (
   })
 }
 
-const whole = <K, V>(answers: Answers<K, V>): ReadonlyMap<K, V> => {
-  const result = complete(answers)
-  if ('problems' in result) throw new FerryError(result.problems)
-  return result.all
-}
-
 /** Primes each partition of a topic on the target up to an offset, as apply would. */
 export const primeUpTo = async (
   target: Cluster,
@@ -152,8 +146,8 @@ export const markTopic = async (
   const onTarget = to.ok.get(topic)!
   if (described === 'absent' || onTarget === 'absent') throw new Error(`${topic} is absent`)
   const partitions = described.partitions.map(({ partition }) => ({ topic, partition }))
-  const starts = whole(await source.listOffsets(partitions, 'earliest'))
-  const ends = whole(await target.listOffsets(partitions, 'latest'))
+  const starts = valuesOf(await source.listOffsets(partitions, 'earliest'))
+  const ends = valuesOf(await target.listOffsets(partitions, 'latest'))
   const { producerId, epoch } = await target.initProducerId()
   return partitions.map(({ partition }) => {
     const key = partitionKey(topic, partition)
@@ -215,7 +209,8 @@ export const untilCopied = (
 export const endsOf = async (
   cluster: Cluster,
   topics: readonly { readonly topic: TopicName; readonly partition: number }[],
-): Promise<ReadonlyMap<PartitionKey, bigint>> => whole(await cluster.listOffsets(topics, 'latest'))
+): Promise<ReadonlyMap<PartitionKey, bigint>> =>
+  valuesOf(await cluster.listOffsets(topics, 'latest'))
 
 /** A source and a target, and Ferry's ports to both. */
 export interface Pair {

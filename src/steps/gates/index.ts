@@ -16,7 +16,7 @@ export {
   reportsOf,
 } from './mirror.ts'
 export { openTransactions, TRANSACTIONS_ENDED } from './open-transactions.ts'
-export { named } from './reading.ts'
+export { named, only } from './reading.ts'
 export {
   copyIsChecked,
   nothingLateOnWayBack,

@@ -1,4 +1,5 @@
 import type { GroupId, PartitionKey, SourceOffset, TopicName } from '../../domain/ids.ts'
+import { hidesFiller } from '../../domain/mark.ts'
 import { translateOffset } from '../../domain/translate-offset.ts'
 import type { CommittedOffset } from '../../kafka/cluster.ts'
 import type { PartitionReport } from '../../mirror/mirror.ts'
@@ -168,7 +169,7 @@ export const FILLER_HIDDEN: Fact<null, Now> = {
   reads: 'ListOffsets of the target',
   judge: (now) => {
     for (const [key, { mark, targetStart }] of now) {
-      if (mark.mode !== 'identical' || targetStart >= mark.targetStart) continue
+      if (!hidesFiller(mark) || targetStart >= mark.targetStart) continue
       return waits(
         `${key} begins at ${targetStart} instead of ${mark.targetStart} since a crash of its broker: the mirror deletes below that again`,
       )

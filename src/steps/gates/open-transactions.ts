@@ -1,4 +1,4 @@
-import { FerryError } from '../../domain/diagnostic.ts'
+import { valuesOf } from '../../domain/answers.ts'
 import { type PartitionKey, parsePartitionKey, type TopicName } from '../../domain/ids.ts'
 import type { ActiveProducer, Cluster } from '../../kafka/cluster.ts'
 import type { PartitionNow } from '../partitions-now.ts'
@@ -84,9 +84,8 @@ const openOn = async (
   source: Cluster,
   keys: readonly PartitionKey[],
 ): Promise<readonly OpenTransaction[]> => {
-  const answers = await source.describeProducers(keys.map(parsePartitionKey))
-  if (answers.failed.size > 0) throw new FerryError([...answers.failed.values()])
-  return [...answers.ok].flatMap(([key, producers]) =>
+  const answers = valuesOf(await source.describeProducers(keys.map(parsePartitionKey)))
+  return [...answers].flatMap(([key, producers]) =>
     producers.flatMap((producer) =>
       producer.transactionStart === null
         ? []
