@@ -53,9 +53,13 @@ export const makePlan = async (
   ])
   const desired = await wholeOf(migration, state, purpose)
   report(`reads ${migration.from} and ${migration.to} for ${migration.name}`)
+  const backProgress =
+    state.reverse.marks.length > 0
+      ? await session.store.readProgress(migration.name, 'reverse')
+      : undefined
   const observed = await withLate(
     await services.observe(clusters, desired, now, signal),
-    { session, migration, state, clusters },
+    { state, source: clusters.source, backProgress },
     signal,
   )
   const inputs = await inputDigests(session.project, migration)
@@ -64,9 +68,7 @@ export const makePlan = async (
     observed,
     state,
     progress,
-    ...(state.reverse.marks.length > 0 && {
-      backProgress: await session.store.readProgress(migration.name, 'reverse'),
-    }),
+    ...(backProgress && { backProgress }),
     purpose,
     readers: await readersOf(services, clusters, emptiedFor(migration, state, purpose)),
     stops:
@@ -100,23 +102,21 @@ export const makePlan = async (
 const withLate = async (
   observed: Observed,
   {
-    session,
-    migration,
     state,
-    clusters,
+    source,
+    backProgress,
   }: {
-    readonly session: Session
-    readonly migration: Migration
     readonly state: MigrationState
-    readonly clusters: Clusters
+    readonly source: Cluster
+    /** Undefined: nothing is mirrored back. */
+    readonly backProgress: ReadonlyMap<PartitionKey, PartitionProgress> | undefined
   },
   signal: AbortSignal,
 ): Promise<Observed> => {
-  if (state.reverse.marks.length === 0 || state.stage === 'retired') return observed
+  if (backProgress === undefined || state.stage === 'retired') return observed
   const { lateOnWayBack } = await import('../mirror/late-on-way-back.ts')
   try {
-    const progress = await session.store.readProgress(migration.name, 'reverse')
-    const late = await lateOnWayBack(clusters.source, state.reverse, progress, signal)
+    const late = await lateOnWayBack(source, state.reverse, backProgress, signal)
     return late.length === 0 ? observed : { ...observed, lateOnWayBack: late }
   } catch (error) {
     if (!(error instanceof FerryError)) throw error

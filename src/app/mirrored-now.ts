@@ -8,9 +8,9 @@ export const mirroredNow = (
 ): MirroredMigration | undefined => {
   if (state === undefined || state.stage === 'retired' || state.marks.length === 0) return undefined
   const { migration, acceptedGaps } = state
-  const { marks } = way === 'forward' ? state : openReverse(state)
-  if (marks.length === 0) return undefined
-  return way === 'forward'
-    ? { migration, marks, seals: endsOfCopying(state), acceptedGaps }
-    : { migration, marks, seals: endsOfCopying(state.reverse) }
+  if (way === 'forward') {
+    return { migration, marks: state.marks, seals: endsOfCopying(state), acceptedGaps }
+  }
+  const { marks } = openReverse(state)
+  return marks.length === 0 ? undefined : { migration, marks, seals: endsOfCopying(state.reverse) }
 }

@@ -73,9 +73,11 @@ export const openRun = (options: ApplyOptions, stored: MigrationState): OpenedRu
     let mirror: Promise<Mirror> | undefined
     let running: Mirror | undefined
     const follow = () => {
-      const { marks, acceptedGaps = [] } = copies()
-      const seals = endsOfCopying(copies())
-      running?.follow([{ migration: migration.name, marks, seals, acceptedGaps }])
+      const now = copies()
+      const { marks, acceptedGaps = [] } = now
+      running?.follow([
+        { migration: migration.name, marks, seals: endsOfCopying(now), acceptedGaps },
+      ])
     }
     const started = () => {
       mirror ??= start().then(

@@ -252,9 +252,10 @@ class Engine implements RunningMirror {
   }
 
   #subscribe(): void {
-    const wanted = new Map([...this.#kept, ...this.#open])
-    for (const [topic, count] of this.#kept)
+    const wanted = new Map(this.#open)
+    for (const [topic, count] of this.#kept) {
       wanted.set(topic, Math.max(count, wanted.get(topic) ?? 0))
+    }
     const subscribed = JSON.stringify([...wanted].sort())
     if (subscribed === this.#subscribed) return
     this.#subscribed = subscribed

@@ -35,20 +35,19 @@ export interface Overtaken extends Race {
   readonly offset: bigint
 }
 
+export interface Races {
+  /** Where it is closest: the least copied for what is taken. */
+  readonly closest: Race | undefined
+  /** Where the mirror is overtaken first. */
+  readonly overtaken: Overtaken | undefined
+}
+
 /**
  * Whether the source's retention will take what the mirror has not copied although it runs. The mirror's rate is what it has copied since
  * the mark by when it last said so; before the first, what a mirror does at least. Log starts move by time as fast as the records that
  * expire once came, by size as they moved since the mark. A rate of a topic that somebody has just measured goes before these.
  */
-export const races = (
-  context: CopyContext,
-  measured?: ReadonlyMap<string, number>,
-): {
-  /** Where it is closest: the least copied for what is taken. */
-  readonly closest: Race | undefined
-  /** Where the mirror is overtaken first. */
-  readonly overtaken: Overtaken | undefined
-} => {
+export const races = (context: CopyContext, measured?: ReadonlyMap<string, number>): Races => {
   const closest = new Earliest<Race>()
   const first = new Earliest<Overtaken>()
   const rate = copiedRate(context, measured)
@@ -69,8 +68,17 @@ export const races = (
   return { closest: closest.of, overtaken: first.of }
 }
 
+/** A plan asks twice, for a deadline and for a warning, about every partition there is. */
+const KNOWN = new WeakMap<CopyContext, Races>()
+
+const racesOf = (context: CopyContext): Races => {
+  const known = KNOWN.get(context) ?? races(context)
+  KNOWN.set(context, known)
+  return known
+}
+
 export const overtaken = (context: CopyContext): readonly Deadline[] => {
-  const { overtaken: found } = races(context)
+  const { overtaken: found } = racesOf(context)
   if (found === undefined) return []
   const { topic, seen, at, offset } = found
   return [
@@ -83,7 +91,7 @@ export const overtaken = (context: CopyContext): readonly Deadline[] => {
 }
 
 export const overtakenWarning = (context: CopyContext): readonly Diagnostic[] => {
-  const { overtaken: found } = races(context)
+  const { overtaken: found } = racesOf(context)
   if (found === undefined) return []
   const { topic, seen, at } = found
   const { source } = context.observed

@@ -248,7 +248,7 @@ const endsOf = async (
 ): Promise<readonly [number, number]> => {
   const only = async (at: OffsetAt) =>
     exact([...(await cluster.listOffsets([{ topic, partition }], at)).ok.values()][0] ?? 0n)
-  return [await only('earliest'), await only('stable')]
+  return Promise.all([only('earliest'), only('stable')])
 }
 
 const NOTHING_THERE = {
