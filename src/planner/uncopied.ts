@@ -15,7 +15,16 @@ export interface Uncopied {
   readonly next: bigint
 }
 
-export function* uncopied({ desired, observed, state }: CopyContext): Generator<Uncopied> {
+/** A plan asks for them several times, for what may be a hundred thousand partitions. */
+const KNOWN = new WeakMap<CopyContext, readonly Uncopied[]>()
+
+export const uncopied = (context: CopyContext): readonly Uncopied[] => {
+  const known = KNOWN.get(context) ?? [...stillToCopy(context)]
+  KNOWN.set(context, known)
+  return known
+}
+
+function* stillToCopy({ desired, observed, state }: CopyContext): Generator<Uncopied> {
   const { marks, sealedTopics } = placesOf(state)
   for (const { name } of desired.topics) {
     if (sealedTopics.has(name)) continue
