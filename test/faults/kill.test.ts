@@ -6,7 +6,7 @@ import { waitFor } from '../kafka/wait.ts'
 import { createTopic, topicName } from '../mirror/_support.ts'
 import type { Project, Running } from '../scenarios/_world.ts'
 import { API, type Caught, FaultProxy } from './_proxy.ts'
-import { beginAt, LiveWriter, writeUntimed } from './_source.ts'
+import { Backlog, beginAt, LiveWriter, writeUntimed } from './_source.ts'
 import {
   compareTopic,
   DAY,
@@ -149,6 +149,14 @@ describe('kill -9', () => {
 
     // A produce in flight, by a request on the network.
     const writer = new LiveWriter(world.from, 'live', 3)
+    const backlog = await Backlog.start({
+      source: world.from,
+      target: world.to,
+      topic: 'orders',
+      partitions: 6,
+      records: 10_000,
+      timestamp: Date.now() - 3 * DAY,
+    })
     for (const how of ['lost', 'unheard', 'late', 'late', 'late'] as const) {
       const again = start(mirrored)
       const at = how === 'unheard' ? 'answer' : 'request'
@@ -186,7 +194,7 @@ describe('kill -9', () => {
       await kill('any moment', again)
     }
     lap('killed at any moment')
-    await writer.stop()
+    await Promise.all([writer.stop(), backlog.stop()])
     succeeded(await start(mirrored).ended)
     await Promise.all(stragglers)
     lap('mirrored')
