@@ -10,7 +10,7 @@ const name = 'spread' as TopicName
 const groups = Array.from({ length: 30 }, (_, i) => `group-${i}` as GroupId)
 const partitions = Array.from({ length: 30 }, (_, partition) => ({ topic: name, partition }))
 
-describe('a cluster of three brokers', { timeout: 60_000 }, () => {
+describe('a cluster of three brokers', () => {
   let brokers: TestCluster
   let cluster: Cluster
 

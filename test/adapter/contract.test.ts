@@ -16,7 +16,7 @@ const topic = (name: string) => name as TopicName
 const group = (name: string) => name as GroupId
 
 // Beside each other: they start brokers and wait for them most of the time.
-describe.concurrent.each(VERSIONS)('Kafka %s', { timeout: 120_000 }, (version) => {
+describe.concurrent.each(VERSIONS)('Kafka %s', (version) => {
   describe.sequential('the port', () => contractOf(version))
 })
 

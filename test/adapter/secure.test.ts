@@ -14,7 +14,7 @@ const login = (username: string, password: string, mechanism = 'scram-sha-512' a
   sasl: { mechanism, username, password: new Secret(password) },
 })
 
-describe('a secure 4.x cluster', { timeout: 60_000 }, () => {
+describe('a secure 4.x cluster', () => {
   let broker: TestCluster
   let cluster: Cluster
 

@@ -30,7 +30,7 @@ const startFront = (cert: string, key: string, target: () => number): Promise<Se
     server.listen(0, '127.0.0.1', () => resolve(server))
   })
 
-describe('a cluster behind TLS', { timeout: 60_000 }, () => {
+describe('a cluster behind TLS', () => {
   const folder = mkdtempSync(join(tmpdir(), 'ferry-tls-'))
   let server: Server
   let broker: TestCluster

@@ -88,7 +88,7 @@ describe.each([
     }
     // Else the mutations would show nothing.
     expect(refused).toBeGreaterThan(EACH / 4)
-  }, 120_000)
+  })
 })
 
 const filesIn = (folder: string, part: string): readonly string[] => {

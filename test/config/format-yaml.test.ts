@@ -134,7 +134,7 @@ test('random mutations are refused with a place, or stay as they are the second 
     formatted++
   }
   expect(formatted).toBeGreaterThan(200)
-}, 20_000)
+})
 
 test('a comment on the line of a key is about all below it; one above the first key is about that', async () => {
   const text =

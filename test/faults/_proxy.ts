@@ -1,5 +1,5 @@
 import { createServer, type Server, type Socket, connect as tcpConnect } from 'node:net'
-import { waitFor } from '../kafka/wait.ts'
+import { setTimeout as pause } from 'node:timers/promises'
 
 /** Kafka's keys of the requests that change something. */
 export const API = { produce: 0, offsetCommit: 8, deleteRecords: 21, writeTxnMarkers: 27 } as const
@@ -104,10 +104,11 @@ export class FaultProxy {
     return [...this.#wires].reduce((sum, wire) => sum + wire.unanswered(key), 0)
   }
 
-  /** Until the broker has been handed one. */
+  /** Until the broker has been handed one. Answers whether it was within the time. */
   async inFlight(key: number, timeoutMs: number): Promise<boolean> {
-    const found = () => this.unanswered(key) > 0 || undefined
-    return waitFor('a request in flight', { timeoutMs, everyMs: 5 }, found).catch(() => false)
+    const until = performance.now() + timeoutMs
+    while (this.unanswered(key) === 0 && performance.now() < until) await pause(5)
+    return this.unanswered(key) > 0
   }
 
   async stop(): Promise<void> {

@@ -59,9 +59,7 @@ describe('a partition that cannot go on', () => {
     closeSync(disk)
   }
 
-  it('stops alone: the others go on, status shows each with its range, exit codes say so', {
-    timeout: 180_000,
-  }, async () => {
+  it('stops alone: the others go on, status shows each with its range, exit codes say so', async () => {
     for (const topic of TOPICS) await createTopic(world.from, topicName(topic), 1)
     await produce(TOPICS)
     const project = world.project('alone')

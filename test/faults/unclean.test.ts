@@ -66,7 +66,7 @@ describe('an unclean election', () => {
     await createTopics(['repaired', 'gone', 'cut', 'rewritten', 'hidden'])
     await createTopics(['withheld'], [{ name: 'min.insync.replicas', value: '2' }])
     await loseRecords()
-  }, 240_000)
+  })
   afterAll(async () => {
     await Promise.allSettled(running.map(({ mirror }) => mirror.stop()))
     await Promise.allSettled([many?.close(), one?.close()])

@@ -25,7 +25,7 @@ const isAlive = (pid: number): boolean => {
 }
 
 if (process.platform === 'linux')
-  describe('cleanup', { timeout: 120_000 }, () => {
+  describe('cleanup', () => {
     for (const version of ['4.x', '2.8']) {
       it(`removes brokers and data of ${version} after kill -9 of the process that started them`, async () => {
         const args = ['--import', 'tsx', '--input-type=module', '-e', SCRIPT, version]

@@ -8,7 +8,7 @@ export default defineConfig({
     include: ['test/kafka/*.test.ts'],
     env: { MATRIX: '1' },
     fileParallelism: false,
-    testTimeout: 180_000,
-    hookTimeout: 180_000,
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
   },
 })

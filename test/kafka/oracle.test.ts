@@ -3,7 +3,7 @@ import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { oracle, startKafka, type TestCluster } from './index.ts'
 
-describe('oracle', { timeout: 120_000 }, () => {
+describe('oracle', () => {
   let cluster: TestCluster
   let kafka: kafkajs.Kafka
 
@@ -16,7 +16,7 @@ describe('oracle', { timeout: 120_000 }, () => {
     const topics = ['fields', 'copy', 'transactions', 'many', 'idle']
     await admin.createTopics({ topics: topics.map((topic) => ({ topic, numPartitions: 2 })) })
     await admin.disconnect()
-  }, 120_000)
+  })
   afterAll(() => cluster?.stop())
 
   it('tells null from empty, and sees duplicate headers and null values', async () => {

@@ -50,7 +50,7 @@ const isAlive = (pid: number): boolean => {
   }
 }
 
-describe('startKafka', { timeout: 180_000 }, () => {
+describe('startKafka', () => {
   for (const version of VERSIONS) {
     it(`${version} starts, takes records, survives a kill and stops`, async () => {
       const cluster = await start({ version })

@@ -38,7 +38,7 @@ const recreate = async (cluster: Cluster, topic: TopicName): Promise<void> => {
 }
 
 /** Beside each other, each as a project of its own: they wait for brokers and for the lock most of the time. */
-describe.concurrent('a mirror stops a partition, and names the range', { timeout: 240_000 }, () => {
+describe.concurrent('a mirror stops a partition, and names the range', () => {
   let pair: Pair
   let sourceData: string
   beforeAll(async () => {

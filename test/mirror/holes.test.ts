@@ -74,9 +74,7 @@ describe.concurrent('holes of the source survive', () => {
   const progressOf = async (store: FileProgress, { topic }: Mark) =>
     (await store.readProgress()).get(partitionKey(topic, 0))
 
-  it('kill -9, with transactions and records without a time, dense and padded', {
-    timeout: 240_000,
-  }, async () => {
+  it('kill -9, with transactions and records without a time, dense and padded', async () => {
     const topics = [await both('killed-dense'), await both('killed-identical')]
     await oracle.writeMany(
       pair.source,
@@ -135,9 +133,7 @@ describe.concurrent('holes of the source survive', () => {
     })
   })
 
-  it('the cleaner of the source and DeleteRecords, between copy, crash, restart and lookup', {
-    timeout: 240_000,
-  }, async () => {
+  it('the cleaner of the source and DeleteRecords, between copy, crash, restart and lookup', async () => {
     const topic = await both('cleaned', { ...COMPACTED, 'min.compaction.lag.ms': '0' })
     const writing = (first: number, hour: number, count: number, keys: number): Writing => ({
       topic,
@@ -240,7 +236,7 @@ describe.concurrent('holes of the source survive', () => {
     })
   })
 
-  it('a marker too many: shown, and every position stays exact', { timeout: 240_000 }, async () => {
+  it('a marker too many: shown, and every position stays exact', async () => {
     const topic = await both('overshot')
     await oracle.writeMany(pair.source, [transactions(topic, 200)])
     const marks = await beginMirroring({ pair, topic }, 'identical')

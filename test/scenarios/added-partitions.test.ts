@@ -19,7 +19,7 @@ let world: World
 
 beforeAll(async () => {
   world = await startWorld()
-}, 180_000)
+})
 
 afterAll(() => world?.stop())
 
@@ -124,7 +124,7 @@ spec:
     expect(errorsIn(late.stderr)[0]?.place).toBe(
       project.place(`plans/${name}.yaml`, '{ name: grow, off'),
     )
-  }, 180_000)
+  })
 
   test('keep the seal and the retirement closed, when they come while apply waits', async () => {
     const name = 'waits'
@@ -173,5 +173,5 @@ spec:
     } finally {
       await Promise.all([source.close(), target.close()])
     }
-  }, 60_000)
+  })
 })

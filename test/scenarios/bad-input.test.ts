@@ -66,7 +66,7 @@ beforeAll(async () => {
   await fill(world.source, 'orders.events', 10, [0, 1, 2])
   await fill(world.target, 'orders.used', 1, [1])
   usersBefore = await usersOf(world.target)
-}, 180_000)
+})
 
 afterAll(() => world?.stop())
 

@@ -18,7 +18,7 @@ beforeAll(async () => {
   world = await startWorld({
     targetConfig: { 'log.retention.ms': String(3 * 86_400_000), 'message.max.bytes': '900000' },
   })
-}, 180_000)
+})
 
 afterAll(() => world?.stop())
 
@@ -179,7 +179,7 @@ test('ACLs of every kind, a password, quotas and configs', async () => {
     acls: before.target.acls,
   })
   expect(await usersOf(target)).toEqual(usersBefore)
-}, 150_000)
+})
 
 test('what the brokers set for every topic is compared, and durability that nobody could write with blocks', async () => {
   await withAdmin(world.source, (admin) =>
@@ -223,4 +223,4 @@ spec: { from: old, to: new, stage: prepared, topics: [{ name: parity.a }, { name
       detail: expect.stringContaining('retention.ms 3d instead of 7d on old'),
     },
   ])
-}, 60_000)
+})

@@ -58,12 +58,12 @@ beforeAll(async () => {
   project.env.PASSWORD = 'a-password'
   await run(['apply', 'stale', '--auto-approve'])
   project.edit(FILE, 'stage: prepared', 'stage: mirrored')
-}, 180_000)
+})
 
 afterAll(async () => {
   await target?.close()
   await world?.stop()
-}, 60_000)
+})
 
 const run = async (args: readonly string[]): Promise<void> => {
   const { code, stdout, stderr } = await project.ferry(args)
@@ -264,7 +264,7 @@ describe('drift', () => {
     )
     drifting.edit(DRIFT, /quotas:\n.*\n/, 'quotas: []\n')
     expect(await drift(0)).toEqual([])
-  }, 120_000)
+  })
 
   test('is every kind of thing that somebody else changed, by its name', async () => {
     const topic = 'drift.a' as TopicName
@@ -305,7 +305,7 @@ describe('drift', () => {
       { what: 'retention.ms of topic drift.a on old', was: null, is: '3600000' },
       { what: 'user drift-reader (scram-sha-512) on new', was: 'there', is: null },
     ])
-  }, 60_000)
+  })
 
   test('is not told from what an older version wrote down, which knew no configs of the source', async () => {
     const decisions = '.ferry/drift/decisions.json'
@@ -315,5 +315,5 @@ describe('drift', () => {
     const { code, stderr } = await drifting.ferry(['drift', 'drift'])
     expect(errorsIn(stderr).map((error) => error.code)).toEqual(['FERRY1430'])
     expect(code).toBe(4)
-  }, 60_000)
+  })
 })

@@ -7,7 +7,7 @@ import { GoldenProject } from './_golden-project.ts'
 let gold: GoldenProject
 beforeAll(async () => {
   gold = await GoldenProject.start()
-}, 180_000)
+})
 afterAll(() => gold?.world.stop())
 
 test('wrong use, and a file that cannot be read', () => gold.wrongUse())

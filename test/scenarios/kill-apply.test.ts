@@ -20,7 +20,7 @@ import { type Ended, type Project, startWorld, type World } from './_world.ts'
 let world: World
 beforeAll(async () => {
   world = await startWorld()
-}, 180_000)
+})
 afterAll(() => world?.stop())
 
 test('apply killed inside of every kind of step, its work done and not yet recorded, ends as an undisturbed one; a rollback to nothing leaves what was there before', async () => {
@@ -70,7 +70,7 @@ test('an apply that was killed leaves nothing to compare with, which drift says,
   expect(ended.code, ended.stderr).toBe(0)
   const again = await project.ferry(['drift', 'gone'])
   expect(again, again.stderr).toMatchObject({ code: 0 })
-}, 90_000)
+})
 
 describe('the first Ctrl-C lets the step end, the second leaves it half done, and the next run goes on', () => {
   test('of apply, of resync and of rollback', async () => {
@@ -102,7 +102,7 @@ describe('the first Ctrl-C lets the step end, the second leaves it half done, an
     await stoppedTwice(project, [...rollback, ...flags], 'delete-topic/stops')
     await ended(rollback)
     expect(await withAdmin(world.target, (admin) => admin.listTopics())).not.toContain('stops')
-  }, 180_000)
+  })
 })
 
 /** SIGINT right after the intent of a step was written: it runs to its end, and what comes after it does not begin. */
@@ -181,7 +181,7 @@ describe.concurrent.each<StoreName>(['file', 'kafka'])(
       expect([6, 8]).toContain(late.code)
       expect(late.stderr).toMatch(/FERRY1407/)
       expect((await project.ferry(['state', 'pull', name])).stdout).toBe(before.stdout)
-    }, 120_000)
+    })
   },
 )
 

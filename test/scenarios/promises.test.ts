@@ -14,7 +14,7 @@ let world: World
 
 beforeAll(async () => {
   world = await startWorld({ users: [{ name: 'foreign', password: 'foreign-secret' }] })
-}, 180_000)
+})
 
 afterAll(() => world?.stop())
 

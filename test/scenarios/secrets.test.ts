@@ -43,7 +43,7 @@ beforeAll(async () => {
     await admin.setOffsets({ groupId: 'orders-api', topic: 'orders.events', partitions })
   })
   await fill(world.source, 'orders.events', 20, [0, 1])
-}, 180_000)
+})
 
 afterAll(() => world?.stop())
 

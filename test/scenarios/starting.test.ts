@@ -48,7 +48,7 @@ beforeAll(async () => {
   await fill(world.source, 'shop.orders', 10, [0, 1])
   await writeRegistered('shop.payments')
   await writeTogether('shop-tx', ['shop.payments', 'shop.audit'])
-}, 180_000)
+})
 
 afterAll(() => world?.stop())
 
@@ -223,7 +223,7 @@ describe('doctor', () => {
     const back = await project.ferry(['rollback', 'shop', '--to', 'nothing', '--auto-approve'])
     expect(back.code, back.stderr).toBe(0)
     // Seven JVMs and a whole move.
-  }, 240_000)
+  })
 })
 
 describe('import', () => {
@@ -357,7 +357,7 @@ describe('docs/guide.md', () => {
     const status = await project.ferry(['status', 'orders', '--json'])
     expect(JSON.parse(status.stdout).migrations[0].stage).toBe('retired')
     // More than twenty processes, one after another.
-  }, 240_000)
+  })
 })
 
 type GuidePart =

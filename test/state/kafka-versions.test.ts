@@ -46,5 +46,5 @@ describe.each(['2.8', '3.9'] as const)('a target of %s', (version) => {
     const mine = await begun()
     vi.spyOn(endTxn, 'decode').mockReturnValueOnce(-1)
     expect(await mine.end(true)).toBe('fenced')
-  }, 60_000)
+  })
 })

@@ -70,7 +70,7 @@ test('1,500 random mutations of state files are refused with a code, or change n
   } finally {
     await rm(directory, { recursive: true })
   }
-}, 20_000)
+})
 
 /** A state as `ferry state pull` prints it, and the content of its decisions. */
 const pulledState = () => {
@@ -136,4 +136,4 @@ test('2,000 random mutations of an exported state are refused with a code, chang
   expect(ends.refused).toBeGreaterThan(700)
   expect(ends.same).toBeGreaterThan(50)
   expect(ends.edited).toBeGreaterThan(50)
-}, 30_000)
+})

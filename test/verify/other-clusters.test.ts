@@ -25,7 +25,7 @@ afterEach(async () => {
 const noNulls = (count: number, from = 0) =>
   recordsFrom(from, count).map((record) => ({ ...record, headers: [] }))
 
-describe('other clusters', { timeout: 240_000 }, () => {
+describe('other clusters', () => {
   it('a source of 1.1: good and bad copies, transactions', async () => {
     const pair: Pair = await startPair('1.1')
     stops.push(pair.stop)

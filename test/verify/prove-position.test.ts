@@ -26,7 +26,7 @@ let topics = 0
 
 beforeAll(async () => {
   pair = await startPair()
-}, 180_000)
+})
 afterAll(() => pair?.stop())
 
 /** Source offsets 0 to 99, mirrored from 10 on to target offsets 3 to 92. */

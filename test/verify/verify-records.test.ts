@@ -22,7 +22,7 @@ let topics = 0
 
 beforeAll(async () => {
   pair = await startPair()
-}, 180_000)
+})
 afterAll(() => pair?.stop())
 
 /** Two records before the mark on the source, three on the target; then what is given. */
