@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { digestOf } from '../../src/domain/canonical-json.ts'
 import type { TopicName } from '../../src/domain/ids.ts'
 import { GapList } from '../../src/domain/offset-index.ts'
 import {
@@ -9,7 +10,21 @@ import {
   STATE_FORMAT_VERSION,
 } from '../../src/domain/state.ts'
 import { decodeContent } from '../../src/state/content-codec.ts'
-import { allProgress, type StateContent, type StateStore } from '../../src/state/state-store.ts'
+import type { NewEntry } from '../../src/state/journal-chain.ts'
+import {
+  allProgress,
+  type LockHolder,
+  type StateContent,
+  type StateStore,
+} from '../../src/state/state-store.ts'
+import {
+  codes,
+  done,
+  fakeApply,
+  fakePlan,
+  journalWords,
+  outcomes,
+} from '../applier/fake-migration.ts'
 import { AT, codesOf, fullState, holder, sampleChunk, sampleProgress } from './samples.ts'
 
 /** A place for state that several stores can be opened on, as several processes would. */
@@ -17,7 +32,17 @@ export interface StorePlace {
   open(): Promise<StateStore>
   /** Puts there what an older version wrote, byte for byte. */
   putOlder(records: OlderRecords): Promise<void>
+  /** A store of a process that may still run as far as anybody can tell, and does nothing by itself. */
+  openSleeper(): Promise<Sleeper>
   remove(): Promise<void>
+}
+
+export interface Sleeper {
+  readonly store: StateStore
+  /** As whom it takes locks. */
+  readonly holder: LockHolder
+  /** From now on it counts as gone (its process has ended, or its lease); answers a store that knows. */
+  ends(): Promise<StateStore>
 }
 
 /** Texts of the migration `orders`, as files of `test/fixtures/state/` hold them. */
@@ -347,6 +372,73 @@ export const describeStateStore = (name: string, makePlace: () => Promise<StoreP
         expect(await other.lockHolder('orders')).toEqual(holder({ user: 'omar' }))
         await other.writeDecisions(fullState(1), 0)
         await next.release()
+      })
+
+      test('of who is gone is taken over, and says from whom; who only slept is refused then', async () => {
+        const sleeper = await place.openSleeper()
+        const lock = await sleeper.store.lock('orders', sleeper.holder)
+        await sleeper.store.writeDecisions(fullState(1), 0)
+        expect(await codesOf(store.lock('orders', holder()))).toEqual(['FERRY1406'])
+        const next = await sleeper.ends()
+        const taken = await next.lock('orders', holder({ user: 'omar' }))
+        expect(taken.takenOverFrom).toEqual(sleeper.holder)
+        expect(await codesOf(sleeper.store.writeDecisions(fullState(2), 1))).toEqual(['FERRY1407'])
+        expect(await codesOf(sleeper.store.appendJournal('orders', intent('a')))).toEqual([
+          'FERRY1407',
+        ])
+        await lock.release()
+        expect((await next.lockHolder('orders'))?.user).toBe('omar')
+        expect((await next.readDecisions('orders'))?.serial).toBe(1)
+        expect(await next.readJournal('orders')).toEqual([])
+        await taken.release()
+        expect((await next.lock('orders', holder())).takenOverFrom).toBeUndefined()
+      })
+
+      test('is what a second apply is refused by, with the name of the first; once that one is gone the second looks at what was begun before it acts', async () => {
+        const sleeper = await place.openSleeper()
+        const steps = {
+          a: {},
+          b: {
+            apply: async () => {
+              // The one of before begins nothing more, whenever it wakes.
+              expect(await codesOf(sleeper.store.appendJournal('orders', intent('c')))).toEqual([
+                'FERRY1407',
+              ])
+              return done
+            },
+          },
+        }
+        const digest = digestOf(fakePlan(steps))
+        await sleeper.store.lock('orders', sleeper.holder)
+        const begun = { ...fullState(1), plan: { digest, status: 'open' }, seals: [] } as const
+        await sleeper.store.writeDecisions({ ...begun, clusters: null }, 0)
+        const write = (what: NewEntry['what']) =>
+          sleeper.store.appendJournal('orders', { at: AT, plan: digest, what })
+        await write({ kind: 'plan-started' })
+        await write({ kind: 'intent', step: 'a' })
+        await write({ kind: 'result', step: 'a', outcome: 'done', facts: {} })
+        await write({ kind: 'intent', step: 'b' })
+
+        const { user, host, pid } = sleeper.holder
+        const early = fakeApply(await place.open(), steps)
+        const refused = await early.run()
+        expect(codes(refused)).toEqual(['FERRY1406'])
+        expect(refused.problems[0]?.detail).toContain(`${user}@${host} (pid ${pid}, `)
+        expect(early.log).toEqual([])
+        const late = fakeApply(await sleeper.ends(), steps)
+        const result = await late.run()
+        expect([result.status, result.takenOverFrom, outcomes(result)]).toEqual([
+          'done',
+          sleeper.holder,
+          ['a done', 'b done'],
+        ])
+        expect(late.log[0]).toContain(`took over the lock of ${user}@${host} `)
+        expect(late.log[0]).toContain('It had begun b,')
+        expect(late.log.filter((line) => line.startsWith('apply'))).toEqual(['apply b'])
+        expect(await journalWords(await place.open())).toEqual([
+          ...['plan-started', 'intent a', 'a done', 'intent b'],
+          ...['intent b', 'b done', 'plan-finished'],
+        ])
       })
     })
 

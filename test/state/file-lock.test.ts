@@ -30,15 +30,6 @@ describe('lock', () => {
   }
   const here = (over = {}) => holder({ host: hostname(), ...over })
 
-  test('of a process that is gone is taken over, and says from whom', async () => {
-    const gone = here({ pid: await deadPid(), user: 'gone' })
-    await store.lock('orders', gone)
-    const lock = await reopened().lock('orders', here())
-    expect(lock.takenOverFrom).toEqual(gone)
-    await lock.release()
-    expect((await store.lock('orders', here())).takenOverFrom).toBeUndefined()
-  })
-
   test('of a process killed while it wrote is taken over', async () => {
     const child = spawn(process.execPath, [
       '--import',

@@ -1,3 +1,5 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import {
   appendFile,
   chmod,
@@ -11,7 +13,7 @@ import {
   utimes,
   writeFile,
 } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { sha256 } from '../../src/domain/canonical-json.ts'
@@ -22,6 +24,7 @@ import { AT, codesOf, fullState, holder, sampleChunk, sampleProgress } from './s
 
 describeStateStore('the file store', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'ferry-state-'))
+  const children: ChildProcess[] = []
   return {
     open: async () => new FileStore(directory),
     putOlder: async ({ decisions, journal, progress, gaps }) => {
@@ -33,7 +36,24 @@ describeStateStore('the file store', async () => {
       await writeFile(`${of}.json`, progress)
       if (gaps !== undefined) await writeFile(`${of}.gaps.jsonl`, `${gaps}\n`)
     },
-    remove: () => rm(directory, { recursive: true }),
+    openSleeper: async () => {
+      const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 60_000)'])
+      children.push(child)
+      await once(child, 'spawn')
+      return {
+        store: new FileStore(directory),
+        holder: holder({ host: hostname(), pid: child.pid!, user: 'gone' }),
+        ends: async () => {
+          child.kill('SIGKILL')
+          await once(child, 'exit')
+          return new FileStore(directory)
+        },
+      }
+    },
+    remove: async () => {
+      for (const child of children) child.kill('SIGKILL')
+      await rm(directory, { recursive: true })
+    },
   }
 })
 

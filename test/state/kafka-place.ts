@@ -1,13 +1,19 @@
 import type { TopicName } from '../../src/domain/ids.ts'
 import type { Cluster } from '../../src/kafka/cluster.ts'
+import { identityOf } from '../../src/process-identity.ts'
 import { KafkaStore, type KafkaStoreOptions } from '../../src/state/kafka-store.ts'
 import { StateLog } from '../../src/state/state-log.ts'
 import type { StateWrite } from '../../src/state/state-table.ts'
 import { connect } from '../adapter/connect.ts'
 import type { TestCluster } from '../kafka/index.ts'
 import type { OlderRecords, StorePlace } from './contract.ts'
+import { holder } from './samples.ts'
 
 const CONNECTIONS = 4
+const LEASE_MS = 30_000
+
+/** Of a process on another machine nobody can tell whether it still runs. */
+export const elsewhere = (pid: number) => ({ ...identityOf(pid), host: 'elsewhere' })
 
 /** Stores on topics of one broker. Those of one test are on connections of their own, as several processes would be. */
 export class KafkaPlaces {
@@ -46,6 +52,11 @@ export class KafkaPlaces {
     return {
       open: async () => this.open(topic),
       putOlder: (records) => this.#put(topic, records),
+      openSleeper: async () => ({
+        store: this.open(topic, { leaseMs: LEASE_MS, renewMs: 1_000_000, identify: elsewhere }),
+        holder: holder({ host: 'elsewhere', user: 'gone' }),
+        ends: async () => this.open(topic, { now: () => new Date(Date.now() + 2 * LEASE_MS) }),
+      }),
       remove: async () => undefined,
     }
   }
