@@ -30,14 +30,14 @@ export class Commits {
 
   fetch(
     ids: readonly GroupId[],
-    { once = false, of }: CommitsOptions = {},
+    options: CommitsOptions = {},
   ): Promise<Answers<GroupId, ReadonlyMap<PartitionKey, CommittedOffset>>> {
     const asked = (id: GroupId) => askedGroup('read the commits of', 'DESCRIBE', id)
-    const topics = of === undefined ? null : partitionsByTopic(of)
+    const topics = options.of === undefined ? null : partitionsByTopic(options.of)
     return this.#session.settlePerCoordinator(ids, asked, async (broker, mine, outcomes) => {
       const note = (answer: FetchedCommits) => {
         const id = answer.group as GroupId
-        outcomes.set(id, this.#commitsOf(answer, asked(id), once))
+        outcomes.set(id, this.#commitsOf(answer, asked(id), options))
       }
       if (broker.negotiate(offsetFetchBatched) !== undefined) {
         for (const answer of await this.#session.call(broker, offsetFetchBatched, {
@@ -58,7 +58,7 @@ export class Commits {
   #commitsOf(
     answer: FetchedCommits,
     asked: Asked,
-    once: boolean,
+    { once = false, of }: CommitsOptions,
   ): { readonly value: ReadonlyMap<PartitionKey, CommittedOffset> } | Fault {
     // A coordinator of the new kind says so for a group that it does not know: it has no commits.
     if (answer.code === ErrorCode.GROUP_ID_NOT_FOUND) return { value: new Map() }
@@ -71,16 +71,17 @@ export class Commits {
         once && isUnstable ? { retriable: false } : {},
       )
     }
-    return {
-      value: new Map(
-        answer.commits
-          .filter(({ offset }) => offset >= 0n)
-          .map(({ topic, partition, offset, metadata, leaderEpoch }) => [
-            partitionKey(topic as TopicName, partition),
-            { offset, metadata, leaderEpoch },
-          ]),
-      ),
+    const answered = new Map(
+      answer.commits.map(({ topic, partition, offset, metadata, leaderEpoch }) => [
+        partitionKey(topic as TopicName, partition),
+        { offset, metadata, leaderEpoch },
+      ]),
+    )
+    // One that was named is answered with -1 where there is no commit: without an answer it is not known whether there is one.
+    if (of?.some(({ topic, partition }) => !answered.has(partitionKey(topic, partition)))) {
+      return this.#session.faults.leftOut(asked)
     }
+    return { value: new Map([...answered].filter(([, { offset }]) => offset >= 0n)) }
   }
 
   /** One request for all offsets: either the group had no members when it came, or nothing was written. */

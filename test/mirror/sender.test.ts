@@ -96,6 +96,20 @@ describe('Sender', () => {
     }
   })
 
+  it('is in doubt where the answer leaves the partition out', async () => {
+    const link = new FakeLink()
+    const { p, sender, ended } = newSender(link)
+    const trouble = ended(
+      fakePartition(p, { timestamp: NOW, batches: 1, bytes: 300_000, tailIsFresh: true }),
+    )
+    sender.add(p)
+    sender.offer(p)
+    await turn()
+    link.answer({ partition: 9 })
+    match((await trouble).why, /left it out of its answer/)
+    deepStrictEqual([p.uncertain, p.checkedTo, link.connected], [true, 0, false])
+  })
+
   for (const [code, name] of [
     [2, 'CORRUPT_MESSAGE'],
     [10, 'MESSAGE_TOO_LARGE'],
