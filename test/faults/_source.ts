@@ -1,10 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import kafkajs, { type Producer } from 'kafkajs'
 import type { PartitionKey, TopicPartition } from '../../src/domain/ids.ts'
 import type { BrokerLink, Cluster } from '../../src/kafka/cluster.ts'
 import { encodeBatch, encodeFiller, MAX_FILLER_RECORDS } from '../../src/records/index.ts'
+import type { TestCluster } from '../kafka/index.ts'
 import { waitFor } from '../kafka/wait.ts'
 import { topicName } from '../mirror/_support.ts'
-import { keyOf, partitionsOf } from './_world.ts'
+import { DAY, keyOf, partitionsOf } from './_world.ts'
 
 /**
  * What no Java client can write: records without a time, and logs that begin in the millions. Ferry's own code makes the bytes; who judges
@@ -124,6 +126,63 @@ export class LiveWriter {
   stop(): Promise<void> {
     this.#isStopping = true
     return this.#done
+  }
+}
+
+/** A service that goes on writing transactions, records of three days ago to all partitions, until it is stopped. Each fourth is aborted. */
+export class TransactionWriter {
+  readonly #producer: Producer
+  readonly #done: Promise<void>
+  #isStopping = false
+  #committed = 0
+
+  private constructor(producer: Producer, topic: string, partitions: number) {
+    this.#producer = producer
+    this.#done = this.#write(topic, partitions)
+    // Its failure is `stop`'s to tell.
+    this.#done.catch(() => {})
+  }
+
+  static async start(
+    cluster: TestCluster,
+    topic: string,
+    partitions: number,
+  ): Promise<TransactionWriter> {
+    const producer = new kafkajs.Kafka(cluster.kafka()).producer({
+      transactionalId: topic,
+      idempotent: true,
+      maxInFlightRequests: 1,
+      createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
+    })
+    await producer.connect()
+    return new TransactionWriter(producer, topic, partitions)
+  }
+
+  /** Answers how many records were committed. */
+  async stop(): Promise<number> {
+    this.#isStopping = true
+    await this.#done.finally(() => this.#producer.disconnect())
+    return this.#committed
+  }
+
+  async #write(topic: string, partitions: number): Promise<void> {
+    const timestamp = String(Date.now() - 3 * DAY)
+    for (let id = 0; !this.#isStopping; id++) {
+      const messages = Array.from({ length: 10 * partitions }, (_, i) => ({
+        partition: i % partitions,
+        key: `key-${id}-${i}`,
+        value: `value-${id}-${i}`.padEnd(100, '.'),
+        timestamp,
+      }))
+      const transaction = await this.#producer.transaction()
+      await transaction.send({ topic, messages })
+      if (id % 4 === 3) await transaction.abort()
+      else {
+        await transaction.commit()
+        this.#committed += messages.length
+      }
+      await pause(10)
+    }
   }
 }
 

@@ -7,15 +7,9 @@ import type { Cluster } from '../../src/kafka/cluster.ts'
 import type { TestCluster } from '../kafka/index.ts'
 import { oracle, type Writing } from '../kafka/oracle.ts'
 import { waitFor } from '../kafka/wait.ts'
-import {
-  beginMirroring,
-  COMPACTED,
-  caseConfig,
-  compareLogs,
-  look,
-  verifyCase,
-} from '../mirror/_cases.ts'
+import { beginMirroring, compareLogs, look, verifyCase } from '../mirror/_cases.ts'
 import { MirrorChild } from '../mirror/_child.ts'
+import { COMPACTED, caseConfig } from '../mirror/_fills.ts'
 import {
   createTopic,
   endsOf,

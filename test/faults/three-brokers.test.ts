@@ -4,7 +4,7 @@ import type { GroupId } from '../../src/domain/ids.ts'
 import { oracle } from '../kafka/index.ts'
 import { waitFor } from '../kafka/wait.ts'
 import { createTopic, topicName } from '../mirror/_support.ts'
-import { beginAt } from './_source.ts'
+import { beginAt, TransactionWriter } from './_source.ts'
 import {
   compareTopic,
   DAY,
@@ -22,6 +22,8 @@ const STARTS = [1_000_000, 2_000, 0, 3]
 /** Records per topic. The old ones are few: after a lost answer about them ferry waits for what replicas may still hold back, 45 s. */
 const COUNTS = { fresh: 240_000, aged: 40_000 }
 const TOPICS = ['fresh', 'aged'] as const
+/** Three brokers on a busy machine take their time; a timeout that nobody meant would show nothing. */
+const CLOCKS = { FERRY_MIRROR_SESSION_MS: '10000', FERRY_MIRROR_REQUEST_MS: '4000' }
 
 describe('a target of three brokers', () => {
   let world: FaultWorld
@@ -53,11 +55,7 @@ describe('a target of three brokers', () => {
     strictEqual(failed.size, 0)
 
     const project = world.project('three')
-    // Three brokers on a busy machine take their time; a timeout that nobody meant would show nothing.
-    Object.assign(project.env, {
-      FERRY_MIRROR_SESSION_MS: '10000',
-      FERRY_MIRROR_REQUEST_MS: '4000',
-    })
+    Object.assign(project.env, CLOCKS)
     const topics = TOPICS.map((name) => ({ name, replicationFactor: 3 }))
     project.write(
       'plans/shop.yaml',
@@ -99,5 +97,49 @@ describe('a target of three brokers', () => {
       positions.map(({ topic, partition, offset }) => ({ topic, partition, offset })),
       wanted.sort((a, b) => (a.topic < b.topic ? -1 : a.topic > b.topic ? 1 : 0)),
     )
+  })
+
+  it('is restarted broker by broker while transactions are copied and their markers made up for: exactly one copy', {
+    timeout: 240_000,
+  }, async () => {
+    const topic = 'rolled'
+    const PARTITIONS = 3
+    await createTopic(world.from, topicName(topic), PARTITIONS)
+    const project = world.project(topic)
+    Object.assign(project.env, CLOCKS)
+    const topics = [{ name: topic, replicationFactor: 3 }]
+    project.write('plans/shop.yaml', migrationFile({ topics }))
+    succeeded(await project.ferry(['apply', await planTo(project, 'mirrored')]))
+    const mirror = project.start(['mirror', 'shop'], {}, 230_000)
+    const writer = await TransactionWriter.start(world.source, topic, PARTITIONS)
+    const ends = async (): Promise<number[]> => {
+      const { ok: found } = await world.to.listOffsets(partitionsOf(topic, PARTITIONS), 'latest')
+      return Array.from({ length: PARTITIONS }, (_, i) => Number(found.get(keyOf(topic, i)) ?? 0))
+    }
+    for (const broker of world.target.brokers) {
+      await broker.kill('SIGTERM')
+      const before = await ends()
+      await waitFor('the copy to go on without it', { timeoutMs: 60_000 }, async () => {
+        const now = await ends()
+        return now.every((end, i) => end > before[i]! + 50) || undefined
+      })
+      await broker.start()
+      await waitFor('every replica to be in sync', { timeoutMs: 60_000 }, async () => {
+        const found = (await world.to.describeTopics([topicName(topic)])).ok.get(topicName(topic))
+        if (found === undefined || found === 'absent') return undefined
+        return found.partitions.every(({ isr }) => isr.length === 3) || undefined
+      })
+    }
+    const committed = await writer.stop()
+    const { ok: written } = await world.from.listOffsets(partitionsOf(topic, PARTITIONS), 'latest')
+    await waitFor('the rest', { timeoutMs: 60_000 }, async () => {
+      const now = await ends()
+      return now.every((end, i) => end === Number(written.get(keyOf(topic, i)))) || undefined
+    })
+    mirror.child.kill('SIGTERM')
+    succeeded(await mirror.ended)
+    strictEqual(await compareTopic(world, topic, 'identical', 'read_committed'), committed)
+    // What was aborted is not there at all.
+    strictEqual((await oracle.read(world.target, topic)).length, committed)
   })
 })

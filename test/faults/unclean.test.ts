@@ -41,6 +41,13 @@ const LOST = 2_000
 
 const TIMESTAMP = Date.now() - 3 * DAY
 const PRODUCED = { timestamp: TIMESTAMP, timestampStep: 1 }
+/** What a topic holds and how it is mirrored, by its name: each fourth transaction is aborted. Padded means identical. */
+const isTransactional = (topic: string): boolean => /padded|transactions/.test(topic)
+const modeOf = (topic: string): 'identical' | 'dense' =>
+  topic.includes('padded') ? 'identical' : 'dense'
+const KINDS = ['transactions', 'padded'] as const
+const REPAIRED = ['repaired', ...KINDS.map((kind) => `repaired-${kind}`)]
+const GONE = ['gone', ...KINDS.map((kind) => `gone-${kind}`)]
 
 /**
  * Three brokers where each topic has a leader and one follower. The follower dies, records are acknowledged without it, then the leader
@@ -63,7 +70,7 @@ describe('an unclean election', () => {
       startKafka({ version: '4.x' }),
     ])
     ;[many, one] = await Promise.all([connectTo(three, 'many'), connectTo(single, 'one')])
-    await createTopics(['repaired', 'gone', 'cut', 'rewritten', 'hidden'])
+    await createTopics([...REPAIRED, ...GONE, 'cut', 'rewritten', 'hidden'])
     await createTopics(['withheld'], [{ name: 'min.insync.replicas', value: '2' }])
     await loseRecords()
   })
@@ -118,7 +125,10 @@ describe('an unclean election', () => {
     [from, to]: readonly [Cluster, Cluster],
     topics: readonly string[],
   ): Promise<Mirroring> => {
-    const marked = topics.map((topic) => markTopic(from, to, topicName(topic), { mode: 'dense' }))
+    const { producerId: fillerProducerId } = await to.initProducerId()
+    const marked = topics.map((topic) =>
+      markTopic(from, to, topicName(topic), { mode: modeOf(topic), fillerProducerId }),
+    )
     const marks = (await Promise.all(marked)).flat()
     const log: string[] = []
     const options = mirrorOptions(from, to, new FileProgress(join(folder, name)), {
@@ -144,31 +154,62 @@ describe('an unclean election', () => {
       throw new Error(`${error.message}\n${mirroring.log.join('\n')}`)
     })
 
+  /** Where the target ended when the follower died, and when the leader did. */
+  const safe = new Map<string, number>()
+  const full = new Map<string, number>()
+  /** Where the source ended when the follower died. */
+  const copiedBelow = new Map<string, number>()
+  const writing = (topic: string, count: number) => ({
+    topic,
+    count,
+    ...PRODUCED,
+    ...(isTransactional(topic) && { transactionalId: topic, commitEvery: 20, abortEvery: 4 }),
+  })
+  const untilCopied = (topic: string): Promise<true> =>
+    waitFor(
+      `${topic} to be copied`,
+      { timeoutMs: 60_000 },
+      async () => reportOf(target, topic).next === (await endOf(one, topic)) || undefined,
+    )
+
   let rewritten: Mirroring
   const loseRecords = async (): Promise<void> => {
-    const [onto, back] = [
-      ['repaired', 'gone'],
-      ['cut', 'rewritten'],
-    ] as const
+    const onto = [...REPAIRED, ...GONE]
+    const back = ['cut', 'rewritten']
     const produce = async (count: number) => {
-      for (const topic of onto) await oracle.produce(single, topic, { count, ...PRODUCED })
+      await oracle.writeMany(
+        single,
+        onto.map((topic) => writing(topic, count)),
+      )
       for (const topic of back) await oracle.produce(three, topic, { count, ...PRODUCED })
     }
-    const copied = async (end: number) => {
-      for (const topic of onto) await untilEnd(many, topic, end)
+    const copied = async (end: number, ends: Map<string, number>) => {
+      for (const topic of onto) {
+        await untilCopied(topic)
+        ends.set(topic, await endOf(many, topic))
+      }
+      deepStrictEqual([ends.get('repaired'), ends.get('gone')], [end, end])
       for (const topic of back) await untilEnd(one, topic, end)
     }
     await produce(SAFE)
     target = await start('target', [one, many], onto)
     cut = await start('cut', [many, one], ['cut'])
     rewritten = await start('rewritten', [many, one], ['rewritten'])
-    await copied(SAFE)
+    await copied(SAFE, safe)
+    for (const topic of GONE) copiedBelow.set(topic, await endOf(one, topic))
     await follower().kill('SIGKILL')
     await produce(LOST)
-    await copied(SAFE + LOST)
+    await copied(SAFE + LOST, full)
     // One that runs finds the cut before anything can be written there again.
     await rewritten.mirror.stop()
-    await one.deleteRecords(new Map([[keyOf('gone', 0), BigInt(SAFE + 500)]]))
+    const { ok: ends } = await one.listOffsets(
+      GONE.flatMap((topic) => partitionsOf(topic, 1)),
+      'latest',
+    )
+    const { failed } = await one.deleteRecords(
+      new Map([...ends].map(([key, end]) => [key, end - BigInt(LOST - 500)])),
+    )
+    strictEqual(failed.size, 0)
     await leader().kill('SIGKILL')
     await follower().start()
     await waitFor('the follower to lead', { timeoutMs: 60_000 }, async () => {
@@ -179,30 +220,47 @@ describe('an unclean election', () => {
     await leader().start()
   }
 
-  it('of the target loses acknowledged records: they are copied again', async () => {
-    await oracle.produce(single, 'repaired', { count: 100, ...PRODUCED })
-    await untilEnd(many, 'repaired', SAFE + LOST + 100)
-    const found = target.log.filter((line) => /FERRY1605 repaired/.test(line))
-    deepStrictEqual(found, [
-      `FERRY1605 repaired:0: the target log ends at ${SAFE}, but had acknowledged everything below ${SAFE + LOST}: the records at target offsets ${SAFE} to ${SAFE + LOST - 1} are lost. They are copied again.`,
-    ])
-    const [before, after] = await Promise.all([
-      oracle.read(single, 'repaired'),
-      oracle.read(three, 'repaired'),
-    ])
-    deepStrictEqual(contentOf(after), contentOf(before))
-    strictEqual(reportOf(target, 'repaired').state, 'mirroring')
-  })
+  for (const topic of REPAIRED) {
+    it(`of the target loses acknowledged records: they are copied again (${topic})`, async () => {
+      await oracle.writeMany(single, [writing(topic, 100)])
+      await untilCopied(topic)
+      const [from, to] = [safe.get(topic)!, full.get(topic)!]
+      const found = target.log.filter((line) => line.startsWith(`FERRY1605 ${topic}:`))
+      deepStrictEqual(found, [
+        `FERRY1605 ${topic}:0: the target log ends at ${from}, but had acknowledged everything below ${to}: the records at target offsets ${from} to ${to - 1} are lost. They are copied again.`,
+      ])
+      const isolation = 'read_committed'
+      const [before, after] = await Promise.all([
+        oracle.read(single, topic, { isolation }),
+        // The target has no aborted data: nothing of it may be seen by anybody.
+        oracle.read(three, topic),
+      ])
+      deepStrictEqual(contentOf(after), contentOf(before))
+      if (modeOf(topic) === 'identical') {
+        const offsets = (records: typeof before) => records.map(({ offset }) => offset)
+        deepStrictEqual(offsets(after), offsets(before))
+        strictEqual(await endOf(many, topic), await endOf(one, topic))
+      }
+      const { state, divergedAt } = reportOf(target, topic)
+      deepStrictEqual([state, divergedAt], ['mirroring', undefined])
+    })
+  }
 
-  it('of the target, where the source does not hold them any more: it stops with the range', async () => {
-    const { code, detail } = await stopped(target, 'gone')
-    strictEqual(code, 'FERRY1605')
-    match(
-      detail,
-      /gone:0: .* target offsets 3000 to 4999 are lost\. The source does not hold offsets 3000 to 3499 any more/,
-    )
-    strictEqual(await endOf(many, 'gone'), SAFE)
-  })
+  for (const topic of GONE) {
+    it(`of the target, where the source does not hold them any more: it stops with the range (${topic})`, async () => {
+      const { code, detail } = await stopped(target, topic)
+      strictEqual(code, 'FERRY1605')
+      const [from, to] = [safe.get(topic)!, full.get(topic)!]
+      const { ok: starts } = await one.listOffsets(partitionsOf(topic, 1), 'earliest')
+      const gone = /source does not hold offsets (\d+) to (\d+) any more/.exec(detail)!
+      match(detail, new RegExp(`${topic}:0: .* target offsets ${from} to ${to - 1} are lost\\. `))
+      deepStrictEqual(gone.slice(1).map(Number), [
+        copiedBelow.get(topic),
+        Number(starts.get(keyOf(topic, 0))) - 1,
+      ])
+      strictEqual(await endOf(many, topic), from)
+    })
+  }
 
   it('of the source loses records that were copied: it stops with the range', async () => {
     const { code, detail } = await stopped(cut, 'cut')

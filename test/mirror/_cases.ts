@@ -1,5 +1,4 @@
 import { deepStrictEqual, ok, strictEqual } from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import {
   partitionKey,
@@ -13,12 +12,14 @@ import { expectedTargetEnd, indexFromEnds } from '../../src/domain/offset-index.
 import { emptyState, offsetMapOf, type PartitionProgress } from '../../src/domain/state.ts'
 import { translateOffset } from '../../src/domain/translate-offset.ts'
 import { startMirror } from '../../src/mirror/start-mirror.ts'
-import { encodeBatch, type NewRecord } from '../../src/records/index.ts'
 import { verifyMigration } from '../../src/verify/verify-migration.ts'
 import type { KafkaVersion } from '../kafka/index.ts'
-import { oracle, type ProduceOptions, type RecordToWrite, type Writing } from '../kafka/oracle.ts'
+import { oracle } from '../kafka/oracle.ts'
 import type { OracleRecord, PartitionOffsets } from '../kafka/oracle-lines.ts'
 import { waitFor } from '../kafka/wait.ts'
+import { DATA_CASES, type DataCase } from './_data-cases.ts'
+import { caseConfig, type Place } from './_fills.ts'
+import { logOf } from './_log.ts'
 import {
   createTopic,
   FileProgress,
@@ -31,258 +32,6 @@ import {
   untilCopied,
   withFolder,
 } from './_support.ts'
-
-const HOUR = 3_600_000
-const DAY = 24 * HOUR
-
-/** What a broker needs for these cases: a cleaner that is quick, and records of any time. */
-export const caseConfig = (version: KafkaVersion): Readonly<Record<string, string>> => ({
-  'log.cleaner.backoff.ms': '200',
-  'log.cleaner.enable': 'true',
-  ...(version === '4.x' && { 'log.message.timestamp.after.max.ms': '9223372036854775807' }),
-})
-
-/** Where a case is made. */
-export interface Place {
-  readonly pair: Pair
-  readonly version: KafkaVersion
-  readonly topic: TopicName
-}
-
-/** One kind of data that a source may hold. */
-export interface DataCase {
-  readonly name: string
-  /** Why a version cannot make it; undefined if it can. */
-  readonly impossible?: (version: KafkaVersion) => string | undefined
-  readonly configs?: Readonly<Record<string, string>>
-  readonly targetConfigs?: Readonly<Record<string, string>>
-  readonly fill: (place: Place) => Promise<void>
-  /** Whether anything had to be opened. */
-  readonly opens: boolean
-}
-
-const AGE: readonly KafkaVersion[] = ['0.10.2', '0.11', '1.1', '2.8', '3.9', '4.x']
-const isBefore = (version: KafkaVersion, other: KafkaVersion): boolean =>
-  AGE.indexOf(version) < AGE.indexOf(other)
-
-const since =
-  (first: KafkaVersion, what: string) =>
-  (version: KafkaVersion): string | undefined =>
-    isBefore(version, first) ? `${what} came with ${first}` : undefined
-
-/** Formats of messages that a topic keeps are a setting until 3.0. */
-const oldFormats = (version: KafkaVersion): string | undefined =>
-  isBefore(version, '3.9') ? undefined : 'old message formats cannot be written any more'
-
-const codecsOf = (version: KafkaVersion) =>
-  isBefore(version, '2.8')
-    ? (['none', 'gzip', 'snappy', 'lz4'] as const)
-    : (['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const)
-
-/** Null and empty, repeated headers with null values, times far apart. */
-const awkward = (version: KafkaVersion): RecordToWrite[] => [
-  { key: null, value: 'no key', timestamp: 1 },
-  { key: 'tombstone', value: null, timestamp: Date.now() - 90 * DAY },
-  {
-    key: '',
-    value: '',
-    timestamp: Date.now() + 10 * 60_000,
-    ...(!isBefore(version, '0.11') && {
-      headers: [
-        ['h', null],
-        ['h', ''],
-        ['h', 'x'],
-        ['', 'y'],
-      ],
-    }),
-  },
-  { key: 'k', value: 'v'.repeat(20_000), timestamp: 4_000 },
-]
-
-const produceAll = (
-  { pair, version, topic }: Place,
-  options: Partial<ProduceOptions>,
-): Promise<void> =>
-  oracle.writeMany(
-    pair.source,
-    codecsOf(version).flatMap((compression, i): Writing[] => [
-      { topic, count: 300, firstId: i * 300, compression, ...options },
-      { topic, records: awkward(version), compression, lingerMs: 200 },
-    ]),
-  )
-
-/** Batches as Ferry's own code writes them, for what no Java client can. */
-export const writeRaw = async (
-  { pair, topic }: Pick<Place, 'pair' | 'topic'>,
-  batches: readonly (readonly NewRecord[])[],
-): Promise<void> => {
-  const { brokers } = await pair.from.describeCluster()
-  const link = await pair.from.connectBroker(brokers[0]!.nodeId)
-  try {
-    for (const records of batches) {
-      const partitions = [{ partition: 0, batch: [encodeBatch({ records })] }]
-      const [answer] = await link.produce({ topics: [{ topic, partitions }], timeoutMs: 10_000 })
-      strictEqual(answer?.errorCode, 0)
-    }
-  } finally {
-    await link.close()
-  }
-}
-
-/** Segments are rolled by the records' times, so that the cleaner may begin at once. */
-export const COMPACTED = {
-  'cleanup.policy': 'compact',
-  'segment.ms': '600000',
-  'min.cleanable.dirty.ratio': '0.001',
-}
-
-const fillCompacted = async ({ pair, version, topic }: Place): Promise<void> => {
-  const start = Date.now() - 30 * HOUR
-  const tombstones = Array.from({ length: 20 }, (_, i) => ({
-    key: `key-${i * 3}`,
-    value: null,
-    timestamp: start + 20 * HOUR + i,
-  }))
-  await oracle.writeMany(pair.source, [
-    ...codecsOf(version).map((compression, i) => ({
-      topic,
-      count: 400,
-      keys: 90 + i * 7,
-      firstId: i * 1_000,
-      timestamp: start + i * HOUR,
-      timestampStep: 1,
-      batchSize: 4_000,
-      compression,
-      idempotent: !isBefore(version, '0.11'),
-    })),
-    { topic, records: tombstones },
-    {
-      topic,
-      // The last segment is never cleaned: this rolls it.
-      records: [
-        { key: 'roll', value: 'x', timestamp: start + 25 * HOUR },
-        { key: 'roll', value: 'y', timestamp: start + 25 * HOUR + 1 },
-      ],
-    },
-  ])
-  let last = -1
-  await waitFor('the cleaner to be done', { timeoutMs: 90_000, everyMs: 1_500 }, async () => {
-    const { length } = await oracle.read(pair.source, topic)
-    const isDone = length < 500 && length === last
-    last = length
-    return isDone ? true : undefined
-  })
-}
-
-export const DATA_CASES: readonly DataCase[] = [
-  {
-    name: 'plain, every codec',
-    fill: (place) => produceAll(place, {}),
-    // The format of 0.10.2 is old by itself.
-    opens: false,
-  },
-  {
-    name: 'transactions, some aborted',
-    impossible: since('0.11', 'transactions'),
-    fill: ({ pair, version, topic }) =>
-      oracle.writeMany(pair.source, [
-        ...codecsOf(version).flatMap((compression, i): Writing[] => [
-          {
-            topic,
-            count: 210,
-            firstId: i * 1_000,
-            compression,
-            transactionalId: `${topic}-${i}`,
-            commitEvery: 7,
-            abortEvery: 3,
-          },
-          { topic, count: 5, valuePrefix: 'plain-' },
-        ]),
-        // The log ends with what no consumer sees.
-        { topic, count: 10, transactionalId: `${topic}-last`, abortEvery: 1 },
-      ]),
-    opens: false,
-  },
-  { name: 'compacted', configs: COMPACTED, fill: fillCompacted, opens: true },
-  {
-    name: 'append time',
-    configs: { 'message.timestamp.type': 'LogAppendTime' },
-    fill: (place) => produceAll(place, { timestamp: 5_000, timestampStep: 1_000 }),
-    opens: true,
-  },
-  {
-    name: 'log start inside of a batch',
-    impossible: since('0.11', 'DeleteRecords'),
-    fill: async ({ pair, topic }) => {
-      const options = { count: 1_000, lingerMs: 300, batchSize: 200_000 } as const
-      await oracle.writeMany(pair.source, [
-        { topic, ...options, compression: 'gzip' },
-        { topic, ...options },
-      ])
-      const before = new Map([[partitionKey(topic, 0), 123n]])
-      strictEqual((await pair.from.deleteRecords(before)).failed.size, 0)
-    },
-    opens: true,
-  },
-  {
-    name: 'batches larger than the target takes',
-    configs: { 'max.message.bytes': '8000000' },
-    targetConfigs: { 'max.message.bytes': '300000' },
-    fill: async ({ pair, topic }) => {
-      const records = Array.from({ length: 40 }, (_, i) => ({
-        key: `k${i}`,
-        value: randomBytes(15_000).toString('base64'),
-        timestamp: 1_000_000 + i,
-      }))
-      const options = { topic, records, batchSize: 4_000_000, lingerMs: 2_000 } as const
-      await oracle.writeMany(pair.source, [options, { ...options, compression: 'gzip' }])
-    },
-    opens: true,
-  },
-  {
-    name: 'times far apart, missing, and in nanoseconds',
-    impossible: since('0.11', 'the format that allows all of them'),
-    fill: (place) => {
-      const record = (timestamp: number | bigint): NewRecord => ({
-        timestamp,
-        key: Buffer.from('k'),
-        value: Buffer.from(String(timestamp)),
-      })
-      return writeRaw(place, [
-        [record(-1), record(-1), record(-1)],
-        [record(0), record(2 ** 33), record(1), record(2 ** 41)],
-        [record(-1), record(Date.now()), record(5)],
-        [record(1_764_000_000_000_000_000n), record(3), record(1_764_000_000_000_000_001n)],
-        Array.from({ length: 20 }, (_, i) => record(Date.now() + i)),
-      ])
-    },
-    opens: false,
-  },
-  ...(['0.9.0', '0.10.0'] as const).flatMap((format): DataCase[] => [
-    {
-      name: `message format of ${format}`,
-      impossible: oldFormats,
-      configs: { 'message.format.version': format },
-      fill: (place) => produceAll({ ...place, version: '0.10.2' }, {}),
-      opens: true,
-    },
-    {
-      name: `message format of ${format}, compacted`,
-      impossible: oldFormats,
-      // Without times segments are rolled by their size.
-      configs: { ...COMPACTED, 'segment.bytes': '5000', 'message.format.version': format },
-      fill: (place) => fillCompacted({ ...place, version: '0.10.2' }),
-      opens: true,
-    },
-  ]),
-  {
-    name: 'message format of 0.10.0, append time',
-    impossible: oldFormats,
-    configs: { 'message.format.version': '0.10.0', 'message.timestamp.type': 'LogAppendTime' },
-    fill: (place) => produceAll({ ...place, version: '0.10.2' }, { timestamp: 5_000 }),
-    opens: true,
-  },
-]
 
 /** Primes if the mode needs it, and marks. */
 export const beginMirroring = async (
@@ -424,6 +173,8 @@ export const fillCases = async (
       const topic = topicOf(data)
       await createTopic(pair.from, topic, 1, data.configs ?? {})
       await data.fill({ pair, version, topic })
+      const log = data.holds === undefined ? [] : await logOf({ pair, topic })
+      ok(data.holds?.(log, version) ?? true, `the log does not hold: ${data.name}`)
     }),
   )
 }

@@ -8,16 +8,9 @@ import { startMirror } from '../../src/mirror/start-mirror.ts'
 import { proveEach } from '../../src/verify/prove-position.ts'
 import { oracle, type Writing } from '../kafka/oracle.ts'
 import { waitFor } from '../kafka/wait.ts'
-import {
-  beginMirroring,
-  COMPACTED,
-  caseConfig,
-  compareLogs,
-  look,
-  verifyCase,
-  writeRaw,
-} from './_cases.ts'
+import { beginMirroring, compareLogs, look, verifyCase } from './_cases.ts'
 import { MirrorChild } from './_child.ts'
+import { COMPACTED, caseConfig, writeRaw } from './_fills.ts'
 import {
   createTopic,
   endsOf,

@@ -4,8 +4,9 @@ import type { JudgedRight } from '../../src/doctor/rights.ts'
 import type { Plan } from '../../src/domain/plan.ts'
 import { positionsPartition } from '../../src/steps/gates/index.ts'
 import { oracle, startKafka } from '../kafka/index.ts'
+import { waitFor } from '../kafka/wait.ts'
 import { fill, readAndCommit } from './_clients.ts'
-import { errorsIn } from './_findings.ts'
+import { errorsIn, type Finding } from './_findings.ts'
 import { withAdmin } from './_image.ts'
 import { startWorld, World } from './_world.ts'
 
@@ -88,6 +89,86 @@ spec:
   ])
   const left = await readAndCommit(world.target, group, ['old.in'], 100)
   expect(left).toEqual(Array.from({ length: 18 }, (_, i) => `value-${12 + i}`))
+})
+
+/** What becomes of a topic between two mirrors, or while one runs, and what is said of it: brokers before 2.8 give topics no ids. */
+const RECREATED = {
+  'again.shorter':
+    /:0: the source log ends at 5, but everything below 30 was copied from it: it was truncated or recreated\. On the target offsets 5 to 29 of the source have no counterpart any more\./,
+  'again.longer':
+    /:0: from source offset 0 on the source holds other records than those that were copied from there to target offsets 0 to 29\./,
+  'again.running':
+    /:0: the source (log ends at \d+, but everything below 30 was copied|topic does not exist any more\. The target holds what was copied from source offsets 0 to 29,)/,
+} as const
+
+test('a topic that was deleted and created again is found without topic ids: it stops alone, with the range and the way on', async () => {
+  const topics = [...Object.keys(RECREATED), 'again.fine']
+  await withAdmin(world.source, async (admin) => {
+    const create = (topic: string) =>
+      admin.createTopics({ topics: [{ topic, numPartitions: 1, replicationFactor: 1 }] })
+    const recreate = async (topic: string) => {
+      await admin.deleteTopics({ topics: [topic] })
+      // It answers no as long as the former one is being deleted.
+      await waitFor(
+        `${topic} to be created again`,
+        { timeoutMs: 30_000, everyMs: 200 },
+        async () => ((await create(topic)) ? true : undefined),
+      )
+    }
+    for (const topic of topics) {
+      await create(topic)
+      await fill(world.source, topic, 30, [0])
+    }
+
+    const project = world.project('again')
+    project.write(
+      'plans/again.yaml',
+      `apiVersion: ferry/v1
+kind: Migration
+metadata: { name: again }
+spec:
+  from: old
+  to: new
+  stage: mirrored
+  topics:
+${topics.map((name) => `    - { name: ${name}, configs: { retention.ms: 7d } }\n`).join('')}`,
+    )
+    const applied = await project.ferry(['apply', 'again', '--auto-approve'])
+    expect(applied, applied.stderr).toMatchObject({ code: 0 })
+
+    await recreate('again.shorter')
+    await recreate('again.longer')
+    await fill(world.source, 'again.shorter', 5, [0])
+    await fill(world.source, 'again.longer', 50, [0])
+    const mirror = project.start(['mirror', 'again'])
+    await mirror.said('FERRY1603 again.shorter')
+    await mirror.said('FERRY1603 again.longer')
+    await recreate('again.running')
+    await fill(world.source, 'again.running', 3, [0])
+    await mirror.said('FERRY1603 again.running')
+    await fill(world.source, 'again.fine', 12, [0])
+    await waitFor('the other one', { timeoutMs: 60_000 }, async () =>
+      (await oracle.offsets(world.target, 'again.fine'))[0]?.end === 42n ? true : undefined,
+    )
+    mirror.child.kill('SIGTERM')
+    const ended = await mirror.ended
+    expect(ended, ended.stderr).toMatchObject({ code: 9 })
+
+    const status = await project.ferry(['status', 'again', '--json'])
+    expect(status, status.stderr).toMatchObject({ code: 9 })
+    const { problems } = JSON.parse(status.stdout).migrations[0] as {
+      readonly problems: readonly Finding[]
+    }
+    for (const [topic, says] of Object.entries(RECREATED)) {
+      const [found, ...more] = problems.filter(({ detail }) => detail.startsWith(`${topic}:0`))
+      expect(more).toEqual([])
+      expect(found).toMatchObject({ code: 'FERRY1603', detail: expect.stringMatching(says) })
+      expect(found?.fix).toContain('ferry resync NAME')
+      // Nothing of the new topic came behind the records of the old one.
+      expect(await oracle.offsets(world.target, topic)).toMatchObject([{ start: 0n, end: 30n }])
+    }
+    expect(problems.some(({ detail }) => detail.startsWith('again.fine'))).toBe(false)
+  })
 })
 
 test('before 0.11 there is no way back, which a plan says before anything is done: with the reason, and where the line of no return is', async () => {
