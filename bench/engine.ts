@@ -8,6 +8,8 @@ export type EngineName = (typeof ENGINE_NAMES)[number]
 /** Something that copies a topic in a process of its own. */
 export interface Engine {
   readonly name: EngineName
+  /** How it is stopped once it was measured. Default: SIGTERM. */
+  readonly endsBy?: NodeJS.Signals
   /**
    * Starts copying the case's topic, which the target does not have yet, to one of the same name. `folder` is empty and its own; its
    * output goes to `log` in it.

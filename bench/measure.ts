@@ -75,7 +75,7 @@ export const measure = async (
         { cause: error },
       )
     } finally {
-      await running.kill('SIGTERM', 20_000).catch(() => running.kill())
+      await running.kill(engine.endsBy ?? 'SIGTERM', 20_000).catch(() => running.kill())
     }
   } finally {
     await rm(folder, { recursive: true, force: true })
