@@ -2,13 +2,8 @@
  * What the offset index of one partition takes in memory, and how long a lookup in it takes: `npm run bench:index`. Memory is what V8
  * still has after a garbage collection, so slack in buffers counts.
  */
-import { setTimeout as pause } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { GapList } from '../src/domain/gap-list.ts'
-
-setFlagsFromString('--expose-gc')
-const gc = runInNewContext('gc') as () => void
+import { memoryInUse } from '../test/_memory.ts'
 
 /** From 0 to 1, the same in each run. */
 const random = (() => {
@@ -31,25 +26,15 @@ const KINDS: Readonly<Record<string, () => readonly [records: number, offsets: n
 }
 const LOOKUPS = 50_000
 
-/** What a collection leaves: buffers are given back a turn later. */
-const inUse = async (): Promise<number> => {
-  for (let i = 0; i < 2; i++) {
-    gc()
-    await pause(20)
-  }
-  const { heapUsed, external } = process.memoryUsage()
-  return heapUsed + external
-}
-
 const measure = async (kind: string, millions: number): Promise<void> => {
-  const before = await inUse()
+  const before = await memoryInUse()
   const gaps = new GapList()
   for (let i = 0, at = 0; i < millions * 1_000_000; i++) {
     const [records, offsets] = KINDS[kind]!()
     gaps.append(at + records, at + records + offsets)
     at += records + offsets
   }
-  const bytes = (await inUse()) - before
+  const bytes = (await memoryInUse()) - before
   const began = performance.now()
   for (let i = 0; i < LOOKUPS; i++) gaps.missingBelow(Math.floor(random() * gaps.end))
   const micros = ((performance.now() - began) * 1_000) / LOOKUPS

@@ -1,10 +1,8 @@
 import { deepStrictEqual, ok, strictEqual } from 'node:assert/strict'
-import { setTimeout as pause } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { afterAll, beforeAll, describe, it, vi } from 'vitest'
 import type { BrokerLink, Cluster } from '../../src/kafka/cluster.ts'
 import { startMirror } from '../../src/mirror/start-mirror.ts'
+import { memoryInUse } from '../_memory.ts'
 import { oracle } from '../kafka/oracle.ts'
 import {
   contentOf,
@@ -36,18 +34,6 @@ vi.mock('../../src/records/read-records.ts', async (original) => {
     recordsOf: counted(actual.recordsOf),
   }
 })
-
-setFlagsFromString('--expose-gc')
-const gc = runInNewContext('gc') as () => void
-/** In bytes, inside and outside of V8's heap: what a collection leaves. Buffers are given back a turn later. */
-const inUse = async (): Promise<number> => {
-  for (let i = 0; i < 3; i++) {
-    gc()
-    await pause(50)
-  }
-  const { heapUsed, external } = process.memoryUsage()
-  return heapUsed + external
-}
 
 /** A place in a list for each of ten times as many would take four times what is allowed. */
 const FEW = 50_000
@@ -170,7 +156,7 @@ describe('the relay', () => {
         )
         const places = topics.map((topic) => ({ topic, partition: 0 }))
         await untilCopied(mirror, await endsOf(pair.from, places))
-        return inUse()
+        return memoryInUse()
       }
       try {
         const few = await copy(FEW)
