@@ -29,9 +29,12 @@ export interface Mark {
   readonly way?: 'reverse'
 }
 
-/** Whether what lies below the mark on the target is filler of a prime, and to be deleted where it comes back. */
-export const hidesFiller = ({ mode, way }: Pick<Mark, 'mode' | 'way'>): boolean =>
-  mode === 'identical' && way === undefined
+/**
+ * Whether nothing below the mark may be read on the target: filler of a prime, or an earlier copy that was emptied, to be deleted where a crash
+ * brings it back. A mark is made where a log begins and ends, so nothing else can be there.
+ */
+export const hidesBelow = ({ targetStart, way }: Pick<Mark, 'targetStart' | 'way'>): boolean =>
+  targetStart > 0n && way === undefined
 
 /** The end of mirroring a partition: every source record below `sourceEnd` is on the target, below `targetEnd`. */
 export interface Seal {

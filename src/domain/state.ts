@@ -2,6 +2,7 @@ import { type AcceptedGap, acceptedOf } from './accepted-gap.ts'
 import type { AclBinding } from './access.ts'
 import type { Diagnostic } from './diagnostic.ts'
 import type { Managed } from './drift.ts'
+import type { Emptied, PartitionEnd } from './emptied.ts'
 import type {
   ClusterId,
   GroupId,
@@ -70,6 +71,8 @@ export interface MigrationState {
   readonly configsBefore: readonly ConfigsBefore[]
   /** Topics whose mark was taken back and that are still to be emptied. */
   readonly purges: readonly Purge[]
+  /** Topics that were emptied, until they are marked anew. Absent: none. */
+  readonly emptied?: readonly Emptied[]
   /** The way back of sealed topics. */
   readonly reverse: Reverse
   /** Groups that were put back to the source, with what they had there before. */
@@ -153,6 +156,7 @@ export const reverseView = (state: MigrationState): MigrationState => ({
   reverse: NO_REVERSE,
   markIntents: [],
   purges: [],
+  emptied: [],
   salvages: [],
   syncs: [],
 })
@@ -182,7 +186,7 @@ export interface Purge {
   readonly marks: readonly Mark[]
   readonly intent: MarkIntent | null
   /** Where the log of each partition must end: up to there what others wrote was mirrored back, too. Absent: others wrote nothing. */
-  readonly copiedBackTo?: readonly { readonly partition: number; readonly end: bigint }[]
+  readonly copiedBackTo?: readonly PartitionEnd[]
 }
 
 /** `pending` is written before the commit, `done` after it was read back. */

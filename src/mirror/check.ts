@@ -1,6 +1,6 @@
 import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { SourceOffset, TargetOffset } from '../domain/ids.ts'
-import { hidesFiller } from '../domain/mark.ts'
+import { hidesBelow } from '../domain/mark.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { maxTimestamp, nextBatch, recordSet } from '../records/index.ts'
 import { checkTail } from './check-tail.ts'
@@ -45,7 +45,7 @@ export interface CheckOptions {
  *
  * 1. the target topic is that of the mark;
  * 2. the target holds everything that it had acknowledged, or what it lost is copied again;
- * 3. identical: filler that a crash of the broker brought back is deleted again;
+ * 3. what a crash of the broker brought back below the mark is deleted again;
  * 4. every batch above the last check is ours, at its place;
  * 5. the source topic is that of the mark, has not become shorter, and still holds what comes next;
  * 6. the last record of the target is that of the source at its place; where topics have no ids, the first one, too.
@@ -216,13 +216,13 @@ export class Checker {
     return sourceRecreated(p.key, { was: sourceTopicId!, is: source.topicId! }, copied)
   }
 
-  /** A broker makes a new log start durable only once a minute: after a crash it is back at the old one, and filler is readable. */
+  /** A broker makes a new log start durable only once a minute: after a crash it is back at the old one, and filler or an earlier copy is readable. */
   async #targetEnds(p: MirroredPartition): Promise<LogEnds> {
     const { target, targetLog } = this.#options
     const ends = await targetLog.ends(p.key)
     const { targetStart } = p.offsets
     if (ends.end < targetStart) throw new Error(`the target log ends at ${ends.end} again`)
-    if (!hidesFiller(p.mark) || ends.start >= targetStart) return ends
+    if (!hidesBelow(p.mark) || ends.start >= targetStart) return ends
     return raiseLogStart(target, targetLog, p.key, targetStart)
   }
 
@@ -253,7 +253,8 @@ export class Checker {
   }
 }
 
-const isOther = (was: string | undefined, is: string | undefined): boolean =>
+/** Whether a topic is another one than it was; without ids nobody can tell. */
+export const isOther = (was: string | undefined, is: string | undefined): boolean =>
   was !== undefined && is !== undefined && was !== is
 
 const topicIdNow = async (log: LogReader, p: MirroredPartition): Promise<string | undefined> => {

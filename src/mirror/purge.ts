@@ -1,4 +1,5 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
+import type { PartitionEnd } from '../domain/emptied.ts'
 import { type PartitionKey, partitionKey } from '../domain/ids.ts'
 import type { Mark } from '../domain/mark.ts'
 import type { PartitionProgress, Purge } from '../domain/state.ts'
@@ -7,7 +8,7 @@ import { checkTail } from './check-tail.ts'
 import { type LogEnds, LogReader, raiseLogStart } from './log-reader.ts'
 import { MarkedOffsets } from './marked-offsets.ts'
 import type { MirrorTimings } from './mirror.ts'
-import { settleUnderLock } from './settled.ts'
+import { settleUnderLock, untilSettled } from './settled.ts'
 import type { PartitionLock } from './with-partitions.ts'
 
 const SEQUENCES = 2 ** 31
@@ -18,6 +19,8 @@ export interface PurgeOptions {
   readonly progress: ReadonlyMap<PartitionKey, PartitionProgress>
   /** Of the topic as it is now. */
   readonly targetTopicId: string | undefined
+  /** Up to where partitions were emptied before: below that nothing is looked at. */
+  readonly emptied: ReadonlyMap<number, bigint>
   readonly partitions: readonly number[]
   /**
    * `copy`: refuses if anything in it was not written by the mirror. `copied-back`: refuses if it does not end where what was mirrored back
@@ -31,36 +34,66 @@ export interface PurgeOptions {
   readonly report?: (line: string) => void
 }
 
-/** Empties the target partitions of marks that were taken back. Answers why it did not; then nothing was deleted. Safe to call again. */
-export const purgeTopic = async (options: PurgeOptions): Promise<Diagnostic | undefined> => {
+/** Where the logs end that are empty now, or why nothing was deleted. */
+export type Purged =
+  | { readonly ends: readonly PartitionEnd[]; readonly problem?: undefined }
+  | { readonly problem: Diagnostic }
+
+/** Empties the target partitions of marks that were taken back. Safe to call again. */
+export const purgeTopic = async (options: PurgeOptions): Promise<Purged> => {
   const { purge, partitions, lock, target } = options
   const reader = new LogReader(target)
   try {
     const wrong = options.mayDelete === 'all' ? undefined : otherTopic(options)
-    if (wrong) return wrong
-    const ends = new Map<PartitionKey, LogEnds>()
+    if (wrong) return { problem: wrong }
+    const logs = new Map<number, LogEnds>()
     for (const partition of partitions) {
       const key = partitionKey(purge.topic, partition)
       await settleUnderLock(key, reader, options)
-      const found = await reader.ends(key)
+      const log = await endsOf(partition, key, reader, options)
+      const rest = aboveEmptied(partition, log, options)
       const problem =
         options.mayDelete === 'copy'
-          ? await foreign(partition, key, found, reader, options)
+          ? await foreign(partition, key, rest, reader, options)
           : options.mayDelete === 'copied-back'
-            ? notCopiedBack(partition, key, found, options)
+            ? notCopiedBack(partition, key, rest, options)
             : undefined
-      if (problem) return problem
-      ends.set(key, found)
+      if (problem) return { problem }
+      logs.set(partition, log)
     }
-    for (const [key, { start, end }] of ends) {
+    for (const [partition, { start, end }] of logs) {
       if (start === end) continue
+      const key = partitionKey(purge.topic, partition)
       await lock.write([key], () => raiseLogStart(target, reader, key, end))
     }
-    return undefined
+    return { ends: [...logs].map(([partition, { end }]) => ({ partition, end: BigInt(end) })) }
   } finally {
     await reader.close()
   }
 }
+
+/** Right after a crash a leader may announce less than it holds. What it does not hold by then was lost. */
+const endsOf = async (
+  partition: number,
+  key: PartitionKey,
+  reader: LogReader,
+  { emptied, timings, signal }: PurgeOptions,
+): Promise<LogEnds> => {
+  const log = await reader.ends(key)
+  if (log.end >= Number(emptied.get(partition) ?? 0n)) return log
+  await untilSettled(reader, key, timings.requestTimeoutMs, signal)
+  return reader.ends(key)
+}
+
+/** What a crash has brought back was looked at when it was deleted. */
+const aboveEmptied = (
+  partition: number,
+  { start, end }: LogEnds,
+  { emptied }: PurgeOptions,
+): LogEnds => ({
+  start: Math.min(Math.max(start, Number(emptied.get(partition) ?? 0n)), end),
+  end,
+})
 
 const otherTopic = ({ purge, targetTopicId, target }: PurgeOptions): Diagnostic | undefined => {
   const marked = purge.marks[0]?.targetTopicId

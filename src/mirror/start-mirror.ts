@@ -169,7 +169,7 @@ class Engine implements RunningMirror {
         counters: this.counters,
         logStart: (p, offset) => {
           if (offset >= p.offsets.targetStart) return
-          this.#watch.hideFiller(p, offset).catch((error) => this.#warn(String(error)))
+          this.#watch.hideBelow(p, offset).catch((error) => this.#warn(String(error)))
         },
       },
     })

@@ -1,7 +1,8 @@
 import { diagnostic } from '../domain/diagnostic.ts'
 import type { TopicName } from '../domain/ids.ts'
-import { hidesFiller } from '../domain/mark.ts'
+import { hidesBelow } from '../domain/mark.ts'
 import type { Cluster } from '../kafka/cluster.ts'
+import { isOther } from './check.ts'
 import { type LogReader, raiseLogStart } from './log-reader.ts'
 import type { MirrorLog } from './mirror.ts'
 import type { MirroredPartition } from './partition.ts'
@@ -16,7 +17,7 @@ export interface WatchOptions {
 }
 
 /**
- * What is looked at every minute beside the flow: filler that came back, somebody else's records behind an idle partition, a source topic
+ * What is looked at every minute beside the flow: what came back below a mark, somebody else's records behind an idle partition, a source topic
  * that was created anew, new partitions of it.
  */
 export class Watch {
@@ -54,18 +55,23 @@ export class Watch {
     await Promise.allSettled(
       partitions.map(async (p) => {
         const { tenure } = p
-        if (!p.flowing || !hidesFiller(p.mark) || this.#seenAfterLoss.get(p) === tenure) return
+        if (!p.flowing || !hidesBelow(p.mark) || this.#seenAfterLoss.get(p) === tenure) return
         await this.#lookAtTarget(p)
         this.#seenAfterLoss.set(p, tenure)
       }),
     )
   }
 
-  /** Deletes filler again that a crash of the target broker brought back. */
-  async hideFiller(p: MirroredPartition, start: number): Promise<void> {
-    if (!hidesFiller(p.mark) || start >= p.offsets.targetStart || this.#deleting.has(p)) return
+  /** Deletes again what a crash of the target broker brought back below the mark. */
+  async hideBelow(p: MirroredPartition, start: number): Promise<void> {
+    if (!hidesBelow(p.mark) || start >= p.offsets.targetStart || this.#deleting.has(p)) return
     this.#deleting.add(p)
     try {
+      const topic = await this.#options.targetLog.topic(p.topic)
+      if (topic === 'absent' || isOther(p.mark.targetTopicId, topic.topicId)) {
+        p.end({ why: 'the target topic is another one', uncertain: false })
+        return
+      }
       const message = `${p.key}: the target's log start went back to ${start}; deleting below ${p.offsets.targetStart} again`
       this.#options.log({ level: 'warn', message })
       await raiseLogStart(
@@ -84,7 +90,7 @@ export class Watch {
     const isIdle = p.inFlight.count === 0 && p.queue.bytes === 0 && !p.padding
     const { start, end } = await this.#options.targetLog.ends(p.key)
     if (p.tenure !== tenure || !p.flowing) return
-    await this.hideFiller(p, start)
+    await this.hideBelow(p, start)
     // Only what was the same before and after the question says something about the answer.
     const wasIdle = isIdle && p.inFlight.count === 0 && !p.padding && p.sendBase === sendBase
     if (wasIdle && p.flowing && end !== sendBase) {

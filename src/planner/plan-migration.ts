@@ -21,6 +21,7 @@ import {
 import { planAcceptGap } from './plan-accept-gap.ts'
 import { planResync } from './plan-resync.ts'
 import { type PlanParts, planRollback } from './plan-rollback.ts'
+import { withEmptied } from './with-emptied.ts'
 
 export interface PlanInputs extends PlanContext {
   readonly purpose: Purpose
@@ -42,8 +43,10 @@ export interface PlanInputs extends PlanContext {
  * `(desired, observed, state, now) -> Plan`. Pure; everything that can be said about the future is said here and nowhere else.
  * What must be the same, must still hold and runs out is put around the steps; see {@link forwards} and `plan-rollback.ts` for those.
  */
-export const planMigration = (inputs: PlanInputs): Plan => {
-  const { desired, observed, state, now, maxDestroyFlag } = inputs
+export const planMigration = (given: PlanInputs): Plan => {
+  const { desired, state, now, maxDestroyFlag } = given
+  const { observed, problems } = withEmptied(given.observed, state)
+  const inputs = { ...given, observed }
   const back = goesBackTo(inputs)
   const guards = [...observed.problems, ...sameClusters(inputs)]
   const unconfirmed = unconfirmedSeals(desired, state)
@@ -68,6 +71,7 @@ export const planMigration = (inputs: PlanInputs): Plan => {
     deadlines: isForwards ? deadlines(inputs) : wayBackDeadlines(inputs, mirroredBackBy(parts)),
     problems: deduplicated([
       ...unconfirmed,
+      ...problems,
       ...parts.problems,
       ...stepRightsGuards(inputs, parts.steps),
       ...destructionGuards(

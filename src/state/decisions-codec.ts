@@ -1,6 +1,7 @@
 import type { AcceptedGap, GroupBefore } from '../domain/accepted-gap.ts'
 import { type AclBinding, OPERATIONS, PATTERN_TYPES, RESOURCE_TYPES } from '../domain/access.ts'
 import type { Managed } from '../domain/drift.ts'
+import type { Emptied, PartitionEnd } from '../domain/emptied.ts'
 import type { ClusterId, GroupId, PartitionKey, SourceOffset, TopicName } from '../domain/ids.ts'
 import type { Mark, Seal } from '../domain/mark.ts'
 import { SCRAM_MECHANISMS } from '../domain/migration.ts'
@@ -154,11 +155,19 @@ const configsBefore = objectOf<ConfigsBefore>({
   was: mapOf<string, string | null>(nullable(text<string>)),
 })
 
+const partitionEnd = objectOf<PartitionEnd>({ partition: count, end: digits })
+
+const emptied = objectOf<Emptied>({
+  topic: text,
+  targetTopicId: text,
+  ends: listOf(partitionEnd),
+})
+
 const purge = objectOf<Purge>({
   topic: text,
   marks: listOf(mark),
   intent: nullable(markIntent),
-  copiedBackTo: optional(listOf(objectOf({ partition: count, end: digits<bigint> }))),
+  copiedBackTo: optional(listOf(partitionEnd)),
 })
 
 const returned = objectOf<ReturnedPosition>({
@@ -221,6 +230,7 @@ const decisions = objectOf<MigrationState>({
   quotasBefore: listOf(quotaBefore),
   configsBefore: listOf(configsBefore),
   purges: listOf(purge),
+  emptied: optional(listOf(emptied)),
   reverse: objectOf<Reverse>({
     marks: listOf(mark),
     seals: listOf(seal),

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type CopyLook, copyMeter } from '../domain/copy-progress.ts'
 import { diagnostic } from '../domain/diagnostic.ts'
 import type { TopicName } from '../domain/ids.ts'
-import { hidesFiller } from '../domain/mark.ts'
+import { hidesBelow } from '../domain/mark.ts'
 import { rankOf } from '../domain/offset-index.ts'
 import { copyLooks } from '../mirror/copy-looks.ts'
 import { counted, humanSeconds } from './_words.ts'
@@ -44,7 +44,7 @@ export const copyUntil = async (
       { reports: await reportsOf(run, [topic], 'before'), now },
       null,
     )
-    const readable = [...now.values()].find(hasReadableFiller)
+    const readable = [...now.values()].find(readsBelowMark)
     if (isNear && sound.holds && !readable) return { done: true, facts: { lag: Number(lag) } }
     const reports = mirror.reports()
     const looks = looksOf(topic, now, copyLooks(reports))
@@ -53,7 +53,9 @@ export const copyUntil = async (
     copied = looks[0].records
     const waitsFor =
       reports.find((r) => r.topic === topic && r.waitsFor)?.waitsFor ??
-      (readable ? `filler that a crash has brought back to ${readable.key} to be deleted` : null)
+      (readable
+        ? `what a crash has brought back below the mark of ${readable.key} to be deleted`
+        : null)
     if (time - lastMove > run.gateTimeoutMs) {
       const open = await openAmong(topic, run, now)
       const why = open ?? (waitsFor === null ? undefined : `the mirror waits for ${waitsFor}`)
@@ -84,8 +86,8 @@ const openAmong = async (
 }
 
 /** The broker has forgotten a log start that it had not made durable: the mirror deletes below the mark again once it has seen that. */
-const hasReadableFiller = ({ mark, targetStart }: PartitionNow): boolean =>
-  hidesFiller(mark) && targetStart < mark.targetStart
+const readsBelowMark = ({ mark, targetStart }: PartitionNow): boolean =>
+  hidesBelow(mark) && targetStart < mark.targetStart
 
 /** Log ends of the source, as a look saw them. */
 type Ends = ReadonlyMap<string, bigint>

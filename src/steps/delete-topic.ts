@@ -1,4 +1,6 @@
 import { diagnostic } from '../domain/diagnostic.ts'
+import { emptiedEnds } from '../domain/emptied.ts'
+import { partitionKey } from '../domain/ids.ts'
 import type { DeleteTopic } from '../domain/step.ts'
 import { counted } from './_words.ts'
 import { offsetsOf } from './partitions-now.ts'
@@ -18,6 +20,7 @@ export const deleteTopic: StepKind<DeleteTopic> = {
       run.decide((state) => ({
         ...state,
         createdTopics: state.createdTopics.filter((topic) => topic !== step.topic),
+        emptied: (state.emptied ?? []).filter(({ topic }) => topic !== step.topic),
       }))
     const described = await target.describeTopics([step.topic])
     const topic = described.ok.get(step.topic)
@@ -47,9 +50,14 @@ export const deleteTopic: StepKind<DeleteTopic> = {
       offsetsOf(target, partitions, 'earliest'),
       offsetsOf(target, partitions, 'latest'),
     ])
-    for (const [key, end] of ends) {
-      const start = starts.get(key)!
-      if (end === start) continue
+    const emptied = emptiedEnds(run.state().emptied, step.topic, topic.topicId)
+    for (const { partition } of partitions) {
+      const key = partitionKey(step.topic, partition)
+      const end = ends.get(key)!
+      const below = emptied.get(partition) ?? 0n
+      // What a crash has brought back below is the mirror's.
+      const start = starts.get(key)! > below ? starts.get(key)! : below
+      if (end <= start) continue
       return refuse(
         `${key} on ${target.name} holds ${counted(end - start, 'offset')} (${start} to ${end - 1n}) that Ferry did not mirror.`,
       )

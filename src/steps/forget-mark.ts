@@ -1,11 +1,10 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
+import type { Emptied } from '../domain/emptied.ts'
 import { parsePartitionKey, type TopicName } from '../domain/ids.ts'
 import type { ReachedStage } from '../domain/stage.ts'
 import type { ForgetMark } from '../domain/step.ts'
-import type { MirrorLog } from '../mirror/mirror.ts'
-import { purgeTopic } from '../mirror/purge.ts'
-import { withPartitions } from '../mirror/with-partitions.ts'
 import { counted } from './_words.ts'
+import { emptyTopic } from './empty-topic.ts'
 import { wayBackIsSealed } from './gates/index.ts'
 import type { PlanContext, Run, StepKind } from './step-kind.ts'
 
@@ -29,40 +28,23 @@ export const forgetMark: StepKind<ForgetMark> = {
     const topic = described.ok.get(step.topic)
     if (topic === undefined) return { done: false, problem: described.failed.get(step.topic)! }
     const purge = run.state().purges.find((p) => p.topic === step.topic)
-    const progress = await run.store.readProgress(run.migration.name)
+    let now: readonly Emptied[] = []
     if (topic !== 'absent' && purge !== undefined) {
-      const { timings, signal, report } = run
-      const member = {
-        project: run.project.name,
-        target,
-        timings,
-        log: logTo(report),
-        signal,
-        report,
+      const purged = await emptyTopic(topic, purge, step.purge, run)
+      if (purged.problem) return { done: false, problem: purged.problem }
+      const { topicId } = topic
+      // Without an id nobody could tell another topic of this name from it.
+      if (topicId !== undefined) {
+        now = [{ topic: step.topic, targetTopicId: topicId, ends: purged.ends }]
       }
-      const problem = await withPartitions(
-        member,
-        new Map([[step.topic, topic.partitions.length]]),
-        (lock) =>
-          purgeTopic({
-            target,
-            purge,
-            progress,
-            targetTopicId: topic.topicId,
-            partitions: topic.partitions.map((p) => p.partition),
-            mayDelete: step.purge,
-            lock,
-            timings,
-            signal,
-            report,
-          }),
-      )
-      if (problem) return { done: false, problem }
     }
-    await run.decide((state) => ({
-      ...state,
-      purges: state.purges.filter((p) => p.topic !== step.topic),
-    }))
+    if (topic === 'absent' || purge !== undefined) {
+      await run.decide((state) => ({
+        ...state,
+        purges: state.purges.filter((p) => p.topic !== step.topic),
+        emptied: [...(state.emptied ?? []).filter((each) => each.topic !== step.topic), ...now],
+      }))
+    }
     return {
       done: true,
       facts: { marks: purge?.marks.map((m) => `${m.partition}: ${m.sourceStart}`) ?? [] },
@@ -116,13 +98,6 @@ const putAside = async (step: ForgetMark, run: Run): Promise<void> => {
     },
   }))
 }
-
-/** A log that only says on the live line what people must know. */
-export const logTo =
-  (report: Run['report']): MirrorLog =>
-  ({ level, message }) => {
-    if (level === 'warn' || level === 'error') report(message)
-  }
 
 /** The step that takes the mark of one topic back, as far as only the mirror's copy is in it. */
 export const forgetMarkStep = (

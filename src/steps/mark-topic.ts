@@ -1,4 +1,5 @@
 import { FerryError } from '../domain/diagnostic.ts'
+import { withoutMarked } from '../domain/emptied.ts'
 import {
   type PartitionKey,
   partitionKey,
@@ -14,6 +15,7 @@ import { chooseMode, type ModeChoice, PRIME_RATE } from '../planner/choose-mode.
 import { type Growth, growthOf } from '../planner/grown.ts'
 import type { ObservedPartition, ObservedTopic } from '../planner/observed.ts'
 import { counted, humanSeconds } from './_words.ts'
+import { emptyAgain } from './empty-topic.ts'
 import { foreignRecords, forgetMarkStep, giveUpCopyStep } from './forget-mark.ts'
 import { emptyStarts, partitionsOf, primedStarts, type Start } from './mark-starts.ts'
 import { plannedStart } from './start-from.ts'
@@ -78,6 +80,8 @@ export const markTopic: StepKind<MarkTopic> = {
     const partitions = partitionsOf(step)
     const isFirst =
       step.first === undefined && !run.state().markIntents.some((i) => i.topic === step.topic)
+    const problem = await emptyAgain(step.topic, run)
+    if (problem) return { done: false, problem }
     const intent = await intentOf(step, run)
     const starts =
       step.mode === 'identical'
@@ -89,6 +93,7 @@ export const markTopic: StepKind<MarkTopic> = {
       clusters: { source: run.clusters.source.id, target: run.clusters.target.id },
       marks: [...state.marks, ...marks],
       markIntents: state.markIntents.filter((i) => i.topic !== step.topic),
+      emptied: withoutMarked(state.emptied ?? [], marks),
     }))
     return {
       done: true,

@@ -12,7 +12,7 @@ import { growthOf } from '../planner/grown.ts'
 import { provePositions } from '../verify/index.ts'
 import { counted } from './_words.ts'
 import { commitsOf } from './commits-of.ts'
-import { commitsAreStable, fillerIsHidden, groupIsEmpty, mirrorPassed } from './gates/index.ts'
+import { belowMarkIsHidden, commitsAreStable, groupIsEmpty, mirrorPassed } from './gates/index.ts'
 import { partitionsNow } from './partitions-now.ts'
 import type { Outcome, PlanContext, Run, StepKind } from './step-kind.ts'
 import { whyDue } from './sync-again.ts'
@@ -64,7 +64,7 @@ export const syncGroup: StepKind<SyncGroup> = {
     groupIsEmpty(step.group, 'target'),
     commitsAreStable(step.group, step.topics),
     mirrorPassed(step.group, step.topics, step.allowRewind),
-    fillerIsHidden(step.topics),
+    belowMarkIsHidden(step.topics),
   ],
 
   /**

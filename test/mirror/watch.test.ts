@@ -28,7 +28,10 @@ const mark = (parts: Partial<Mark>): Mark => ({
 })
 
 /** Up to where a log that begins at 40 is deleted. */
-const deletedFor = async (parts: Partial<Mark>): Promise<readonly bigint[]> => {
+const deletedFor = async (
+  parts: Partial<Mark>,
+  found: 'absent' | { readonly topicId: string } = { topicId: 'a' },
+): Promise<readonly bigint[]> => {
   const deleted: bigint[] = []
   const target = {
     deleteRecords: async (
@@ -38,10 +41,13 @@ const deletedFor = async (parts: Partial<Mark>): Promise<readonly bigint[]> => {
       return { ok: wanted, failed: new Map() }
     },
   }
-  const log = { ends: async () => ({ start: 100, end: 120 }) } as unknown as LogReader
+  const log = {
+    ends: async () => ({ start: 100, end: 120 }),
+    topic: async () => found,
+  } as unknown as LogReader
   const options = { target, sourceLog: log, targetLog: log, log: () => {} }
   const watch = new Watch(options as unknown as WatchOptions)
-  await watch.hideFiller(new MirroredPartition('m', mark(parts)), 40)
+  await watch.hideBelow(new MirroredPartition('m', mark(parts)), 40)
   return deleted
 }
 
@@ -65,10 +71,16 @@ test('partitions that come on the source are told once, and not mirrored; the re
   expect(said).toHaveLength(2)
 })
 
-test('filler that came back is deleted below a mark; below one of the way back lie records, and nothing ever is', async () => {
-  expect(await deletedFor({})).toEqual([100n])
-  expect(await deletedFor({ way: 'reverse' })).toEqual([])
-  expect(await deletedFor({ mode: 'dense' })).toEqual([])
+test('what came back is deleted below a mark; below one of the way back lie records, and nothing ever is', async () => {
+  for (const mode of ['identical', 'dense'] as const) {
+    expect(await deletedFor({ mode })).toEqual([100n])
+    expect(await deletedFor({ mode, way: 'reverse' })).toEqual([])
+  }
+  expect(await deletedFor({ targetStart: 0n as TargetOffset })).toEqual([])
+  // What lies there is nobody's copy.
+  expect(await deletedFor({ targetTopicId: 'a' })).toEqual([100n])
+  expect(await deletedFor({ targetTopicId: 'b' })).toEqual([])
+  expect(await deletedFor({}, 'absent')).toEqual([])
 })
 
 test('after a connection was lost a partition is looked at once, as soon as its leader answers', async () => {
@@ -87,7 +99,7 @@ test('after a connection was lost a partition is looked at once, as soon as its 
     if (start === undefined) throw new Error('no leader')
     return { start, end: 100 }
   }
-  const targetLog = { ends } as unknown as LogReader
+  const targetLog = { ends, topic: async () => ({}) } as unknown as LogReader
   const options = { target, targetLog, log: () => {} }
   const watch = new Watch(options as unknown as WatchOptions)
   const p = new MirroredPartition('m', mark({}))

@@ -276,9 +276,9 @@ const remainsOf = async (
     target: side(images.target, users[1]!),
     state: stdout === '' ? {} : JSON.parse(stdout).decisions,
   }
-  // A seal that is being made is told apart from none by what is in it: without the key there is none.
+  // Without the key there is none.
   const isNone = (key: string, value: unknown) =>
-    key === 'sealing' && Array.isArray(value) && value.length === 0
+    (key === 'sealing' || key === 'emptied') && Array.isArray(value) && value.length === 0
   return JSON.parse(JSON.stringify(remains).replaceAll(name, 'NAME'), (key, value) =>
     BY_CHANCE.test(key) || isNone(key, value) ? undefined : value,
   )

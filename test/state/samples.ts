@@ -140,6 +140,13 @@ export const fullState = (serial: number, migration = 'orders'): MigrationState 
       copiedBackTo: [{ partition: 0, end: 9_007_199_254_740_993n }],
     },
   ],
+  emptied: [
+    {
+      topic: 'orders.older' as TopicName,
+      targetTopicId: 'Xk3pT0vQSf6mUe1yZ8aBch',
+      ends: [{ partition: 0, end: 9_007_199_254_740_993n }],
+    },
+  ],
   reverse: {
     marks: [
       {

@@ -36,9 +36,16 @@ const on = (cluster: string, description: GroupDescription) => ({ cluster, descr
 
 /** Marked at 100 and 0, copied and checked up to the source's end at 500, which is 400 there. */
 const partition = (parts: Record<string, unknown> = {}): PartitionNow => {
-  const { mirroredTo = 500n, proven = mirroredTo, mode = 'dense', ...rest } = parts
+  const { mirroredTo = 500n, proven = mirroredTo, mark = {}, ...rest } = parts
   const map = {
-    mark: { topic: TOPIC, partition: 0, mode, sourceStart: 100n, targetStart: 0n },
+    mark: {
+      topic: TOPIC,
+      partition: 0,
+      mode: 'dense',
+      sourceStart: 100n,
+      targetStart: 0n,
+      ...(mark as object),
+    },
     gaps: new GapList(),
     diverged: null,
   }
@@ -213,10 +220,18 @@ const ROWS: Readonly<Record<string, Row>> = {
       ],
     ],
   },
-  'filler-hidden': {
+  'below-mark-hidden': {
     of: null,
-    open: [now(), now({ mode: 'identical' })],
-    shut: [[now({ mode: 'identical', targetStart: -1n }), /begins at -1 instead of 0/, 'waits']],
+    open: [
+      now(),
+      now({ mark: { targetStart: 7n }, targetStart: 7n }),
+      // Below a mark of the way back lie records.
+      now({ mark: { targetStart: 7n, way: 'reverse' } }),
+    ],
+    shut: [
+      [now({ mark: { targetStart: 7n } }), /begins at 0 instead of 7/, 'waits'],
+      [now({ mark: { targetStart: 7n, mode: 'identical' } }), /begins at 0 instead of 7/, 'waits'],
+    ],
   },
   'counts-equal': {
     of,

@@ -10,8 +10,8 @@ import { emptyState, type MigrationState } from '../../src/domain/state.ts'
 import { encodeBatch } from '../../src/records/index.ts'
 import { FileStore } from '../../src/state/file-store.ts'
 import {
+  belowMarkIsHidden,
   copyIsChecked,
-  fillerIsHidden,
   groupHasMoved,
   groupsAreSynced,
   mirrorPassed,
@@ -184,12 +184,12 @@ const ROWS: Readonly<Record<string, Row>> = {
     },
     says: /the mirror has passed every position of api \(2 records to go, orders:0 first\)/,
   },
-  'filler comes back while a group is synced': {
-    gate: fillerIsHidden([TOPIC]),
+  'an earlier copy comes back while a group is synced': {
+    gate: belowMarkIsHidden([TOPIC]),
     happens: ({ there }) => {
       there.start = 7n
     },
-    says: /no filler can be read on the target \(orders:0 begins at 7 instead of 100/,
+    says: /nothing below the marks can be read on the target \(orders:0 begins at 7 instead of 100/,
   },
   'the group reads on on the target while it is put back': {
     gate: copyIsChecked(GROUP, [TOPIC]),
@@ -275,7 +275,7 @@ describe('what held before a step is read again after it', () => {
 
   test('a broker that does not answer then says nothing: it is asked again', async () => {
     const at = world()
-    const row = ROWS['filler comes back while a group is synced']!
+    const row = ROWS['an earlier copy comes back while a group is synced']!
     const { result, clock } = await applying(row, at, () => {
       at.away.times = 2
     })

@@ -152,6 +152,11 @@ export const GUARD_CODES = {
     'Partitions came on target',
     'Somebody added partitions to a topic on the target after it was sealed. Forwards nothing is wrong: the service lives there. But the source has no partition for what is written to the new ones, and keys that moved into them have an order that the source cannot tell. Once one of them has held a record, the topic cannot be mirrored back, and a rollback behind the seal is refused; nothing is left behind silently.',
   ),
+  FERRY1339: page(
+    4,
+    'Emptied copy came back',
+    'A rollback or a resync has emptied the target topic. A broker makes the new beginning of a log durable only once a minute; one that was killed before has brought the old copy back to where it can be read. Ferry knows up to where it had emptied the topic, and empties it again before it is mirrored anew, or deletes it where you go back to the beginning. What others have written behind it is never deleted.',
+  ),
   FERRY1340: page(
     4,
     'Partitions without a commit',

@@ -8,7 +8,7 @@ export {
   positionsPartition,
 } from './groups.ts'
 export {
-  fillerIsHidden,
+  belowMarkIsHidden,
   lagAmong,
   MIRROR_LAG,
   MIRROR_SOUND,

@@ -8,7 +8,7 @@ import {
   MEMBERS_GONE,
   MEMBERS_MOVED,
 } from './groups.ts'
-import { FILLER_HIDDEN, MIRROR_LAG, MIRROR_PASSED, MIRROR_SOUND } from './mirror.ts'
+import { BELOW_MARK_HIDDEN, MIRROR_LAG, MIRROR_PASSED, MIRROR_SOUND } from './mirror.ts'
 import { TRANSACTIONS_ENDED } from './open-transactions.ts'
 import {
   COPY_CHECKED,
@@ -37,7 +37,7 @@ export const FACTS: readonly Fact<never, never>[] = [
   MIRROR_SOUND,
   MIRROR_LAG,
   MIRROR_PASSED,
-  FILLER_HIDDEN,
+  BELOW_MARK_HIDDEN,
   NO_FOREIGN_WRITES,
   COUNTS_EQUAL,
   // Producers.

@@ -1,5 +1,5 @@
 import type { GroupId, PartitionKey, SourceOffset, TopicName } from '../../domain/ids.ts'
-import { hidesFiller } from '../../domain/mark.ts'
+import { hidesBelow } from '../../domain/mark.ts'
 import { translateOffset } from '../../domain/translate-offset.ts'
 import type { CommittedOffset } from '../../kafka/cluster.ts'
 import type { PartitionReport } from '../../mirror/mirror.ts'
@@ -160,16 +160,16 @@ export const mirrorPassed = (
 })
 
 /**
- * No consumer can read filler. A crash of a target broker brings it back, since a new log start becomes durable only once a minute; the
- * mirror deletes it again as soon as it looks at the partition.
+ * No consumer can read filler, or an earlier copy. A crash of a target broker brings it back, since a new log start becomes durable only once
+ * a minute; the mirror deletes it again as soon as it looks at the partition.
  */
-export const FILLER_HIDDEN: Fact<null, Now> = {
-  name: 'filler-hidden',
-  title: () => 'no filler can be read on the target',
+export const BELOW_MARK_HIDDEN: Fact<null, Now> = {
+  name: 'below-mark-hidden',
+  title: () => 'nothing below the marks can be read on the target',
   reads: 'ListOffsets of the target',
   judge: (now) => {
     for (const [key, { mark, targetStart }] of now) {
-      if (!hidesFiller(mark) || targetStart >= mark.targetStart) continue
+      if (!hidesBelow(mark) || targetStart >= mark.targetStart) continue
       return waits(
         `${key} begins at ${targetStart} instead of ${mark.targetStart} since a crash of its broker: the mirror deletes below that again`,
       )
@@ -178,8 +178,8 @@ export const FILLER_HIDDEN: Fact<null, Now> = {
   },
 }
 
-export const fillerIsHidden = (topics: readonly TopicName[]): Gate =>
-  gateOf(FILLER_HIDDEN, null, {
+export const belowMarkIsHidden = (topics: readonly TopicName[]): Gate =>
+  gateOf(BELOW_MARK_HIDDEN, null, {
     after: true,
     look: async (run) => {
       await run.mirror()

@@ -1,0 +1,66 @@
+import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
+import { emptiedEnds } from '../domain/emptied.ts'
+import type { TopicName } from '../domain/ids.ts'
+import type { MigrationState } from '../domain/state.ts'
+import type { Observed, ObservedTopic } from './observed.ts'
+
+/**
+ * What was emptied counts as empty, also while a broker that was killed right after has brought it back: whoever marks the topic empties it
+ * again, whoever deletes it need not. Pure.
+ */
+export const withEmptied = (
+  observed: Observed,
+  { emptied = [] }: Pick<MigrationState, 'emptied'>,
+): { readonly observed: Observed; readonly problems: readonly Diagnostic[] } => {
+  if (emptied.length === 0) return { observed, problems: [] }
+  const { target } = observed
+  const topics = new Map(target.topics)
+  const back: string[] = []
+  for (const each of emptied) {
+    const topic = topics.get(each.topic)
+    const ends = emptiedEnds([each], each.topic, topic?.description.topicId)
+    if (topic === undefined || ends.size === 0) continue
+    topics.set(each.topic, emptiedTopic(topic, ends))
+    back.push(...cameBack(each.topic, topic, ends))
+  }
+  return {
+    observed: { ...observed, target: { ...target, topics } },
+    problems: back.length === 0 ? [] : [readableAgain(back, target.name)],
+  }
+}
+
+/** A leader that has just come back may announce less than it holds. */
+const emptiedTopic = (topic: ObservedTopic, ends: ReadonlyMap<number, bigint>): ObservedTopic => ({
+  ...topic,
+  partitions: topic.partitions.map((p) => {
+    const end = ends.get(p.partition) ?? 0n
+    return { ...p, logStart: larger(p.logStart, end), highWatermark: larger(p.highWatermark, end) }
+  }),
+})
+
+const larger = (one: bigint, other: bigint): bigint => (one > other ? one : other)
+
+const cameBack = (
+  topic: TopicName,
+  { partitions }: ObservedTopic,
+  ends: ReadonlyMap<number, bigint>,
+): readonly string[] =>
+  partitions.flatMap(({ partition, logStart, highWatermark }) => {
+    const end = ends.get(partition) ?? 0n
+    const to = highWatermark < end ? highWatermark : end
+    return logStart < to ? [`${topic}-${partition} (${logStart} to ${to - 1n})`] : []
+  })
+
+/** More would not be read. */
+const NAMED_AT_MOST = 10
+
+const readableAgain = (back: readonly string[], target: string): Diagnostic => {
+  const more = back.length - NAMED_AT_MOST
+  const named = back.slice(0, NAMED_AT_MOST).join(', ')
+  return diagnostic({
+    code: 'FERRY1339',
+    severity: 'warning',
+    detail: `What Ferry has emptied can be read on ${target} again: ${named}${more > 0 ? ` and ${more.toLocaleString('en-US')} more` : ''}. A broker was killed before it had made that durable.`,
+    fix: 'Nothing: the topic is emptied again before it is mirrored anew. Until then start no consumer there.',
+  })
+}

@@ -1,0 +1,173 @@
+import { deepStrictEqual, match, ok, strictEqual } from 'node:assert/strict'
+import { afterAll, beforeAll, describe, it } from 'vitest'
+import { valuesOf } from '../../src/domain/answers.ts'
+import type { GroupId } from '../../src/domain/ids.ts'
+import { oracle } from '../kafka/index.ts'
+import { waitFor } from '../kafka/wait.ts'
+import { createTopic, topicName } from '../mirror/_support.ts'
+import { fill } from '../scenarios/_clients.ts'
+import type { Project } from '../scenarios/_world.ts'
+import {
+  compareTopic,
+  type FaultWorld,
+  keyOf,
+  migrationFile,
+  partitionsOf,
+  planTo,
+  reached,
+  startFaultWorld,
+  stopwatch,
+  succeeded,
+} from './_world.ts'
+
+/** Not made durable by itself while a test runs; the first time would be 30 s after the start. */
+const FORGETS_LOG_STARTS = {
+  'log.flush.start.offset.checkpoint.interval.ms': '3600000',
+  'log.initial.task.delay.ms': '3600000',
+}
+const RECORDS = 300
+
+let world: FaultWorld
+beforeAll(async () => {
+  world = await startFaultWorld({ target: { config: FORGETS_LOG_STARTS } })
+})
+afterAll(() => world?.stop())
+
+/** A migration of topics `NAME-same` and `NAME-dense`, mirrored; its groups have read 100 records of each partition. */
+const mirrored = async (name: string, kinds: readonly ('same' | 'dense')[]): Promise<Project> => {
+  const topics = kinds.map((kind) => `${name}-${kind}`)
+  for (const topic of topics) {
+    await createTopic(world.from, topicName(topic), 2)
+    await fill(world.source, topic, RECORDS, [0, 1])
+  }
+  const positions = topics.flatMap((topic) =>
+    [0, 1].map((partition) => [keyOf(topic, partition), { offset: 100n, metadata: '' }] as const),
+  )
+  valuesOf(await world.from.commitOffsets(`${name}-readers` as GroupId, new Map(positions)))
+  const project = world.project(name)
+  const file = migrationFile({
+    topics: topics.map((topic, i) => ({
+      name: topic,
+      offsets: kinds[i] === 'dense' ? 'dense' : 'identical',
+    })),
+    groups: [`${name}-readers`],
+  })
+  project.write('plans/shop.yaml', file)
+  succeeded(await project.ferry(['apply', 'shop', '--auto-approve']))
+  return project
+}
+
+const back = (project: Project, stage: string) =>
+  project.ferry(['rollback', 'shop', '--to', stage, '--auto-approve'])
+
+const apply = async (project: Project, stage: string) => {
+  const ended = await project.ferry(['apply', await planTo(project, stage)])
+  succeeded(ended)
+  return ended
+}
+
+/** The target broker dies at once and comes back; what was deleted on it can be read again then, or this shows nothing. */
+const crash = async (topics: readonly string[]): Promise<void> => {
+  const [broker] = world.target.brokers
+  await broker!.kill('SIGKILL')
+  await broker!.start()
+  const logs = [...(await oracle.offsetsMany(world.target, topics))]
+  deepStrictEqual(
+    logs.map(([topic, of]) => [topic, ...of.map(({ start }) => start)]),
+    topics.map((topic) => [topic, 0n, 0n]),
+    'log starts are durable: this shows nothing',
+  )
+  ok(logs.every(([, of]) => of.every(({ end }) => end >= BigInt(RECORDS))))
+}
+
+describe('kill -9 of the target broker right after a copy was emptied brings it back', () => {
+  it('and again after the new mark: it is emptied again, and once it is mirrored none of it can be read', {
+    timeout: 240_000,
+  }, async () => {
+    const lap = stopwatch()
+    const [again, anew, gone] = await Promise.all([
+      mirrored('again', ['same', 'dense']),
+      mirrored('anew', ['dense']),
+      mirrored('gone', ['dense']),
+    ])
+    lap('mirrored')
+    const ended = await Promise.all([
+      back(again, 'prepared'),
+      back(gone, 'prepared'),
+      anew.ferry([
+        'resync',
+        'shop',
+        '--topic',
+        'anew-dense',
+        '--auto-approve',
+        '--confirm',
+        'shop',
+      ]),
+    ])
+    for (const each of ended) succeeded(each)
+    // Behind what was copied: the next mark can be identical, too.
+    const partitions = partitionsOf('again-same', 2)
+    const ends = valuesOf(await world.from.listOffsets(partitions, 'latest'))
+    valuesOf(await world.from.deleteRecords(ends))
+    await fill(world.source, 'again-same', RECORDS, [0, 1])
+    lap('emptied')
+    await crash(['again-same', 'again-dense', 'anew-dense', 'gone-dense'])
+    lap('killed and back')
+
+    const plan = await again.ferry(['plan', 'shop'])
+    strictEqual(plan.code, 0, plan.stderr)
+    match(plan.stdout + plan.stderr, /FERRY1339.*[\s\S]*again-dense-0 \(0 to 299\)/)
+    // Somebody writes behind one: that is not deleted, and named.
+    await fill(world.target, 'gone-dense', 1, [1])
+    const [, , refused] = await Promise.all([
+      apply(again, 'mirrored'),
+      apply(anew, 'consumers-moved'),
+      back(gone, 'nothing'),
+    ])
+    strictEqual(refused.code, 4, refused.stderr)
+    match(refused.stderr, /FERRY1331[\s\S]*gone-dense-1 on new holds offsets 300 to 300, which/)
+    const [, theirs] = await oracle.offsets(world.target, 'gone-dense')
+    deepStrictEqual([theirs!.start, theirs!.end], [0n, 301n])
+    valuesOf(await world.to.deleteRecords(new Map([[keyOf('gone-dense', 1), 301n]])))
+    succeeded(await back(gone, 'nothing'))
+    strictEqual(
+      valuesOf(await world.to.describeTopics([topicName('gone-dense')])).get(
+        topicName('gone-dense'),
+      ),
+      'absent',
+    )
+    lap('mirrored again')
+    const same = (topic: string, offsets: 'identical' | 'dense') =>
+      Promise.all(
+        (['read_uncommitted', 'read_committed'] as const).map(async (isolation) =>
+          strictEqual(await compareTopic(world, topic, offsets, isolation), 2 * RECORDS),
+        ),
+      )
+    const all = () =>
+      Promise.all([
+        same('again-same', 'identical'),
+        same('again-dense', 'dense'),
+        same('anew-dense', 'dense'),
+      ])
+    await all()
+    lap('compared')
+
+    await crash(['again-same', 'again-dense', 'anew-dense'])
+    // Its consumers have moved: what keeps mirroring until the seal deletes it.
+    const mirror = anew.start(['mirror', 'shop'])
+    const hidden = waitFor('the old copy to be deleted', { timeoutMs: 60_000 }, async () => {
+      const found = valuesOf(await world.to.listOffsets(partitionsOf('anew-dense', 2), 'earliest'))
+      return [...found.values()].every((start) => start === BigInt(RECORDS)) || undefined
+    })
+    await Promise.all([apply(again, 'consumers-moved'), reached(mirror, hidden)])
+    mirror.child.kill('SIGTERM')
+    strictEqual((await mirror.ended).code, 0)
+    await all()
+    const read = await oracle.groupOffsets(world.target, 'again-readers')
+    deepStrictEqual(
+      read.map(({ topic, offset }) => `${topic} ${offset}`).sort(),
+      [400n, 400n].map((at) => `again-dense ${at}`).concat(['again-same 300', 'again-same 300']),
+    )
+    lap('killed again, moved and compared')
+  })
+})
