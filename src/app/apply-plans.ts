@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
-import type { ApplyEvents, ApplyResult } from '../applier/apply-options.ts'
+import type { ApplyEvents, ApplyOptions, ApplyResult } from '../applier/apply-options.ts'
+import type { LookingRun } from '../applier/check-deadlines.ts'
 import { digestOf } from '../domain/canonical-json.ts'
 import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
 import type { PartitionKey } from '../domain/ids.ts'
@@ -16,6 +17,7 @@ import { lockHolder } from './lock-holder.ts'
 import { makePlan, type PlanOptions, readState } from './make-plan.ts'
 import { mirroredNow } from './mirrored-now.ts'
 import type { Session } from './open-session.ts'
+import type { ApplyParts } from './services.ts'
 import { toolVersion } from './tool-version.ts'
 
 /** A plan that may run, with the migration it is for. */
@@ -108,6 +110,61 @@ export interface RunOptions extends PlanOptions {
   readonly stopping: AbortSignal
 }
 
+/**
+ * What stands against a plan without steps. It never comes to the applier, and must not say that nothing is to be done where something is, or
+ * where the source no longer holds what is left to copy. `isSaved`: it is of a file, and the clusters may have changed since.
+ */
+export const checkIdle = async (
+  session: Session,
+  idle: PlannedMigration,
+  isSaved: boolean,
+  options: PlanOptions,
+): Promise<readonly Diagnostic[]> => {
+  const parts = await options.services.applyParts()
+  const clusters = await session.clustersOf(idle.migration)
+  const check = checks(session, idle, options, parts, clusters)
+  const changed = isSaved ? await check.recheck() : []
+  const errors = changed.filter(({ severity }) => severity === 'error')
+  if (errors.length > 0) return errors
+  const { name } = idle.migration
+  const state = await readState(session, name)
+  const { store } = session
+  return check.checkInvariants({
+    clusters,
+    store,
+    migration: idle.migration,
+    state: () => state,
+    now: options.now,
+  })
+}
+
+type Checks = Pick<ApplyOptions, 'recheck'> & {
+  checkInvariants(run: LookingRun): Promise<readonly Diagnostic[]>
+}
+
+const checks = (
+  session: Session,
+  { migration, planned, plan }: Pick<PlannedMigration, 'migration' | 'planned' | 'plan'>,
+  options: PlanOptions,
+  parts: ApplyParts,
+  clusters: Clusters,
+): Checks => ({
+  recheck: async () => {
+    const maxDestroy = options.maxDestroy ?? plan.maxDestroy
+    const fresh = await makePlan(session, planned, { ...options, maxDestroy }, plan.purpose)
+    const { store } = session
+    const looking = { clusters, store, migration, state: () => fresh.state, now: options.now }
+    return [
+      ...(await parts.passedDeadlines(plan.deadlines, looking)),
+      ...parts.checkAgain(plan, fresh.plan),
+    ]
+  },
+  checkInvariants: async (run) => [
+    ...(await parts.passedDeadlines(plan.deadlines, run)),
+    ...(await parts.checkInvariants(plan.invariants, run)),
+  ],
+})
+
 /** Puts together what the applier needs, and lets it run. It takes the lock, looks again at what is, and only then changes anything. */
 export const runPlan = async (
   session: Session,
@@ -117,6 +174,7 @@ export const runPlan = async (
   const { services, now, timings, log } = options
   const clusters = await session.clustersOf(migration)
   const parts = await services.applyParts()
+  const check = checks(session, { migration, planned, plan }, options, parts, clusters)
   const startMirror = (between: Clusters, way: 'forward' | 'reverse') =>
     services.startMirror({
       project: session.project.name,
@@ -142,19 +200,7 @@ export const runPlan = async (
     startMirror: () => startMirror(clusters, 'forward'),
     startReverseMirror: () =>
       startMirror({ source: clusters.target, target: clusters.source }, 'reverse'),
-    recheck: async () => {
-      const maxDestroy = options.maxDestroy ?? plan.maxDestroy
-      const fresh = await makePlan(session, planned, { ...options, maxDestroy }, plan.purpose)
-      const looking = { clusters, store: session.store, migration, state: () => fresh.state, now }
-      return [
-        ...(await parts.passedDeadlines(plan.deadlines, looking)),
-        ...parts.checkAgain(plan, fresh.plan),
-      ]
-    },
-    checkInvariants: async (run) => [
-      ...(await parts.passedDeadlines(plan.deadlines, run)),
-      ...(await parts.checkInvariants(plan.invariants, run)),
-    ],
+    ...check,
     look: async (state) => {
       const whole = parts.withState(migration, state)
       const observed = await services.observe(clusters, whole, now, options.signal)

@@ -11,7 +11,7 @@ import type { Probe } from '../kafka/inquiry.ts'
 import type { MirrorOptions, MirrorWithFacts } from '../mirror/mirror.ts'
 import type { Observed } from '../planner/observed.ts'
 import type { StateStore } from '../state/state-store.ts'
-import type { Clusters, Run } from '../steps/step-kind.ts'
+import type { Clusters } from '../steps/step-kind.ts'
 import type { StopFacts } from '../steps/stop-facts.ts'
 import type { VerifyOptions, VerifyReport } from '../verify/index.ts'
 
@@ -91,6 +91,6 @@ export interface ApplyParts {
   withState(desired: Migration, state: MigrationState): Migration
   seenOf(desired: Migration, observed: Observed, state: MigrationState): Omit<SeenFacts, 'at'>
   checkAgain(saved: Plan, fresh: Plan): readonly Diagnostic[]
-  checkInvariants(invariants: Plan['invariants'], run: Run): Promise<readonly Diagnostic[]>
+  checkInvariants(invariants: Plan['invariants'], run: LookingRun): Promise<readonly Diagnostic[]>
   passedDeadlines(deadlines: Plan['deadlines'], run: LookingRun): Promise<readonly Diagnostic[]>
 }

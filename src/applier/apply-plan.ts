@@ -98,7 +98,10 @@ const runSteps = async (applying: Applying): Promise<Ending | undefined> => {
     record.steps.set(step.id, applied)
     on.finished(step, applied)
     if (end.outcome === 'interrupted') return INTERRUPTED
-    if (end.outcome !== 'done') return { status: end.outcome, problems: end.problems }
+    if (end.outcome !== 'done') {
+      const status = end.outcome === 'waiting' ? 'waiting' : 'failed'
+      return { status, problems: end.problems }
+    }
     done.add(step.id)
     await writeStage(applying)
   }

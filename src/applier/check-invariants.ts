@@ -20,13 +20,13 @@ export const checkInvariants = async (
   const of = { source: run.clusters.source.name }
   return [...now.values()].flatMap((partition) => {
     const reading = SOURCE_HOLDS.judge(partition, of)
-    return reading.holds ? [] : [gone(reading.because)]
+    return reading.holds ? [] : [gone(reading.because, run.migration.name)]
   })
 }
 
-const gone = (because: string): Diagnostic =>
+const gone = (because: string, migration: string): Diagnostic =>
   diagnostic({
     code: 'FERRY1410',
     detail: `${because}.`,
-    fix: 'Make a new plan; it says what is lost and what the ways on are.',
+    fix: `The mirror stops there; \`ferry status ${migration}\` has the range. Mirror the topic anew (\`ferry resync ${migration}\`), or go on without what is gone (\`--accept-gap\`).`,
   })

@@ -8,6 +8,8 @@ import { errorsAmong, gateBroke, isAbort, isWait, problemsOf, stoppedAtGates } f
 
 export type StepEnd =
   | { readonly outcome: 'done'; readonly problems: readonly [] }
+  /** Refused before its intent was written. */
+  | { readonly outcome: 'notStarted'; readonly problems: readonly Diagnostic[] }
   | { readonly outcome: 'failed' | 'waiting'; readonly problems: readonly Diagnostic[] }
   | { readonly outcome: 'interrupted'; readonly problems: readonly [] }
 
@@ -32,19 +34,25 @@ export interface StepParts {
  */
 export const runStep = async (parts: StepParts): Promise<StepEnd> => {
   const { step, kind, run, journal, options } = parts
+  let isBegun = false
+  const refused = (problems: readonly Diagnostic[]): StepEnd => ({
+    outcome: isBegun ? 'failed' : 'notStarted',
+    problems,
+  })
   const waitingRun = { ...run, signal: AbortSignal.any([options.signal, options.stopping]) }
   try {
     const broken = await brokenInvariants(parts)
-    if (broken.length > 0) return { outcome: 'failed', problems: broken }
+    if (broken.length > 0) return refused(broken)
 
     const gates = kind.gates(step)
     for (;;) {
       const { closed, waited } = await waitForGates(gates, waitingRun, options.pause)
       if (closed.length > 0) return await stopAtGates(parts, closed)
       const brokenMeanwhile = waited ? await brokenInvariants(parts) : []
-      if (brokenMeanwhile.length > 0) return { outcome: 'failed', problems: brokenMeanwhile }
+      if (brokenMeanwhile.length > 0) return refused(brokenMeanwhile)
       waitingRun.signal.throwIfAborted()
 
+      isBegun = true
       parts.begun()
       await journal.append({ kind: 'intent', step: step.id })
       const outcome = await applyStep(parts, kind.interruptible ? waitingRun : run, gates)
@@ -52,7 +60,7 @@ export const runStep = async (parts: StepParts): Promise<StepEnd> => {
     }
   } catch (error) {
     if (isAbort(error, waitingRun.signal)) return { outcome: 'interrupted', problems: [] }
-    return { outcome: 'failed', problems: problemsOf(error, options.debug ?? false) }
+    return refused(problemsOf(error, options.debug ?? false))
   }
 }
 

@@ -14,6 +14,8 @@ export interface PlansToRun {
   /** The migrations to open; empty: all of the project. */
   readonly names: readonly string[]
   plan(session: Session): Promise<readonly PlannedMigration[]>
+  /** They come from a file, and the clusters may have changed since. */
+  readonly isSaved?: boolean
   /** True: nobody is asked. */
   readonly approved: boolean
   /** Migrations that were named for steps that cannot be undone. */
@@ -33,7 +35,7 @@ interface Ran {
 
 /**
  * 1. Plan.
- * 2. Show it; stop if it has errors or nothing to do.
+ * 2. Show it; stop if it has errors or nothing to do, or if that is not so any more.
  * 3. Get approval.
  * 4. Apply one migration after the other; the first that does not finish ends it.
  */
@@ -50,6 +52,11 @@ const runPlans = (
     const blocked = exitCodeFor(problems)
     if (blocked !== EXIT.done) return { applied: [], code: blocked, problems }
     const pending = planned.filter((each) => each.plan.steps.length > 0)
+    const changed = await run.stillIdle(planned.filter((each) => !pending.includes(each)))
+    if (changed.length > 0) {
+      context.tell(changed)
+      return { applied: [], code: exitCodeFor(changed), problems: changed }
+    }
     if (pending.length === 0) return { applied: [], code: EXIT.done, problems: [] }
     const confirmed = await ask(context, pending, {
       approved: wanted.approved,
@@ -57,7 +64,7 @@ const runPlans = (
     })
     const applied: AppliedPlan[] = []
     for (const each of pending) {
-      const result = await run(each, confirmed.has(each.migration.name))
+      const result = await run.apply(each, confirmed.has(each.migration.name))
       applied.push({ plan: each.plan, result })
       const code = applyExitCode({ plan: each.plan, result })
       if (code !== EXIT.done) return { applied, code, problems: [] }
@@ -65,7 +72,11 @@ const runPlans = (
     return { applied, code: EXIT.done, problems: [] }
   })
 
-type RunPlan = (planned: PlannedMigration, confirmed: boolean) => Promise<AppliedPlan['result']>
+interface RunPlan {
+  apply(planned: PlannedMigration, confirmed: boolean): Promise<AppliedPlan['result']>
+  /** What stands against these, which have no steps. */
+  stillIdle(planned: readonly PlannedMigration[]): Promise<readonly Diagnostic[]>
+}
 
 const withPlans = async <T>(
   context: Context,
@@ -73,11 +84,18 @@ const withPlans = async <T>(
   teller: ApplyTeller,
   work: (planned: readonly PlannedMigration[], run: RunPlan) => Promise<T>,
 ): Promise<T> => {
-  const { runPlan } = await import('../app/apply-plans.ts')
+  const { checkIdle, runPlan } = await import('../app/apply-plans.ts')
   const { DEFAULT_TIMINGS } = await import('../mirror/mirror.ts')
   return withSession(context, wanted.names, async (session) => {
     const planned = await wanted.plan(session)
-    return work(planned, async (each, confirmed) => {
+    const stillIdle = async (idle: readonly PlannedMigration[]) => {
+      const { isSaved = false, maxDestroy } = wanted
+      const options = { ...planOptions(context), maxDestroy }
+      const found: Diagnostic[] = []
+      for (const each of idle) found.push(...(await checkIdle(session, each, isSaved, options)))
+      return found
+    }
+    const apply: RunPlan['apply'] = async (each, confirmed) => {
       const result = await runPlan(session, each, {
         ...planOptions(context),
         waitMs: wanted.waitMs,
@@ -92,7 +110,8 @@ const withPlans = async <T>(
       })
       teller.ended(each.plan, result)
       return result
-    })
+    }
+    return work(planned, { apply, stillIdle })
   })
 }
 

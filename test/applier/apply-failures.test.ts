@@ -71,7 +71,7 @@ describe('failures', () => {
     const checkInvariants = async () => (++asked === 2 ? [problem('FERRY1410')] : [])
     const apply = fakeApply(store, { a: {}, b: {} }, { checkInvariants })
     const result = await apply.run()
-    expect([codes(result), outcomes(result)]).toEqual([['FERRY1410'], ['a done', 'b failed']])
+    expect([codes(result), outcomes(result)]).toEqual([['FERRY1410'], ['a done', 'b notStarted']])
     expect(await journalWords(store)).toEqual(['plan-started', 'intent a', 'a done'])
   })
 
@@ -80,8 +80,22 @@ describe('failures', () => {
     const slow = gate('g', async () => (++readings > 2 ? holds : closed()))
     const checkInvariants = async () => (readings > 2 ? [problem('FERRY1410')] : [])
     const apply = fakeApply(store, { a: { gates: [slow] } }, { checkInvariants })
-    expect(codes(await apply.run())).toEqual(['FERRY1410'])
+    const result = await apply.run()
+    expect([codes(result), outcomes(result)]).toEqual([['FERRY1410'], ['a notStarted']])
+    expect(result).toMatchObject({ status: 'failed', begun: false })
     expect(apply.log).not.toContain('apply a')
+  })
+
+  test('of a gate that cannot be read leave the step not started', async () => {
+    const unread = gate('g', async () => {
+      throw new FerryError(problem('FERRY1202'))
+    })
+    const result = await fakeApply(store, { a: { gates: [unread] } }).run()
+    expect([result.status, codes(result), outcomes(result)]).toEqual([
+      'failed',
+      ['FERRY1202'],
+      ['a notStarted'],
+    ])
   })
 
   test('while closing are warnings and hide nothing', async () => {

@@ -107,6 +107,19 @@ describe('ferry apply NAME', () => {
       6,
     ],
     [
+      'a step that is refused before it begins, behind what an earlier run has done',
+      {
+        status: 'failed',
+        begun: true,
+        problems: [diagnostic({ code: 'FERRY1410', detail: '', fix: '' })],
+        steps: [
+          { id: 'a', outcome: 'done', earlier: true },
+          { id: 'b', outcome: 'notStarted', earlier: false },
+        ],
+      },
+      5,
+    ],
+    [
       'a plan that already ran',
       {
         status: 'failed',
@@ -138,6 +151,27 @@ describe('ferry apply NAME', () => {
       [code, out],
       [0, 'No changes. orders is at stage mirrored, as the plan file asks.\n'],
     )
+  })
+
+  it('does not say that nothing is to be done where the source has lost what is left to copy', async () => {
+    const lost = diagnostic({ code: 'FERRY1410', detail: 'they are gone', fix: '' })
+    const plan = { steps: [], from: 'mirrored', to: 'mirrored' } as const
+    const services = fakeServices({ plan, parts: { checkInvariants: async () => [lost] } })
+    const { code, err } = await ferry(['apply', 'orders'], services)
+    deepStrictEqual([code, services.applied.length], [5, 0])
+    match(err, /FERRY1410/)
+  })
+
+  it('sees whether a saved plan without steps is still the one that would be made', async () => {
+    const stale = diagnostic({ code: 'FERRY1401', detail: 'the ACLs changed', fix: '' })
+    const plan = { steps: [], from: 'mirrored', to: 'mirrored' } as const
+    const services = fakeServices({ plan, parts: { checkAgain: () => [stale] } })
+    await ferry(['plan', 'orders', '-o', 'idle.plan'], services)
+    const { code, err } = await ferry(['apply', 'idle.plan'], services)
+    deepStrictEqual([code, services.applied.length], [5, 0])
+    match(err, /FERRY1401/)
+    // One that was just made is.
+    deepStrictEqual((await ferry(['apply', 'orders'], services)).code, 0)
   })
 })
 

@@ -1,7 +1,7 @@
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Services } from '../../src/app/services.ts'
+import type { ApplyParts, Services } from '../../src/app/services.ts'
 import type { ApplyOptions, ApplyResult } from '../../src/applier/apply-options.ts'
 import type { ClusterId, TopicName } from '../../src/domain/ids.ts'
 import type { ClusterSpec, Migration, Project } from '../../src/domain/migration.ts'
@@ -27,6 +27,7 @@ const place = (file: string) => ({ file, line: 1, column: 1, pointer: '' })
 export const fakeServices = (change: {
   readonly plan?: Partial<Plan>
   readonly result?: Partial<ApplyResult>
+  readonly parts?: Partial<ApplyParts>
   readonly connect?: (name: string) => Promise<Cluster>
 }): FakeServices => {
   const folder = mkdtempSync(join(tmpdir(), 'ferry-cli-'))
@@ -93,6 +94,7 @@ export const fakeServices = (change: {
       checkAgain: () => [],
       checkInvariants: async () => [],
       passedDeadlines: async () => [],
+      ...change.parts,
     }),
     startMirror: async () => {
       throw new Error('no mirror here')

@@ -185,6 +185,37 @@ describe('deadlines', () => {
     expect(await apply(project, 'hurry')).toMatchObject({ code: 0 })
     expect(await oracle.readText(world.target, 'hurry')).toMatchObject([{ key: 'k' }])
   })
+
+  test('a plan that counts on records which the source has lost since is not run, nor called done where nothing is left to do', async () => {
+    await makeTopic(world.source, 'lost')
+    await fill(world.source, 'lost', 20, [0])
+    await commit(source, 'lost.api', { 'lost:0': 7n })
+    const project = world.project('lost')
+    const plans = 'plans/lost.yaml'
+    project.write(
+      plans,
+      planFile('lost', 'mirrored', '  topics: [{ name: lost }]\n  groups: [{ id: lost.api }]\n'),
+    )
+    expect(await apply(project, 'lost')).toMatchObject({ code: 0 })
+    project.edit(plans, 'stage: mirrored', 'stage: consumers-moved')
+    const planned = await project.ferry(['plan', 'lost', '-o', 'lost.plan.json'])
+    expect(planned).toMatchObject({ code: 0 })
+    expect(planned.stdout).toContain('sync')
+    await fill(world.source, 'lost', 5, [0])
+    await trim(world.source, 'lost', 23)
+    const refused = await project.ferry(['apply', 'lost.plan.json'])
+    expect(refused.code).toBe(5)
+    expect(refused.stdout).toContain('this run changed nothing')
+    expect(errorsIn(refused.stderr)).toMatchObject([
+      { code: 'FERRY1410', detail: expect.stringContaining('20 to 22 are gone') },
+    ])
+    expect(await positions(world.target, 'lost.api')).toEqual({})
+    project.edit(plans, 'stage: consumers-moved', 'stage: mirrored')
+    const idle = await apply(project, 'lost')
+    expect(idle.code).toBe(5)
+    expect(idle.stdout).toContain('No changes')
+    expect(errorsIn(idle.stderr)).toMatchObject([{ code: 'FERRY1410' }])
+  })
 })
 
 describe('producers first', () => {

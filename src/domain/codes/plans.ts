@@ -49,7 +49,7 @@ export const PLAN_CODES = {
   FERRY1410: page(
     5,
     'Plan counts on lost records',
-    'The plan counts on records that the source no longer holds: its log start has passed them, by retention or by DeleteRecords. Mirroring from there on would skip them silently. Make a new plan; it says what is lost.',
+    'The plan counts on records that the source no longer holds: its log start has passed them, by retention or by DeleteRecords. Mirroring from there on would skip them silently. The mirror stops at that place and names the range: mirror the topic anew with `ferry resync NAME`, or go on without those records with `ferry resync NAME --accept-gap`. A plan in which nothing is left to do is looked at in the same way.',
   ),
   FERRY1411: page(
     4,
