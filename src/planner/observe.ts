@@ -12,7 +12,6 @@ import type {
   ObservedPartition,
   ObservedSide,
   ObservedTopic,
-  PartitionSample,
 } from './observed.ts'
 import { samplePartitions } from './sample-partitions.ts'
 
@@ -142,16 +141,25 @@ const observeTopics = async (
           problems,
         ),
   ])
-  const samples =
+  const sampled =
     side === 'source'
       ? await samplePartitions(cluster, { partitions, start, stable }, signal)
-      : new Map<PartitionKey, PartitionSample>()
+      : undefined
+  problems.push(...(sampled?.problems ?? []))
   const read = (topic: TopicName, partition: number): readonly ObservedPartition[] => {
     const key = partitionKey(topic, partition)
     const [logStart, highWatermark, lastStable] = [start.get(key), high.get(key), stable.get(key)]
     return logStart === undefined || highWatermark === undefined || lastStable === undefined
       ? []
-      : [{ partition, logStart, highWatermark, lastStable, sample: samples.get(key) ?? null }]
+      : [
+          {
+            partition,
+            logStart,
+            highWatermark,
+            lastStable,
+            sample: sampled?.samples.get(key) ?? null,
+          },
+        ]
   }
   return new Map(
     present.map((description) => [

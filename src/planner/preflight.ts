@@ -4,6 +4,7 @@ import type { Plan } from '../domain/plan.ts'
 import type { CreateTopic, Step } from '../domain/step.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { changedParts } from './fingerprint.ts'
+import { isLess } from './topic-configs.ts'
 
 /**
  * Asks the target whether it would accept the topics that a plan creates, without creating them: rights, replication factor, configs
@@ -55,22 +56,64 @@ export const checkAgain = (saved: Plan, fresh: Plan): readonly Diagnostic[] => {
 const NAMED_AT_MOST = 20
 
 const changedContent = (saved: Plan, fresh: Plan): readonly string[] => {
-  const byId = ({ steps }: Plan): ReadonlyMap<string, string> =>
-    new Map(steps.map((step) => [step.id, canonicalLine(settled(step))]))
+  const byId = ({ steps }: Plan) => new Map(steps.map((step) => [step.id, step]))
   const [savedSteps, freshSteps] = [byId(saved), byId(fresh)]
+  const lineOf = (step: Step | undefined) =>
+    step === undefined || onlyKeepsLonger(step) ? undefined : canonicalLine(settled(step))
   const ids = [...new Set([...savedSteps.keys(), ...freshSteps.keys()])]
-  const steps = ids.filter((id) => savedSteps.get(id) !== freshSteps.get(id))
+  const steps = ids.filter((id) => {
+    const [was, is] = [savedSteps.get(id), freshSteps.get(id)]
+    return lineOf(was) !== lineOf(is) || !keepsLongEnough(was, is)
+  })
   if (steps.length > 0) return steps.map((id) => `the step ${id}`)
-  const order = ({ steps }: Plan) => canonicalLine(steps.map((step) => step.id))
+  const order = ({ steps }: Plan) =>
+    canonicalLine(steps.filter((step) => !onlyKeepsLonger(step)).map((step) => step.id))
   if (order(saved) !== order(fresh)) return ['the order of the steps']
   const rest = ({ from, to, purpose, clusters, invariants }: Plan) =>
     canonicalLine({ from, to, purpose, clusters, invariants })
   return rest(saved) === rest(fresh) ? [] : ['the stages, the purpose, clusters or invariants']
 }
 
+const DAY_MS = 86_400_000n
+
+type Configs = Readonly<Record<string, string | null>>
+
+/** The protective retention follows from the age of the oldest record, which grows, and from where that is gone by now. */
+const withoutRetention = ({ 'retention.ms': _, ...rest }: Configs): Configs => rest
+
+const protectiveRetention = (step: Step | undefined): string | null | undefined => {
+  if (step?.kind === 'create-topic') return step.configs['retention.ms']
+  const isProtective = step?.kind === 'configure-topic' && step.phase === 'protective'
+  return isProtective ? step.set['retention.ms'] : undefined
+}
+
+const onlyKeepsLonger = (step: Step): boolean =>
+  step.kind === 'configure-topic' &&
+  step.phase === 'protective' &&
+  Object.keys(withoutRetention(step.set)).length === 0
+
+/** Whether the target keeps all that the source holds also by the saved plan: it had a day to spare when it was made. */
+const keepsLongEnough = (saved: Step | undefined, fresh: Step | undefined): boolean => {
+  const needed = protectiveRetention(fresh)
+  if (needed === undefined || needed === null) return true
+  const there = fresh?.kind === 'configure-topic' ? fresh.was['retention.ms'] : undefined
+  const kept = protectiveRetention(saved) ?? there
+  if (kept === undefined || kept === null) return false
+  return !isLess(kept, needed === '-1' ? needed : String(BigInt(needed) - DAY_MS))
+}
+
 /** A step without what moves while records flow and consumers commit: estimates for people, which no step acts on. */
 const settled = (step: Step): unknown => {
   switch (step.kind) {
+    case 'create-topic':
+      return { ...step, configs: withoutRetention(step.configs), notes: [] }
+    case 'configure-topic':
+      return {
+        ...step,
+        set: step.phase === 'protective' ? withoutRetention(step.set) : step.set,
+        was: withoutRetention(step.was),
+        undo: { ...step.undo, says: '' },
+      }
     case 'mark-topic':
       return { ...step, prime: '', because: '' }
     case 'mirror-topic':

@@ -15,6 +15,8 @@ export interface TopicConfigs {
   readonly final: ReadonlyMap<string, string>
   /** What holds until the seal: `final` with the protective values on top. */
   readonly protective: ReadonlyMap<string, string>
+  /** The shortest `retention.ms` that a topic may be left with until the seal: -1 is for ever. */
+  readonly shortest: string
   /** Overrides of the source that are not carried over. */
   readonly leftBehind: readonly string[]
 }
@@ -71,13 +73,29 @@ const protectiveRetention = (
   return String((largest([source, final, String(oldestAge)]) ?? 0n) + DAY_MS)
 }
 
+/** Milliseconds; 0 where nothing has a time. */
 const oldestAge = (topic: ObservedTopic, now: Date): bigint => {
-  const heads = topic.partitions.flatMap(({ sample }) =>
-    sample && sample.headTimestamp >= 0 ? [sample.headTimestamp] : [],
+  const oldest = topic.partitions.reduce(
+    (first, { sample }) =>
+      sample && sample.headTimestamp >= 0 ? Math.min(first, sample.headTimestamp) : first,
+    now.getTime(),
   )
-  if (heads.length === 0) return 0n
-  const days = Math.ceil((now.getTime() - Math.min(...heads)) / Number(DAY_MS))
-  return days > 0 ? BigInt(days) * DAY_MS : 0n
+  return BigInt(now.getTime() - oldest)
+}
+
+const inWholeDays = (ms: bigint): bigint => ((ms + DAY_MS - 1n) / DAY_MS) * DAY_MS
+
+/**
+ * What a topic may be left with. The age of the oldest record grows with every hour: as long as half a day lies above it, a topic is not
+ * altered for that.
+ */
+const shortestRetention = (
+  source: string | undefined,
+  final: string | undefined,
+  age: bigint,
+): string => {
+  const without = protectiveRetention(source, final, 0n)
+  return without === '-1' ? '-1' : String(largest([without, String(age + DAY_MS / 2n)]))
 }
 
 /** Final and protective configs of one topic, design section 4. */
@@ -103,21 +121,24 @@ export const topicConfigs = (
   protective.set('message.timestamp.type', 'CreateTime')
   for (const key of windows) protective.set(key, OPEN)
   protective.set('retention.bytes', '-1')
-  protective.set(
-    'retention.ms',
-    protectiveRetention(
-      effective(source, 'retention.ms'),
-      final.get('retention.ms') ?? targetDefault(target, 'retention.ms'),
-      oldestAge(source, now),
-    ),
-  )
+  const retentions = [
+    effective(source, 'retention.ms'),
+    final.get('retention.ms') ?? targetDefault(target, 'retention.ms'),
+  ] as const
+  const age = oldestAge(source, now)
+  protective.set('retention.ms', protectiveRetention(...retentions, inWholeDays(age)))
   const messageBytes = largest([
     effective(source, 'max.message.bytes'),
     final.get('max.message.bytes'),
     targetDefault(target, 'max.message.bytes'),
   ])
   if (messageBytes !== undefined) protective.set('max.message.bytes', String(messageBytes))
-  return { final: sorted(final), protective: sorted(protective), leftBehind: leftBehind.sort() }
+  return {
+    final: sorted(final),
+    protective: sorted(protective),
+    shortest: shortestRetention(...retentions, age),
+    leftBehind: leftBehind.sort(),
+  }
 }
 
 /** Configs under which the target would delete, once they are final, what the source keeps: `retention.ms=86400000`. */
@@ -157,26 +178,24 @@ export const configChanges = (
   now: ReadonlyMap<string, string>,
   wanted: ReadonlyMap<string, string>,
   ours: Iterable<string>,
-  options: { readonly longerIsFine: boolean },
+  /** The shortest `retention.ms` that may stay; undefined: it must be the one that is wanted. */
+  shortest?: string,
 ): { readonly set: Record<string, string | null>; readonly was: Record<string, string | null> } => {
   const set: Record<string, string | null> = {}
   const was: Record<string, string | null> = {}
   for (const key of [...new Set([...ours, ...wanted.keys()])].sort()) {
     const next = wanted.get(key) ?? null
     const before = now.get(key) ?? null
-    if (next === before || (options.longerIsFine && keepsLonger(key, before, next))) continue
+    if (next === before || (shortest !== undefined && keepsLonger(key, before, shortest))) continue
     set[key] = next
     was[key] = before
   }
   return { set, was }
 }
 
-/** A protective retention that is already longer needs no change: what counts is that the target does not delete first. */
-const keepsLonger = (key: string, now: string | null, wanted: string | null): boolean =>
-  key === 'retention.ms' &&
-  now !== null &&
-  wanted !== null &&
-  (now === '-1' || (wanted !== '-1' && BigInt(now) >= BigInt(wanted)))
+/** A protective retention that is long enough needs no change: what counts is that the target does not delete first. */
+const keepsLonger = (key: string, now: string | null, shortest: string): boolean =>
+  key === 'retention.ms' && now !== null && !isLess(now, shortest)
 
 /** The overrides that a topic has now. */
 export const overrides = (topic: ObservedTopic): ReadonlyMap<string, string> => {

@@ -62,9 +62,8 @@ const planTopic = (context: PlanContext, spec: TopicSpec, stage: Stage): Configu
   if (phase === 'protective' && (!target || sealed)) return []
   const now =
     phase === 'final' && !sealed ? configs.protective : target ? overrides(target) : new Map()
-  const { set, was } = configChanges(now, configs[phase], ours, {
-    longerIsFine: phase === 'protective',
-  })
+  const shortest = phase === 'protective' ? configs.shortest : undefined
+  const { set, was } = configChanges(now, configs[phase], ours, shortest)
   if (Object.keys(set).length === 0) return []
   return [
     {
@@ -131,9 +130,12 @@ const protectedAgain = (
     if (!source || !target || !placesOf(state).sealedTopics.has(spec.name)) return []
     const configs = topicConfigs(spec, source, observed.target, now)
     const ours = [...configs.protective.keys(), ...configs.final.keys()]
-    const { set, was } = configChanges(overrides(target), configs.protective, ours, {
-      longerIsFine: true,
-    })
+    const { set, was } = configChanges(
+      overrides(target),
+      configs.protective,
+      ours,
+      configs.shortest,
+    )
     if (Object.keys(set).length === 0) return []
     return [
       {
@@ -162,9 +164,7 @@ const asBefore = (context: PlanContext, leadsTo: ReachedStage): readonly Configu
     const { set: changed = {}, was: unchanged = {} } = first.get(topic) ?? {}
     const before = new Map([...Object.entries(unchanged), ...(known.get(topic) ?? [])])
     const then = definite(new Map([...overrides(target), ...Object.entries(changed)]))
-    const { set, was } = configChanges(then, definite(before), before.keys(), {
-      longerIsFine: false,
-    })
+    const { set, was } = configChanges(then, definite(before), before.keys())
     return [
       {
         kind: 'configure-topic',

@@ -69,6 +69,23 @@ describe('topicConfigs', () => {
     expect(protective.get('retention.ms')).toBe(String(10 * DAY))
   })
 
+  it('retention: grows with the oldest record, and a topic is altered for that only where less than half a day is left', () => {
+    const aged = (days: number) =>
+      made({ 'retention.ms': String(DAY) }, topicSpec('t'), NOW.getTime() - Math.round(days * DAY))
+    const then = aged(8.5).protective
+    const changes = (days: number) => {
+      const { protective, shortest } = aged(days)
+      return configChanges(then, protective, [], shortest).set
+    }
+    // It was made to last ten days.
+    expect([changes(8.5), changes(9.01), changes(9.5)]).toEqual([{}, {}, {}])
+    expect(changes(9.51)).toEqual({ 'retention.ms': String(11 * DAY) })
+    expect(aged(9.51).shortest).toBe(String(Math.round(10.01 * DAY)))
+    expect(made({ 'retention.ms': '-1' }).shortest).toBe('-1')
+    // What the source keeps by its configs, a day above it, is never undercut.
+    expect(aged(0.1).shortest).toBe(String(2 * DAY))
+  })
+
   it('takes the larger message size', () => {
     expect(made({ 'max.message.bytes': '9000000' }).protective.get('max.message.bytes')).toBe(
       '9000000',
@@ -144,19 +161,15 @@ describe('configChanges', () => {
     ['retention.ms', '500'],
   ])
   it('changes and removes only what Ferry has a say in', () => {
-    expect(
-      configChanges(now, new Map([['a', '9']]), ['a', 'b', 'retention.ms'], {
-        longerIsFine: false,
-      }),
-    ).toEqual({
+    expect(configChanges(now, new Map([['a', '9']]), ['a', 'b', 'retention.ms'])).toEqual({
       set: { a: '9', b: null, 'retention.ms': null },
       was: { a: '1', b: '2', 'retention.ms': '500' },
     })
   })
   it('lets a longer retention be where it only has to be long enough', () => {
     const wanted = new Map([['retention.ms', '400']])
-    expect(configChanges(now, wanted, [], { longerIsFine: true }).set).toEqual({})
-    expect(configChanges(now, wanted, [], { longerIsFine: false }).set).toEqual({
+    expect(configChanges(now, wanted, [], wanted.get('retention.ms')).set).toEqual({})
+    expect(configChanges(now, wanted, []).set).toEqual({
       'retention.ms': '400',
     })
   })
