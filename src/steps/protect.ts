@@ -53,7 +53,14 @@ export const protect: StepKind<Protect> = {
     noun: object.kind,
     name: object.name,
     says: preventDelete
-      ? 'from now on no plan may delete or empty it'
+      ? `from now on no plan may ${KEPT_FROM[object.kind]}`
       : 'plans may delete it again, from the next one on',
   }),
+}
+
+/** What a sync has written for a group a rollback takes back: it deletes nothing that was there before. */
+const KEPT_FROM: Readonly<Record<Protectable['kind'], string>> = {
+  topic: 'delete or empty it',
+  group: 'remove its positions',
+  user: 'delete it',
 }

@@ -221,6 +221,29 @@ describe('preventDelete', () => {
     )
   })
 
+  it('of a group keeps its positions from being removed on either cluster, and lets a rollback put it back', () => {
+    const state = stateWith({ ...MOVED, protected: [{ kind: 'group', name: 'api' }] })
+    const back = plan({
+      state,
+      observed: onTarget,
+      purpose: { kind: 'rollback', to: 'nothing' },
+    })
+    expect(back.steps.map(({ id }) => id)).toEqual(
+      expect.arrayContaining(['return-group/api', 'restore-group/api']),
+    )
+    expect(errors(back)).not.toContain('FERRY1334')
+    for (const on of ['target', 'source'] as const) {
+      const spec = removed({ kind: 'group', group: group('api') }, on)
+      const stage = on === 'source' ? 'retired' : 'prepared'
+      const made = planWith(
+        [spec],
+        { state: { ...state, stage }, maxDestroyFlag: 1 },
+        { stage, groups: [] },
+      )
+      expect(errors(made)).toContain('FERRY1334')
+    }
+  })
+
   it('does not stand in the way of a rollback that deletes nothing of it', () => {
     const made = plan({
       state: kept,
