@@ -8,7 +8,7 @@
  *
  * 1. Start a broker for each side, fill a topic for each case on the source.
  * 2. In each round, each engine copies each topic, in turn; who begins changes.
- * 3. Prime; copy a transactional topic with identical offsets.
+ * 3. Prime; copy a transactional topic with identical and with dense offsets, and plain records beside it.
  */
 import { parseArgs } from 'node:util'
 import { benchCases, CASE_NAMES, type CaseName } from './cases.ts'
@@ -17,10 +17,10 @@ import type { Engine, EngineName } from './engine.ts'
 import { ferry } from './ferry.ts'
 import { type Measurement, measure } from './measure.ts'
 import { mm2Default, mm2Tuned } from './mirror-maker.ts'
-import { measurePadding } from './padded.ts'
 import { measurePriming } from './prime.ts'
 import { type CaseResult, median, reportOf } from './report.ts'
 import { renderTable } from './table.ts'
+import { measureTransactional } from './transactional.ts'
 
 const ENGINES: readonly Engine[] = [ferry, mm2Tuned, mm2Default]
 const PRIMED_OFFSETS = 20_000_000
@@ -53,11 +53,11 @@ try {
   say('priming')
   const primes: number[] = []
   for (let i = 0; i < rounds; i++) primes.push(await measurePriming(clusters, PRIMED_OFFSETS))
-  say('a transactional source with identical offsets')
-  const padded = await measurePadding(clusters, { isQuick: values.quick, rounds })
+  say('a transactional source')
+  const transactional = await measureTransactional(clusters, { isQuick: values.quick, rounds })
   const report = reportOf(results, {
     primeOffsetsPerSecond: median(primes),
-    paddedRecordsPerSecond: padded,
+    ...transactional,
   })
   process.stdout.write(
     values.json ? `${JSON.stringify(report, null, 2)}\n` : renderTable(report, results),

@@ -8,6 +8,8 @@ export type EngineName = (typeof ENGINE_NAMES)[number]
 /** Something that copies a topic in a process of its own. */
 export interface Engine {
   readonly name: EngineName
+  /** Whether markers of the source's transactions take up offsets of the target, too. */
+  readonly isIdentical?: boolean
   /** How it is stopped once it was measured. Default: SIGTERM. */
   readonly endsBy?: NodeJS.Signals
   /**

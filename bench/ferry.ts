@@ -13,6 +13,7 @@ const MIGRATION = 'bench'
 /** `ferry mirror` as it is built and installed, on a project whose topic was just marked. */
 const ferryWith = (mode: 'dense' | 'identical'): Engine => ({
   name: 'ferry',
+  isIdentical: mode === 'identical',
   start: async ({ source, target, from, to }, c, folder) => {
     await createTopic(to, c.topic, c.partitions)
     // Control markers that make up for holes carry the id of filler.

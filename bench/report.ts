@@ -3,6 +3,7 @@ import type { BenchCase, CaseName, TableCase } from './cases.ts'
 import type { EngineName } from './engine.ts'
 import { ENGINE_NAMES } from './engine.ts'
 import type { Measurement } from './measure.ts'
+import type { TransactionalRates } from './transactional.ts'
 
 /** Raised when a field changes its meaning or goes. */
 const FORMAT_VERSION = 1
@@ -14,7 +15,7 @@ export interface EngineFigures {
 }
 
 /** What `npm run bench -- --json` prints. Medians of the rounds, ratios too; one above 1 is good for Ferry, whatever it compares. */
-export interface BenchReport {
+export interface BenchReport extends TransactionalRates {
   readonly formatVersion: typeof FORMAT_VERSION
   readonly machine: {
     readonly cpu: string
@@ -34,10 +35,14 @@ export interface BenchReport {
       }
     >
   >
+  /** Rate of Ferry where a case differs from `1kb` in one thing only, over that of `1kb`; absent where one of them was not measured. */
+  readonly toPlain: Readonly<Partial<Record<VariantName, number>>>
   readonly primeOffsetsPerSecond: number
-  /** Of one partition, a transaction every 100 records. */
-  readonly paddedRecordsPerSecond: number
 }
+
+/** As many records of the same size as in `1kb`. */
+const VARIANTS = ['lz4', '1000-partitions'] as const satisfies readonly CaseName[]
+type VariantName = (typeof VARIANTS)[number]
 
 /** All that was measured of one case. */
 export interface CaseResult {
@@ -47,7 +52,7 @@ export interface CaseResult {
 
 export const reportOf = (
   results: readonly CaseResult[],
-  rates: Pick<BenchReport, 'primeOffsetsPerSecond' | 'paddedRecordsPerSecond'>,
+  rates: Omit<BenchReport, 'formatVersion' | 'machine' | 'cases' | 'toPlain'>,
 ): BenchReport => ({
   formatVersion: FORMAT_VERSION,
   machine: {
@@ -72,6 +77,15 @@ export const reportOf = (
           cpuRatioTuned: medianRatio(mm2Tuned, ferry, (m) => m.cpuSeconds),
         },
       ]
+    }),
+  ),
+  toPlain: Object.fromEntries(
+    VARIANTS.flatMap((name) => {
+      const [variant, plain] = [name, '1kb'].map(
+        (each) => results.find(({ of }) => of.name === each)?.rounds.ferry,
+      )
+      if (variant === undefined || plain === undefined) return []
+      return [[name, medianRatio(variant, plain, (m) => m.recordsPerSecond)]]
     }),
   ),
   ...rates,

@@ -46,11 +46,16 @@ export const renderTable = (report: BenchReport, results: readonly CaseResult[])
     ...aligned([HEAD, ...rows]),
     'CPU s/GB: user and system of the whole process, its start included; copying: without its start.',
     'rate, CPU: of Ferry, compared with that engine.',
+    ...Object.entries(report.toPlain).map(
+      ([name, ratio]) => `${name}: ${ratio.toFixed(2)} x the rate of 1kb`,
+    ),
     `priming: ${report.primeOffsetsPerSecond.toLocaleString('en')} offsets/s`,
-    `transactional source, identical offsets, one partition: ${report.paddedRecordsPerSecond.toLocaleString('en')} records/s`,
+    `one partition, a transaction every 100 records: identical offsets ${perSecond(report.paddedRecordsPerSecond)}, dense ${perSecond(report.denseRecordsPerSecond)}; plain records ${perSecond(report.plainRecordsPerSecond)}`,
     '',
   ].join('\n')
 }
+
+const perSecond = (rate: number): string => `${rate.toLocaleString('en')} records/s`
 
 const ratiosTo = (
   engine: EngineName,
