@@ -295,7 +295,7 @@ describe("Ferry's user lacks a right", () => {
     }
   })
 
-  test('what doctor lists is enough for the way there and back, and WRITE on the source is part of it', async () => {
+  test('what doctor lists is enough for the way there, to keep the source warm, and for the way back, and WRITE on the source is part of it', async () => {
     const topic = 'back.data'
     const id = 'back.api'
     await withAdmin(world.source, async (admin) => {
@@ -328,6 +328,7 @@ spec:
   topics: [{ name: ${topic}, offsets: dense }]
   groups: [{ id: ${id} }]
   access: [{ principal: User:app, produce: [${topic}] }]
+  rollback: { keepSourceWarm: true }
   gates: { sourceQuiet: 1s, timeout: 20s }
 `,
     )
@@ -357,7 +358,17 @@ spec:
     expect(back.read('.ferry/back/journal.jsonl')).toContain(
       '"lostBeforeTheMark":{"back.data:1":"2"}',
     )
+    const mirror = back.start(['mirror', 'back'])
     await oracle.produce(world.target, topic, write)
+    await waitFor('all of it on the source', { timeoutMs: 30_000 }, async () =>
+      (await oracle.offsets(world.source, topic)).every(({ end }) => end === 20n)
+        ? true
+        : undefined,
+    )
+    mirror.child.kill('SIGTERM')
+    expect((await mirror.ended).code).toBe(0)
+    // Something is left for the rollback.
+    await oracle.produce(world.target, topic, { ...write, count: 3 })
 
     const writes: Right = ['WRITE', 'TOPIC', topic]
     await grant('source', [['DESCRIBE', 'TOPIC', topic]], BACK)
@@ -370,9 +381,9 @@ spec:
     const done = await back.ferry(rollback)
     expect(done, done.stderr).toMatchObject({ code: 0 })
     expect(await oracle.offsets(world.source, topic)).toMatchObject([
-      { start: 0n, end: 20n },
-      { start: 5n, end: 20n },
-      { start: 0n, end: 20n },
+      { start: 0n, end: 21n },
+      { start: 5n, end: 21n },
+      { start: 0n, end: 21n },
     ])
   })
 })

@@ -44,10 +44,18 @@ export const stepRightsGuards = (
         return may(target, step.topic, 'DELETE')
       case 'mirror-topic':
         return [...may(source, step.topic, 'READ'), ...may(target, step.topic, 'WRITE')]
+      case 'mirror-reverse':
+        return mayMirrorBack(source, step.topic)
       default:
         return []
     }
   })
+
+/** Without WRITE on the source nothing is mirrored back. It may have been taken away since the way back began. */
+export const mayMirrorBack = (source: ObservedSide, topic: TopicName): readonly Diagnostic[] =>
+  has(source.topics.get(topic)?.description.authorized, 'WRITE')
+    ? []
+    : [lacks(source.name, `WRITE on topic ${topic}, which mirroring back needs`)]
 
 /** Brokers before 2.3 do not say what the user may do. */
 const has = (rights: ReadonlySet<string> | undefined, right: string): boolean =>

@@ -7,6 +7,7 @@ import { counted } from '../../steps/_words.ts'
 import type { PlanContext } from '../../steps/step-kind.ts'
 import { addedOnTarget } from '../grown.ts'
 import { effective } from '../topic-configs.ts'
+import { mayMirrorBack } from './access.ts'
 
 /** What stands against mirroring a sealed topic back to the source, all of it. Pure. */
 export const reverseGuards = (
@@ -38,16 +39,7 @@ export const reverseGuards = (
       `Set message.timestamp.type=CreateTime on ${topic} on ${source.name} for as long as it is mirrored back.`,
     )
   }
-  const rights = here?.description.authorized
-  if (rights !== undefined && !rights.has('WRITE') && !rights.has('ALL')) {
-    found.push(
-      diagnostic({
-        code: 'FERRY1307',
-        detail: `Ferry's user on ${source.name} lacks WRITE on topic ${topic}, which mirroring back needs.`,
-        fix: 'Grant it on the source, then plan again.',
-      }),
-    )
-  }
+  found.push(...mayMirrorBack(source, topic))
   found.push(...salvagedGuard({ state, observed }, topic))
   for (const seal of placesOf(state).sealedTopics.get(topic) ?? []) {
     const start = target.topics.get(topic)?.partitions[seal.partition]?.logStart
