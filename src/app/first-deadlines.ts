@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { MirrorLog } from '../mirror/mirror.ts'
+import { strandedSeen } from '../planner/cutover-warnings.ts'
 import { races } from '../planner/overtaken.ts'
 import type { MigrationDeadlines } from '../views/mirror-metrics.ts'
 import { type MadePlan, makePlan, type PlanOptions } from './make-plan.ts'
@@ -60,6 +61,14 @@ export const deadlinesOf = ({
     first: first(false),
     firstBack: first(true),
     overtaken: overtaken && new Date(overtaken.at),
+    stranded: strandedOffsets({ desired: migration, observed, state }),
     ...(race && { copiedPerSecond: race.copied, takenPerSecond: race.taken }),
   }
 }
+
+const strandedOffsets = (context: Parameters<typeof strandedSeen>[0]): number =>
+  context.state.stage === 'retired'
+    ? 0
+    : Object.values(strandedSeen(context))
+        .flatMap(({ held, gone }) => [...held, ...gone])
+        .reduce((sum, { from, to }) => sum + Number(to - from), 0)

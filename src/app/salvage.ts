@@ -1,11 +1,19 @@
 import { setTimeout } from 'node:timers/promises'
+import { type NamedRange, parseRangeName, rangeName } from '../domain/accepted-gap.ts'
 import { valuesOf } from '../domain/answers.ts'
 import { diagnostic, FerryError } from '../domain/diagnostic.ts'
 import { partitionKey, type TargetOffset } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
-import { endedWaysBack, type MigrationState, type Salvage } from '../domain/state.ts'
+import {
+  endedWaysBack,
+  type LostRange,
+  type MigrationState,
+  type Salvage,
+} from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
 import {
+  giveUpCommand,
+  goneInWords,
   heldAndGone,
   nameRange,
   notSalvaged,
@@ -22,6 +30,8 @@ import type { Session } from './open-session.ts'
 export interface SalvageRunOptions extends PlanOptions {
   readonly timings: MirrorTimings
   readonly log: MirrorLog
+  /** Ranges that retention has taken, and that are given up: `orders.events:3:100-149`. */
+  readonly accept: readonly string[]
 }
 
 export interface SalvagedRange extends StrandedRange {
@@ -29,14 +39,28 @@ export interface SalvagedRange extends StrandedRange {
   readonly records: number
 }
 
+/** What stands on the source alone, and what of it the source's retention has taken. */
+export interface Stranded {
+  readonly held: readonly StrandedRange[]
+  readonly gone: readonly StrandedRange[]
+}
+
+export interface SalvageResult {
+  readonly done: readonly SalvagedRange[]
+  /** Given up by this run. */
+  readonly lost: readonly LostRange[]
+}
+
 /** The late records of a migration, as they are now. Reads both clusters, changes nothing. */
 export const findStranded = async (
   session: Session,
   migration: Migration,
   signal: AbortSignal,
-): Promise<readonly StrandedRange[]> => {
+): Promise<Stranded> => {
   const state = await session.store.readDecisions(migration.name)
-  return state === undefined ? [] : strandedNow(session, migration, state, signal)
+  return state === undefined
+    ? { held: [], gone: [] }
+    : strandedNow(session, migration, state, signal)
 }
 
 const strandedNow = async (
@@ -44,7 +68,7 @@ const strandedNow = async (
   migration: Migration,
   state: MigrationState,
   signal: AbortSignal,
-): Promise<readonly StrandedRange[]> => {
+): Promise<Stranded> => {
   const { lateOnWayBack } = await import('../mirror/late-on-way-back.ts')
   const { source } = await session.clustersOf(migration)
   const between = await lateOnWayBack(
@@ -63,7 +87,8 @@ const strandedNow = async (
   // Appended behind a sealed way back they would stop the rollback, which alone may go on then. What came between has ended that way already.
   const underWay = rollbackUnderWay({ desired: migration, state })
   if (stranded.length > 0 && underWay.length > 0) throw new FerryError(underWay)
-  return [...stranded, ...notSalvaged(between, state).filter(mayBeWritten)]
+  const ranges = [...stranded, ...notSalvaged(between, state).filter(mayBeWritten)]
+  return heldAndGone(ranges, valuesOf(await source.listOffsets(ranges, 'earliest')))
 }
 
 /**
@@ -73,66 +98,105 @@ const strandedNow = async (
  * 2. For each range: write down the producer id that it will be appended with and the target's log end, unless an earlier attempt did.
  * 3. Where the topic has a way back: hold the lock of that way until every mirror has let go of the topic, so that it is never mirrored
  *    back itself.
- * 4. Append what is missing of it, and write down that it is done.
+ * 4. Append what is missing of it, and write down that it is done, or how far it is where retention has taken what comes next.
+ * 5. What is gone is written down as lost where its range was named. The rest of it is told once all else was appended.
  */
 export const salvage = async (
   session: Session,
   migration: Migration,
   options: SalvageRunOptions,
-): Promise<readonly SalvagedRange[]> => {
+): Promise<SalvageResult> => {
   const { salvageRange } = await import('../salvage/salvage-range.ts')
   const clusters = await session.clustersOf(migration)
   const { store } = session
-  const lock = await store.lock(migration.name, lockHolder('salvage', options.now()))
+  const holder = lockHolder('salvage', options.now())
+  const lock = await store.lock(migration.name, holder)
+  const done: SalvagedRange[] = []
+  const lost: LostRange[] = []
   try {
     let state = await store.readDecisions(migration.name)
-    const done: SalvagedRange[] = []
     for (;;) {
-      if (state === undefined) return done
+      if (state === undefined) return { done, lost }
       const open = state.salvages.find(({ status }) => status === 'pending')
-      const range = open ?? (await nextOf(state, done))
-      if (range === undefined) return done
-      const intent = open ?? (await intentOf(range))
-      if (!open) state = await decide(state, [...state.salvages, intent])
+      let next: StrandedRange | undefined = open
+      if (next === undefined) {
+        const { held, gone } = await strandedNow(session, migration, state, options.signal)
+        const given = await giveUp(state, gone)
+        state = given.state
+        if (held.length === 0 && given.left.length > 0) throw isGone(given.left)
+        next = held[0]
+      }
+      if (next === undefined) return { done, lost }
+      const intent = open ?? (await intentOf(next))
+      if (!open) state = await decide(state, { salvages: [...state.salvages, intent] })
       const step = `salvage/${partitionKey(intent.topic, intent.partition)}`
       await journal({ kind: 'intent', step })
       await endWayBack(state, intent)
       options.report(`appends ${nameRange(intent)}`)
-      const records = await salvageRange({
+      const others = state.salvages.filter((each) => each.producerId !== intent.producerId)
+      const { records, to } = await salvageRange({
         ...clusters,
         salvage: intent,
         mirror: mirrorOf(state, intent),
         isResumed: open !== undefined,
         requestTimeoutMs: options.timings.requestTimeoutMs,
+        remember: async (sent) => {
+          state = await decide(state!, { salvages: [...others, { ...intent, sent }] })
+        },
         pause: (ms, signal) => setTimeout(ms, undefined, { signal }),
         report: options.report,
         signal: options.signal,
       })
-      const rest = state.salvages.filter((each) => each.producerId !== intent.producerId)
-      state = await decide(state, [...rest, { ...intent, status: 'done' }])
-      const facts = { range: nameRange(intent), records }
+      // Nothing of it: what retention took stays stranded, and the rest is a range of its own.
+      const { sent: _, ...range } = intent
+      const part: Salvage = { ...range, to, status: 'done' }
+      state = await decide(state, { salvages: to > intent.from ? [...others, part] : others })
+      const facts = to > intent.from ? { range: nameRange(part), records } : { records: 0 }
       await journal({ kind: 'result', step, outcome: 'done', facts })
-      done.push({ ...intent, records })
+      if (to > intent.from) done.push({ ...part, records })
     }
   } finally {
     await lock.release()
   }
 
-  /** Undefined: nothing is left. What the source no longer holds is told once all the rest was appended: nothing accounts for it. */
-  async function nextOf(
+  /** Writes down what was named, if it is gone: all of it, or nothing. */
+  async function giveUp(
     state: MigrationState,
-    done: readonly SalvagedRange[],
-  ): Promise<StrandedRange | undefined> {
+    gone: readonly StrandedRange[],
+  ): Promise<{ readonly state: MigrationState; readonly left: readonly StrandedRange[] }> {
+    const { user, host } = holder
+    const at = options.now().toISOString()
+    const isKnown = (name: string) => state.lost.some((each) => rangeName(each) === name)
+    const given = options.accept
+      .filter((name) => !isKnown(name))
+      .map((name): LostRange => {
+        const range = parseRangeName(name)
+        const within = gone.find((each) => range !== undefined && holds(each, range))
+        if (range === undefined || within === undefined) throw notGone(migration, name, gone)
+        return { ...range, unseen: within.unseen === true, by: { user, host }, at }
+      })
+    if (given.length === 0) return { state, left: gone }
+    const next = await decide(state, { lost: [...state.lost, ...given] })
+    for (const range of given) {
+      const facts = { lost: nameRange(range), user, host }
+      const step = `accept-gap/${rangeName(range)}`
+      await journal({ kind: 'result', step, outcome: 'done', facts })
+    }
+    lost.push(...given)
+    return { state: next, left: notSalvaged(gone, next) }
+  }
+
+  function isGone(gone: readonly StrandedRange[]): FerryError {
     const { source, target } = clusters
-    const ranges = await strandedNow(session, migration, state, options.signal)
-    const starts = valuesOf(await source.listOffsets(ranges, 'earliest'))
-    const { held, gone } = heldAndGone(ranges, starts)
-    if (held.length > 0 || gone.length === 0) return held[0]
-    throw new FerryError(
+    const rest =
+      done.length > 0
+        ? ` What was left is on ${target.name}: ${done.map(nameRange).join(', ')}.`
+        : ''
+    return new FerryError(
       diagnostic({
         code: 'FERRY1710',
-        detail: `${gone.map(nameRange).join(', ')} on ${source.name} are gone there by retention, and on no cluster any more.${done.length > 0 ? ` What was left is on ${target.name}: ${done.map(nameRange).join(', ')}.` : ''}`,
-        fix: `If they are needed, let their producer write them to ${target.name} anew. ${migration.name} cannot be retired with them missing.`,
+        detail: `${goneInWords(source.name, gone)}.${rest}`,
+        fix: `If they are needed, let their producer write them to ${target.name} anew. Until they are given up ${migration.name} cannot be retired: ${giveUpCommand(migration.name, gone)} --confirm ${migration.name}.`,
       }),
     )
   }
@@ -170,9 +234,9 @@ export const salvage = async (
 
   async function decide(
     state: MigrationState,
-    salvages: readonly Salvage[],
+    change: Partial<Pick<MigrationState, 'salvages' | 'lost'>>,
   ): Promise<MigrationState> {
-    const next = { ...state, salvages, serial: state.serial + 1 }
+    const next = { ...state, ...change, serial: state.serial + 1 }
     await store.writeDecisions(next, state.serial)
     return next
   }
@@ -192,15 +256,40 @@ const mirrorOf = (
   return { producerId: marks.get(key)!.producerId, sealedEnd: seals.get(key)!.targetEnd }
 }
 
-/** What is printed before anything is appended, if nobody confirmed it. */
-export const unconfirmedSalvage = (
-  { name, to }: Migration,
-  ranges: readonly StrandedRange[],
-): FerryError =>
+const holds = (whole: StrandedRange, { topic, partition, from, to }: NamedRange): boolean =>
+  whole.topic === topic && whole.partition === partition && whole.from <= from && to <= whole.to
+
+/** A range that was named and is not gone as it was named. */
+const notGone = ({ name }: Migration, named: string, gone: readonly StrandedRange[]): FerryError =>
   new FerryError(
     diagnostic({
-      code: 'FERRY1411',
-      detail: `${ranges.map(nameRange).join(', ')} would be appended to ${to}, behind what producers have written there since. No rollback leads behind the seal of ${[...new Set(ranges.map(({ topic }) => topic))].join(', ')} from then on.`,
-      fix: `If the late producers are stopped and these records are wanted: ferry salvage ${name} --confirm ${name}.`,
+      code: 'FERRY1351',
+      detail: `${named} cannot be given up: ${gone.length === 0 ? 'no late record is gone from the source' : `what is gone from the source is ${gone.map(rangeName).join(', ')}`}.`,
+      fix:
+        gone.length === 0
+          ? `Leave it out: ferry salvage ${name} --confirm ${name} appends what is there.`
+          : `Name that, if it is to be given up: ${giveUpCommand(name, gone)} --confirm ${name}.`,
     }),
   )
+
+/** What is printed before anything is appended, if nobody confirmed it. */
+export const unconfirmedSalvage = (
+  { name, from, to }: Migration,
+  { held, gone }: Stranded,
+): FerryError => {
+  const topics = [...new Set(held.map(({ topic }) => topic))].join(', ')
+  const appended = `${held.map(nameRange).join(', ')} would be appended to ${to}, behind what producers have written there since. No rollback leads behind the seal of ${topics} from then on.`
+  return new FerryError(
+    diagnostic({
+      code: 'FERRY1411',
+      detail: [
+        ...(held.length > 0 || gone.length === 0 ? [appended] : []),
+        ...(gone.length > 0 ? [`${goneInWords(from, gone)}.`] : []),
+      ].join(' '),
+      fix:
+        gone.length === 0
+          ? `If the late producers are stopped and these records are wanted: ferry salvage ${name} --confirm ${name}.`
+          : `If the late producers are stopped, to append what is there and to go on without what is gone: ${giveUpCommand(name, gone)} --confirm ${name}.`,
+    }),
+  )
+}

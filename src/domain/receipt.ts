@@ -28,6 +28,8 @@ export interface Receipt {
   readonly groups: readonly ReceiptGroup[]
   /** Source records that came after the seal and were appended by `ferry salvage`; `to` is exclusive. */
   readonly salvaged: readonly ReceiptRange[]
+  /** Source records that came after the seal and were gone by retention before they were salvaged: on no cluster, which somebody accepted. */
+  readonly lost: readonly ReceiptLoss[]
   /** SHA-256 of the canonical JSON of everything else, and a newline: an edit is found. */
   readonly digest: string
 }
@@ -105,6 +107,12 @@ export interface ReceiptRange {
   readonly from: number
   readonly to: number
   readonly at: string
+}
+
+export interface ReceiptLoss extends ReceiptRange {
+  /** True: gone before anybody saw whether a record of it came late. */
+  readonly unseen: boolean
+  readonly by: { readonly user: string; readonly host: string }
 }
 
 /** Adds the digest. */

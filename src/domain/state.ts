@@ -49,6 +49,8 @@ export interface MigrationState {
   readonly sealing?: readonly Seal[]
   /** Late records that were, or are being, appended to the target after the seal. */
   readonly salvages: readonly Salvage[]
+  /** Late records that retention of the source took before they were salvaged: given up by name. */
+  readonly lost: readonly LostRange[]
   /** What no plan may delete. */
   readonly protected: readonly Protectable[]
   /** What `removed` took from the target and a rollback can put back. */
@@ -158,6 +160,7 @@ export const reverseView = (state: MigrationState): MigrationState => ({
   purges: [],
   emptied: [],
   salvages: [],
+  lost: [],
   syncs: [],
 })
 
@@ -227,6 +230,30 @@ export interface Salvage {
   readonly producerEpoch: number
   /** The target's log end before the first attempt: nothing of it is below. */
   readonly targetFrom: TargetOffset
+  /** The last batch that was sent, written before it: how much of this producer's is on the target tells where the next one begins. */
+  readonly sent?: SentBatch
+  readonly at: string
+}
+
+export interface SentBatch {
+  /** Records of the salvage before it. */
+  readonly place: number
+  readonly records: number
+  /** Source offset of its first record, and the one after its last. */
+  readonly from: SourceOffset
+  readonly to: SourceOffset
+}
+
+/** A range of source records that are on no cluster any more, and that somebody who may decide so has given up. */
+export interface LostRange {
+  readonly topic: TopicName
+  readonly partition: number
+  readonly from: SourceOffset
+  /** Exclusive. */
+  readonly to: SourceOffset
+  /** True: between what was mirrored back, and gone before anybody saw who wrote it. Whether a record of it came late is not known. */
+  readonly unseen: boolean
+  readonly by: { readonly user: string; readonly host: string }
   readonly at: string
 }
 
@@ -342,6 +369,7 @@ export const emptyState = (migration: string, lineage: string): MigrationState =
   seals: [],
   acceptedGaps: [],
   salvages: [],
+  lost: [],
   protected: [],
   removals: [],
   syncs: [],

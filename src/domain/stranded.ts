@@ -1,7 +1,9 @@
+import { rangeName } from './accepted-gap.ts'
+import { type Diagnostic, diagnostic } from './diagnostic.ts'
 import { type PartitionKey, partitionKey, type SourceOffset, type TopicName } from './ids.ts'
 import type { Seal } from './mark.ts'
 import { type Order, stageRank } from './stage.ts'
-import type { MigrationState, Salvage } from './state.ts'
+import type { LostRange, MigrationState } from './state.ts'
 import { placesOf } from './state-places.ts'
 
 /** Source records that came after the seal and after WRITE was granted: the mirror may not copy them any more. `to` is exclusive. */
@@ -10,44 +12,46 @@ export interface StrandedRange {
   readonly partition: number
   readonly from: SourceOffset
   readonly to: SourceOffset
+  /** Retention took it before anybody saw who wrote it, between what was mirrored back: whether a record of it came late is not known. */
+  readonly unseen?: boolean
 }
 
-const isOf = (seal: Seal, { topic, partition }: Salvage): boolean =>
-  seal.topic === topic && seal.partition === partition
+/** What accounts for late records of one partition: they were salvaged, or retention took them and they were given up. In their order. */
+const settledOf = (
+  { topic, partition }: Pick<Seal, 'topic' | 'partition'>,
+  { salvages, lost }: Pick<MigrationState, 'salvages' | 'lost'>,
+): readonly Pick<StrandedRange, 'from' | 'to'>[] =>
+  [...salvages.filter(({ status }) => status === 'done'), ...lost]
+    .filter((each) => each.topic === topic && each.partition === partition)
+    .sort((a, b) => Number(a.from - b.from))
 
 /**
- * Up to where a sealed partition of the source is accounted for: by the seal, and by what was salvaged since, as far as that came before the way
- * back began.
+ * Up to where a sealed partition of the source is accounted for: by the seal, and by what was salvaged or given up since, as far as that came
+ * before the way back began.
  */
 export const coveredTo = (
   seal: Seal,
-  { salvages, reverse }: Pick<MigrationState, 'salvages' | 'reverse'>,
+  state: Pick<MigrationState, 'salvages' | 'lost' | 'reverse'>,
 ): SourceOffset => {
-  const back = placesOf(reverse).marks.get(partitionKey(seal.topic, seal.partition))
+  const back = placesOf(state.reverse).marks.get(partitionKey(seal.topic, seal.partition))
   return (
-    salvages
-      .filter((salvage) => salvage.status === 'done' && isOf(seal, salvage))
+    settledOf(seal, state)
       .filter(({ from }) => back === undefined || from < back.targetStart)
-      .sort((a, b) => Number(a.from - b.from))
-      // Not past a hole: what retention took before it could be salvaged is accounted for by nobody.
+      // Not past a hole: what retention took before it could be salvaged is accounted for by nobody, until it is given up.
       .reduce((end, { from, to }) => (from <= end && to > end ? to : end), seal.sourceEnd)
   )
 }
 
-/** Of ranges that came late between what was mirrored back, those that no salvage has taken. */
+/** Of ranges that came late, those that no salvage has taken and nobody has given up. */
 export const notSalvaged = (
   ranges: readonly StrandedRange[],
-  { salvages }: Pick<MigrationState, 'salvages'>,
+  state: Pick<MigrationState, 'salvages' | 'lost'>,
 ): readonly StrandedRange[] =>
   ranges.flatMap((range) => {
     const rest: StrandedRange[] = []
     // A salvage took what there was then; the producer may have written on, so that several lie in one range.
     let next = range.from
-    for (const { from, to } of salvages
-      .filter(({ status, topic, partition }) => {
-        return status === 'done' && topic === range.topic && partition === range.partition
-      })
-      .sort((a, b) => Number(a.from - b.from))) {
+    for (const { from, to } of settledOf(range, state)) {
       if (to <= next || from >= range.to) continue
       if (from > next) rest.push({ ...range, from: next, to: from })
       next = to
@@ -70,7 +74,7 @@ export const watchedEnd = (
 
 /** `ends`: the source's log end of a sealed partition; undefined: not known. */
 export const strandedRanges = (
-  state: Pick<MigrationState, 'seals' | 'salvages' | 'reverse'>,
+  state: Pick<MigrationState, 'seals' | 'salvages' | 'lost' | 'reverse'>,
   ends: (seal: Seal) => bigint | undefined,
 ): readonly StrandedRange[] =>
   state.seals.flatMap((seal) => {
@@ -103,6 +107,36 @@ export const heldAndGone = (
 /** `orders-3 offsets 120 to 131`, both included. */
 export const nameRange = ({ topic, partition, from, to }: StrandedRange): string =>
   `${topic}-${partition} offset${to - from === 1n ? ` ${from}` : `s ${from} to ${to - 1n}`}`
+
+/** What no cluster holds any more, for people; without a full stop. */
+export const goneInWords = (source: string, gone: readonly StrandedRange[]): string => {
+  const [unseen, late] = [gone.filter((each) => each.unseen), gone.filter((each) => !each.unseen)]
+  return [
+    ...(late.length > 0
+      ? [
+          `${late.map(nameRange).join(', ')} on ${source} are gone there by retention, and on no cluster any more`,
+        ]
+      : []),
+    ...(unseen.length > 0
+      ? [
+          `${unseen.map(nameRange).join(', ')} on ${source}, between what is mirrored back, were gone there by retention before anybody looked: whether late records were among them nobody can know any more`,
+        ]
+      : []),
+  ].join('; ')
+}
+
+/** The command that gives up ranges that are gone, ready to be run. */
+export const giveUpCommand = (migration: string, gone: readonly StrandedRange[]): string =>
+  ['ferry salvage', migration, ...gone.map((range) => `--accept-gap ${rangeName(range)}`)].join(' ')
+
+/** For whoever looks for these records later. */
+export const lostNote = (range: LostRange): Diagnostic =>
+  diagnostic({
+    code: 'FERRY1352',
+    severity: 'warning',
+    detail: `${nameRange(range)} of the source ${range.unseen ? 'were gone there before anybody saw whether a record of them came late' : 'came after the seal and were gone there before they were salvaged'}: they are on no cluster, which ${range.by.user}@${range.by.host} has accepted on ${range.at}.`,
+    fix: 'Nothing is to be done: it is said so that nobody looks for these records.',
+  })
 
 /** Whether the target may hold records that did not come through the mirror: from the first WRITE grant on. */
 export const producersMayWrite = (topic: TopicName, state: MigrationState, order: Order): boolean =>

@@ -6,8 +6,16 @@ import type { PartitionProgress, Reverse } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
 import type { StrandedRange } from '../domain/stranded.ts'
 import type { Cluster } from '../kafka/cluster.ts'
-import { baseOffset, lastOffset, nextBatch, producerId, recordSet } from '../records/index.ts'
+import {
+  baseOffset,
+  baseSequence,
+  lastOffset,
+  nextBatch,
+  producerId,
+  recordSet,
+} from '../records/index.ts'
 import { LogReader } from './log-reader.ts'
+import { MarkedOffsets } from './marked-offsets.ts'
 
 const READ_BYTES = 1024 * 1024
 /** So many answers without a batch, from a log that goes on further, mean that a cleaner left nothing there. */
@@ -16,7 +24,8 @@ const EMPTY_ANSWERS = 3
 /**
  * What somebody else than the mirror wrote to the source since the way back began, batch by batch: the ranges between what was mirrored
  * back. Only what no mirror has seen to be its own is read, so that it costs nothing where nobody wrote. Up to the last stable offset: what an open
- * transaction will have been nobody knows yet.
+ * transaction will have been nobody knows yet. What retention took before it was looked at is `unseen`, unless a batch of the mirror behind it
+ * has the sequence of its place: then all before it was the mirror's too.
  */
 export const lateOnWayBack = async (
   source: Cluster,
@@ -38,17 +47,46 @@ export const lateOnWayBack = async (
     for (const mark of marks) {
       const key = partitionKey(mark.topic, mark.partition)
       const stored = progress.get(key)
-      const checked = stored?.producerId === mark.producerId ? stored.checkedTo : mark.targetStart
+      const ours = stored?.producerId === mark.producerId ? stored : undefined
+      const checked = ours?.checkedTo ?? mark.targetStart
       const start = starts.get(key)!
       const from = checked > start ? checked : start
       const end = ends.get(key)!
-      if (end > from)
-        found.push(...(await foreignIn(source, reader, mark, Number(from), Number(end), signal)))
+      const { topic, partition } = mark
+      const seen =
+        end > from
+          ? await foreignIn(source, reader, mark, Number(from), Number(end), signal)
+          : NOTHING_SEEN
+      if (start > checked && !(seen.first && fits(mark, ours, seen.first))) {
+        const unseen = { from: checked as bigint as SourceOffset, to: start as SourceOffset }
+        found.push({ topic, partition, ...unseen, unseen: true })
+      }
+      found.push(...seen.foreign)
     }
   } finally {
     await reader.close()
   }
   return found
+}
+
+/** The first batch of records of the mirror that was read. */
+interface OwnBatch {
+  readonly base: number
+  readonly sequence: number
+}
+
+interface Seen {
+  readonly foreign: readonly StrandedRange[]
+  readonly first?: OwnBatch
+}
+
+const NOTHING_SEEN: Seen = { foreign: [] }
+
+/** Whether it stands where the mirror's own records, and nothing else, would have brought it. */
+const fits = (mark: Mark, progress: PartitionProgress | undefined, first: OwnBatch): boolean => {
+  const offsets = new MarkedOffsets(mark)
+  if (progress !== undefined) offsets.resume(progress)
+  return offsets.sequenceOf(first.base) === first.sequence
 }
 
 const readAt = async (
@@ -90,10 +128,11 @@ const foreignIn = async (
   from: number,
   end: number,
   signal: AbortSignal,
-): Promise<readonly StrandedRange[]> => {
+): Promise<Seen> => {
   const { topic, partition, producerId: records, fillerProducerId: markers } = mark
   const key = partitionKey(topic, partition)
   const found: { from: number; to: number }[] = []
+  let own: OwnBatch | undefined
   let empty = 0
   for (let next = from; next < end; ) {
     signal.throwIfAborted()
@@ -111,7 +150,14 @@ const foreignIn = async (
       if (to <= next) continue
       next = to
       const who = isBatch ? producerId(cursor.buf, cursor.at) : -1n
-      if (who === records || who === markers) continue
+      if (who === records) {
+        own ??= {
+          base: baseOffset(cursor.buf, cursor.at),
+          sequence: baseSequence(cursor.buf, cursor.at),
+        }
+        continue
+      }
+      if (who === markers) continue
       const last = found.at(-1)
       if (last?.to === first) last.to = to
       else found.push({ from: first, to })
@@ -126,10 +172,13 @@ const foreignIn = async (
     // A cleaner may have left nothing up to the end; believed only of one that knew the end between its answers.
     if (++empty === EMPTY_ANSWERS) break
   }
-  return found.map((range) => ({
-    topic,
-    partition,
-    from: BigInt(range.from) as SourceOffset,
-    to: BigInt(Math.min(range.to, end)) as SourceOffset,
-  }))
+  return {
+    foreign: found.map((range) => ({
+      topic,
+      partition,
+      from: BigInt(range.from) as SourceOffset,
+      to: BigInt(Math.min(range.to, end)) as SourceOffset,
+    })),
+    ...(own !== undefined && { first: own }),
+  }
 }

@@ -1,9 +1,12 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
-import { partitionKey } from '../domain/ids.ts'
+import { partitionKey, type TopicPartition } from '../domain/ids.ts'
 import type { GroupSpec } from '../domain/migration.ts'
 import { stageRank } from '../domain/stage.ts'
 import { placesOf } from '../domain/state-places.ts'
 import {
+  giveUpCommand,
+  goneInWords,
+  heldAndGone,
   nameRange,
   notSalvaged,
   producersMayWrite,
@@ -162,16 +165,41 @@ const leftOut = (context: PlanContext): readonly Diagnostic[] => {
   ]
 }
 
-const stranded = ({ desired, observed, state }: PlanContext): readonly Diagnostic[] => {
-  if (state.stage === 'retired') return []
+type StrandedContext = Pick<PlanContext, 'desired' | 'observed' | 'state'>
+
+/** What came late to the source: behind the seal, and between what is mirrored back; each with what retention has taken of it. Pure. */
+export const strandedSeen = ({ desired, observed, state }: StrandedContext) => {
+  const seen = ({ topic, partition }: TopicPartition) =>
+    partitionAt(observed.source.topics.get(topic), partition)
   // Once a way back is sealed the source counts, where they stand.
   const isGoingBack = rollbackUnderWay({ desired, state }).length > 0
-  const ranges = strandedRanges(
-    state,
-    ({ topic, partition }) =>
-      partitionAt(observed.source.topics.get(topic), partition)?.highWatermark,
-  ).filter(({ topic }) => !isGoingBack && producersMayWrite(topic, state, desired.order))
-  const between = notSalvaged(observed.lateOnWayBack ?? [], state)
+  const ranges = strandedRanges(state, (seal) => seen(seal)?.highWatermark).filter(
+    ({ topic }) => !isGoingBack && producersMayWrite(topic, state, desired.order),
+  )
+  const late = notSalvaged(observed.lateOnWayBack ?? [], state)
+  const starts = new Map(
+    [...ranges, ...late].map((range) => [
+      partitionKey(range.topic, range.partition),
+      seen(range)?.logStart ?? range.from,
+    ]),
+  )
+  return { behindSeal: heldAndGone(ranges, starts), between: heldAndGone(late, starts) }
+}
+
+const stranded = (context: PlanContext): readonly Diagnostic[] => {
+  if (context.state.stage === 'retired') return []
+  const { behindSeal, between } = strandedSeen(context)
+  return [
+    ...onlyOnSource(context, behindSeal.held, between.held),
+    ...onNoCluster(context, [...behindSeal.gone, ...between.gone]),
+  ]
+}
+
+const onlyOnSource = (
+  { desired, observed, state }: StrandedContext,
+  ranges: readonly StrandedRange[],
+  between: readonly StrandedRange[],
+): readonly Diagnostic[] => {
   if (between.length > 0) {
     return [
       diagnostic({
@@ -196,6 +224,21 @@ const stranded = ({ desired, observed, state }: PlanContext): readonly Diagnosti
     }),
   ]
 }
+
+const onNoCluster = (
+  { desired, observed }: StrandedContext,
+  gone: readonly StrandedRange[],
+): readonly Diagnostic[] =>
+  gone.length === 0
+    ? []
+    : [
+        diagnostic({
+          code: 'FERRY1342',
+          severity: 'warning',
+          detail: `${goneInWords(observed.source.name, gone)}.`,
+          fix: `${desired.name} cannot be retired until somebody gives them up: ${giveUpCommand(desired.name, gone)}. If they are needed, let their producer write them to ${observed.target.name} anew.`,
+        }),
+      ]
 
 const listed = (ranges: readonly StrandedRange[]): string =>
   [...new Set(ranges.map(({ topic }) => topic))].join(', ')

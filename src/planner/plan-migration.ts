@@ -5,6 +5,7 @@ import { PLAN_FORMAT_VERSION, type Plan, type Purpose } from '../domain/plan.ts'
 import { type ReachedStage, stageRank, stagesInOrder } from '../domain/stage.ts'
 import type { MigrationState } from '../domain/state.ts'
 import type { Step } from '../domain/step.ts'
+import { lostNote } from '../domain/stranded.ts'
 import { stepsOfStage } from '../steps/index.ts'
 import { unconfirmedSeals } from '../steps/seal-under-lock.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
@@ -124,6 +125,7 @@ const forwards = (inputs: PlanInputs): PlanParts => {
     ...inputs.state.marks.flatMap((mark) =>
       acceptedOf(mark, inputs.state.acceptedGaps).map(acceptedNote),
     ),
+    ...inputs.state.lost.map(lostNote),
   ]
   const steps: Step[] = []
   const goal = stageRank(desired.stage, desired.order)

@@ -1,7 +1,7 @@
 import { valuesOf } from '../domain/answers.ts'
 import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
-import { partitionKey, type TargetOffset } from '../domain/ids.ts'
-import type { Salvage } from '../domain/state.ts'
+import { partitionKey, type SourceOffset, type TargetOffset } from '../domain/ids.ts'
+import type { Salvage, SentBatch } from '../domain/state.ts'
 import type { BrokerLink, Cluster } from '../kafka/cluster.ts'
 import { errorName, isRetriable } from '../kafka/error-codes.ts'
 import {
@@ -15,8 +15,9 @@ import {
   producerId,
   recordSet,
 } from '../records/index.ts'
-import { DecodedBatch, decode } from '../verify/decoded-batch.ts'
+import { DecodedBatch, decode, type KeptRecord } from '../verify/decoded-batch.ts'
 import { LogReader, nextBatchOf } from '../verify/log-reader.ts'
+import type { ReadStop } from '../verify/log-stream.ts'
 
 export interface SalvageOptions {
   readonly source: Cluster
@@ -28,9 +29,19 @@ export interface SalvageOptions {
   /** True if an earlier attempt did not come to its end: what it sent may still be on its way. */
   readonly isResumed: boolean
   readonly requestTimeoutMs: number
+  /** Writes down what is about to be sent: the next attempt goes on from there. */
+  remember(sent: SentBatch): Promise<void>
   pause(ms: number, signal: AbortSignal): Promise<unknown>
   readonly report: (line: string) => void
   readonly signal: AbortSignal
+}
+
+/** How far a salvage came. */
+export interface SalvagedTo {
+  /** Records that are on the target. */
+  readonly records: number
+  /** Everything of the range below is there. Less than the whole range: retention of the source has taken what comes next. */
+  readonly to: SourceOffset
 }
 
 /** Records per batch and bytes of records per batch: far below any broker's limit but for a single large record. */
@@ -43,13 +54,15 @@ const SEQUENCES = 2 ** 31
  * Appends the late records of one source partition to the target, each once, in their order, whatever others write there meanwhile.
  *
  * 1. Refuse where a mirror that heard late of the seal has copied some of them itself: behind the seal stands a batch of its producer id.
- * 2. Count what an earlier attempt has appended: the batches of this salvage's own producer id, from the target's log end at its intent on.
- * 3. Read the source's records of the range as a read_committed consumer sees them, and pass over that many.
- * 4. Append the rest, one batch in flight; its sequence is the record's place in the range.
+ * 2. Count what an earlier attempt has appended: the batches of this salvage's own producer id, from the target's log end at its intent on. So
+ *    it is known whether the last batch that was written down is there, and with it where the source is to be read on, whatever its cleaner or
+ *    its retention did since.
+ * 3. Read the source's records from there as a read_committed consumer sees them, up to the end of the range, or to what is gone.
+ * 4. Append them, one batch in flight; its sequence is the record's place in the range.
  *
- * Answers how many records the range holds. Throws FerryError; calling it again goes on.
+ * Throws FerryError; calling it again goes on.
  */
-export const salvageRange = async (options: SalvageOptions): Promise<number> => {
+export const salvageRange = async (options: SalvageOptions): Promise<SalvagedTo> => {
   const { salvage, isResumed, requestTimeoutMs, report, signal } = options
   const key = partitionKey(salvage.topic, salvage.partition)
   await codecsReady()
@@ -64,9 +77,9 @@ export const salvageRange = async (options: SalvageOptions): Promise<number> => 
   try {
     const logStart = await logStartOf(options)
     await refuseCopied(options, link, logStart)
-    const appended = await countAppended(options, link, logStart)
-    if (appended > 0) report(`${appended} records of ${key} are on the target already`)
-    return await appendRest(options, link, appended)
+    const begin = beginOf(options, await countAppended(options, link, logStart))
+    if (begin.place > 0) report(`${begin.place} records of ${key} are on the target already`)
+    return await appendRest(options, link, begin)
   } finally {
     await link.close()
   }
@@ -109,7 +122,7 @@ const countAppended = async (
   logStart: TargetOffset,
 ): Promise<number> => {
   const { salvage, isResumed, target } = options
-  if (!isResumed) return 0
+  if (!isResumed || salvage.sent === undefined) return 0
   let appended = 0
   for await (const batch of batchesFrom(options, link, later(salvage.targetFrom, logStart))) {
     if (batch.producerId === salvage.producerId) appended = batch.firstSequence + batch.places
@@ -122,6 +135,24 @@ const countAppended = async (
     )
   }
   return appended
+}
+
+/** Where an attempt goes on: the source offset, and the records of the range before it. */
+interface Begin {
+  readonly from: SourceOffset
+  readonly place: number
+}
+
+const beginOf = (options: SalvageOptions, appended: number): Begin => {
+  const { from, sent } = options.salvage
+  if (sent === undefined) return { from, place: 0 }
+  if (appended === sent.place) return { from: sent.from, place: appended }
+  if (appended === sent.place + sent.records) return { from: sent.to, place: appended }
+  throw failed(
+    options,
+    `${appended} records of it are on ${options.target.name}, and ${sent.place} or ${sent.place + sent.records} were sent: the target has lost some, or the state is another one`,
+    false,
+  )
 }
 
 interface BatchOnTarget {
@@ -180,21 +211,29 @@ async function* batchesFrom(
 const appendRest = async (
   options: SalvageOptions,
   link: BrokerLink,
-  appended: number,
-): Promise<number> => {
+  begin: Begin,
+): Promise<SalvagedTo> => {
   const { salvage, source, signal, report } = options
-  const key = partitionKey(salvage.topic, salvage.partition)
-  const reader = new LogReader(source, {}, signal)
   const { topic, partition } = salvage
-  const range = { topic, partition, from: Number(salvage.from), to: Number(salvage.to) }
+  const key = partitionKey(topic, partition)
+  const reader = new LogReader(source, {}, signal)
+  const range = { topic, partition, from: Number(begin.from), to: Number(salvage.to) }
   const stream = reader.read(range, READ_BYTES)
   const batch = new DecodedBatch()
-  let place = 0
-  let waiting: CopiedRecord[] = []
+  let place = begin.place
+  let waiting: KeptRecord[] = []
   let bytes = 0
   const flush = async () => {
-    if (waiting.length === 0) return
-    await append(options, link, waiting, place - waiting.length)
+    const [first, last] = [waiting[0], waiting.at(-1)]
+    if (first === undefined || last === undefined) return
+    await options.remember({
+      place,
+      records: waiting.length,
+      from: BigInt(first.offset) as SourceOffset,
+      to: BigInt(last.offset + 1) as SourceOffset,
+    })
+    await append(options, link, waiting, place)
+    place += waiting.length
     report(`${place} records of ${key} are on the target`)
     waiting = []
     bytes = 0
@@ -202,48 +241,55 @@ const appendRest = async (
   try {
     while ((await nextBatchOf(stream)) === 'batch') {
       const malformed = decode(batch, stream)
-      if (malformed) throw failed(options, `${key}: ${describeStop(malformed)}`, false)
+      if (malformed) throw unread(options, malformed)
       for (let i = 0; i < batch.count; i++) {
-        if (place++ < appended) continue
-        const { timestamp, attributes, content } = batch.keep(i)
-        if (bytes + content.length > BATCH_BYTES || waiting.length === BATCH_RECORDS) {
-          place--
-          await flush()
-          place++
-        }
-        waiting.push({
-          timestamp,
-          attributes,
-          bytes: content,
-          contentStart: 0,
-          contentEnd: content.length,
-        })
-        bytes += content.length
+        const record = batch.keep(i)
+        const size = record.content.length
+        if (bytes + size > BATCH_BYTES || waiting.length === BATCH_RECORDS) await flush()
+        waiting.push(record)
+        bytes += size
       }
     }
     const { stopped } = stream
-    if (stopped && stopped.kind !== 'end') {
-      throw failed(options, `${key} on ${source.name}: ${describeStop(stopped)}`, false)
-    }
+    if (stopped?.kind === 'failed') throw unread(options, stopped)
     await flush()
-    return place
+    const to = stopped?.kind === 'out-of-range' ? BigInt(stopped.offset) : salvage.to
+    return { records: place, to: to as SourceOffset }
   } finally {
     stream.close()
     await reader.close()
   }
 }
 
+const unread = (options: SalvageOptions, stop: ReadStop): FerryError => {
+  const { topic, partition } = options.salvage
+  const why = stop.kind === 'failed' ? stop.detail : 'it ended'
+  return failed(
+    options,
+    `${partitionKey(topic, partition)} on ${options.source.name}: ${why}`,
+    false,
+  )
+}
+
 const append = async (
   options: SalvageOptions,
   link: BrokerLink,
-  records: readonly CopiedRecord[],
+  records: readonly KeptRecord[],
   firstPlace: number,
 ): Promise<void> => {
   const { salvage, target, requestTimeoutMs, signal } = options
   signal.throwIfAborted()
   const { topic, partition } = salvage
   const batch = encodeBatch({
-    records,
+    records: records.map(
+      ({ timestamp, attributes, content }): CopiedRecord => ({
+        timestamp,
+        attributes,
+        bytes: content,
+        contentStart: 0,
+        contentEnd: content.length,
+      }),
+    ),
     producerId: salvage.producerId,
     epoch: salvage.producerEpoch,
     baseSequence: firstPlace % SEQUENCES,
@@ -261,13 +307,6 @@ const append = async (
     answer === undefined || isRetriable(answer.errorCode),
   )
 }
-
-const describeStop = (stop: NonNullable<ReturnType<typeof decode>>): string =>
-  stop.kind === 'out-of-range'
-    ? `offsets ${stop.offset} to ${stop.logStart - 1} are gone from the source: retention was quicker`
-    : stop.kind === 'failed'
-      ? stop.detail
-      : 'it ended'
 
 const failed = ({ salvage }: SalvageOptions, detail: string, retriable: boolean): FerryError => {
   const problem: Diagnostic = diagnostic({

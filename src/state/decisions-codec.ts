@@ -11,6 +11,7 @@ import {
   type ConfigsBefore,
   type GroupReturn,
   type GroupSync,
+  type LostRange,
   type MarkIntent,
   type MigrationState,
   type Purge,
@@ -20,6 +21,7 @@ import {
   type Reverse,
   type Salvage,
   type SeenFacts,
+  type SentBatch,
   STATE_FORMAT_VERSION,
 } from '../domain/state.ts'
 import type { SyncedPosition } from '../domain/step.ts'
@@ -85,6 +87,17 @@ const salvage = objectOf<Salvage>({
   producerId: digits,
   producerEpoch: integer,
   targetFrom: digits,
+  sent: optional(objectOf<SentBatch>({ place: count, records: count, from: digits, to: digits })),
+  at: instant,
+})
+
+const lostRange = objectOf<LostRange>({
+  topic: text,
+  partition: count,
+  from: digits,
+  to: digits,
+  unseen: flag,
+  by: objectOf<LostRange['by']>({ user: text, host: text }),
   at: instant,
 })
 
@@ -214,6 +227,7 @@ const decisions = objectOf<MigrationState>({
   seals: listOf(seal),
   sealing: optional(listOf(seal)),
   salvages: listOf(salvage),
+  lost: listOf(lostRange),
   protected: listOf(protectable),
   removals: listOf(removal),
   acceptedGaps: listOf(acceptedGap),

@@ -11,6 +11,7 @@ export type Rung = (content: Content) => Content
  */
 const DECISIONS_OF_2: Content = {
   salvages: [],
+  lost: [],
   protected: [],
   removals: [],
   acceptedGaps: [],

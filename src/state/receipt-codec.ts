@@ -5,6 +5,7 @@ import {
   type Receipt,
   type ReceiptBlock,
   type ReceiptGroup,
+  type ReceiptLoss,
   type ReceiptPartition,
   type ReceiptPosition,
   type ReceiptRange,
@@ -12,6 +13,7 @@ import {
 import {
   count,
   type Decoder,
+  flag,
   instant,
   integer,
   listOf,
@@ -82,6 +84,17 @@ export const receipt: Decoder<Receipt> = objectOf<Receipt>({
   groups: listOf(objectOf<ReceiptGroup>({ group: text, at: instant, positions: listOf(position) })),
   salvaged: listOf(
     objectOf<ReceiptRange>({ topic: text, partition: count, from: count, to: count, at: instant }),
+  ),
+  lost: listOf(
+    objectOf<ReceiptLoss>({
+      topic: text,
+      partition: count,
+      from: count,
+      to: count,
+      unseen: flag,
+      by: objectOf<ReceiptLoss['by']>({ user: text, host: text }),
+      at: instant,
+    }),
   ),
   digest: text,
 })

@@ -82,6 +82,7 @@ const putAside = async (step: ForgetMark, run: Run): Promise<void> => {
     markIntents: s.markIntents.filter((i) => i.topic !== step.topic),
     seals: s.seals.filter((seal) => seal.topic !== step.topic),
     acceptedGaps: s.acceptedGaps.filter((gap) => gap.topic !== step.topic),
+    lost: s.lost.filter((range) => range.topic !== step.topic),
     syncs: s.syncs.map((sync) => ({
       ...sync,
       positions: new Map(

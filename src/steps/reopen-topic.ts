@@ -40,6 +40,7 @@ export const reopenTopic: StepKind<ReopenTopic> = {
     await run.decide((state) => ({
       ...state,
       seals: state.seals.filter((s) => s.topic !== step.topic),
+      lost: state.lost.filter((range) => range.topic !== step.topic),
       // Nothing was written behind the seal: there is nothing on its way back.
       reverse: {
         marks: state.reverse.marks.filter((mark) => mark.topic !== step.topic),

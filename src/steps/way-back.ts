@@ -144,7 +144,8 @@ const endedGuards = (
   topics: readonly TopicName[],
 ): readonly Diagnostic[] =>
   notSalvaged(observed.lateOnWayBack ?? [], state)
-    .filter(({ topic }) => topics.includes(topic))
+    // What nobody has seen the mirror judges by what stands behind it.
+    .filter(({ topic, unseen }) => topics.includes(topic) && !unseen)
     .map((range) => {
       const { source, target } = observed
       return diagnostic({

@@ -7,8 +7,9 @@ import {
   type Receipt,
   type ReceiptGroup,
   type ReceiptPartition,
+  type ReceiptRange,
 } from '../domain/receipt.ts'
-import type { MigrationState } from '../domain/state.ts'
+import type { LostRange, MigrationState, Salvage } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
 import type { Retire } from '../domain/step.ts'
 import { receiptPartitions } from '../verify/index.ts'
@@ -39,17 +40,24 @@ export const writeReceipt = async (step: Retire, run: Run): Promise<Receipt | Di
     clusters: { source: named(run.clusters.source), target: named(run.clusters.target) },
     partitions: read.partitions,
     groups,
-    salvaged: (state.salvages ?? []).map(({ topic, partition, from, to, at }) => ({
-      topic,
-      partition,
-      from: Number(from),
-      to: Number(to),
-      at,
+    salvaged: state.salvages.map(rangeOf),
+    lost: state.lost.map((range) => ({
+      ...rangeOf(range),
+      unseen: range.unseen,
+      by: range.by,
     })),
   })
   await run.decide(({ receiptParts: _, ...rest }) => ({ ...rest, receipt }))
   return receipt
 }
+
+const rangeOf = ({ topic, partition, from, to, at }: Salvage | LostRange): ReceiptRange => ({
+  topic,
+  partition,
+  from: Number(from),
+  to: Number(to),
+  at,
+})
 
 const readPartitions = async (
   { topics }: Retire,

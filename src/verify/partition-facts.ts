@@ -8,7 +8,12 @@ import {
 } from '../domain/ids.ts'
 import type { Mark, Seal } from '../domain/mark.ts'
 import { indexFromEnds, type OffsetIndex } from '../domain/offset-index.ts'
-import { type MigrationState, offsetMapOf, type PartitionProgress } from '../domain/state.ts'
+import {
+  type LostRange,
+  type MigrationState,
+  offsetMapOf,
+  type PartitionProgress,
+} from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
 import { coveredTo, watchedEnd } from '../domain/stranded.ts'
 import type { Cluster } from '../kafka/cluster.ts'
@@ -26,6 +31,8 @@ export interface PartitionFacts {
   readonly targetEnd: bigint
   /** Ranges that are on neither side by decision. */
   readonly accepted: readonly AcceptedGap[]
+  /** What came late and is on no cluster, by decision. */
+  readonly lost: readonly LostRange[]
   /** Absent where nothing can be compared: then `problems` says why. */
   readonly index: OffsetIndex | undefined
   readonly problems: readonly Diagnostic[]
@@ -39,7 +46,7 @@ export interface BothClusters {
 /** Reads the positions of all marked partitions, one request per broker, side and kind of offset. */
 export const readFacts = async (
   clusters: BothClusters,
-  state: Pick<MigrationState, 'marks' | 'seals' | 'salvages' | 'reverse' | 'acceptedGaps'>,
+  state: Pick<MigrationState, 'marks' | 'seals' | 'salvages' | 'lost' | 'reverse' | 'acceptedGaps'>,
   marks: readonly Mark[],
   progress: ReadonlyMap<PartitionKey, PartitionProgress>,
 ): Promise<readonly PartitionFacts[]> => {
@@ -66,6 +73,7 @@ export const readFacts = async (
       late: seal && lateRange(seal, state, sourceEnd.ok.get(key) ?? 0n),
       progress: stored?.producerId === mark.producerId ? stored : undefined,
       accepted: acceptedOf(mark, state.acceptedGaps),
+      lost: state.lost.filter((each) => partitionKey(each.topic, each.partition) === key),
       offsets: Object.fromEntries(
         Object.entries(answers).map(([name, { ok }]) => [name, ok.get(key) ?? 0n]),
       ) as Record<keyof typeof answers, bigint>,
@@ -85,6 +93,7 @@ interface Facts {
   readonly late: { readonly from: bigint; readonly to: bigint } | undefined
   readonly progress: PartitionProgress | undefined
   readonly accepted: readonly AcceptedGap[]
+  readonly lost: readonly LostRange[]
   readonly offsets: Record<
     'sourceStart' | 'sourceStable' | 'sourceEnd' | 'targetStart' | 'targetEnd',
     bigint
@@ -99,6 +108,7 @@ const factsOf = ({
   late,
   progress,
   accepted,
+  lost,
   offsets,
   problems,
   names,
@@ -112,6 +122,7 @@ const factsOf = ({
     ...offsets,
     targetEnd: seal?.targetEnd ?? targetEnd,
     accepted,
+    lost,
     index: undefined,
   }
   if (problems.length > 0) return { ...facts, problems }
@@ -164,7 +175,7 @@ const tooMuch = (
 
 const lateRange = (
   seal: Seal,
-  state: Pick<MigrationState, 'salvages' | 'reverse'>,
+  state: Pick<MigrationState, 'salvages' | 'lost' | 'reverse'>,
   sourceEnd: bigint,
 ): Facts['late'] => {
   const from = coveredTo(seal, state)

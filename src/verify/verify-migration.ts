@@ -6,6 +6,7 @@ import type { Migration } from '../domain/migration.ts'
 import { rankOf } from '../domain/offset-index.ts'
 import type { MigrationState, PartitionProgress } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
+import { lostNote } from '../domain/stranded.ts'
 import type { OffsetAt } from '../kafka/cluster.ts'
 import { codecsReady } from '../records/codecs.ts'
 import { compareRange, type RangeResult, type RangeToCompare } from './compare-records.ts'
@@ -157,6 +158,7 @@ const partitionOf = (
   const problems = [
     ...facts.problems,
     ...facts.accepted.map(acceptedNote),
+    ...facts.lost.map(lostNote),
     ...(result?.finding === undefined ? [] : [findingDiagnostic(result.finding, names)]),
   ]
   return {

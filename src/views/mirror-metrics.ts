@@ -22,6 +22,8 @@ export interface MigrationDeadlines {
   readonly firstBack: Date | undefined
   /** When retention takes what is not copied although the mirror runs. */
   readonly overtaken: Date | undefined
+  /** Offsets of the source that came late, and are neither salvaged nor given up. */
+  readonly stranded: number
   /** Records. */
   readonly copiedPerSecond?: number
   readonly takenPerSecond?: number
@@ -99,6 +101,11 @@ export const mirrorMetrics = (): MirrorMetrics => {
     'Taken by retention of the source where it is closest behind the mirror',
     ['migration'],
   )
+  const stranded = gauge(
+    'stranded_offsets',
+    'Offsets of the source that came after the seal, neither salvaged nor given up',
+    ['migration'],
+  )
   const records = counter('records', 'Records copied by this process', perTopic)
   const bytes = counter('bytes', 'Bytes of batches copied by this process', perTopic)
   const errors = counter('errors', 'Times that a partition had to start over or stopped', perTopic)
@@ -121,7 +128,7 @@ export const mirrorMetrics = (): MirrorMetrics => {
     bytes: backBytes,
     errors: backErrors,
   }
-  const times = [deadline, backDeadline, overtaken, copiedRate, takenRate]
+  const times = [deadline, backDeadline, overtaken, copiedRate, takenRate, stranded]
   // What was let go takes its counts with it, and begins again at 0: counters follow what was added.
   const added = growth()
   return {
@@ -163,6 +170,7 @@ export const mirrorMetrics = (): MirrorMetrics => {
         until(deadline, of.first)
         until(backDeadline, of.firstBack)
         until(overtaken, of.overtaken)
+        stranded.set({ migration }, of.stranded)
         if (of.copiedPerSecond !== undefined) copiedRate.set({ migration }, of.copiedPerSecond)
         if (of.takenPerSecond !== undefined) takenRate.set({ migration }, of.takenPerSecond)
       }

@@ -89,7 +89,7 @@ const positionTable = (
 
 /** The receipt for people: the same figures but for the single blocks. */
 export const renderReceiptMarkdown = (receipt: Receipt): string => {
-  const { by, clusters, partitions, groups, salvaged } = receipt
+  const { by, clusters, partitions, groups, salvaged, lost } = receipt
   const mirrored = partitions.reduce((sum, part) => sum + part.mirrored, 0)
   const gone = partitions.reduce((sum, part) => sum + part.gone, 0)
   const lines = [
@@ -124,13 +124,18 @@ export const renderReceiptMarkdown = (receipt: Receipt): string => {
     ...groupLines(groups),
     ...(salvaged.length === 0
       ? []
+      : ['', '## Salvaged after the seal', '', ...salvaged.map(rangeLine)]),
+    ...(lost.length === 0
+      ? []
       : [
           '',
-          '## Salvaged after the seal',
+          '## On no cluster, by decision',
           '',
-          ...salvaged.map(
-            ({ topic, partition, from, to, at }) =>
-              `- ${mdCode(`${topic}:${partition}`)} offsets ${from} to ${to - 1} of the source, ${at}`,
+          'They came after the seal, and retention of the source had taken them before they were salvaged.',
+          '',
+          ...lost.map(
+            (each) =>
+              `${rangeLine(each)}, accepted by ${mdText(`${each.by.user}@${each.by.host}`)}${each.unseen ? '; gone before anybody saw whether they came late' : ''}`,
           ),
         ]),
     '',
@@ -167,3 +172,6 @@ const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
 const position = (offset: number | null): string => (offset === null ? '-' : thousands(offset))
 const cluster = ({ name, id }: { readonly name: string; readonly id: string }): string =>
   `${mdCode(name)} (${mdCode(id)})`
+
+const rangeLine = ({ topic, partition, from, to, at }: Receipt['salvaged'][number]): string =>
+  `- ${mdCode(`${topic}:${partition}`)} offsets ${from} to ${to - 1} of the source, ${at}`

@@ -2,27 +2,35 @@ import { nameRange, type StrandedRange } from '../domain/stranded.ts'
 
 export const SALVAGE_FORMAT_VERSION = '1.0'
 
-type Salvaged = StrandedRange & { readonly records: number }
+interface Salvaged {
+  readonly done: readonly (StrandedRange & { readonly records: number })[]
+  readonly lost: readonly StrandedRange[]
+}
 
-export const renderSalvaged = (migration: string, done: readonly Salvaged[]): string =>
-  done.length === 0
+export const renderSalvaged = (migration: string, { done, lost }: Salvaged): string =>
+  done.length + lost.length === 0
     ? `Nothing of ${migration} is stranded.\n`
-    : done.map((each) => `Appended ${each.records} records: ${nameRange(each)}.\n`).join('')
+    : [
+        ...done.map((each) => `Appended ${each.records} records: ${nameRange(each)}.\n`),
+        ...lost.map((each) => `Given up, gone from the source: ${nameRange(each)}.\n`),
+      ].join('')
 
 /** `to` is exclusive. */
-export const renderSalvagedJson = (migration: string, done: readonly Salvaged[]): string =>
+export const renderSalvagedJson = (migration: string, { done, lost }: Salvaged): string =>
   `${JSON.stringify(
     {
       formatVersion: SALVAGE_FORMAT_VERSION,
       migration,
-      ranges: done.map(({ topic, partition, from, to, records }) => ({
-        topic,
-        partition,
-        from: Number(from),
-        to: Number(to),
-        records,
-      })),
+      ranges: done.map((each) => ({ ...rangeOf(each), records: each.records })),
+      lost: lost.map(rangeOf),
     },
     null,
     2,
   )}\n`
+
+const rangeOf = ({ topic, partition, from, to }: StrandedRange) => ({
+  topic,
+  partition,
+  from: Number(from),
+  to: Number(to),
+})

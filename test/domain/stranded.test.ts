@@ -29,6 +29,7 @@ const SEAL = {
 const stateWith = (...salvages: readonly Salvage[]) => ({
   seals: [SEAL],
   salvages,
+  lost: [],
   reverse: { marks: [], seals: [] },
 })
 
@@ -53,7 +54,8 @@ describe('a source whose retention takes what came late', () => {
 })
 
 describe('of a range that came late, what no salvage has taken', () => {
-  const rest = (...salvages: readonly Salvage[]) => notSalvaged([range(100n, 115n)], { salvages })
+  const rest = (...salvages: readonly Salvage[]) =>
+    notSalvaged([range(100n, 115n)], { salvages, lost: [] })
 
   it('is nothing once salvages took all of it, one behind the other, in whatever order they are stored', () => {
     expect(rest(salvage(100n, 110n), salvage(110n, 115n))).toEqual([])
@@ -69,6 +71,19 @@ describe('of a range that came late, what no salvage has taken', () => {
       range(108n, 110n),
       range(112n, 115n),
     ])
+  })
+
+  it('is what nobody has given up', () => {
+    const lost = {
+      ...range(102n, 110n),
+      unseen: false,
+      by: { user: 'ines', host: 'here' },
+      at: '2026-01-01T00:00:00Z',
+    }
+    const state = { ...stateWith(salvage(110n, 115n)), lost: [lost] }
+    expect(notSalvaged([range(100n, 115n)], state)).toEqual([range(100n, 102n)])
+    expect(coveredTo(SEAL, state)).toBe(100n)
+    expect(coveredTo(SEAL, { ...state, lost: [{ ...lost, ...range(100n, 110n) }] })).toBe(115n)
   })
 
   it('is not lessened by what is pending, or by what lies elsewhere', () => {

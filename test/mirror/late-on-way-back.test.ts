@@ -14,29 +14,30 @@ const MARK = {
   sourceStart: 0n as SourceOffset,
   targetStart: 100n as TargetOffset,
   producerId: 7n,
+  mode: 'dense' as const,
   way: 'reverse' as const,
 }
 
-const batchAt = (baseOffset: number, producerId: bigint): Buffer =>
+const batchAt = (baseOffset: number, producerId: bigint, baseSequence = 0): Buffer =>
   encodeBatch({
     records: [{ timestamp: 0, key: null, value: null }],
     baseOffset,
     producerId,
     epoch: 0,
-    baseSequence: 0,
+    baseSequence,
   })
 
 type Answer = Pick<FetchedPartition, 'errorCode'> & { readonly records?: Buffer }
 const NOTHING: Answer = { errorCode: 0 }
 
 /** A cluster that answers what the test says, in turn, the last one for ever. Says nothing about what a broker does. */
-const look = (answers: readonly Answer[], ends: readonly bigint[] = [102n]) => {
+const look = (answers: readonly Answer[], ends: readonly bigint[] = [102n], start = 0n) => {
   const next = <T>(each: readonly T[], place: number): T => each[Math.min(place, each.length - 1)]!
   const asked = { fetch: 0, end: 0 }
   const source = {
     name: 'old',
     listOffsets: async (_: unknown, at: OffsetAt) => {
-      const offset = at === 'earliest' ? 0n : next(ends, asked.end++)
+      const offset = at === 'earliest' ? start : next(ends, asked.end++)
       return { ok: new Map([['t:0', offset]]), failed: new Map() }
     },
     leaders: async () => new Map([['t:0', { leader: 1, leaderEpoch: 0 }]]),
@@ -81,5 +82,27 @@ describe('what came late on the way back, where the leader does not tell at once
         message: expect.stringContaining('t:0 on old cannot be read at 101'),
       })
     }
+  })
+})
+
+describe('what retention took on the way back before it was looked at', () => {
+  const behind = (sequence: number): Answer => ({
+    errorCode: 0,
+    records: batchAt(103, 7n, sequence),
+  })
+  const unseen = { ...late(100n, 103n), unseen: true }
+
+  it("was the mirror's where its next batch has the sequence of its place", async () => {
+    expect(await look([behind(3)], [104n], 103n)).toEqual([])
+  })
+
+  it('is not known where that batch says that something else came before', async () => {
+    expect(await look([behind(1)], [104n], 103n)).toEqual([unseen])
+  })
+
+  it('is not known where nothing of the mirror stands behind it', async () => {
+    expect(await look([], [103n], 103n)).toEqual([unseen])
+    const other = { errorCode: 0, records: batchAt(103, 8n) }
+    expect(await look([other], [104n], 103n)).toEqual([unseen, late(103n, 104n)])
   })
 })

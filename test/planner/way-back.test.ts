@@ -338,6 +338,23 @@ describe('the way back of a topic that is compacted on the target', () => {
   })
 })
 
+describe('the right to write to the source', () => {
+  it('is asked for as long as something is mirrored back, also where the way back was marked before it was taken away', () => {
+    const sides = { source: source(), target: target() }
+    const orders = sides.source.topics.get(topic('orders'))!
+    const authorized = new Set<Operation>(['READ', 'DESCRIBE'])
+    const description = { ...orders.description, authorized }
+    const topics = new Map([[topic('orders'), { ...orders, description }]])
+    const seen = observed({ ...sides, source: { ...sides.source, topics } })
+    const reverse = { marks: [{ ...MARK, way: 'reverse' as const }], seals: [] }
+    for (const state of [stateWith(STATE), stateWith({ ...STATE, reverse })]) {
+      expect(errors({ state, observed: seen })).toEqual([
+        expect.stringMatching(/^FERRY1307 .* lacks WRITE on topic orders, which mirroring back/),
+      ])
+    }
+  })
+})
+
 describe('what somebody wrote to the source between what was mirrored back', () => {
   const reverse = {
     marks: [{ ...MARK, way: 'reverse' as const, targetStart: 1100n as TargetOffset }],
@@ -368,6 +385,43 @@ describe('what somebody wrote to the source between what was mirrored back', () 
     expect(rest.problems.find(({ code }) => code === 'FERRY1342')?.detail).toContain(
       'orders-0 offsets 1105 to 1108',
     )
+  })
+})
+
+describe('what retention took from the source between what was mirrored back, before anybody looked', () => {
+  const reverse = {
+    marks: [{ ...MARK, way: 'reverse' as const, targetStart: 1100n as TargetOffset }],
+    seals: [],
+  }
+  const range = { topic: topic('orders'), partition: 0, from: 1103n, to: 1105n } as Salvage
+  const unseen = { ...range, unseen: true }
+
+  it('is named with the command that gives it up, and not taken for late on the way back', () => {
+    const sides = { source: source(1105n), target: target() }
+    const orders = sides.source.topics.get(topic('orders'))!
+    const partitions = orders.partitions.map((part) => ({ ...part, logStart: 1105n }))
+    const topics = new Map([[topic('orders'), { ...orders, partitions }]])
+    const seen = {
+      ...observed({ ...sides, source: { ...sides.source, topics } }),
+      lateOnWayBack: [unseen],
+    }
+    const state = stateWith({ ...STATE, reverse })
+    const forwards = back({ state, observed: seen, purpose: { kind: 'migrate' } })
+    expect(forwards.problems.find(({ code }) => code === 'FERRY1342')).toMatchObject({
+      detail: expect.stringMatching(/orders-0 offsets 1103 to 1104 .* nobody can know any more/),
+      fix: expect.stringContaining('ferry salvage orders --accept-gap orders:0:1103-1104'),
+    })
+    expect(errors({ state, observed: seen }).join()).not.toContain('between what was mirrored')
+    const lost = [
+      { ...range, unseen: true, by: { user: 'ines', host: 'here' }, at: new Date(0).toISOString() },
+    ]
+    const given = back({
+      state: stateWith({ ...STATE, reverse, lost }),
+      observed: seen,
+      purpose: { kind: 'migrate' },
+    }).problems.map(({ code }) => code)
+    expect(given).not.toContain('FERRY1342')
+    expect(given).toContain('FERRY1352')
   })
 })
 

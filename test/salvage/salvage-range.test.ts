@@ -64,11 +64,13 @@ const onTarget = async (batches: readonly Buffer[], logStart: bigint): Promise<s
       producerId: OURS,
       producerEpoch: 0,
       targetFrom: 50n as TargetOffset,
+      sent: { place: 5, records: 5, from: 105n as SourceOffset, to: 110n as SourceOffset },
       at: '',
     },
     mirror: { producerId: MIRROR, sealedEnd: 40n as TargetOffset },
     isResumed: true,
     requestTimeoutMs: 1,
+    remember: async () => undefined,
     pause: async () => undefined,
     report: (line) => {
       reports.push(line)
@@ -90,6 +92,12 @@ describe('what an earlier attempt of a salvage has appended', () => {
   it('is told by its last batch where retention took what was before', async () => {
     expect(await onTarget([batchAt(55, OURS, 5), batchAt(60, 9n, 0)], 55n)).toBe(
       '10 records of t:0 are on the target already',
+    )
+  })
+
+  it('is not guessed where the last batch that was sent fits neither', async () => {
+    expect(await onTarget([batchAt(50, OURS, 0), batchAt(55, OURS, 10)], 0n)).toMatch(
+      /^FERRY1710 .*15 records of it are on new, and 5 or 10 were sent/,
     )
   })
 

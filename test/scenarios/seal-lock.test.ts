@@ -150,8 +150,15 @@ describe('while a topic is sealed and a mirror has yet to hear of it', () => {
     await copied(world.target, 'killed', 'late')
     moving.child.kill('SIGKILL')
     await moving.ended
+    // Until then it is told, to whoever looks: nothing of the topic is mirrored meanwhile.
+    await oracle.write(world.source, 'killed', [{ key: 'later', value: 'later' }])
+    const unsealed = /FERRY1706.*killed is being sealed, or whoever sealed it has died/
+    for (const look of ['status', 'plan']) {
+      expect(unwrapped((await project.ferry([look, 'killed'])).stderr)).toMatch(unsealed)
+    }
     expect(await project.ferry(['apply', 'plan.json'])).toMatchObject({ code: 0 })
     expect(await valuesOf(world.target, 'killed')).toEqual(await valuesOf(world.source, 'killed'))
+    expect((await project.ferry(['status', 'killed'])).stderr).not.toContain('FERRY1706')
     mirror.child.kill('SIGTERM')
   })
 
@@ -243,6 +250,26 @@ describe('what a forgotten producer writes to a source that is kept warm', () =>
       stdout: 'Nothing of warmlate is stranded.\n',
     })
     expect((await valuesOf(world.target, 'warmlate')).slice(-2)).toEqual(['late-3', 'late-4'])
+
+    // What retention takes there before anybody has looked may have been late, or not: that is said, and somebody decides.
+    await oracle.write(world.source, 'warmlate', [{ key: 'late', value: 'late-5' }])
+    const end = (await oracle.offsets(world.source, 'warmlate'))[0]!.end
+    await withAdmin(world.source, async (admin) => {
+      await admin.fetchTopicOffsets('warmlate')
+      await admin.deleteTopicRecords({
+        topic: 'warmlate',
+        partitions: [{ partition: 0, offset: String(end) }],
+      })
+    })
+    const unknown = new RegExp(
+      `warmlate-0 offset ${end - 1n} on old, between what is mirrored back, were gone there by retention before anybody looked`,
+    )
+    expect(unwrapped((await project.ferry(['status', 'warmlate'])).stderr)).toMatch(unknown)
+    const told = await project.ferry(again)
+    expect(told.code).toBe(8)
+    expect(unwrapped(told.stderr)).toMatch(unknown)
+    const [, command = ''] = /ferry (salvage .*?)\.( |$)/.exec(unwrapped(told.stderr)) ?? []
+    expect((await project.ferry(command.split(' '))).code).toBe(0)
     expect(await apply(project, 'warmlate')).toMatchObject({ code: 0 })
     mirror.child.kill('SIGTERM')
     expect((await mirror.ended).code).toBe(0)

@@ -277,6 +277,7 @@ const RECEIPT: ReceiptBody = {
   partitions: [],
   groups: [],
   salvaged: [],
+  lost: [],
 }
 
 test('what fails before it asks a broker', async () => {

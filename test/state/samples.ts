@@ -230,6 +230,23 @@ export const fullState = (serial: number, migration = 'orders'): MigrationState 
       producerId: 4002n,
       producerEpoch: 0,
       targetFrom: 9_007_199_254_741_000n as TargetOffset,
+      sent: {
+        place: 1,
+        records: 2,
+        from: 9_007_199_254_741_001n as SourceOffset,
+        to: 9_007_199_254_741_003n as SourceOffset,
+      },
+      at: AT,
+    },
+  ],
+  lost: [
+    {
+      topic: 'orders.events' as TopicName,
+      partition: 0,
+      from: 9_007_199_254_741_003n as SourceOffset,
+      to: 9_007_199_254_741_005n as SourceOffset,
+      unseen: true,
+      by: { user: 'ines', host: 'here' },
       at: AT,
     },
   ],

@@ -328,6 +328,16 @@ const ROWS: Readonly<Record<string, Row>> = {
         'never',
       ],
       [
+        {
+          cluster: 'old',
+          migration: 'shop',
+          now: [],
+          late: [{ topic: TOPIC, partition: 0, from: 400n, to: 410n, unseen: true }],
+        },
+        /orders-0 offsets 400 to 409 on old.* before anybody looked.*--accept-gap orders:0:400-409/,
+        'waits',
+      ],
+      [
         { cluster: 'old', now: [partition()], open: [KEY] },
         /transaction open in orders:0/,
         'waits',

@@ -45,7 +45,12 @@ describe('mirrorMetrics', () => {
       deadlines: new Map([
         [
           'orders',
-          { first: new Date('2025-03-02T10:01:30Z'), firstBack: undefined, overtaken: undefined },
+          {
+            first: new Date('2025-03-02T10:01:30Z'),
+            firstBack: undefined,
+            overtaken: undefined,
+            stranded: 12,
+          },
         ],
       ]),
       now,
@@ -70,6 +75,7 @@ describe('mirrorMetrics', () => {
     deepStrictEqual(of(text, 'seconds_to_first_deadline'), [
       'ferry_mirror_seconds_to_first_deadline{migration="orders"} 90',
     ])
+    deepStrictEqual(of(text, 'stranded'), ['ferry_mirror_stranded_offsets{migration="orders"} 12'])
   })
 
   it('shows the way back by itself: lag, states, errors, its own first deadline', async () => {
@@ -80,6 +86,7 @@ describe('mirrorMetrics', () => {
       first: new Date('2025-03-02T12:00:00Z'),
       firstBack: new Date('2025-03-02T10:00:30Z'),
       overtaken: new Date('2025-03-02T11:00:00Z'),
+      stranded: 0,
       copiedPerSecond: 80,
       takenPerSecond: 100.5,
     }
@@ -135,7 +142,7 @@ describe('mirrorMetrics', () => {
       ['7200', '30', '3600', '80', '100.5'],
     )
     // What is no longer in danger is gone, and not left at its last value.
-    take([], { first: undefined, firstBack: undefined, overtaken: undefined } as never)
+    take([], { first: undefined, firstBack: undefined, overtaken: undefined, stranded: 0 } as never)
     const after = await metrics.text()
     deepStrictEqual(
       ['seconds', 'back_seconds', 'copied', 'retention', 'back_lag'].flatMap((name) =>

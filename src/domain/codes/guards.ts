@@ -170,7 +170,7 @@ export const GUARD_CODES = {
   FERRY1342: page(
     9,
     'Records are stranded',
-    'A producer wrote to the source after the topic was sealed and producers were let onto the target. The mirror may not copy these records any more, since their place on the target may be taken. Stop that producer; then `ferry salvage NAME` appends them once, behind what is there now. Until then the migration cannot be retired. Where the source is kept warm such records stand between what was mirrored back: the message has their exact ranges, the way back of the topic has ended there (FERRY1604), and salvage appends them just the same; from then on the topic is not mirrored back any more, and going back is refused.',
+    'A producer wrote to the source after the topic was sealed and producers were let onto the target. The mirror may not copy these records any more, since their place on the target may be taken. Stop that producer; then `ferry salvage NAME` appends them once, behind what is there now. Until then the migration cannot be retired. Where the source is kept warm such records stand between what was mirrored back: the message has their exact ranges, the way back of the topic has ended there (FERRY1604), and salvage appends them just the same; from then on the topic is not mirrored back any more, and going back is refused. What retention of the source takes before it was salvaged is on no cluster any more: it keeps the migration from being retired until somebody gives it up by its range, `ferry salvage NAME --accept-gap TOPIC:PARTITION:FROM-TO`. So does what it took from a source that is kept warm before anybody saw who wrote it.',
   ),
   FERRY1343: page(
     9,
@@ -215,12 +215,12 @@ export const GUARD_CODES = {
   FERRY1351: page(
     4,
     'Gap cannot be accepted',
-    'Going on without records is a decision about exactly what a stopped partition names, and only while it stands there. The range is another one, the partition is not stopped, the records can still be mirrored, or they were mirrored already. The message has the command for what cannot be mirrored now. Nothing was changed.',
+    'Going on without records is a decision about exactly what a stopped partition names, and only while it stands there. The range is another one, the partition is not stopped, the records can still be mirrored, or they were mirrored already. The message has the command for what cannot be mirrored now. Nothing was changed. With `ferry salvage` the same: only late records that are gone from the source are given up, by a range that holds nothing else.',
   ),
   FERRY1352: page(
     4,
     'A gap was accepted',
-    'Somebody has decided, with `ferry resync NAME --accept-gap`, that mirroring goes on without a range of source records: they were gone from the source, too large for the target, or damaged. They are not on the target and never will be. Positions inside of the range continue at the first record behind it. Verify knows it and does not count it as a difference.',
+    'Somebody has decided, with `ferry resync NAME --accept-gap`, that mirroring goes on without a range of source records: they were gone from the source, too large for the target, or damaged. They are not on the target and never will be. Positions inside of the range continue at the first record behind it. Verify knows it and does not count it as a difference. Or late records were gone from the source before they were salvaged, and somebody gave them up (`ferry salvage NAME --accept-gap`): the message says who and when, and so does the receipt.',
   ),
   FERRY1360: page(
     4,

@@ -35,6 +35,6 @@ export const SYNC_CODES = {
   FERRY1710: page(
     8,
     'Records cannot be salvaged',
-    'Records that came to the source after the seal could not be appended to the target now. What was appended is known by its producer id, so running ferry salvage again goes on without doing anything twice. Records that retention has removed from the source are lost; the message names them.',
+    'Records that came to the source after the seal could not be appended to the target now. What was appended is known by its producer id, so running ferry salvage again goes on without doing anything twice. Records that retention has removed from the source are lost; the message names them, and has the command that gives them up (`--accept-gap`): until then the migration is not retired.',
   ),
 } as const satisfies Record<string, CodePage>

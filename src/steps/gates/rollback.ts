@@ -1,7 +1,13 @@
 import type { GroupId, PartitionKey, TopicName } from '../../domain/ids.ts'
 import { expectedTargetEnd } from '../../domain/offset-index.ts'
 import { endedWaysBack } from '../../domain/state.ts'
-import { nameRange, notSalvaged, type StrandedRange } from '../../domain/stranded.ts'
+import {
+  giveUpCommand,
+  goneInWords,
+  nameRange,
+  notSalvaged,
+  type StrandedRange,
+} from '../../domain/stranded.ts'
 import type { CommittedOffset } from '../../kafka/cluster.ts'
 import { lateOnWayBack } from '../../mirror/late-on-way-back.ts'
 import type { PartitionReport } from '../../mirror/mirror.ts'
@@ -121,6 +127,12 @@ export const NOTHING_LATE_ON_WAY_BACK: Fact<
   reads:
     'the producers of what stands on the source behind what the mirror has checked, by Fetch; ListOffsets of the source',
   judge: ({ cluster, now, migration = '', late: [late] = [], open: [open] = [] }) => {
+    if (late?.unseen) {
+      // A mirror that is there knows what was its own, and says so within seconds.
+      return waits(
+        `${goneInWords(cluster, [late])}: run the mirror, or give them up with ${giveUpCommand(migration, [late])}`,
+      )
+    }
     if (late !== undefined) {
       return never(
         `${nameRange(late)} on ${cluster} came late: stop its producers; then ferry salvage ${migration} appends what they wrote`,
