@@ -110,6 +110,15 @@ async function groupOffsets(
   return lines.fieldsOf(output, 'G').map(lines.parseCommitted)
 }
 
+export interface ConsumeOptions {
+  readonly count: number
+  readonly reset?: 'earliest'
+  /** Default: true. */
+  readonly commits?: boolean
+  /** Properties of this one consumer: `group.protocol` for one. */
+  readonly protocol?: Readonly<Record<string, string>>
+}
+
 /**
  * The next so many records of a group, read by a consumer that joins it and commits behind the last one, leader epoch included, as services
  * do. Fails at a position that the log does not hold, or that another log had; `reset` is for a group without one.
@@ -118,9 +127,19 @@ async function consume(
   cluster: OracleTarget,
   group: string,
   topic: string,
-  options: { readonly count: number; readonly reset?: 'earliest' },
+  options: ConsumeOptions,
 ): Promise<lines.OracleRecord[]> {
-  const output = await ask(cluster, 'consume', { group, topic, ...options })
+  const { count, reset, commits = true, protocol } = options
+  const properties = { ...cluster.clientProperties(), ...protocol }
+  const flags = {
+    group,
+    topic,
+    count,
+    ...(reset && { reset }),
+    ...(!commits && { 'no-commit': true }),
+  }
+  const member = { version: cluster.version, clientProperties: () => properties }
+  const output = await ask(member, 'consume', flags)
   return lines.fieldsOf(output, 'R').map(lines.parseRecord).sort(lines.byPosition)
 }
 

@@ -1,6 +1,9 @@
+import { rmSync } from 'node:fs'
 import kafkajs, { type KafkaConfig } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { oracle } from '../kafka/index.ts'
+import type { GroupId, PartitionKey } from '../../src/domain/ids.ts'
+import { connect } from '../adapter/connect.ts'
+import { oracle, type TestCluster } from '../kafka/index.ts'
 import { startConsumer } from './_clients.ts'
 import { type Project, startWorld, type World } from './_world.ts'
 
@@ -87,6 +90,8 @@ ${more}`
 
 const apply = (project: Project, name: string, ...more: string[]) =>
   project.ferry(['apply', name, '--auto-approve', '--confirm', name, ...more])
+
+const flat = (text: string): string => text.replaceAll(/\s+/g, ' ')
 
 const toStage = (project: Project, name: string, stage: string): void =>
   project.edit(`plans/${name}.yaml`, /stage: .*/, `stage: ${stage}`)
@@ -232,6 +237,56 @@ describe('sync', () => {
     const taken = await apply(project, 'rewind', '--allow-rewind', 'rewind.api')
     expect(taken).toMatchObject({ code: 0, stdout: expect.stringContaining('may re-read') })
     expect(await oracle.groupOffsets(world.target, 'rewind.api')).toMatchObject([{ offset: 10n }])
+  })
+
+  test('carries nothing of a group with positions in topics outside of the migration, and names them; what it has elsewhere on the target stays', async () => {
+    await makeTopic('shared.own', 1, 20)
+    await makeTopic('shared.other', 1, 20)
+    const at = (topic: string, offset: string) => ({ topic, partition: 0, offset })
+    const both = [at('shared.own', '7'), at('shared.other', '9')]
+    await commit(world.source.kafka(), 'shared.api', both)
+    // Of another service on the target already, in a topic that the migration does not know.
+    await commit(world.target.kafka(), 'shared.api', [at(IDLE, '0')])
+    const positions = async (cluster: TestCluster) =>
+      (await oracle.groupOffsets(cluster, 'shared.api'))
+        .map(({ topic, offset }) => `${topic} ${offset}`)
+        .sort()
+    const project = world.project('shared')
+    const topics = '[{ name: shared.own }]'
+    project.write(
+      'plans/shared.yaml',
+      planFile('shared', topics, '  groups: [{ id: shared.api }]\n'),
+    )
+    toStage(project, 'shared', 'consumers-moved')
+    const refused = await apply(project, 'shared')
+    expect(refused.code).toBe(4)
+    expect(flat(refused.stderr)).toMatch(
+      /FERRY1308.*shared\.api has committed positions on shared\.other, which is in no plan file/,
+    )
+    project.write('plans/other.yaml', planFile('other', '[{ name: shared.other }]'))
+    expect(flat((await project.ferry(['plan', 'shared'])).stderr)).toMatch(
+      /on shared\.other, which belongs to migration other.*shared and other share this group/,
+    )
+    expect(await positions(world.target)).toEqual([`${IDLE} 0`])
+
+    // Together they could move. A commit elsewhere that comes after the plan was made is seen, too.
+    rmSync(project.path('plans/other.yaml'))
+    project.edit('plans/shared.yaml', topics, '[{ name: shared.own }, { name: shared.other }]')
+    const planned = await project.ferry(['plan', 'shared', '-o', 'plan.json'])
+    expect(planned, planned.stderr).toMatchObject({ code: 0 })
+    await commit(world.source.kafka(), 'shared.api', [at(IDLE, '0')])
+    const late = await project.ferry(['apply', 'plan.json'])
+    expect(late.code).toBe(4)
+    expect(flat(late.stderr)).toMatch(/FERRY1308.*shared\.api has committed positions on idle/)
+    expect(await positions(world.target)).toEqual([`${IDLE} 0`])
+    const source = await connect(world.source)
+    await source.deleteCommits('shared.api' as GroupId, ['idle:0' as PartitionKey])
+    await source.close()
+    const moved = await apply(project, 'shared')
+    expect(moved, moved.stderr).toMatchObject({ code: 0 })
+    const wanted = ['shared.other 9', 'shared.own 7']
+    expect(await positions(world.source)).toEqual(wanted)
+    expect(await positions(world.target)).toEqual([`${IDLE} 0`, ...wanted])
   })
 
   test('writes nothing for a position past the log end of the source', async () => {

@@ -3,10 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { CommitRenewer } from '../../src/app/renew-commits.ts'
 import { decodeDecisions } from '../../src/state/decisions-codec.ts'
 import { connect } from '../adapter/connect.ts'
-import { joinNewProtocol } from '../adapter/new-protocol.ts'
-import { oracle } from '../kafka/index.ts'
+import { oracle, type TestCluster } from '../kafka/index.ts'
 import { waitFor } from '../kafka/wait.ts'
-import { fill, readAndCommit, visit } from './_clients.ts'
+import { fill, visit } from './_clients.ts'
 import { errorsIn } from './_findings.ts'
 import { joinShareGroup, joinStreamsGroup } from './_raw.ts'
 import { type Project, startWorld, type World } from './_world.ts'
@@ -14,6 +13,8 @@ import { type Project, startWorld, type World } from './_world.ts'
 /** Groups of each protocol of a broker of today, through `ferry`. Judged by Kafka's own client and by kafkajs. */
 
 let world: World
+
+const flat = (text: string): string => text.replaceAll(/\s+/g, ' ')
 
 beforeAll(async () => {
   world = await startWorld({
@@ -84,38 +85,64 @@ describe('a group', () => {
     },
   )
 
-  test('of the new protocol (KIP-848) is waited for while it has members, then moved to its next record', async () => {
+  test('of the new protocol (KIP-848) is waited for while it has members on either side, moved to its next record, and seen to have come', async () => {
     const id = 'new-group'
-    const cluster = await connect(world.source)
+    const protocol = { 'group.protocol': 'consumer', 'client.id': 'shop-848' }
+    /** A service; it leaves with its last record. */
+    const service = (cluster: TestCluster, count: number, commits: boolean) =>
+      oracle.consume(cluster, id, 'plain', { count, commits, protocol, reset: 'earliest' })
     const project = projectOf('kip848', 'plain', id)
-    await (await joinNewProtocol(world.source, id, 'plain')).close()
-    const mirrored = await project.ferry([
-      'apply',
-      'kip848',
-      '--auto-approve',
-      '--until',
-      'mirrored',
-    ])
+    project.edit('plans/kip848.yaml', 'timeout: 60s', 'timeout: 60s, sourceQuiet: 1s')
+    const apply = (...more: string[]) =>
+      project.ferry(['apply', 'kip848', '--auto-approve', '--confirm', 'kip848', ...more])
+    const more = (cluster: TestCluster, value: string) =>
+      oracle.write(cluster, 'plain', [{ partition: 0, key: 'k', value }])
+    const sees = async (cluster: TestCluster, members: number) => {
+      const ferry = await connect(cluster)
+      await waitFor(`${members} members`, { timeoutMs: 60_000 }, async () => {
+        const { ok: groups } = await ferry.describeGroups([id as never])
+        return groups.get(id as never)?.members.length === members ? true : undefined
+      })
+      await ferry.close()
+    }
+    await service(world.source, 17, true)
+    const mirrored = await apply('--until', 'mirrored')
     expect(mirrored, mirrored.stderr).toMatchObject({ code: 0 })
-    const member = await joinNewProtocol(world.source, id, 'plain')
-    const waiting = await project.ferry(['apply', 'kip848', '--auto-approve', '--wait', '0s'])
+
+    // On the source: of 40 records it has read 17, and waits for one that is not there yet.
+    const before = service(world.source, 24, false)
+    await sees(world.source, 1)
+    const waiting = await apply('--wait', '0s')
     expect(waiting.code).toBe(7)
-    expect(waiting.stderr).toContain('new-client on /127.0.0.1')
-    member.close()
-    await waitFor('the session to end', { timeoutMs: 60_000 }, async () => {
-      const answer = await cluster.describeGroups([id as never])
-      return answer.ok.get(id as never)?.members.length === 0 ? true : undefined
-    })
-    const offsets = new Map([['plain:0' as never, { offset: 17n, metadata: 'kept' }]])
-    expect((await cluster.commitOffsets(id as never, offsets)).failed.size).toBe(0)
-    await cluster.close()
-    const applied = await project.ferry(['apply', 'kip848', '--auto-approve'])
+    expect(flat(waiting.stderr)).toMatch(/consumers on old: shop-848 on \/127\.0\.0\.1/)
+    await more(world.source, 'value-40')
+    await before
+
+    // On the target, started too early: it stands in the way of the sync as long as it is there.
+    const early = service(world.target, 42, false)
+    await sees(world.target, 1)
+    const hindered = await apply('--wait', '0s')
+    expect(hindered.code).toBe(7)
+    expect(flat(hindered.stderr)).toMatch(/consumers on new: shop-848 on \/127\.0\.0\.1/)
+    expect(await oracle.groupOffsets(world.target, id)).toEqual([])
+    await more(world.source, 'value-41')
+    const applied = await apply()
     expect(applied, applied.stderr).toMatchObject({ code: 0 })
+    expect(await early).toHaveLength(42)
     expect(await oracle.groupOffsets(world.target, id)).toMatchObject([
-      { topic: 'plain', partition: 0, offset: 17n, metadata: 'kept' },
+      { topic: 'plain', partition: 0, offset: 17n },
     ])
-    const left = await readAndCommit(world.target, id, ['plain'], 100)
-    expect(left).toEqual(Array.from({ length: 23 }, (_, i) => `value-${17 + i}`))
+
+    // Retired only once it has come.
+    project.edit('plans/kip848.yaml', 'stage: consumers-moved', 'stage: retired')
+    const retiring = project.start(['apply', 'kip848', '--auto-approve', '--confirm', 'kip848'])
+    await retiring.said('start its consumers on new')
+    const moved = service(world.target, 26, true)
+    const retired = await retiring.ended
+    expect(retired, retired.stderr).toMatchObject({ code: 0 })
+    await more(world.target, 'value-42')
+    expect(await moved).toEqual((await oracle.read(world.target, 'plain')).slice(17))
+    expect(await oracle.groupOffsets(world.target, id)).toMatchObject([{ offset: 43n }])
   })
 })
 

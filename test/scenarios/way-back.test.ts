@@ -111,6 +111,8 @@ const secondsOf = (journal: string) => {
   }
 }
 
+const flat = (text: string): string => text.replaceAll(/\s+/g, ' ')
+
 const endsOf = (cluster: TestCluster, topic: string): Promise<readonly bigint[]> =>
   withAdmin(cluster, async (admin) =>
     [...(await admin.fetchTopicOffsets(topic))]
@@ -270,6 +272,57 @@ describe('back after producers have moved', () => {
     expect(read).toHaveLength(141)
     const state = await project.ferry(['plan', 'pf', '--json'])
     expect(JSON.parse(state.stdout)).toMatchObject({ from: 'nothing' })
+  })
+
+  test('of a compacted topic: what was deleted on the target is deleted on the source, within the time that the target remembers it, and else it is refused', async () => {
+    const configs = (kept: string) => [
+      { name: 'cleanup.policy', value: 'compact' },
+      { name: 'delete.retention.ms', value: kept },
+    ]
+    const hour = String(3_600_000)
+    await withAdmin(world.source, (admin) =>
+      admin.createTopics({ topics: [{ topic: 'table', configEntries: configs(hour) }] }),
+    )
+    const row = (key: string, value: string | null) => ({ partition: 0, key, value })
+    await oracle.write(world.source, 'table', [row('a', '1'), row('b', '1'), row('c', '1')])
+    const project = world.project('table')
+    project.write('plans/table.yaml', planFile('table', '[{ name: table }]'))
+    const moved = await apply(project, 'table')
+    expect(moved, moved.stderr).toMatchObject({ code: 0 })
+    expect(flat(moved.stderr)).toMatch(/FERRY1366.*remembers that a key was deleted for 1h/)
+    await oracle.write(world.target, 'table', [row('b', null), row('a', '2'), row('d', '2')])
+
+    // A target that forgets within a second may have done so by now.
+    const forgetIn = (kept: string) =>
+      withAdmin(world.target, (admin) =>
+        admin.alterConfigs({
+          validateOnly: false,
+          resources: [
+            {
+              type: kafkajs.ConfigResourceTypes.TOPIC,
+              name: 'table',
+              configEntries: configs(kept),
+            },
+          ],
+        }),
+      )
+    await forgetIn('1000')
+    const late = await rollback(project, 'table', '--to', 'prepared')
+    expect(late.code).toBe(4)
+    expect(flat(late.stderr)).toMatch(/FERRY1366.*table is compacted on new: from 2/)
+    expect(await endsOf(world.source, 'table')).toEqual([3n])
+
+    await forgetIn(hour)
+    const planned = await rollback(project, 'table', '--to', 'prepared', '-o', 'back.json')
+    expect(planned, planned.stderr).toMatchObject({ code: 0 })
+    const { deadlines } = JSON.parse(project.read('back.json')) as Plan
+    const limit = deadlines.find(({ about }) => about.kind === 'tombstones')
+    expect(Date.parse(limit!.at) - Date.now()).toBeGreaterThan(3_000_000)
+    const applied = await project.ferry(['apply', 'back.json'])
+    expect(applied, applied.stderr).toMatchObject({ code: 0 })
+    const rows = await oracle.readText(world.source, 'table')
+    const table = new Map(rows.map(({ key, value }) => [key, value]))
+    expect(Object.fromEntries(table)).toEqual({ a: '2', b: null, c: '1', d: '2' })
   })
 
   test('kept warm: two mirrors copy back, one of them is killed, and the rollback has next to nothing to copy', async () => {

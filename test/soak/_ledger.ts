@@ -11,11 +11,11 @@ export class Ledger {
   readonly #acknowledged = new Set<string>()
   readonly #aborted = new Set<string>()
   readonly #handled = new Map<string, Handling[]>()
-  #sent = 0
+  readonly #sent = new Set<string>()
   #clock = 0
 
   sent(ids: readonly string[]): void {
-    this.#sent += ids.length
+    for (const id of ids) this.#sent.add(id)
   }
   acknowledged(ids: readonly string[]): void {
     for (const id of ids) this.#acknowledged.add(id)
@@ -40,7 +40,7 @@ export class Ledger {
     let handlings = 0
     for (const all of this.#handled.values()) handlings += all.length
     return {
-      sent: this.#sent,
+      sent: this.#sent.size,
       acknowledged: this.#acknowledged.size,
       aborted: this.#aborted.size,
       handlings,
@@ -56,22 +56,25 @@ export class Ledger {
   /**
    * Everything that is wrong, against what the log holds in the end (how often each id stands in it):
    * a record that was acknowledged and is not there, that was aborted and is, that a group never handled, that it handled again though
-   * the commit behind the first time was acknowledged, or that nobody wrote.
+   * the commit behind the first time was acknowledged, that stands in the log twice, or that nobody wrote.
    */
   wrongs(groups: readonly string[], log: ReadonlyMap<string, number>): readonly string[] {
     const wrongs: string[] = []
     for (const id of this.#acknowledged) if (!log.has(id)) wrongs.push(`${id} is lost`)
     for (const id of this.#aborted) if (log.has(id)) wrongs.push(`${id} was aborted, and is there`)
+    for (const [id, times] of log) {
+      if (times > 1) wrongs.push(`${id} stands ${times} times in the log`)
+      if (!this.#sent.has(id)) wrongs.push(`${id} is in the log, and nobody sent it`)
+    }
     for (const group of groups) {
       for (const id of this.unhandled(group, log)) wrongs.push(`${group} never handled ${id}`)
     }
     for (const all of this.#handled.values()) {
       const { group, id } = all[0] as Handling
-      const times = log.get(id)
-      if (times === undefined) wrongs.push(`${group} handled ${id}, which is not in the log`)
+      if (!log.has(id)) wrongs.push(`${group} handled ${id}, which is not in the log`)
       for (const one of all) {
         const before = all.filter(({ committedAt }) => committedAt < one.at).length
-        if (before >= (times ?? 1)) wrongs.push(`${group} handled ${id} again after its commit`)
+        if (before > 0) wrongs.push(`${group} handled ${id} again after its commit`)
       }
     }
     return wrongs

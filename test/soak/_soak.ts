@@ -35,6 +35,8 @@ export interface SoakOptions {
   readonly wholeWay: boolean
   /** The mirror copies back all the time what producers write to the target; else only the rollback does. */
   readonly keepSourceWarm: boolean
+  /** In the end somebody who was forgotten writes to the source behind the last seal: it is salvaged. */
+  readonly lateRecords: boolean
   readonly seed: number
   readonly say: (line: string) => void
 }
@@ -131,6 +133,7 @@ export class Soak {
     await this.#compareSealed({ sameOffsets: false })
     await this.#startWriters(target(), 'moved')
     await this.#startReaders(target())
+    if (this.#options.lateRecords) await this.#salvage()
     await this.#lives(wholeWay ? 0.15 : 0.2)
 
     await this.#strikes.rest()
@@ -260,6 +263,17 @@ ${TOPICS.map((topic) => `    - { name: ${topic.name}, offsets: ${offsets(topic)}
     ])
   }
 
+  /** Late records of both topics are appended between what others write to the target. */
+  async #salvage(): Promise<void> {
+    const { source } = this.#world
+    const late = TOPICS.map((topic) => new Writer(source.kafka(), topic, this.#ledger, 'late'))
+    this.#writers.push(...late)
+    await pause(1500)
+    await Promise.all(late.map((each) => each.stop()))
+    await this.#untilStable(source)
+    await this.#untilDone('salvage', ['salvage', NAME, '--confirm', NAME])
+  }
+
   /** Killed at random, and begun again until it ends with 0. */
   async #untilDone(what: string, args: readonly string[]): Promise<void> {
     for (let attempt = 0; ; attempt++) {
@@ -299,10 +313,7 @@ ${TOPICS.map((topic) => `    - { name: ${topic.name}, offsets: ${offsets(topic)}
   /** All that consumers see of each partition, once no transaction is open; with the offsets of the topic where they are to be the same. */
   async #contents(cluster: TestCluster, { sameOffsets }: { readonly sameOffsets: boolean }) {
     const names = TOPICS.map(({ name }) => name)
-    await this.#steady(async () => {
-      const logs = [...(await oracle.offsetsMany(cluster, names)).values()].flat()
-      return logs.every(({ end, stable }) => end === stable) ? true : undefined
-    })
+    await this.#untilStable(cluster)
     const found = new Map<string, { count: number; readonly hash: Hash }>()
     const all = await this.#steady(() =>
       oracle.readMany(cluster, names, { isolation: 'read_committed' }),
@@ -323,6 +334,15 @@ ${TOPICS.map((topic) => `    - { name: ${topic.name}, offsets: ${offsets(topic)}
     )
   }
 
+  /** Until no transaction is open. */
+  #untilStable(cluster: TestCluster): Promise<true> {
+    return this.#steady(async () => {
+      const names = TOPICS.map(({ name }) => name)
+      const logs = [...(await oracle.offsetsMany(cluster, names)).values()].flat()
+      return logs.every(({ end, stable }) => end === stable) ? true : undefined
+    })
+  }
+
   /** A broker may be away just now. */
   #steady<T>(ask: () => Promise<T | undefined>): Promise<T> {
     return waitFor('a broker that answers', { timeoutMs: 60_000, everyMs: 500 }, ask)
@@ -331,6 +351,8 @@ ${TOPICS.map((topic) => `    - { name: ${topic.name}, offsets: ${offsets(topic)}
   async #judge(): Promise<SoakResult> {
     const log = await this.#logOfTarget()
     const names = GROUPS.map(({ group }) => group)
+    const isLate = (id: string) => id.includes('/late/')
+    ok([...log.keys()].some(isLate) === this.#options.lateRecords, 'what came late')
     await waitFor('every record to be handled', { timeoutMs: 60_000, everyMs: 200 }, () =>
       names.every((group) => this.#ledger.unhandled(group, log).length === 0) ? true : undefined,
     ).catch(() => {})

@@ -16,5 +16,6 @@ it(
       strikesOfEach: Number.POSITIVE_INFINITY,
       wholeWay: true,
       keepSourceWarm: true,
+      lateRecords: false,
     }),
 )

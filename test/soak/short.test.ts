@@ -15,5 +15,6 @@ it(
       strikesOfEach: 1,
       wholeWay: false,
       keepSourceWarm: false,
+      lateRecords: true,
     }),
 )

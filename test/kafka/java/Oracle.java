@@ -174,7 +174,7 @@ public final class Oracle {
         }
         if (System.nanoTime() > deadline) throw new IllegalStateException("Only " + read + " records came");
       }
-      consumer.commitSync();
+      if (!is("no-commit")) consumer.commitSync();
     }
   }
 
