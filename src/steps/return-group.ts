@@ -50,18 +50,16 @@ export const returnGroup: StepKind<ReturnGroup> = {
     for (const [key, partition] of now) {
       const moved = toReturn(key, there.get(key), here.get(key), sync)
       if (moved === undefined) continue
-      const known = earlier(run, step.group, key)
       const parts = { group: step.group, there: moved, here: here.get(key) }
       const answer = back(parts, partition, wayBack.get(key), run)
       if ('problem' in answer) return { done: false, problem: answer.problem }
-      const before = known !== undefined ? known.previous : (here.get(key) ?? null)
       wanted.set(key, {
         index: answer.index,
         isPastSeal: answer.isPastSeal,
         target: moved.offset,
         source: answer.source,
         metadata: moved.metadata,
-        previous: before && { offset: before.offset, metadata: before.metadata },
+        previous: beforeReturn(run.state(), step.group, key, here.get(key)),
       })
     }
     const lost = lostPositions(step.group, there, sync, now)
@@ -246,9 +244,20 @@ interface Of {
   readonly here: CommittedOffset | undefined
 }
 
-const earlier = (run: Run, group: GroupId, key: PartitionKey): ReturnedPosition | undefined => {
-  const known = run.state().returns.find((r) => r.group === group && r.status === 'pending')
-  return known?.positions.get(key)
+/** What the group had on the source before the first attempt to put it back since it was synced: after that, our own commit may be there. */
+export const beforeReturn = (
+  { syncs, returns }: Pick<MigrationState, 'syncs' | 'returns'>,
+  group: GroupId,
+  key: PartitionKey,
+  now: CommittedOffset | undefined,
+): ReturnedPosition['previous'] => {
+  const sync = syncs.find((s) => s.group === group)
+  const attempt = returns.find(
+    (r) => r.group === group && (r.status === 'pending' || (sync !== undefined && r.at >= sync.at)),
+  )
+  const known = attempt?.positions.get(key)
+  if (known !== undefined) return known.previous
+  return now === undefined ? null : { offset: now.offset, metadata: now.metadata }
 }
 
 /** A position that Ferry has written and that is gone (expired, or deleted): what the group read on the target is not known. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { PartitionKey, SourceOffset } from '../../src/domain/ids.ts'
-import type { GroupSync } from '../../src/domain/state.ts'
-import { toReturn } from '../../src/steps/return-group.ts'
+import type { GroupReturn, GroupSync } from '../../src/domain/state.ts'
+import { beforeReturn, toReturn } from '../../src/steps/return-group.ts'
 import { group } from '../planner/_build.ts'
 
 const KEY = 'orders:0' as PartitionKey
@@ -32,4 +32,28 @@ test.each([
 ])('%s', (_, there, here, wanted) => {
   const commit = (offset: bigint | undefined) => (offset === undefined ? undefined : at(offset))
   expect(toReturn(KEY, commit(there), commit(here), SYNC)?.offset).toBe(wanted)
+})
+
+test.each([
+  ['nobody has tried yet: what is there', undefined, '600'],
+  ['a run that died before its answer', { status: 'pending', at: '1' }, '550'],
+  ['a run that died behind its answer', { status: 'done', at: '3' }, '550'],
+  ['an earlier move of the group, which is over', { status: 'done', at: '1' }, '600'],
+] as const)('what the source had before it is put back: %s', (_, returned, wanted) => {
+  const positions = new Map([
+    [
+      KEY,
+      {
+        ...{ target: 501n, source: 600n as SourceOffset, metadata: '' },
+        previous: { offset: 550n, metadata: '' },
+      },
+    ],
+  ])
+  const returns: readonly GroupReturn[] = returned
+    ? [{ group: group('api'), ...returned, positions }]
+    : []
+  const state = { syncs: [{ ...SYNC, at: '2' }], returns }
+  expect(String(beforeReturn(state, group('api'), KEY, at(600n))?.offset)).toBe(wanted)
+  // A partition that was not part of it.
+  expect(beforeReturn(state, group('api'), 'orders:1' as PartitionKey, undefined)).toBe(null)
 })
