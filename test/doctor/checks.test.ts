@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { allIsThere } from '../../src/doctor/answers.ts'
 import { type Check, type Finding, runChecks } from '../../src/doctor/check.ts'
+import { clientsAreNew } from '../../src/doctor/clients.ts'
 import { judgeClock } from '../../src/doctor/clock.ts'
 import { ownedBy } from '../../src/doctor/coverage.ts'
 import { judgeRoom } from '../../src/doctor/disk.ts'
@@ -126,6 +127,40 @@ describe('versions', () => {
     expect(releasesOf(fetch([4, 18]))).toBe('4.1 or later')
     expect(refusesOldClients(fetch([0, 17]))).toBe(false)
     expect(refusesOldClients(fetch([4, 17]))).toBe(true)
+  })
+})
+
+describe('clients that a new target refuses', () => {
+  const told = (type: string, ...clientIds: readonly string[]) => {
+    const seen = groupSeen('api', {})
+    const members = clientIds.map((clientId) => ({ memberId: clientId, clientId, host: '/h' }))
+    const description = { ...seen.description, type, members } as never
+    const groups = new Map([[group('api'), { ...seen, description }]])
+    const advertised = [{ versions: new Map([['Fetch', [4, 17]]]) }]
+    const target = { probe: { advertised }, spec: { name: 'new' } } as never
+    const found = clientsAreNew({
+      migration: migration(),
+      observed: observed({ source: { groups } }),
+      target,
+    })
+    return found.problems?.map(({ code, detail }) => `${code} ${detail.replace(/.*: /s, '')}`)
+  }
+
+  test('are asked for, unless their protocol or their client id tells', () => {
+    expect(told('classic')).toEqual([expect.stringMatching(/2003 .*no members now/)])
+    expect(told('classic', 'a', 'b')).toEqual([
+      expect.stringMatching(/2003 .*api \(a on \/h, b on \/h\)/),
+    ])
+    expect(told('consumer', 'a')).toEqual([])
+    expect(told('consumer')).toEqual([expect.stringContaining('2003')])
+    expect(told('classic', 'kafka-python-2.0.2', 'kafka-python-2.10.0')).toEqual([])
+    for (const old of ['kafka-python-1.4.7', 'kafka-python-2.0.1']) {
+      expect(told('classic', old)).toEqual([expect.stringContaining(`2015 ${old} on /h`)])
+    }
+    expect(told('classic', 'kafka-python-1.4.7', 'rdkafka')).toEqual([
+      expect.stringContaining('2015 kafka-python-1.4.7'),
+      expect.stringMatching(/2003 .*api \(rdkafka on \/h\)/),
+    ])
   })
 })
 

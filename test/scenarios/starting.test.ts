@@ -133,6 +133,16 @@ const statuses = (stdout: string): Readonly<Record<string, CheckStatus>> => {
   ])
 }
 
+/** As on a machine whose clock is ahead by so much. */
+const skewed = (ms: number): Readonly<Record<string, string>> => {
+  const script = `const { now } = Date; const Real = Date
+globalThis.Date = class extends Real {
+  constructor(...args) { args.length > 0 ? super(...args) : super(now() + ${ms}) }
+  static now() { return now() + ${ms} }
+}`
+  return { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(script)}` }
+}
+
 const ALL_WELL = {
   'bootstrap-servers': 'ok',
   'advertised-brokers': 'ok',
@@ -176,6 +186,27 @@ describe('doctor', () => {
       expect(said).toContainEqual(expect.stringMatching(expected))
     }
     expect(said.filter((line: string) => line.includes('sampled values'))).toHaveLength(1)
+  })
+
+  test('says how far the clock of this machine is off, and which member is too old for the target', async () => {
+    const project = shop('doctor-clock')
+    const clientId = 'kafka-python-1.4.7'
+    const consumer = await startConsumer(world.source, 'shop-api', 'shop.orders', { clientId })
+    const env = skewed(90_000)
+    const { code, stdout } = await project.ferry(['doctor', '--json'], env)
+    await consumer.stop()
+    const { clusters, migrations } = reportIn(stdout)
+    for (const { cluster, checks } of clusters) {
+      const clock = checks.find(({ id }) => id === 'clock')!
+      const [, behind = '', uncertain = ''] =
+        /^controller \d+ is (\d+) ms behind .* take (\d+) ms/.exec(clock.says) ?? []
+      expect(Math.abs(Number(behind) - 90_000), clock.says).toBeLessThan(Number(uncertain) + 1_000)
+      expect(clock.problems, cluster).toMatchObject([{ code: 'FERRY2002' }])
+    }
+    const clients = migrations[0]!.checks.find(({ id }) => id === 'clients')!
+    expect(clients.problems).toMatchObject([{ code: 'FERRY2015' }])
+    expect(clients.problems[0]!.detail).toContain(`${clientId} on /127.0.0.1`)
+    expect(code).toBe(0)
   })
 
   test('says which address does not answer, and which cluster is another one', async () => {

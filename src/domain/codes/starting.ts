@@ -72,4 +72,9 @@ export const STARTING_CODES = {
     'File cannot be formatted',
     'Writing the file in canonical form would lose a comment or change how a value is written, so it was left as it is. Ferry compares both before it writes. Comments inside of lists in brackets, and values that are empty, are the usual reasons.',
   ),
+  FERRY2015: page(
+    4,
+    'Client is too old',
+    'Kafka 4 and later closes the connection of a client that speaks only old versions of the protocol (KIP-896). No broker tells the version of a client, but kafka-python has its own in the client id unless another is set, and this member of the group is older than what the target takes. Its consumers would not come up there. Upgrade the library first; if the client id is only a name that somebody chose, ask the owner which version it is.',
+  ),
 } as const satisfies Record<string, CodePage>
