@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { neededOnSource } from '../../src/doctor/needed-rights.ts'
+import { neededOnSource, neededOnTarget } from '../../src/doctor/needed-rights.ts'
 import { type MigrationRights, rightsSuffice, type SideRights } from '../../src/doctor/rights.ts'
 import type { Cluster } from '../../src/kafka/cluster.ts'
 import { migration, topicSpec } from '../planner/_build.ts'
@@ -61,6 +61,13 @@ describe('what the way back needs on the source', () => {
   test('is nothing where there is no way back', () => {
     expect(forWayBack(BEFORE_0_11)).toEqual([])
   })
+})
+
+test('whoever copies to the target needs the group that is the lock of the mirror', () => {
+  const lock = neededOnTarget(migration(), project as never).filter(
+    ({ resourceName }) => resourceName === 'ferry-mirror-shop',
+  )
+  expect(lock).toMatchObject([{ operation: 'READ', verbs: ['apply', 'mirror', 'status'] }])
 })
 
 test('a right that is only useful is a warning, one that is needed an error', () => {

@@ -1,0 +1,108 @@
+import { expect, test } from 'vitest'
+import { CommitRenewer } from '../../src/app/renew-commits.ts'
+import { diagnostic } from '../../src/domain/diagnostic.ts'
+import type { GroupId, PartitionKey, SourceOffset } from '../../src/domain/ids.ts'
+import { emptyState } from '../../src/domain/state.ts'
+import type { Cluster, GroupDescription } from '../../src/kafka/cluster.ts'
+
+/** When positions are written again, and when never. That a broker forgets them, and what it says of a group: test/scenarios/kinds-of-groups.test.ts. */
+
+const DAY = 86_400_000
+const API = 'api' as GroupId
+const KEY = 'orders:0' as PartitionKey
+const UNTOUCHED = { state: 'empty', type: 'classic', protocolType: '', members: [] } as const
+
+/** A group whose position was written on day 0, and what it looks like at each look of days later. */
+const lookedAt = async (
+  days: readonly number[],
+  {
+    groups = [],
+    commits = () => ({ offset: 5n, metadata: 'noted' }),
+    refuses = () => false,
+  }: {
+    /** One for each time that it is described; then untouched again. */
+    readonly groups?: readonly Partial<GroupDescription>[]
+    readonly commits?: () => { readonly offset: bigint; readonly metadata: string } | undefined
+    readonly refuses?: () => boolean
+  } = {},
+) => {
+  let day = 0
+  const written: number[] = []
+  const said: string[] = []
+  const described = [...groups]
+  const target = {
+    name: 'new',
+    describeCluster: async () => ({ brokers: [{ nodeId: 1 }] }),
+    describeBrokerConfigs: async () => new Map(),
+    describeGroups: async () => ({
+      ok: new Map([[API, { id: API, ...UNTOUCHED, ...described.shift() }]]),
+      failed: new Map(),
+    }),
+    fetchCommits: async () => {
+      const commit = commits()
+      const found = new Map(commit === undefined ? [] : [[KEY, { ...commit, leaderEpoch: -1 }]])
+      return { ok: new Map([[API, found]]), failed: new Map() }
+    },
+    commitOffsets: async () => {
+      const why = diagnostic({ code: 'FERRY1209', detail: 'it has members', fix: '' })
+      if (refuses()) return { ok: new Map(), failed: new Map([[KEY, why]]) }
+      written.push(day)
+      return { ok: new Map(), failed: new Map() }
+    },
+  } as unknown as Cluster
+  const renewer = new CommitRenewer({
+    target,
+    log: ({ message }) => said.push(message),
+    now: () => day * DAY,
+  })
+  const position = {
+    ...{ source: 5n as SourceOffset, target: 5n, previous: null },
+    ...{ metadata: 'noted', proof: 'record' as const },
+  }
+  const sync = {
+    ...{ group: API, status: 'done' as const, at: new Date(0).toISOString() },
+    positions: new Map([[KEY, position]]),
+  }
+  for (day of days) await renewer.look('orders', { ...emptyState('orders', 'l'), syncs: [sync] })
+  return { written, said }
+}
+
+test('are written again in the last quarter of seven days, and then count anew', async () => {
+  const { written } = await lookedAt([0, 5.2, 5.3, 5.4, 10.5, 10.6])
+  expect(written).toEqual([5.3, 10.6])
+})
+
+test.each<[string, Partial<GroupDescription>]>([
+  ['has members', { members: [{ memberId: 'm', clientId: 'c', host: '/h' }] }],
+  ['had members, which have left', { protocolType: 'consumer' }],
+  ['is of the new protocol', { type: 'consumer' }],
+  ['is being joined', { state: 'preparing-rebalance' }],
+])('are left alone for good where the group %s', async (_, seen) => {
+  const { written, said } = await lookedAt([5.3, 5.4], { groups: [seen] })
+  expect(written).toEqual([])
+  expect(said).toEqual([expect.stringMatching(/are not renewed: it has members, or had some/)])
+})
+
+test.each([
+  ['another offset', { offset: 6n, metadata: 'noted' }, /at 5 and is at 6/],
+  ['other metadata', { offset: 5n, metadata: 'mine' }, /at 5 and is at 5/],
+  ['nothing', undefined, /at 5 and is gone/],
+])('are left alone for good where there is %s, without any member', async (_, found, says) => {
+  const looks = [found, { offset: 5n, metadata: 'noted' }]
+  const { written, said } = await lookedAt([5.3, 5.4], { commits: () => looks.shift() })
+  expect(written).toEqual([])
+  expect(said).toEqual([expect.stringMatching(says)])
+})
+
+test('that the broker refuses are tried at the next look', async () => {
+  const answers = [true, false]
+  const { written, said } = await lookedAt([5.3, 5.4], { refuses: () => answers.shift()! })
+  expect(written).toEqual([5.4])
+  expect(said[0]).toMatch(/were not renewed: it has members/)
+})
+
+test('are said where a consumer came in that very moment, and never written again', async () => {
+  const { written, said } = await lookedAt([5.3, 10.6], { groups: [{}, { state: 'stable' }] })
+  expect(written).toEqual([5.3])
+  expect(said).toEqual([expect.stringMatching(/renewed while a consumer of it came/)])
+})
