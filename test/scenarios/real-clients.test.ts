@@ -168,7 +168,7 @@ describe('retention, as brokers do it', () => {
     // It is not clamped to what is left, and nobody moves.
     toStage(project, 'expiring', 'consumers-moved')
     const stopped = await apply(project, 'expiring', '--wait', '10s')
-    expect(stopped.code, stopped.stderr).toBe(8)
+    expect(stopped.code, stopped.stderr).toBe(5)
     expect(plain(stopped.stderr)).toContain(`100 to ${start - 1} are gone`)
     const mirror = project.start(['mirror', 'expiring'])
     await mirror.said('FERRY1602')
