@@ -15,6 +15,7 @@ import {
   giveUpCommand,
   goneInWords,
   heldAndGone,
+  lateBetween,
   nameRange,
   notSalvaged,
   producersMayWrite,
@@ -22,7 +23,7 @@ import {
   strandedRanges,
 } from '../domain/stranded.ts'
 import type { MirrorLog, MirrorTimings } from '../mirror/mirror.ts'
-import { rollbackUnderWay } from '../planner/guards/reverse.ts'
+import { reopenedWayBack, rollbackUnderWay } from '../planner/guards/reverse.ts'
 import { lockHolder } from './lock-holder.ts'
 import type { PlanOptions } from './make-plan.ts'
 import type { Session } from './open-session.ts'
@@ -71,12 +72,13 @@ const strandedNow = async (
 ): Promise<Stranded> => {
   const { lateOnWayBack } = await import('../mirror/late-on-way-back.ts')
   const { source } = await session.clustersOf(migration)
-  const between = await lateOnWayBack(
-    source,
-    state.reverse,
-    await session.store.readProgress(migration.name, 'reverse'),
-    signal,
-  )
+  const progress = await session.store.readProgress(migration.name, 'reverse')
+  const between = await lateOnWayBack(source, state.reverse, progress, signal)
+  const open = reopenedWayBack(state)
+  // The rollback cannot end any more: the migration goes on forwards, and what others wrote behind the seals of the way back is late again.
+  if (open !== state && lateBetween(between, state).length > 0) {
+    return strandedNow(session, migration, open, signal)
+  }
   // Not past an open transaction: what it will have been nobody knows yet.
   const ends = valuesOf(await source.listOffsets(state.seals, 'stable'))
   const mayBeWritten = ({ topic }: StrandedRange) =>
@@ -128,7 +130,11 @@ export const salvage = async (
       }
       if (next === undefined) return { done, lost }
       const intent = open ?? (await intentOf(next))
-      if (!open) state = await decide(state, { salvages: [...state.salvages, intent] })
+      if (!open) {
+        const reopened = reopenedWayBack(state)
+        if (reopened !== state) options.report('opens the seals of the way back again')
+        state = await decide(reopened, { salvages: [...state.salvages, intent] })
+      }
       const step = `salvage/${partitionKey(intent.topic, intent.partition)}`
       await journal({ kind: 'intent', step })
       await endWayBack(state, intent)

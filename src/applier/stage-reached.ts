@@ -41,9 +41,13 @@ const covers = (
   return goesBack(plan, order) ? ahead >= 0 : ahead <= 0
 }
 
-/** After `from`, up to `to`. */
+/**
+ * After `from`, up to `to`. What is mirrored back first keeps its stage until the copy is given up: producers have written behind the seal, and none
+ * of the stages in between could be gone on from.
+ */
 const stagesOnTheWay = (plan: Plan, order: Order): readonly Stage[] => {
-  const from = stageRank(plan.from, order)
+  const mirrorsBack = plan.steps.some(({ kind }) => kind === 'verify-reverse')
+  const from = mirrorsBack ? stageRank('mirrored', order) : stageRank(plan.from, order)
   const to = stageRank(plan.to, order)
   const stages = stagesInOrder(order)
   return goesBack(plan, order)

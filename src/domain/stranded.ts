@@ -59,6 +59,12 @@ export const notSalvaged = (
     return next < range.to ? [...rest, { ...range, from: next }] : rest
   })
 
+/** Those of them that have ended the way back of their topic: what nobody has seen the mirror judges by what stands behind it. */
+export const lateBetween = (
+  ranges: readonly StrandedRange[],
+  state: Pick<MigrationState, 'salvages' | 'lost'>,
+): readonly StrandedRange[] => notSalvaged(ranges, state).filter(({ unseen }) => !unseen)
+
 /**
  * How far a sealed partition of the source has to be looked at when its log ends at `end`: behind where the way back begins stands what the
  * reverse mirror writes, and what that one watches.

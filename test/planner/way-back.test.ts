@@ -8,6 +8,7 @@ import {
   reverseView,
   type Salvage,
 } from '../../src/domain/state.ts'
+import { reopenedWayBack } from '../../src/planner/guards/reverse.ts'
 import { fullState } from '../state/samples.ts'
 import {
   ACCESS,
@@ -422,6 +423,77 @@ describe('what retention took from the source between what was mirrored back, be
     }).problems.map(({ code }) => code)
     expect(given).not.toContain('FERRY1342')
     expect(given).toContain('FERRY1352')
+  })
+})
+
+describe('what somebody wrote to the source of one topic while the way back of another is sealed', () => {
+  const other = topic('bills')
+  const both = [MARK, { ...MARK, topic: other }].map((mark) => ({
+    ...mark,
+    way: 'reverse' as const,
+    targetStart: 1100n as TargetOffset,
+  }))
+  const back1 = { ...SEAL, topic: other, sourceEnd: 1007n as SourceOffset, at: AT }
+  const late = { topic: topic('orders'), partition: 0, from: 1103n, to: 1105n } as Salvage
+  const logs = (start: bigint, end: bigint) =>
+    new Map([topic('orders'), other].map((name) => [name, topicSeen(name, [[start, end]])]))
+  const seen = {
+    ...observed({ source: { topics: logs(100n, 1107n) }, target: { topics: logs(0n, 1007n) } }),
+    lateOnWayBack: [late],
+  }
+  const state = stateWith({
+    ...STATE,
+    marks: [MARK, { ...MARK, topic: other }],
+    seals: [SEAL, { ...SEAL, topic: other }],
+    reverse: { marks: both, seals: [back1] },
+  })
+  const fixes = (parts: Parts, code: string) =>
+    back({ observed: seen, desired: migration({ topics: [] }), ...parts }).problems.flatMap(
+      (each) => (each.code === code ? [each.fix] : []),
+    )
+
+  it('ends the rollback, and both ways say how it goes on: by a salvage that opens what is sealed', () => {
+    const migrate = { kind: 'migrate' } as const
+    expect(fixes({ state }, 'FERRY1360')).toEqual([
+      expect.stringMatching(/ferry salvage orders .* opens again what is sealed of the way back/),
+    ])
+    expect(fixes({ state, purpose: migrate }, 'FERRY1363')).toEqual([
+      expect.stringMatching(/ferry salvage orders.* opens the seals of the way back again/),
+    ])
+    // What the salvage decides with its intent.
+    const after = {
+      ...reopenedWayBack({ ...state, plan: { digest: 'of the rollback', status: 'open' } }),
+      salvages: [{ ...late, status: 'done' as const }],
+    }
+    expect([after.plan, after.reverse.seals, after.reverse.marks]).toEqual([null, [], both])
+    expect(fixes({ state: after, purpose: migrate }, 'FERRY1363')).toEqual([])
+    expect(fixes({ state: after }, 'FERRY1360')).toEqual(['Stay on new.'])
+    // The other topic is mirrored back again, and what others wrote behind its seal is late.
+    expect(reverseView(after).marks).toEqual([both[1]])
+    const later = { ...seen, lateOnWayBack: [{ ...late, topic: other }] }
+    const forwards = back({ state: after, observed: later, purpose: migrate })
+    expect(forwards.problems.find(({ code }) => code === 'FERRY1342')?.detail).toContain(
+      'bills-0 offsets 1103 to 1104',
+    )
+  })
+
+  it('does not open what groups were put back behind, or a copy was given up for', () => {
+    const returns = [
+      { group: group('api'), status: 'pending' as const, at: AT, positions: new Map() },
+    ]
+    const purge = { topic: other, marks: [], intent: null, copiedBackTo: [] }
+    for (const far of [{ returns }, { purges: [purge] }]) {
+      const there = { ...state, ...far }
+      expect(reopenedWayBack(there)).toBe(there)
+      expect(fixes({ state: there, purpose: { kind: 'migrate' } }, 'FERRY1363')).toEqual([
+        expect.stringContaining('Carry the rollback to its end'),
+      ])
+    }
+    // One that was put back by a rollback before that.
+    const before = returns.map((each) => ({ ...each, at: '2020-01-01T00:00:00.000Z' }))
+    expect(reopenedWayBack({ ...state, returns: before }).reverse.seals).toEqual([])
+    const none = stateWith(STATE)
+    expect(reopenedWayBack(none)).toBe(none)
   })
 })
 

@@ -4,7 +4,7 @@ import type { Plan } from '../../src/domain/plan.ts'
 import type { JournalEntry } from '../../src/domain/state.ts'
 import { oracle, type TestCluster } from '../kafka/index.ts'
 import { waitFor } from '../kafka/wait.ts'
-import { readAndCommit, startConsumer } from './_clients.ts'
+import { fill, readAndCommit, startConsumer } from './_clients.ts'
 import { withAdmin } from './_image.ts'
 import { type Project, startWorld, type World } from './_world.ts'
 
@@ -399,4 +399,51 @@ describe('back after producers have moved', () => {
     )
     expect(read.sort()).toEqual(all.sort())
   })
+})
+
+test('a record that comes late to one topic while the way back of another is sealed ends the rollback: it is salvaged, and all goes on forwards', async () => {
+  await Promise.all(['stuck.a', 'stuck.b'].map((topic) => makeTopic(topic, 1)))
+  const both = (cluster: TestCluster) =>
+    Promise.all(['stuck.a', 'stuck.b'].map((topic) => fill(cluster, topic, 20, [0])))
+  await both(world.source)
+  const project = world.project('stuck')
+  project.write('plans/stuck.yaml', planFile('stuck', '[{ name: stuck.a }, { name: stuck.b }]'))
+  expect(await apply(project, 'stuck')).toMatchObject({ code: 0 })
+  await both(world.target)
+  // The second topic is never quiet, so only the first one is sealed.
+  let isSealed = false
+  const writing = (async () => {
+    while (!isSealed) await fill(world.target, 'stuck.b', 1, [0])
+  })()
+  const going = project.start(['rollback', 'stuck', '--to', 'prepared', '--auto-approve'])
+  await waitFor('the first topic to be sealed', { timeoutMs: 60_000 }, () => {
+    const { reverse } = JSON.parse(project.read('.ferry/stuck/decisions.json'))
+    return reverse.seals.length > 0 || undefined
+  })
+  going.child.kill('SIGINT')
+  expect((await going.ended).code).toBe(130)
+  isSealed = true
+  await writing
+  await oracle.write(world.source, 'stuck.b', [{ partition: 0, key: 'late', value: 'late' }])
+
+  const refused = await rollback(project, 'stuck', '--to', 'prepared')
+  expect(refused.code).toBe(4)
+  expect(refused.stderr.replace(/\s+/g, ' ')).toMatch(
+    /FERRY1360.*stuck\.b-0 offset.*ferry salvage stuck/,
+  )
+  const forwards = await apply(project, 'stuck')
+  expect(forwards.code).toBe(4)
+  expect(forwards.stderr.replace(/\s+/g, ' ')).toMatch(/FERRY1363.*ferry salvage stuck/)
+  expect(await project.ferry(['salvage', 'stuck', '--confirm', 'stuck'])).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/^Appended 1 records: stuck\.b-0 offset \d+\.\n$/),
+  })
+  expect(await apply(project, 'stuck')).toMatchObject({ code: 0 })
+  expect(await project.ferry(['verify', 'stuck', '--full'])).toMatchObject({ code: 0 })
+  const [last, ...before] = (await oracle.readText(world.target, 'stuck.b')).reverse()
+  expect(last?.value).toBe('late')
+  expect(before.some(({ value }) => value === 'late')).toBe(false)
+  // What was mirrored back of the other stays where it is, and what comes to it goes back as ever.
+  expect(await oracle.offsets(world.source, 'stuck.a')).toMatchObject([{ end: 40n }])
+  expect((await rollback(project, 'stuck', '--to', 'prepared')).stderr).toContain('FERRY1360')
 })

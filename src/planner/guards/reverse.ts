@@ -3,9 +3,11 @@ import type { TopicName } from '../../domain/ids.ts'
 import type { Migration } from '../../domain/migration.ts'
 import type { MigrationState } from '../../domain/state.ts'
 import { placesOf } from '../../domain/state-places.ts'
+import { lateBetween, nameRange } from '../../domain/stranded.ts'
 import { counted } from '../../steps/_words.ts'
 import type { PlanContext } from '../../steps/step-kind.ts'
 import { addedOnTarget } from '../grown.ts'
+import type { Observed } from '../observed.ts'
 import { effective } from '../topic-configs.ts'
 import { mayMirrorBack } from './access.ts'
 
@@ -99,16 +101,45 @@ export const hasWayBack = (context: PlanContext, topic: TopicName): boolean =>
 export const rollbackUnderWay = ({
   desired,
   state,
+  observed,
 }: {
   readonly desired: Pick<Migration, 'name' | 'from' | 'to'>
   readonly state: MigrationState
-}): readonly Diagnostic[] =>
-  state.reverse.seals.length === 0 && !state.purges.some((purge) => purge.copiedBackTo)
-    ? []
-    : [
-        diagnostic({
-          code: 'FERRY1363',
-          detail: `What producers wrote to ${desired.to} was mirrored back to ${desired.from} and sealed there.`,
-          fix: `Carry the rollback to its end: ferry rollback ${desired.name} --to prepared`,
-        }),
-      ]
+  readonly observed?: Pick<Observed, 'lateOnWayBack'>
+}): readonly Diagnostic[] => {
+  if (state.reverse.seals.length === 0 && !state.purges.some((purge) => purge.copiedBackTo)) {
+    return []
+  }
+  const sealed = `What producers wrote to ${desired.to} was mirrored back to ${desired.from} and sealed there`
+  const late = lateBetween(observed?.lateOnWayBack ?? [], state)
+  const isStuck = late.length > 0 && mayReopenWayBack(state)
+  return [
+    diagnostic({
+      code: 'FERRY1363',
+      detail: isStuck
+        ? `${sealed}, but not all of it: ${late.map(nameRange).join(', ')} came between, so that the rollback cannot end.`
+        : `${sealed}.`,
+      fix: isStuck
+        ? `Stop that producer. Then \`ferry salvage ${desired.name}\` appends what it wrote to ${desired.to} and opens the seals of the way back again; apply goes on forwards after it.`
+        : `Carry the rollback to its end: ferry rollback ${desired.name} --to prepared`,
+    }),
+  ]
+}
+
+/**
+ * Whether the seals of a way back may be opened again: no group was put back behind them, and no copy was given up. What others have written to
+ * the source behind such a seal is late then, as it was before.
+ */
+export const mayReopenWayBack = ({
+  reverse,
+  returns,
+  purges,
+}: Pick<MigrationState, 'reverse' | 'returns' | 'purges'>): boolean =>
+  !purges.some((purge) => purge.copiedBackTo) &&
+  !returns.some(({ at }) => reverse.seals.some((seal) => at >= seal.at))
+
+/** The decisions with those seals open. A rollback that had begun must not go on with what it has done. */
+export const reopenedWayBack = (state: MigrationState): MigrationState => {
+  if (state.reverse.seals.length === 0 || !mayReopenWayBack(state)) return state
+  return { ...state, plan: null, reverse: { marks: state.reverse.marks, seals: [] } }
+}
