@@ -177,6 +177,12 @@ describe('sync', () => {
     expect(await project.ferry(['verify', 'sync', '--full'])).toMatchObject({ code: 0 })
     // Nothing is done twice.
     expect((await apply(project, 'sync')).stdout).toContain('No changes')
+    // And all of it in one request: a broker gives the positions of a commit one time, one behind the other.
+    const log = await oracle.readText(world.target, '__consumer_offsets')
+    const written = log.filter(({ key }) => key?.includes('sync.api\0'))
+    expect(written).toHaveLength(6)
+    expect(new Set(written.map(({ timestamp }) => timestamp)).size).toBe(1)
+    expect(written[5]!.offset - written[0]!.offset).toBe(5n)
   })
 
   test('waits for consumers to stop, names them, and goes on by itself', async () => {
