@@ -266,13 +266,16 @@ describe('what lag, rate and retention of the brokers foretell', () => {
     const file = planFile('expires', 'mirrored', `  topics: [{ name: expires }]\n${groups}`)
     project.write('plans/expires.yaml', `${file}  order: producers-first\n`)
     const [unread] = await oracle.read(world.source, 'expires', { fromOffset: 5n })
-    const left = (Number(unread!.timestamp) + 120 * MINUTE - Date.now()) / MINUTE
+    const left = () => (Number(unread!.timestamp) + 120 * MINUTE - Date.now()) / MINUTE
+    const asked = left()
     const advice = (await better(project, 'expires')) ?? ''
     expect(advice).toMatch(
       /^expires moves producers-first; better would be consumers-first: expires\.api is 115 records behind on expires-0, and the oldest of them expire on the source in about \d+ min/,
     )
     const said = Number(/in about (\d+) min/.exec(advice)?.[1])
-    expect(Math.abs(said - left)).toBeLessThan(1.5)
+    // To the minute, and the plan takes a while.
+    expect(said).toBeGreaterThanOrEqual(left() - 1)
+    expect(said).toBeLessThanOrEqual(asked + 1)
     project.edit('plans/expires.yaml', 'producers-first', 'consumers-first')
     expect(await better(project, 'expires')).toBe(undefined)
 
@@ -285,9 +288,14 @@ describe('what lag, rate and retention of the brokers foretell', () => {
       'plans/flood.yaml',
       planFile('flood', 'mirrored', `${more}  mirror: { throttle: 1KiB }\n`),
     )
-    expect(await better(project, 'flood')).toMatch(
-      /^flood moves consumers-first; better would be producers-first: its topics are written at about (9|10)[.\d]* [kK]i?B\/s and the mirror does 1(\.0)? [kK]i?B\/s/,
+    const flood = (await better(project, 'flood')) ?? ''
+    expect(flood).toMatch(
+      /^flood moves consumers-first; better would be producers-first: its topics are written at about .* and the mirror does 1\.0 KiB\/s/,
     )
+    // Less with every second that passes.
+    const rate = Number(/written at about ([\d.]+) KiB\/s/.exec(flood)?.[1])
+    expect(rate).toBeGreaterThan(2)
+    expect(rate).toBeLessThan(12)
     project.edit('plans/flood.yaml', 'throttle: 1KiB', 'throttle: 1MiB')
     expect(await better(project, 'flood')).toBe(undefined)
   })

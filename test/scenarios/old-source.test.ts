@@ -171,7 +171,7 @@ ${topics.map((name) => `    - { name: ${name}, configs: { retention.ms: 7d } }\n
   })
 })
 
-test('before 0.11 there is no way back, which a plan says before anything is done: with the reason, and where the line of no return is', async () => {
+test('before 0.11 there is no way back, which a plan says before anything is done: with the reason, and where the line of no return is; late records are salvaged', async () => {
   const older = await startKafka({ version: '0.10.2' })
   try {
     await withAdmin(older, (admin) =>
@@ -190,6 +190,7 @@ spec:
   stage: producers-moved
   topics: [{ name: older, configs: { retention.ms: 7d } }]
   access: [{ principal: User:shop, produce: [older] }]
+  gates: { sourceQuiet: 1s, timeout: 60s }
   ${rollback}
 `,
       )
@@ -210,6 +211,19 @@ spec:
     const doctor = await project.ferry(['doctor', '--json'])
     const { source } = JSON.parse(doctor.stdout).migrations[0].rights
     expect(source.rights.map((right: JudgedRight) => right.operation)).not.toContain('WRITE')
+
+    // What comes late there is in the message format of then: it is salvaged as it is.
+    const records = { compression: 'gzip', size: 30 } as const
+    await oracle.produce(older, 'older', { ...records, count: 20 })
+    const moved = await project.ferry(['apply', 'older', '--auto-approve', '--confirm', 'older'])
+    expect(moved, moved.stderr).toMatchObject({ code: 0 })
+    await oracle.produce(older, 'older', { ...records, count: 5, firstId: 20 })
+    await oracle.write(older, 'older', [{ key: 'k', value: null }])
+    expect(await project.ferry(['salvage', 'older', '--confirm', 'older'])).toMatchObject({
+      code: 0,
+      stdout: 'Appended 6 records: older-0 offsets 20 to 25.\n',
+    })
+    expect(await oracle.read(world.target, 'older')).toEqual(await oracle.read(older, 'older'))
   } finally {
     await older.stop()
   }

@@ -16,6 +16,5 @@ it(
       strikesOfEach: Number.POSITIVE_INFINITY,
       wholeWay: true,
       keepSourceWarm: true,
-      lateRecords: false,
     }),
 )

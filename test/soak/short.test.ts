@@ -15,6 +15,5 @@ it(
       strikesOfEach: 1,
       wholeWay: false,
       keepSourceWarm: false,
-      lateRecords: true,
     }),
 )
