@@ -186,6 +186,21 @@ export const describeStateStore = (name: string, makePlace: () => Promise<StoreP
         expect(await (await place.open()).readJournal('orders')).toEqual([first, second, third])
       })
 
+      test.each<[string, (first: string, second: string) => readonly string[]]>([
+        ['has lost its first entry', (_, second) => [second]],
+        ['has an entry twice', (first, second) => [first, second, second]],
+        ['has changed its order', (first, second) => [second, first]],
+        ['has another word', (first, second) => [first, second.replace('orders.events', 'x')]],
+        ['has another moment', (first, second) => [first.replace('18:20', '18:21'), second]],
+      ])('that %s is an error for whoever reads or goes on', async (_, change) => {
+        const older = await olderRecords('format-1')
+        const [first = '', second = ''] = older.journal
+        await place.putOlder({ ...older, journal: change(first, second) })
+        expect(await codesOf(store.readJournal('orders'))).toEqual(['FERRY1402'])
+        const next = await place.open()
+        expect(await codesOf(next.appendJournal('orders', intent('a')))).toEqual(['FERRY1402'])
+      })
+
       test('of one migration is not that of another', async () => {
         await store.appendJournal('orders', intent('a'))
         await store.appendJournal('payments', intent('b'))
