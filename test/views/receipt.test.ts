@@ -1,8 +1,13 @@
 import { deepStrictEqual } from 'node:assert/strict'
 import { it } from 'vitest'
 import { diagnostic } from '../../src/domain/diagnostic.ts'
+import { closeReceipt } from '../../src/domain/receipt.ts'
 import type { ReceiptReport } from '../../src/verify/index.ts'
-import { receiptProblems, renderReceiptCheck } from '../../src/views/receipt.ts'
+import {
+  receiptProblems,
+  renderReceiptCheck,
+  renderReceiptMarkdown,
+} from '../../src/views/receipt.ts'
 import { PLAIN } from '../../src/views/style.ts'
 
 const problem = diagnostic({ code: 'FERRY1821', detail: 'orders:1: is another one.', fix: 'Look.' })
@@ -75,4 +80,43 @@ Not confirmed: 1 row not as the receipt says; 1,000 records read again on the ta
 `,
   )
   deepStrictEqual(receiptProblems(REPORT), [problem])
+})
+
+it('late records that were salvaged, and those that are on no cluster, with who accepted that', () => {
+  const place = { topic: 'orders', partition: 0, at: '2026-01-01T00:00:00.000Z' }
+  const by = { user: 'ines', host: 'laptop' }
+  const markdown = renderReceiptMarkdown(
+    closeReceipt({
+      formatVersion: '1.0',
+      kind: 'ferry-receipt',
+      migration: 'orders',
+      lineage: '',
+      plan: '',
+      by: { ...by, toolVersion: '0.1.0' },
+      at: '2026-01-02T00:00:00.000Z',
+      clusters: { source: { name: 'old', id: 'a' }, target: { name: 'new', id: 'b' } },
+      partitions: [],
+      groups: [],
+      salvaged: [{ ...place, from: 10, to: 20 }],
+      lost: [
+        { ...place, from: 20, to: 25, unseen: false, by },
+        { ...place, from: 30, to: 31, unseen: true, by },
+      ],
+    }),
+  )
+  deepStrictEqual(markdown.slice(markdown.indexOf('## Salvaged')).split('\n'), [
+    '## Salvaged after the seal',
+    '',
+    '- `orders:0` offsets 10 to 19 of the source, 2026-01-01T00:00:00.000Z',
+    '',
+    '## On no cluster, by decision',
+    '',
+    'They came after the seal, and retention of the source had taken them before they were salvaged.',
+    '',
+    '- `orders:0` offsets 20 to 24 of the source, 2026-01-01T00:00:00.000Z, accepted by ines@&#8203;laptop',
+    '- `orders:0` offsets 30 to 30 of the source, 2026-01-01T00:00:00.000Z, accepted by ines@&#8203;laptop; gone before anybody saw whether they came late',
+    '',
+    'Check it again: `ferry verify orders --receipt`',
+    '',
+  ])
 })
