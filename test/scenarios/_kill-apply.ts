@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { expect } from 'vitest'
+import { EXIT } from '../../src/cli/exit-codes.ts'
 import type { StepKindName } from '../../src/domain/step.ts'
 import { fill } from './_clients.ts'
 import { withAdmin } from './_image.ts'
@@ -12,7 +13,13 @@ export const projectOn = (world: World, name: string, store: StoreName): Project
   const project = world.project(name)
   const kafka = `store: kafka, cluster: new, topic: state-${name}`
   if (store === 'kafka') project.edit('ferry.yaml', 'store: file', kafka)
-  project.env.PASSWORD = 'a-password'
+  Object.assign(project.env, {
+    PASSWORD: 'a-password',
+    FERRY_DIE_BESIDE: `state-${name}`,
+    // Whoever died must be waited out.
+    FERRY_MIRROR_SESSION_MS: '1500',
+    FERRY_MIRROR_REQUEST_MS: '500',
+  })
   project.write('died', '')
   return project
 }
@@ -73,18 +80,25 @@ export const nowhere: Killing = () => undefined
 /** Before and after every write of the journal and of the decisions, shared among several services that go the same way. */
 export const everywhere =
   (share: number, of: number, service: string): Killing =>
-  () => ({ at: '', share: `${share}/${of}/${service}` })
+  () => ({ at: '^(before|after) (?!request)', share: `${share}/${of}/${service}` })
 
-/** Inside of the first step of each kind, its work done and not yet recorded. */
+/** Inside of the first step of each kind, its work done and not yet recorded; and inside of every step between two of its writes to a cluster. */
 export const insideOfEachKind = (): Killing => {
   const known = new Set<StepKindName>()
   return (steps) => {
     const first = steps.filter(({ kind }) => !known.has(kind) && known.add(kind))
-    if (first.length === 0) return undefined
-    const ids = first.map(({ id }) => id.replaceAll(/[.*|]/g, '\\$&'))
-    return { at: `^before result (${ids.join('|')}) done$` }
+    const done = `^before result (${idsOf(first)}) done$`
+    return { at: `${first.length > 0 ? `${done}|` : ''}${BETWEEN.source}` }
   }
 }
+
+const idsOf = (steps: readonly PlannedStep[]): string =>
+  steps.map(({ id }) => id.replaceAll(/[.*|]/g, '\\$&')).join('|')
+
+/** What it has not sent yet is the second or third write of a step. How many requests a mirror makes of what it copies is left to chance: test/faults. */
+const BETWEEN = /^before request [23] of (?!mirror-)/
+
+export const isBetweenWrites = ({ point }: Death): boolean => BETWEEN.test(point)
 
 export interface Death {
   readonly point: string
@@ -122,16 +136,22 @@ export const applyDying = async (
     // After its very last write there is nothing left to do, and a plan runs once.
     const isOver =
       /^after decisions \d+ behind plan-finished$/.test(died.at(-1) ?? '') &&
+      code === EXIT.stale &&
       stderr.includes('FERRY1408')
     if (code === ends || isOver) return deathsIn(died, steps)
     // A signal: it died at the next point. Everything else would be an apply that did not go on.
     expect(code, `${stdout}\n${stderr}`).toBe(-1)
-    begun = /(?:after intent|before result|behind intent) (\S+)/.exec(died.at(-1) ?? '')?.[1]
+    begun = BEGUN.exec(died.at(-1) ?? '')?.[1]
   }
 }
 
+/** The step that is half done where it died there. */
+const BEGUN = /(?:after intent|before result|behind intent|before request \d+ of) (\S+?)(?:$|:? )/
+
 const deathsIn = (points: readonly string[], steps: readonly PlannedStep[]): readonly Death[] =>
   points.flatMap((point) => {
-    const step = /(?:intent|result) (.+?)(?: done| failed)?$/.exec(point)?.[1]
+    const step =
+      /^before request \d+ of (.+): \w+$/.exec(point)?.[1] ??
+      /(?:intent|result) (.+?)(?: done| failed)?$/.exec(point)?.[1]
     return steps.filter(({ id }) => id === step).map(({ kind }) => ({ point, kind }))
   })
