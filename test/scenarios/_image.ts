@@ -1,5 +1,6 @@
 import kafkajs, { type Admin } from 'kafkajs'
 import { oracle, type TestCluster } from '../kafka/index.ts'
+import { waitFor } from '../kafka/wait.ts'
 import type { World } from './_world.ts'
 
 /** What of a cluster a migration could change, but for users, read with kafkajs; equal if nothing changed. */
@@ -41,12 +42,18 @@ export const withAdmin = async <T>(
   }
 }
 
+/** Others may delete topics meanwhile, and kafkajs asks about each that it was once asked about: then all is read anew. */
 const clusterImage = (cluster: TestCluster): Promise<ClusterImage> =>
-  withAdmin(cluster, async (admin) => ({
-    topics: await topicsOf(admin),
-    groups: await groupsOf(admin),
-    acls: cluster.admin === undefined ? [] : await aclsOf(admin),
-  }))
+  waitFor('an image of the cluster', { timeoutMs: 30_000 }, () =>
+    withAdmin(cluster, async (admin) => ({
+      topics: await topicsOf(admin),
+      groups: await groupsOf(admin),
+      acls: cluster.admin === undefined ? [] : await aclsOf(admin),
+    })).catch((error: { readonly type?: string }) => {
+      if (error.type === 'UNKNOWN_TOPIC_OR_PARTITION') return undefined
+      throw error
+    }),
+  )
 
 const topicsOf = async (admin: Admin): Promise<ClusterImage['topics']> => {
   const names = (await admin.listTopics()).sort()
