@@ -139,7 +139,10 @@ export class Fetcher {
 
   async #fetch(wanting: readonly MirroredPartition[], bytes: number): Promise<void> {
     const tenures = wanting.map((p) => p.tenure)
-    for (const p of wanting) p.fetching = true
+    for (const p of wanting) p.fetchedIn = p.tenure
+    const answered = () => {
+      for (const [i, p] of wanting.entries()) if (p.fetchedIn === tenures[i]) p.fetchedIn = 0
+    }
     const memory = new AnswerMemory(this.#options.budget, this.#options.buffers, bytes)
     try {
       const request = {
@@ -152,7 +155,7 @@ export class Fetcher {
       const answers = await this.link.fetch(request, memory.space)
       memory.arrived(answers.reduce((sum, { records }) => sum + records.length, 0))
       this.#adapt(wanting, answers)
-      for (const p of wanting) p.fetching = false
+      answered()
       const inOrder = answers.length === wanting.length
       for (let i = 0; i < wanting.length; i++) {
         const p = wanting[i]!
@@ -165,7 +168,7 @@ export class Fetcher {
       memory.spoil()
       throw error
     } finally {
-      for (const p of wanting) p.fetching = false
+      answered()
       memory.release()
     }
   }

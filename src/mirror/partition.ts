@@ -100,7 +100,8 @@ export class MirroredPartition {
   maxBytes = 0
   /** Nothing whole came of it in the last Fetch, because of the others or its own size: it goes first in the next one. */
   isStarved = false
-  fetching = false
+  /** The tenure in which it is named in a Fetch that was not answered yet, 0: none. One of an earlier tenure, of a leader that hangs, keeps nobody waiting. */
+  fetchedIn = 0
   readonly inFlight = new InFlight()
   /** Control markers are on their way. */
   padding = false
@@ -231,7 +232,7 @@ export class MirroredPartition {
   get wantsMore(): boolean {
     return (
       this.flowing &&
-      !this.fetching &&
+      this.fetchedIn !== this.tenure &&
       this.#blockedBy === undefined &&
       this.queue.bytes + (this.#hold?.bytes ?? 0) < QUEUE_BYTES
     )

@@ -1,11 +1,28 @@
 import { deepStrictEqual, match, ok, strictEqual } from 'node:assert/strict'
+import { setTimeout as pause } from 'node:timers/promises'
 import { describe, it } from 'vitest'
 import type { BrokerLink, FetchedPartition, FetchRequest } from '../../src/kafka/cluster.ts'
 import { Budget } from '../../src/mirror/budget.ts'
 import { BufferPool } from '../../src/mirror/buffer-pool.ts'
 import { Fetcher } from '../../src/mirror/fetcher.ts'
 import type { Trouble } from '../../src/mirror/partition.ts'
+import { waitFor } from '../kafka/wait.ts'
 import { FakeLink, fakePosition, newSender } from './_fakes.ts'
+
+const options = () => ({
+  budget: new Budget(1 << 30),
+  buffers: new BufferPool(1 << 30),
+  received: () => {},
+})
+
+const EMPTY = {
+  errorCode: 0,
+  highWatermark: 10,
+  lastStableOffset: 10,
+  logStartOffset: 0,
+  abortedTransactions: null,
+  records: Buffer.alloc(0),
+}
 
 /** What a partition hears when the source answers its first Fetch with this. */
 const troubleOf = async (answer: Partial<FetchedPartition>): Promise<Trouble> => {
@@ -14,24 +31,10 @@ const troubleOf = async (answer: Partial<FetchedPartition>): Promise<Trouble> =>
     fetch: async (request: FetchRequest): Promise<readonly FetchedPartition[]> => {
       const { topic, partitions } = request.topics[0]!
       const { partition } = partitions[0]!
-      const whole = {
-        topic,
-        partition,
-        errorCode: 0,
-        highWatermark: 10,
-        lastStableOffset: 10,
-        logStartOffset: 0,
-        abortedTransactions: null,
-        records: Buffer.alloc(0),
-      }
-      return [{ ...whole, ...answer }]
+      return [{ ...EMPTY, topic, partition, ...answer }]
     },
   })
-  const fetcher = new Fetcher(link, {
-    budget: new Budget(1 << 30),
-    buffers: new BufferPool(1 << 30),
-    received: () => {},
-  })
+  const fetcher = new Fetcher(link, options())
   const ended = p.flow(fakePosition(0))
   fetcher.add(p)
   const trouble = await ended
@@ -65,4 +68,44 @@ describe('an error of the source', () => {
       ok(!ifItLasts!.fix.includes('READ'))
     }
   })
+})
+
+it('a leader that hangs with a Fetch keeps nobody from asking the next one', async () => {
+  const { p } = newSender(new FakeLink())
+  let loses = (_: Error) => {}
+  const hanging = new Fetcher(
+    Object.assign(new FakeLink(), {
+      fetch: () =>
+        new Promise<never>((_, reject) => {
+          loses = reject
+        }),
+    }),
+    options(),
+  )
+  void p.flow(fakePosition(0))
+  hanging.add(p)
+  await waitFor('the first to be asked', { timeoutMs: 5_000 }, () => !p.wantsMore || undefined)
+  p.end({ why: 'the lock goes to another member', uncertain: false })
+  hanging.remove(p)
+
+  let asked = 0
+  const next = new Fetcher(
+    Object.assign(new FakeLink(), {
+      fetch: async (): Promise<readonly FetchedPartition[]> => {
+        await pause(1)
+        asked++
+        return [{ ...EMPTY, topic: p.topic, partition: p.partition }]
+      },
+    }),
+    options(),
+  )
+  void p.flow(fakePosition(0))
+  next.add(p)
+  await waitFor('the next one to be asked', { timeoutMs: 5_000 }, () => asked > 3 || undefined)
+  // Nor does the end of the old request begin a second one beside that of the new leader.
+  loses(new Error('timed out'))
+  const before = asked
+  await waitFor('it to be asked on', { timeoutMs: 5_000 }, () => asked > before + 3 || undefined)
+  p.end({ why: 'the test is over', uncertain: false })
+  next.close()
 })
