@@ -18,7 +18,7 @@ import {
   withFolder,
 } from './_support.ts'
 
-/** Everything that opens a batch goes through these two. */
+/** Records of a batch as it is now are decoded by these two only; merging reads where they begin, which no batch that passes through needs. */
 const opened = vi.hoisted(() => ({ batches: 0 }))
 vi.mock('../../src/records/read-records.ts', async (original) => {
   const actual = await original<typeof import('../../src/records/read-records.ts')>()
