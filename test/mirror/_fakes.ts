@@ -56,26 +56,27 @@ export class FakeLink implements BrokerLink {
   }
 }
 
+export const fakeSenderOptions = (): SenderOptions => ({
+  maySend: () => true,
+  throttle: new Throttle(undefined, 0),
+  pool: new BufferPool(32 * 1024 * 1024),
+  requestTimeoutMs: 60_000,
+  freshMs: () => 3_600_000,
+  counters: {
+    requests: 0,
+    batchesPassedThrough: 0,
+    batchesMerged: 0,
+    sourceBatchesMerged: 0,
+    markersWritten: 0,
+  },
+  drained: () => {},
+  targetEnd: () => Promise.reject(new Error('not asked for')),
+  logStart: () => {},
+})
+
 /** A sender over a link, and a dense partition whose log begins `rank` records after its mark. */
 export const newSender = (link: BrokerLink, over: Partial<SenderOptions> = {}, rank = 0) => {
-  const sender = new Sender(link, {
-    maySend: () => true,
-    throttle: new Throttle(undefined, 0),
-    pool: new BufferPool(32 * 1024 * 1024),
-    requestTimeoutMs: 60_000,
-    freshMs: () => 3_600_000,
-    counters: {
-      requests: 0,
-      batchesPassedThrough: 0,
-      batchesMerged: 0,
-      sourceBatchesMerged: 0,
-      markersWritten: 0,
-    },
-    drained: () => {},
-    targetEnd: () => Promise.reject(new Error('not asked for')),
-    logStart: () => {},
-    ...over,
-  })
+  const sender = new Sender(link, { ...fakeSenderOptions(), ...over })
   const p = new MirroredPartition('m', {
     topic: 't' as TopicName,
     partition: 0,
