@@ -175,6 +175,109 @@ describe('deadlines', () => {
     expect(back(2000n)).toEqual([])
   })
 
+  describe("of what a group has still to read, by the target's retention, once producers have moved first", () => {
+    const desired = migration({ order: 'producers-first', stage: 'consumers-moved' })
+    const sealedAt = (topics = ['orders']) =>
+      stateWith({
+        stage: 'producers-moved',
+        marks: [mark()],
+        seals: topics.map((name) => ({
+          topic: topic(name),
+          partition: 0,
+          sourceEnd: 1100n as never,
+          targetEnd: 1000n as never,
+          at: inHours(-1),
+        })),
+      })
+    /** The source has a thousand records of the last hour, and keeps them for ever; the target has all of them. */
+    const seen = (
+      commits: Readonly<Record<string, bigint>>,
+      retention: Readonly<Record<string, string>>,
+      id = 'api',
+    ) =>
+      observed({
+        source: source(
+          100n,
+          1100n,
+          { 'retention.ms': '-1' },
+          groupSeen(id, commits, { members: [MEMBER] }),
+        ),
+        target: {
+          topics: new Map([[topic('orders'), topicSeen('orders', [[0n, 1000n]], retention)]]),
+        },
+      })
+    const day = { 'retention.ms': String(24 * HOUR) }
+    const found = (parts: Parameters<typeof plan>[0]) =>
+      plan({ desired, state: sealedAt(), ...parts }).deadlines.filter(
+        ({ about }) => about.kind === 'target-retention',
+      )
+
+    it('counts from the age of its next record', () => {
+      expect(found({ observed: seen({ 'orders:0': 600n }, day) })).toEqual([
+        {
+          at: inHours(23.5),
+          says: 'retention of orders-0 on new reaches what api has still to read',
+          about: { kind: 'target-retention', group: 'api', partition: 'orders:0' },
+        },
+      ])
+      // From the first record on, and nothing to foretell once it is past.
+      expect(found({ observed: seen({ 'orders:0': 100n }, day) })).toMatchObject([
+        { at: inHours(23) },
+      ])
+      const short = { 'retention.ms': String(HOUR / 2) }
+      expect(found({ observed: seen({ 'orders:0': 600n }, short) })).toEqual([])
+    })
+
+    it('names the group whose next record goes first', () => {
+      const groups = ['api', 'audit'].map((id) => ({ ...migration().groups[0]!, id: group(id) }))
+      const { source: there, ...rest } = seen({ 'orders:0': 600n }, day)
+      const both = new Map([
+        ...there.groups,
+        [group('audit'), groupSeen('audit', { 'orders:0': 350n }, { members: [MEMBER] })] as const,
+      ])
+      expect(
+        found({
+          desired: { ...desired, groups },
+          observed: { ...rest, source: { ...there, groups: both } },
+        }),
+      ).toMatchObject([{ at: inHours(23.25), about: { group: 'audit' } }])
+    })
+
+    it.each([
+      ['has read all', { observed: seen({ 'orders:0': 1100n }, day) }],
+      ['has no position', { observed: seen({}, day) }],
+      ['keeps for ever', { observed: seen({ 'orders:0': 600n }, { 'retention.ms': '-1' }) }],
+      [
+        'is not sealed, so that it keeps a day longer than the source',
+        { observed: seen({ 'orders:0': 600n }, day), state: sealedAt([]) },
+      ],
+      [
+        'moves consumers first',
+        {
+          observed: seen({ 'orders:0': 600n }, day),
+          desired: migration({ stage: 'producers-moved' }),
+        },
+      ],
+      [
+        'has moved already',
+        {
+          observed: seen({ 'orders:0': 600n }, day),
+          state: {
+            ...sealedAt(),
+            syncs: [
+              { group: group('api'), status: 'done', at: inHours(-1), positions: new Map() },
+            ] as never,
+          },
+        },
+      ],
+    ] satisfies readonly (readonly [string, Parameters<typeof plan>[0]])[])(
+      'is none where it %s',
+      (_, parts) => {
+        expect(found(parts)).toEqual([])
+      },
+    )
+  })
+
   it('of positions on both sides, while nobody holds them', () => {
     const forever = { 'retention.ms': '-1' }
     const idle = groupSeen('api', { 'orders:0': 600n }, { state: 'empty' })
