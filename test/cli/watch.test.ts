@@ -71,9 +71,18 @@ describe('on a terminal', () => {
   it('cuts a page to its rows and counts the rest, so that nothing scrolls away', () => {
     const { watch, shown } = onTerminal()
     watch.show(lines(ROWS - 2))
-    expect(shown()).toEqual(lines(ROWS - 2).trim().split('\n'))
+    expect(shown()).toEqual(
+      lines(ROWS - 2)
+        .trim()
+        .split('\n'),
+    )
     watch.show(lines(40))
-    expect(shown()).toEqual([...lines(ROWS - 3).trim().split('\n'), '… 31 more lines'])
+    expect(shown()).toEqual([
+      ...lines(ROWS - 3)
+        .trim()
+        .split('\n'),
+      '… 31 more lines',
+    ])
     watch.show(lines(2, 100))
     expect(shown()).toEqual(['line 100', 'line 101'])
   })
@@ -91,13 +100,16 @@ describe('on a terminal', () => {
 it.each([
   ['no terminal', {}, false],
   ['a dumb one', { tty: true, env: { TERM: 'dumb' } }, false],
-] as const)('pages stand below each other, whole and without sequences, where there is %s', (_, options, asLines) => {
-  const streams = streamsForTesting(options)
-  const watch = openWatch({ streams }, asLines)
-  watch.show(lines(60))
-  watch.show('two\n')
-  expect(streams.out()).toBe(`${lines(60)}\ntwo\n`)
-})
+] as const)(
+  'pages stand below each other, whole and without sequences, where there is %s',
+  (_, options, asLines) => {
+    const streams = streamsForTesting(options)
+    const watch = openWatch({ streams }, asLines)
+    watch.show(lines(60))
+    watch.show('two\n')
+    expect(streams.out()).toBe(`${lines(60)}\ntwo\n`)
+  },
+)
 
 it('JSON stands a line each, on a terminal too', () => {
   const streams = streamsForTesting({ tty: true })
