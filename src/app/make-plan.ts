@@ -6,6 +6,7 @@ import { MIGRATE, type Plan, type Purpose } from '../domain/plan.ts'
 import { stageRank } from '../domain/stage.ts'
 import { emptyState, type MigrationState, type PartitionProgress } from '../domain/state.ts'
 import type { Cluster } from '../kafka/cluster.ts'
+import { elsewhereOf } from '../planner/coverage.ts'
 import type { Observed } from '../planner/observed.ts'
 import type { Clusters } from '../steps/step-kind.ts'
 import { inputDigests } from './input-digests.ts'
@@ -77,9 +78,7 @@ export const makePlan = async (
         : new Map(),
     now: now(),
     otherTopics: otherTopics(session, migration),
-    otherGroups: new Set(
-      otherMigrations(session, migration).flatMap(({ groups }) => groups.map(({ id }) => id)),
-    ),
+    elsewhere: elsewhereOf(migration, [...session.project.migrations.values()]),
     others: migration.removed.length === 0 ? [] : await otherStates(session, migration),
     inputs,
     toolVersion: toolVersion(),

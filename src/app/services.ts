@@ -1,7 +1,7 @@
 import type { ApplyOptions, ApplyResult } from '../applier/apply-options.ts'
 import type { LookingRun } from '../applier/check-deadlines.ts'
 import type { Diagnostic } from '../domain/diagnostic.ts'
-import type { GroupId, PartitionKey, TopicName } from '../domain/ids.ts'
+import type { PartitionKey, TopicName } from '../domain/ids.ts'
 import type { Migration, Project } from '../domain/migration.ts'
 import type { Plan, Purpose } from '../domain/plan.ts'
 import type { MigrationState, PartitionProgress, SeenFacts } from '../domain/state.ts'
@@ -9,6 +9,7 @@ import type { Reader } from '../domain/step.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import type { Probe } from '../kafka/inquiry.ts'
 import type { MirrorOptions, MirrorWithFacts } from '../mirror/mirror.ts'
+import type { Elsewhere } from '../planner/coverage.ts'
 import type { Observed } from '../planner/observed.ts'
 import type { StateStore } from '../state/state-store.ts'
 import type { Clusters } from '../steps/step-kind.ts'
@@ -48,7 +49,7 @@ export interface Services {
     readonly now: Date
     /** Topics of the other migrations of the project, with the names of those. */
     readonly otherTopics: ReadonlyMap<TopicName, string>
-    readonly otherGroups: ReadonlySet<GroupId>
+    readonly elsewhere: Elsewhere
     /** What they have decided; only asked for where something is to be removed. */
     readonly others: readonly MigrationState[]
     readonly inputs: Readonly<Record<string, string>>

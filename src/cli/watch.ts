@@ -23,9 +23,7 @@ export const openWatch = ({ streams }: Pick<Context, 'streams'>, asLines: boolea
   return {
     show: (page) => {
       if (inPlace) {
-        streams.stdout.write(
-          `${isFirst ? `${HOME}${CLEAR_BELOW}` : ''}${fitted(page, streams.rows)}`,
-        )
+        streams.stdout.write(fitted(page, streams.rows))
       } else {
         streams.stdout.write(`${isFirst || asLines ? '' : '\n'}${page}`)
       }
@@ -35,7 +33,7 @@ export const openWatch = ({ streams }: Pick<Context, 'streams'>, asLines: boolea
   }
 }
 
-/** Written over the page before, line by line, so that nothing flickers; what the screen cannot hold is counted, not scrolled away. */
+/** Written over what stands there, line by line, so that nothing flickers; what the screen cannot hold is counted, not scrolled away. */
 const fitted = (page: string, rows: number): string => {
   const lines = page.trimEnd().split('\n')
   const room = Math.max(rows - 2, 5)

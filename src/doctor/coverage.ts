@@ -5,6 +5,8 @@ import {
   coverage,
   coverageOfSurvey,
   coverageWarning,
+  elsewhereOf,
+  NOT_LISTED,
 } from '../planner/coverage.ts'
 import { counted } from '../steps/_words.ts'
 import type { Survey } from '../survey/survey.ts'
@@ -36,15 +38,18 @@ export const judgeCoverage = (
   all: readonly Migration[],
   seen: Survey,
 ): Finding => {
-  const planned = new Set(all.flatMap((each) => each.groups.map(({ id }) => id)))
   const topics = migration.topics.map(({ name }) => name)
   const users = coverageOfSurvey(seen, topics)
-  const found = coverage(migration, { coverage: { ...users, acls: null, notVisible: [] } }, planned)
+  const found = coverage(
+    migration,
+    { coverage: { ...users, acls: null, notVisible: [] } },
+    elsewhereOf(migration, all),
+  )
   const left = found.filter(({ kind }) => kind === 'group' || kind === 'connect').length
   const readers = users.groups.length
   const { unread } = seen
   return {
-    says: `${readers - left} of ${readers} groups with live commits on its topics are in a plan file${unread.length > 0 ? `; ${unread.length} reads were refused` : ''}`,
+    says: `${readers - left} of ${readers} groups with live commits on its topics are in a plan file${unread.length > 0 ? `; ${unread.length} reads were refused` : ''}${seen.transactionalIds === 'unsupported' ? `; not to be seen: ${NOT_LISTED}` : ''}`,
     problems: found.flatMap((each): Diagnostic[] => {
       switch (each.kind) {
         case 'group':

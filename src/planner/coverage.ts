@@ -1,8 +1,9 @@
 import { covers } from '../domain/access.ts'
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import type { GroupId, TopicName } from '../domain/ids.ts'
-import type { Migration } from '../domain/migration.ts'
+import type { AccessSpec, Migration } from '../domain/migration.ts'
 import { stageRank } from '../domain/stage.ts'
+import { counted } from '../steps/_words.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
 import type { Survey } from '../survey/survey.ts'
 import type { ObservedCoverage, ObservedSide } from './observed.ts'
@@ -28,36 +29,62 @@ export type CoverageFinding =
       readonly id: string
       readonly topics: readonly TopicName[]
     }
+  /** The file manages no access: who is let in by no other plan file either. */
+  | {
+      readonly kind: 'no-access'
+      readonly principals: readonly string[]
+      readonly transactionalIds: readonly string[]
+    }
   /** No group has a position there: whoever reads it keeps its offsets elsewhere, which no broker sees. */
   | { readonly kind: 'no-group'; readonly topic: TopicName }
   | { readonly kind: 'not-visible'; readonly what: string }
 
-/**
- * Compares what the source shows with all plan files of the project. Pure: `plan` warns of it and `doctor` lists it.
- * `elsewhere`: groups of the project's other migrations.
- */
+/** Who is in the project's other plan files. */
+export interface Elsewhere {
+  readonly groups: ReadonlySet<GroupId>
+  /** Of those that move to the same cluster. */
+  readonly access: readonly AccessSpec[]
+}
+
+const NOBODY: Elsewhere = { groups: new Set(), access: [] }
+
+/** Who is in plan files other than this one, which need not be left out of `all`. */
+export const elsewhereOf = (
+  { name, to }: Pick<Migration, 'name' | 'to'>,
+  all: readonly Migration[],
+): Elsewhere => {
+  const others = all.filter((other) => other.name !== name)
+  return {
+    groups: new Set(others.flatMap(({ groups }) => groups.map(({ id }) => id))),
+    access: others.flatMap((other) => (other.to === to ? other.access : [])),
+  }
+}
+
+/** Compares what the source shows with all plan files of the project. Pure: `plan` warns of it and `doctor` lists it. */
 export const coverage = (
   desired: Migration,
   source: Pick<ObservedSide, 'coverage'>,
-  elsewhere: ReadonlySet<GroupId> = new Set(),
+  elsewhere: Elsewhere = NOBODY,
 ): readonly CoverageFinding[] => {
   const seen = source.coverage
   if (seen === undefined) return []
   const topics = desired.topics.map(({ name }) => name)
   const ours = new Set(topics)
   const read = seen.groups && new Set(seen.groups.flatMap((group) => group.topics))
-  const known = new Set<GroupId>([...desired.groups.map(({ id }) => id), ...elsewhere])
+  const known = new Set<GroupId>([...desired.groups.map(({ id }) => id), ...elsewhere.groups])
   return [
     ...groupFindings(seen, ours, known),
     ...streamsFindings(seen, desired, ours),
-    ...principalFindings(seen, desired, topics),
-    ...transactionFindings(seen, desired),
+    ...accessFindings(seen, topics, desired.access, elsewhere.access),
     ...topics
       .filter((topic) => read?.has(topic) === false)
       .map((topic) => ({ kind: 'no-group' as const, topic })),
     ...seen.notVisible.map((what) => ({ kind: 'not-visible' as const, what })),
   ]
 }
+
+/** What is said of a cluster that has no ListTransactions and DescribeProducers. */
+export const NOT_LISTED = 'transactional ids (brokers list them from 3.0 on)'
 
 /** Topics that Streams makes for itself. */
 const INTERNAL = /-(changelog|repartition)$/
@@ -124,15 +151,39 @@ const streamsFindings = (
   })
 }
 
+/** One by one where the file says who is let in; else as one, since somebody else may manage it. */
+const accessFindings = (
+  seen: ObservedCoverage,
+  topics: readonly TopicName[],
+  access: readonly AccessSpec[],
+  elsewhere: readonly AccessSpec[],
+): readonly CoverageFinding[] => {
+  const all = [...access, ...elsewhere]
+  const principals = principalFindings(seen, all, topics)
+  const transactions = transactionFindings(seen, all)
+  if (access.length > 0) return [...principals, ...transactions]
+  return principals.length + transactions.length === 0
+    ? []
+    : [
+        {
+          kind: 'no-access',
+          principals: principals.map(({ principal }) => principal),
+          transactionalIds: transactions.map(({ id }) => id),
+        },
+      ]
+}
+
 const USES = new Set(['READ', 'WRITE', 'ALL'])
+
+type Found<K extends CoverageFinding['kind']> = Extract<CoverageFinding, { readonly kind: K }>
 
 const principalFindings = (
   { acls }: ObservedCoverage,
-  desired: Migration,
+  access: readonly AccessSpec[],
   ours: readonly TopicName[],
-): readonly CoverageFinding[] => {
-  if (acls === null || desired.access.length === 0) return []
-  const known = new Set(desired.access.map(({ principal }) => principal))
+): readonly Found<'principal'>[] => {
+  if (acls === null) return []
+  const known = new Set(access.map(({ principal }) => principal))
   const names = new Set(ours)
   const found = new Map<string, { operations: Set<string>; topics: Set<TopicName> }>()
   for (const acl of acls) {
@@ -163,10 +214,9 @@ const principalFindings = (
 
 const transactionFindings = (
   { transactionalIds }: ObservedCoverage,
-  desired: Migration,
-): readonly CoverageFinding[] => {
-  if (desired.access.length === 0) return []
-  const granted = desired.access
+  access: readonly AccessSpec[],
+): readonly Found<'transactional-id'>[] => {
+  const granted = access
     .flatMap(({ atOnce, afterSync, afterSeal }) => [...atOnce, ...afterSync, ...afterSeal])
     .filter(({ resourceType }) => resourceType === 'TRANSACTIONAL_ID')
   const isGranted = (id: string): boolean =>
@@ -180,17 +230,23 @@ const transactionFindings = (
     .map(({ id, topics }) => ({ kind: 'transactional-id', id, topics }))
 }
 
-/**
- * The findings as warnings of a plan. What concerns only readers that nobody sees is said once somebody moves: before, it would be noise.
- */
+/** What is said once somebody moves: before, it would be noise. */
+const LATER: ReadonlySet<CoverageFinding['kind']> = new Set<CoverageFinding['kind']>([
+  'no-access',
+  'no-group',
+  'not-visible',
+])
+
+/** The findings as warnings of a plan. A target without an authorizer lets everybody in. */
 export const coverageWarnings = (
   { desired, observed, state }: PlanContext,
-  otherGroups: ReadonlySet<GroupId>,
+  elsewhere: Elsewhere | undefined,
 ): readonly Diagnostic[] => {
   if (state.stage === 'retired') return []
   const moves = stageRank(desired.stage, desired.order) > stageRank('mirrored', desired.order)
-  return coverage(desired, observed.source, otherGroups)
-    .filter(({ kind }) => moves || (kind !== 'no-group' && kind !== 'not-visible'))
+  const lets = observed.target.acls === 'no-authorizer'
+  return coverage(desired, observed.source, elsewhere)
+    .filter(({ kind }) => (moves || !LATER.has(kind)) && !(lets && kind === 'no-access'))
     .map((finding) => coverageWarning(finding, desired, observed.source.name))
 }
 
@@ -233,6 +289,12 @@ export const coverageWarning = (
         detail: `The transactional id ${finding.id} has written to ${finding.topics.join(', ')} on ${cluster}; no \`access\` of ${name} lets it in on the new cluster.`,
         fix: 'Add it to `transactionalIds` of an `access` entry.',
       })
+    case 'no-access':
+      return warn({
+        code: finding.principals.length > 0 ? 'FERRY1345' : 'FERRY1346',
+        detail: `${name} manages no access, and no other plan file lets in on the new cluster who uses its topics on ${cluster}: ${usersListed(finding)}.`,
+        fix: 'Write an `access` entry for each that moves along, or see that the ACLs of the new cluster let it in.',
+      })
     case 'no-group':
       return warn({
         code: 'FERRY1348',
@@ -246,4 +308,17 @@ export const coverageWarning = (
         fix: 'Ask the owners of the topics, or give the user the right that is missing.',
       })
   }
+}
+
+const MOST_NAMES = 5
+
+const usersListed = ({ principals, transactionalIds }: Found<'no-access'>): string =>
+  [listed('principal', principals), listed('transactional id', transactionalIds)]
+    .filter((part) => part !== '')
+    .join('; ')
+
+const listed = (what: string, names: readonly string[]): string => {
+  if (names.length === 0) return ''
+  const more = names.length > MOST_NAMES ? ` and ${names.length - MOST_NAMES} more` : ''
+  return `${counted(names.length, what)} (${names.slice(0, MOST_NAMES).join(', ')}${more})`
 }

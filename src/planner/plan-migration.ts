@@ -1,6 +1,5 @@
 import { acceptedNote, acceptedOf } from '../domain/accepted-gap.ts'
 import type { Diagnostic } from '../domain/diagnostic.ts'
-import type { GroupId } from '../domain/ids.ts'
 import { PLAN_FORMAT_VERSION, type Plan, type Purpose } from '../domain/plan.ts'
 import { type ReachedStage, stageRank, stagesInOrder } from '../domain/stage.ts'
 import type { MigrationState } from '../domain/state.ts'
@@ -9,6 +8,7 @@ import { lostNote } from '../domain/stranded.ts'
 import { stepsOfStage } from '../steps/index.ts'
 import { unconfirmedSeals } from '../steps/seal-under-lock.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
+import type { Elsewhere } from './coverage.ts'
 import { deadlines, invariants } from './deadlines.ts'
 import { fingerprint } from './fingerprint.ts'
 import { wayBackDeadlines } from './forgetting.ts'
@@ -27,8 +27,7 @@ import { withEmptied } from './with-emptied.ts'
 export interface PlanInputs extends PlanContext {
   readonly purpose: Purpose
   readonly otherTopics: OtherTopics
-  /** Groups of the project's other migrations. */
-  readonly otherGroups?: ReadonlySet<GroupId>
+  readonly elsewhere?: Elsewhere
   /** What they have decided; only asked for where something is to be removed. */
   readonly others?: readonly MigrationState[]
   /** SHA-256 of the files that went in, by path. */
@@ -121,7 +120,7 @@ const withGuards = (parts: PlanParts, guards: readonly Diagnostic[]): PlanParts 
 const forwards = (inputs: PlanInputs): PlanParts => {
   const { desired } = inputs
   const problems: Diagnostic[] = [
-    ...guard(inputs, inputs.otherTopics, inputs.otherGroups),
+    ...guard(inputs, inputs.otherTopics, inputs.elsewhere),
     ...inputs.state.marks.flatMap((mark) =>
       acceptedOf(mark, inputs.state.acceptedGaps).map(acceptedNote),
     ),

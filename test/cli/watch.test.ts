@@ -59,11 +59,12 @@ describe('on a terminal', () => {
     expect(shown()).toEqual(['short', 'other'])
   })
 
-  it('clears what others have left there before the first page only: later pages do not flicker', () => {
+  it('is written over what others have left there, line by line and never after a clear, which would flicker', () => {
     const { watch, written } = onTerminal()
     watch.show('one\n')
     const first = written()
     expect(screen(`${'$ ls\n'.repeat(ROWS)}${first}`, ROWS)).toEqual(['one'])
+    expect(first).toBe('\u001b[Hone\u001b[K\n\u001b[J')
     watch.show('two\n')
     expect(written().slice(first.length)).toBe('\u001b[Htwo\u001b[K\n\u001b[J')
   })

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { type CoverageFinding, coverage, coverageWarning } from '../../src/planner/coverage.ts'
+import {
+  type CoverageFinding,
+  coverage,
+  coverageWarning,
+  elsewhereOf,
+} from '../../src/planner/coverage.ts'
 import type { ObservedCoverage } from '../../src/planner/observed.ts'
 import { ACCESS, group, migration, observed, plan, topic } from './_build.ts'
 
@@ -16,7 +21,11 @@ const found = (
   desired = migration(),
   elsewhere: readonly string[] = [],
 ): readonly CoverageFinding[] =>
-  coverage(desired, { coverage: seen(parts) }, new Set(elsewhere.map(group)))
+  coverage(
+    desired,
+    { coverage: seen(parts) },
+    { groups: new Set(elsewhere.map(group)), access: [] },
+  )
 
 describe('coverage', () => {
   it('finds nothing where everybody is in a plan file', () => {
@@ -68,8 +77,15 @@ describe('coverage', () => {
       { kind: 'principal', principal: 'User:cron', operations: ['WRITE'], topics: ['orders'] },
       { kind: 'principal', principal: 'User:ops', operations: ['WRITE'], topics: ['orders'] },
     ])
-    // Where the file manages no access there is nothing to compare with.
-    expect(found({ acls }, migration({ access: [] }))).toEqual([])
+    // Where the file manages no access somebody else may: they are named, but as one.
+    expect(found({ acls }, migration({ access: [] }))).toEqual([
+      {
+        kind: 'no-access',
+        principals: ['User:cron', 'User:ops', 'User:orders-api'],
+        transactionalIds: [],
+      },
+    ])
+    expect(found({ acls: [] }, migration({ access: [] }))).toEqual([])
   })
 
   it('names transactional ids that wrote to the topics and are let in by no access entry', () => {
@@ -84,6 +100,63 @@ describe('coverage', () => {
     expect(found({ transactionalIds }, migration({ access }))).toEqual([
       { kind: 'transactional-id', id: 'cron-1', topics: ['orders'] },
     ])
+  })
+
+  it('knows whom the other plan files let in on the same cluster, and their groups wherever they go', () => {
+    const grant = (principal: string) => ({ ...ACCESS.afterSeal[0]!, principal })
+    const acls = ['User:billing', 'User:abroad', 'User:cron'].map(grant)
+    const transactionalIds = ['billing-1', 'abroad-1', 'cron-1'].map((id) => ({
+      id,
+      topics: [topic('orders')],
+    }))
+    const groups = ['billing', 'abroad', 'cron'].map((id) => ({
+      id: group(id),
+      topics: [topic('orders')],
+      members: 0,
+    }))
+    const other = (name: string, to: string) =>
+      migration({
+        name: name as never,
+        to,
+        groups: [{ ...migration().groups[0]!, id: group(name) }],
+        access: [
+          {
+            ...ACCESS,
+            principal: `User:${name}`,
+            atOnce: [
+              {
+                ...ACCESS.atOnce[0]!,
+                resourceType: 'TRANSACTIONAL_ID',
+                resourceName: `${name}-`,
+                patternType: 'PREFIXED',
+              },
+            ],
+          },
+        ],
+      })
+    const left = (desired: ReturnType<typeof migration>) =>
+      coverage(
+        desired,
+        { coverage: seen({ acls, transactionalIds, groups }) },
+        elsewhereOf(desired, [
+          desired,
+          other('billing', desired.to),
+          other('abroad', 'another-cluster'),
+        ]),
+      ).map((finding) => [finding.kind, Object.values(finding)[1]])
+    expect(left(migration())).toEqual([
+      ['group', 'cron'],
+      ['principal', 'User:abroad'],
+      ['principal', 'User:cron'],
+      ['transactional-id', 'abroad-1'],
+      ['transactional-id', 'cron-1'],
+    ])
+    expect(left(migration({ access: [] }))).toEqual([
+      ['group', 'cron'],
+      ['no-access', ['User:abroad', 'User:cron']],
+    ])
+    // What the file itself says is not elsewhere.
+    expect(elsewhereOf(migration(), [migration()])).toEqual({ groups: new Set(), access: [] })
   })
 
   it('says what cannot be seen: readers without a group, and what was not read', () => {
@@ -127,6 +200,20 @@ describe('coverage', () => {
       /api is a Streams application .*: api-sums-changelog/,
     ],
     [
+      { kind: 'no-access', principals: ['User:a', 'User:b'], transactionalIds: ['t-1'] },
+      'FERRY1345',
+      /orders manages no access, .*: 2 principals \(User:a, User:b\); 1 transactional id \(t-1\)\.$/,
+    ],
+    [
+      {
+        kind: 'no-access',
+        principals: [],
+        transactionalIds: ['1', '2', '3', '4', '5', '6', '7'],
+      },
+      'FERRY1346',
+      /: 7 transactional ids \(1, 2, 3, 4, 5 and 2 more\)\.$/,
+    ],
+    [
       { kind: 'no-group', topic: topic('orders') },
       'FERRY1348',
       /No group has a position on orders/,
@@ -146,6 +233,19 @@ describe('coverage', () => {
       )
     expect(codes('consumers-moved')).toContain('warning FERRY1348')
     expect(codes('mirrored')).not.toContain('warning FERRY1348')
+    const acls = [{ ...ACCESS.afterSeal[0]!, principal: 'User:cron' }]
+    const withoutAccess = (
+      stage: 'mirrored' | 'consumers-moved',
+      target: 'no-authorizer' | readonly [] = [],
+    ) =>
+      plan({
+        desired: migration({ stage, access: [] }),
+        observed: observed({ source: { coverage: seen({ acls }) }, target: { acls: target } }),
+      }).problems.map(({ code, severity }) => `${severity} ${code}`)
+    expect(withoutAccess('consumers-moved')).toContain('warning FERRY1345')
+    // Before somebody moves, and where everybody may, it would be noise.
+    expect(withoutAccess('mirrored')).not.toContain('warning FERRY1345')
+    expect(withoutAccess('consumers-moved', 'no-authorizer')).not.toContain('warning FERRY1345')
     for (const finding of found({
       groups: [{ id: group('audit'), topics: [topic('orders')], members: 1 }],
       notVisible: ['x'],

@@ -185,12 +185,12 @@ export const GUARD_CODES = {
   FERRY1345: page(
     4,
     'Principal in no plan',
-    "ACLs of the source let somebody use the migration's topics, and no `access` of the plan file gives that on the target. Add it, or make sure that it is an old grant.",
+    "ACLs of the source let somebody use the migration's topics, and no `access` of a plan file gives that on the target. Add it, or make sure that it is an old grant. Where the file manages no access at all, all of them are named together once somebody moves: whoever manages the ACLs of the target must let them in.",
   ),
   FERRY1346: page(
     4,
     'Transactional id in no plan',
-    "A transactional producer has written to the migration's topics, and no `access` of the plan file lets its transactional id in on the target. Add `transactionalIds`, or make sure that it is gone.",
+    "A transactional producer has written to the migration's topics, and no `access` of a plan file lets its transactional id in on the target. Add `transactionalIds`, or make sure that it is gone.",
   ),
   FERRY1347: page(
     4,

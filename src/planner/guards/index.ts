@@ -1,8 +1,7 @@
 import type { Diagnostic } from '../../domain/diagnostic.ts'
-import type { GroupId } from '../../domain/ids.ts'
 import { notSupported } from '../../domain/not-supported.ts'
 import type { PlanContext } from '../../steps/step-kind.ts'
-import { coverageWarnings } from '../coverage.ts'
+import { coverageWarnings, type Elsewhere } from '../coverage.ts'
 import { cutoverWarnings } from '../cutover-warnings.ts'
 import { accessGuards } from './access.ts'
 import { sameClusters } from './clusters.ts'
@@ -14,7 +13,7 @@ import { topicGuards } from './topics.ts'
 export const guard = (
   context: PlanContext,
   others: OtherTopics,
-  otherGroups: ReadonlySet<GroupId> = new Set(),
+  elsewhere?: Elsewhere,
 ): readonly Diagnostic[] => [
   ...context.observed.problems,
   ...notSupported(context.desired),
@@ -24,7 +23,7 @@ export const guard = (
   ...context.desired.groups.flatMap((spec) => groupGuards(context, spec, others)),
   ...accessGuards(context),
   ...cutoverWarnings(context),
-  ...coverageWarnings(context, otherGroups),
+  ...coverageWarnings(context, elsewhere),
 ]
 
 export { stepRightsGuards } from './access.ts'
