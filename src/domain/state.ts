@@ -263,7 +263,15 @@ export interface GroupSync {
   readonly status: 'pending' | 'done'
   readonly at: string
   readonly positions: ReadonlyMap<PartitionKey, SyncedPosition>
+  /** Of partitions that came since: written before their commit, one of `positions` after the proof. The others stay synced meanwhile. */
+  readonly adding?: ReadonlyMap<PartitionKey, SyncedPosition>
 }
+
+/** What a sync wrote, or was about to write when it ended, in one partition. */
+export const writtenBy = (
+  sync: Pick<GroupSync, 'positions' | 'adding'> | undefined,
+  key: PartitionKey,
+): SyncedPosition | undefined => sync?.positions.get(key) ?? sync?.adding?.get(key)
 
 /**
  * What the mirror knows of one partition. Written by whoever holds the partition. Losing it costs a longer check; but all processes that

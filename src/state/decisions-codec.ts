@@ -133,6 +133,7 @@ const groupSync = objectOf<GroupSync>({
   status: oneOf('pending', 'done'),
   at: instant,
   positions: mapOf<PartitionKey, SyncedPosition>(position),
+  adding: optional(mapOf<PartitionKey, SyncedPosition>(position)),
 })
 
 const acl = objectOf<AclBinding>({
@@ -260,7 +261,11 @@ const decisions = objectOf<MigrationState>({
 export const encodeDecisions = (state: MigrationState): string =>
   encodeRecord({
     ...state,
-    syncs: state.syncs.map((s) => ({ ...s, positions: Object.fromEntries(s.positions) })),
+    syncs: state.syncs.map(({ adding, ...s }) => ({
+      ...s,
+      positions: Object.fromEntries(s.positions),
+      ...(adding && { adding: Object.fromEntries(adding) }),
+    })),
     removals: state.removals.map((r) => ({ ...r, commits: Object.fromEntries(r.commits) })),
     returns: state.returns.map((r) => ({ ...r, positions: Object.fromEntries(r.positions) })),
     seen: state.seen && { ...state.seen, facts: Object.fromEntries(state.seen.facts) },

@@ -1,6 +1,6 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import type { Emptied } from '../domain/emptied.ts'
-import { parsePartitionKey, type TopicName } from '../domain/ids.ts'
+import { type PartitionKey, parsePartitionKey, type TopicName } from '../domain/ids.ts'
 import type { ReachedStage } from '../domain/stage.ts'
 import type { ForgetMark } from '../domain/step.ts'
 import { counted } from './_words.ts'
@@ -83,11 +83,10 @@ const putAside = async (step: ForgetMark, run: Run): Promise<void> => {
     seals: s.seals.filter((seal) => seal.topic !== step.topic),
     acceptedGaps: s.acceptedGaps.filter((gap) => gap.topic !== step.topic),
     lost: s.lost.filter((range) => range.topic !== step.topic),
-    syncs: s.syncs.map((sync) => ({
+    syncs: s.syncs.map(({ adding, ...sync }) => ({
       ...sync,
-      positions: new Map(
-        [...sync.positions].filter(([key]) => parsePartitionKey(key).topic !== step.topic),
-      ),
+      positions: outsideOf(step.topic, sync.positions),
+      ...(adding && { adding: outsideOf(step.topic, adding) }),
     })),
     purges: [
       ...s.purges.filter((p) => p.topic !== step.topic),
@@ -99,6 +98,9 @@ const putAside = async (step: ForgetMark, run: Run): Promise<void> => {
     },
   }))
 }
+
+const outsideOf = <V>(topic: TopicName, positions: ReadonlyMap<PartitionKey, V>) =>
+  new Map([...positions].filter(([key]) => parsePartitionKey(key).topic !== topic))
 
 /** The step that takes the mark of one topic back, as far as only the mirror's copy is in it. */
 export const forgetMarkStep = (

@@ -2,7 +2,7 @@ import { aclKey } from '../domain/access.ts'
 import type { PartitionKey } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
 import { stageRank } from '../domain/stage.ts'
-import type { GroupSync, MigrationState } from '../domain/state.ts'
+import { type GroupSync, type MigrationState, writtenBy } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
 import type { Commits } from './sync-positions.ts'
 
@@ -28,7 +28,7 @@ export const movedOnSource = (
   const returned = state.returns.find((r) => r.group === sync.group && r.at >= sync.at)
   for (const [key, { offset }] of here) {
     if (!marks.has(key)) continue
-    const position = sync.positions.get(key)
+    const position = writtenBy(sync, key)
     const synced = position?.rewoundFrom ?? position?.source
     if (offset === synced || offset === returned?.positions.get(key)?.source) continue
     return { key, synced, now: offset }
@@ -46,6 +46,8 @@ export const touchedOnTarget = (
   for (const key of new Set([...sync.positions.keys(), ...there.keys()])) {
     const synced = sync.positions.get(key)?.target
     const now = there.get(key)?.offset
+    // A run that died may have written it, or not.
+    if (now !== undefined && now === sync.adding?.get(key)?.target) continue
     if (now !== synced && marks.has(key)) return { key, synced, now }
   }
   return undefined

@@ -2,7 +2,12 @@ import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import type { GroupId, PartitionKey, SourceOffset, TargetOffset } from '../domain/ids.ts'
 import type { Seal } from '../domain/mark.ts'
 import type { OffsetIndex } from '../domain/offset-index.ts'
-import type { GroupSync, MigrationState, ReturnedPosition } from '../domain/state.ts'
+import {
+  type GroupSync,
+  type MigrationState,
+  type ReturnedPosition,
+  writtenBy,
+} from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
 import type { ReturnGroup } from '../domain/step.ts'
 import { translateBack } from '../domain/translate-back.ts'
@@ -126,7 +131,7 @@ export const movedTo = (
   sync: GroupSync | undefined,
 ): CommittedOffset | undefined => {
   if (there === undefined) return undefined
-  return sync?.positions.get(key)?.target === there.offset ? undefined : there
+  return writtenBy(sync, key)?.target === there.offset ? undefined : there
 }
 
 /** The source position of a commit on the target, or why the group cannot go there. Pure. */
@@ -301,7 +306,7 @@ export const movedSinceReturn = (
   if (returned === undefined) return undefined
   return [...there].find(([key, { offset }]) => {
     if (!placesOf(state).marks.has(key)) return false
-    const synced = sync.positions.get(key)
+    const synced = writtenBy(sync, key)
     const known = [returned.positions.get(key)?.target, synced?.target, synced?.previous?.offset]
     return !known.some((each) => each === offset)
   })?.[0]

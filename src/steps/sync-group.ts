@@ -76,7 +76,7 @@ export const syncGroup: StepKind<SyncGroup> = {
    */
   apply: async (step, run) => {
     const previous = await commitsOf(run.clusters.target, step.group)
-    const isDue = (key: PartitionKey) => !step.onlyNew || !previous.has(key)
+    const isDue = (key: PartitionKey) => !step.onlyNew || isNew(run, step, key, previous)
     const committed = where(await commitsOf(run.clusters.source, step.group), isDue)
     const now = where(await partitionsNow(run, step.topics), isDue)
 
@@ -129,20 +129,32 @@ export const syncGroup: StepKind<SyncGroup> = {
 /** What was added since it was synced: where the file says what becomes of partitions without a commit, or it has read them on the source. */
 const syncNew = (context: PlanContext, spec: GroupSpec): readonly SyncGroup[] => {
   const { desired, state, observed } = context
-  const isSynced = state.syncs.some((s) => s.group === spec.id && s.status === 'done')
-  if (!isSynced) return []
+  const sync = state.syncs.find((s) => s.group === spec.id && s.status === 'done')
+  if (sync === undefined) return []
   const there = observed.target.groups.get(spec.id)?.commits
   const here = observed.source.groups.get(spec.id)?.commits
   const added = desired.topics.flatMap(({ name }) => {
     const growth = growthOf(context, name)
-    return growth === undefined || growth.isSealed
-      ? []
-      : Array.from({ length: growth.source - growth.marked }, (_, i) =>
-          partitionKey(name, growth.marked + i),
-        )
+    const unmarked = growth && !growth.isSealed ? growth.source - growth.marked : 0
+    const marks = state.marks.filter(({ topic }) => topic === name)
+    // A run that died, or stopped, before it came to their positions has marked them.
+    const since = marks.some(({ at }) => at <= sync.at)
+      ? marks.filter(({ at }) => at > sync.at)
+      : []
+    return [
+      ...since.map(({ partition }) => partitionKey(name, partition)),
+      ...Array.from({ length: unmarked }, (_, i) => partitionKey(name, growth!.marked + i)),
+    ]
   })
-  const due = added.filter(
-    (key) => !there?.has(key) && (spec.uncommitted !== 'absent' || here?.has(key)),
+  const topics = desired.topics.map(({ name }) => name)
+  const isAdding = (key: PartitionKey) =>
+    sync.adding?.has(key) === true && topics.includes(parsePartitionKey(key).topic)
+  const isDue = (key: PartitionKey) =>
+    !sync.positions.has(key) &&
+    !there?.has(key) &&
+    (spec.uncommitted !== 'absent' || here?.has(key) === true)
+  const due = [...new Set([...(sync.adding?.keys() ?? []), ...added])].filter(
+    (key) => isAdding(key) || isDue(key),
   )
   if (due.length === 0) return []
   return [
@@ -153,14 +165,21 @@ const syncNew = (context: PlanContext, spec: GroupSpec): readonly SyncGroup[] =>
       reason: 'partitions came since it was synced',
       undo: { cost: 'restores', says: 'with its other positions' },
       group: spec.id,
-      topics: desired.topics.map((t) => t.name),
+      topics,
       uncommitted: spec.uncommitted,
-      allowRewind: false,
+      allowRewind: spec.allowRewind ?? false,
       onlyNew: true,
       committed: due.filter((key) => here?.has(key)).length,
       partitions: due.length,
     },
   ]
+}
+
+/** Neither synced nor read there before, or left by a run that died behind its commit: that one is ours and says nothing. */
+const isNew = (run: Run, step: SyncGroup, key: PartitionKey, previous: Commits): boolean => {
+  const sync = run.state().syncs.find((s) => s.group === step.group)
+  if (sync?.adding?.has(key)) return true
+  return !previous.has(key) && !sync?.positions.has(key)
 }
 
 const where = <V>(map: ReadonlyMap<PartitionKey, V>, isDue: (key: PartitionKey) => boolean) =>
@@ -193,18 +212,24 @@ const write = async (
   run: Run,
   { positions, committed, isDue, lost }: Translated,
 ): Promise<Outcome> => {
-  const before = run.state().syncs.find((s) => s.group === step.group)?.positions
-  const all = step.onlyNew && before ? new Map([...before, ...positions]) : positions
+  const before = step.onlyNew && run.state().syncs.find((s) => s.group === step.group)
   const record = (status: 'pending' | 'done') =>
     run.decide((state) => ({
       ...state,
       syncs: [
         ...state.syncs.filter((s) => s.group !== step.group),
-        { group: step.group, status, at: run.now().toISOString(), positions: all },
+        before && status === 'pending'
+          ? // Its other positions stay synced, whatever becomes of these.
+            { ...before, adding: new Map([...(before.adding ?? []), ...positions]) }
+          : {
+              group: step.group,
+              status,
+              at: run.now().toISOString(),
+              positions: new Map([...(before ? before.positions : []), ...positions]),
+            },
       ],
     }))
-  // Its other positions stay synced, whatever becomes of these; there was nothing here before.
-  if (!step.onlyNew) await record('pending')
+  await record('pending')
   const to = {
     cluster: run.clusters.target,
     side: 'target',

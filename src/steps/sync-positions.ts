@@ -6,6 +6,7 @@ import {
   type SourceOffset,
 } from '../domain/ids.ts'
 import { expectedTargetEnd } from '../domain/offset-index.ts'
+import { writtenBy } from '../domain/state.ts'
 import type { SyncedPosition, SyncGroup } from '../domain/step.ts'
 import { translateOffset } from '../domain/translate-offset.ts'
 import type { CommittedOffset } from '../kafka/cluster.ts'
@@ -150,7 +151,7 @@ const isOurs = (
 ): boolean =>
   run
     .state()
-    .syncs.some((s) => s.group === step.group && s.positions.get(key)?.target === there.offset)
+    .syncs.some((s) => s.group === step.group && writtenBy(s, key)?.target === there.offset)
 
 /** What the group had on the target before the first attempt to sync it: after that, our own commit may be there. */
 export const previousOf = (
@@ -160,7 +161,7 @@ export const previousOf = (
   now: CommittedOffset | undefined,
 ): SyncedPosition['previous'] => {
   const sync = run.state().syncs.find((s) => s.group === group)
-  const known = sync?.positions.get(key)
+  const known = writtenBy(sync, key)
   if (known !== undefined) return known.previous
   return now === undefined ? null : { offset: now.offset, metadata: now.metadata }
 }

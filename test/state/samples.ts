@@ -101,6 +101,12 @@ export const fullState = (serial: number, migration = 'orders'): MigrationState 
           { source: 0n as SourceOffset, target: 0n, previous: null, metadata: 'ä', proof: 'empty' },
         ],
       ]),
+      adding: new Map([
+        [
+          'orders.events:2' as PartitionKey,
+          { source: 1n as SourceOffset, target: 2n, previous: null, metadata: '', proof: 'record' },
+        ],
+      ]),
     },
   ],
   grants: [

@@ -126,6 +126,58 @@ describe('a group that was synced', () => {
   })
 })
 
+describe('a partition that came since the group was synced', () => {
+  const NEW = { again: ['partitions came since it was synced'], refused: undefined }
+  // Between the intent and the end: the commit on the target may be there or not.
+  const left = {
+    syncs: [
+      {
+        ...sync({ 'orders:0': [600n, 500n] }),
+        adding: sync({ 'orders:1': [7n, 7n] }).positions,
+      },
+    ],
+  }
+  const here = { 'orders:0': 600n, 'orders:1': 7n }
+  const ours = { 'orders:0': 500n, 'orders:1': 7n }
+  const letIn = { grants: [...ACCESS.atOnce, ...ACCESS.afterSync] }
+
+  it.each([
+    ['with its commit', ours],
+    ['without', { 'orders:0': 500n }],
+  ])('is synced where a run that died left it, %s', (_, there) => {
+    expect(planned(here, { state: left, there })).toEqual(NEW)
+    expect(planned({ 'orders:0': 600n }, { state: left, there })).toEqual(NEW)
+    const reached = { ...left, ...letIn, stage: 'consumers-moved' as const }
+    expect(planned(here, { state: reached, there })).toEqual(NEW)
+    expect(planned({ ...here, 'orders:1': 9n }, { state: reached, there })).toEqual(NEW)
+  })
+
+  it('takes all of the group along where it moves on the source in that moment: our own commit is nobody else', () => {
+    const moved = { ...here, 'orders:1': 9n }
+    expect(planned(moved, { state: left, there: ours })).toEqual(AGAIN)
+    expect(planned(moved, { state: left, there: { ...ours, 'orders:1': 8n } }).refused).toMatch(
+      /at 8 of orders:1/,
+    )
+    expect(planned(moved, { state: left, there: { 'orders:1': 7n } }).refused).toMatch(
+      /without a position of orders:0/,
+    )
+  })
+
+  it('is synced where a run died behind its mark', () => {
+    const [first, second] = SYNCED.marks
+    const since = [first!, { ...second!, at: '2100-01-01T00:00:00.000Z' }]
+    const reached = { ...letIn, stage: 'consumers-moved' as const }
+    expect(planned(here, { state: { ...reached, marks: since } })).toEqual(NEW)
+    expect(planned({ 'orders:0': 600n }, { state: { ...reached, marks: since } })).toEqual(NOTHING)
+    expect(planned(here, { state: reached })).toEqual(NOTHING)
+    const there = { 'orders:0': 500n, 'orders:1': 8n }
+    expect(planned(here, { state: { ...reached, marks: since }, there })).toEqual(NOTHING)
+    // All of a topic that was added: its groups are asked about as a whole.
+    const all = since.map((mark) => ({ ...mark, at: '2100-01-01T00:00:00.000Z' }))
+    expect(planned(here, { state: { ...reached, marks: all } })).toEqual(NOTHING)
+  })
+})
+
 it('a group has not moved where the sync took it back, or a rollback has put it', () => {
   const at = (offset: bigint) =>
     new Map([['orders:0' as PartitionKey, { offset, metadata: '', leaderEpoch: -1 }]])

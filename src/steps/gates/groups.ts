@@ -259,7 +259,7 @@ export const groupsAreSynced = (): Gate =>
     after: false,
     look: async (run) => {
       const state = run.state()
-      const done = state.syncs.filter((sync) => sync.status === 'done')
+      const done = state.syncs.filter((sync) => sync.status === 'done' && !sync.adding)
       return {
         groups: run.migration.groups.map(({ id }) => id),
         synced: new Set(done.map((sync) => sync.group)),

@@ -1,0 +1,162 @@
+import { describe, expect, it } from 'vitest'
+import type { GroupId, PartitionKey, SourceOffset, TopicName } from '../../src/domain/ids.ts'
+import type { GroupSync, MigrationState } from '../../src/domain/state.ts'
+import type { SyncGroup } from '../../src/domain/step.ts'
+import { movedTo } from '../../src/steps/return-group.ts'
+import type { Run } from '../../src/steps/step-kind.ts'
+import { syncGroup } from '../../src/steps/sync-group.ts'
+import { AT, stateWith } from '../planner/_build.ts'
+import { mark } from '../planner/_moved.ts'
+
+/**
+ * A partition that came since its group was synced, and a run that dies or stops at any decision. What stands in for the brokers keeps commits
+ * and nothing else; of the partition nothing is mirrored yet, so that no record is read. On brokers: sync-group.test.ts.
+ */
+
+const [OLD, NEW] = ['orders:0', 'orders:1'] as PartitionKey[] as [PartitionKey, PartitionKey]
+const GROUP = 'api' as GroupId
+const position = (source: bigint, target: bigint) => ({
+  source: source as SourceOffset,
+  target,
+  previous: null,
+  metadata: '',
+  proof: 'record' as const,
+})
+const SYNC: GroupSync = {
+  group: GROUP,
+  status: 'done',
+  at: AT,
+  positions: new Map([[OLD, position(600n, 500n)]]),
+}
+const step = {
+  kind: 'sync-group',
+  id: 'sync-group/api/new',
+  group: GROUP,
+  topics: ['orders' as TopicName],
+  uncommitted: 'absent',
+  allowRewind: false,
+  onlyNew: true,
+} as unknown as SyncGroup
+
+type Offsets = Record<string, bigint>
+
+class Died extends Error {}
+
+const world = (here: Offsets, there: Offsets) => {
+  let state: MigrationState = stateWith({
+    marks: [mark(0, 100n, 0n), mark(1, 100n, 30n)],
+    syncs: [SYNC],
+  })
+  let left = Number.POSITIVE_INFINITY
+  let onCommit = () => {}
+  const cluster = (name: string, commits: Offsets, ends: Offsets) => ({
+    name,
+    listOffsets: async (partitions: readonly { topic: string; partition: number }[], at: string) =>
+      ({
+        ok: new Map(
+          partitions.map(({ topic, partition }) => {
+            const key = `${topic}:${partition}`
+            return [key, at === 'earliest' ? 0n : ends[key]!]
+          }),
+        ),
+        failed: new Map(),
+      }) as never,
+    describeGroups: async () => ({
+      ok: new Map([[GROUP, { state: 'empty', protocolType: 'consumer', members: [] }]]),
+      failed: new Map(),
+    }),
+    fetchCommits: async () => {
+      const found = Object.entries(commits).map(([key, offset]) => [key, { offset, metadata: '' }])
+      return { ok: new Map([[GROUP, new Map(found as never)]]), failed: new Map() }
+    },
+    commitOffsets: async (_: GroupId, wanted: ReadonlyMap<string, { offset: bigint }>) => {
+      for (const [key, { offset }] of wanted) commits[key] = offset
+      onCommit()
+      return { ok: new Map(), failed: new Map() }
+    },
+  })
+  const run = {
+    clusters: {
+      source: cluster('old', here, { [OLD]: 1100n, [NEW]: 100n }),
+      target: cluster('new', there, { [OLD]: 1000n, [NEW]: 30n }),
+    },
+    migration: { name: 'orders' },
+    store: { readProgress: async () => new Map() },
+    state: () => state,
+    decide: async (change: (s: MigrationState) => MigrationState) => {
+      if (left-- <= 0) throw new Died()
+      state = change(state)
+    },
+    now: () => new Date('2030-01-01T00:00:00.000Z'),
+    signal: new AbortController().signal,
+  } as unknown as Run
+  return {
+    there,
+    sync: () => state.syncs[0]!,
+    moves: (key: string, offset: bigint) => {
+      onCommit = () => {
+        here[key] = offset
+      }
+    },
+    /** Dies at the next decision but so many. */
+    apply: async (decisions = Number.POSITIVE_INFINITY) => {
+      left = decisions
+      try {
+        const end = await syncGroup.apply(step, run)
+        if (end.done) return 'done'
+        return 'problem' in end ? `${end.problem.code} ${end.problem.detail}` : 'again'
+      } catch (error) {
+        if (error instanceof Died) return 'died'
+        throw error
+      }
+    },
+  }
+}
+
+const DONE = {
+  status: 'done',
+  positions: new Map([
+    [OLD, position(600n, 500n)],
+    [NEW, { ...position(40n, 30n), proof: 'empty' }],
+  ]),
+}
+
+describe('a partition that came since its group was synced', () => {
+  it.each([0, 1, 2])('has its position in the end, where a run died at decision %s', async (n) => {
+    // Its consumers have read on on the target, and the source's commit of the old one says nothing any more.
+    const service = world({ [OLD]: 600n, [NEW]: 40n }, { [OLD]: 777n })
+    expect(await service.apply(n)).toBe(n === 2 ? 'done' : 'died')
+    expect(service.there).toEqual(n === 0 ? { [OLD]: 777n } : { [OLD]: 777n, [NEW]: 30n })
+    // The old one stays synced all the time.
+    expect(service.sync()).toMatchObject({ status: 'done' })
+    expect(service.sync().positions.get(OLD)).toEqual(position(600n, 500n))
+    expect(await service.apply()).toBe('done')
+    expect(service.there).toEqual({ [OLD]: 777n, [NEW]: 30n })
+    expect(service.sync()).toMatchObject(DONE)
+    expect(service.sync().adding).toBeUndefined()
+  })
+
+  it('gets the new position where the group commits on the source in that moment', async () => {
+    const service = world({ [OLD]: 600n, [NEW]: 40n }, { [OLD]: 777n })
+    service.moves(NEW, 60n)
+    expect(await service.apply()).toMatch(/^FERRY1703 .* from 40 to 60 of orders:1/)
+    expect(service.sync().adding?.get(NEW)).toMatchObject({ source: 40n, previous: null })
+    expect(await service.apply()).toBe('done')
+    expect(service.sync().positions.get(NEW)).toMatchObject({ source: 60n, target: 30n })
+    expect(service.sync().positions.get(OLD)).toEqual(position(600n, 500n))
+  })
+
+  it('is left where the group has read there, or was synced there and lost it', async () => {
+    const service = world({ [OLD]: 600n, [NEW]: 40n }, { [NEW]: 30n })
+    expect(await service.apply()).toBe('done')
+    expect(service.there).toEqual({ [NEW]: 30n })
+    expect(service.sync().positions).toEqual(SYNC.positions)
+  })
+
+  it('does not go back to the source by what only an attempt has written', () => {
+    const at = (offset: bigint) => ({ offset, metadata: '', leaderEpoch: -1 })
+    const adding = { ...SYNC, adding: new Map([[NEW, position(40n, 30n)]]) }
+    expect(movedTo(NEW, at(30n), adding)).toBeUndefined()
+    expect(movedTo(NEW, at(31n), adding)).toEqual(at(31n))
+  })
+})
