@@ -52,7 +52,9 @@ const sourceRetention = (context: PlanContext): readonly Deadline[] => {
     const retention = Number(effective(observed.source.topics.get(topic), 'retention.ms') ?? '-1')
     const { sample } = seen
     if (retention < 0 || !sample || sample.headTimestamp < 0) continue
-    const written = next === seen.logStart ? sample.headTimestamp : timeOf(seen, next, now)
+    // Retention counts a batch by its largest time: nothing of the first one goes before that.
+    const even = next === seen.logStart ? sample.headTimestamp : timeOf(seen, next, now)
+    const written = even === undefined ? undefined : Math.max(even, sample.headTimestamp)
     // What is past it already goes with its whole segment: nothing can be said about when.
     if (written === undefined || written + retention <= now.getTime()) continue
     first.offer(each, written + retention)

@@ -51,6 +51,8 @@ export interface ObservedPartition {
 }
 
 export interface PartitionSample {
+  /** When the first record of the oldest batch was written, milliseconds; -1: it has no time. Ages and rates count from there. */
+  readonly firstTimestamp: number
   /** Largest timestamp of the oldest batch, milliseconds; -1: it has none. Retention counts from there. */
   readonly headTimestamp: number
   /** What the newest batch is. */

@@ -59,7 +59,7 @@ const writeRate = ({ desired, observed, now }: PlanContext): number => {
 
 /** From the oldest record to now; 0 where it is not known. */
 export const ageMs = ({ sample }: ObservedPartition, now: Date): number =>
-  sample && sample.headTimestamp >= 0 ? Math.max(0, now.getTime() - sample.headTimestamp) : 0
+  sample && sample.firstTimestamp >= 0 ? Math.max(0, now.getTime() - sample.firstTimestamp) : 0
 
 /** When the record at an offset was written, taking that records come evenly. */
 export const timeOf = (p: ObservedPartition, offset: bigint, now: Date): number | undefined => {

@@ -11,6 +11,7 @@ import { ErrorCode, errorName } from '../kafka/error-codes.ts'
 import {
   ATTRIBUTES,
   attributes,
+  baseTimestamp,
   HEADER_BYTES,
   lastOffset,
   lastOffsetDelta,
@@ -119,7 +120,17 @@ const sampleOf = ({
   if (head === undefined || head === 'nothing' || tail === undefined) return []
   // A cleaner may have removed all that was at the end.
   const { kind, recordBytes } = tail === 'nothing' ? head : tail
-  return [[key, { headTimestamp: head.timestamp, tail: kind, recordBytes }]]
+  return [
+    [
+      key,
+      {
+        firstTimestamp: head.first,
+        headTimestamp: head.timestamp,
+        tail: kind,
+        recordBytes,
+      },
+    ],
+  ]
 }
 
 const unanswered = ({ key, why }: Wanted, cluster: string, ms: number): Diagnostic =>
@@ -183,6 +194,7 @@ const sampleLeader = async (
 }
 
 interface BatchLook {
+  readonly first: number
   readonly timestamp: number
   readonly kind: PartitionSample['tail']
   readonly recordBytes: number
@@ -256,12 +268,21 @@ const fetchOnce = async (
   return { looked, empty }
 }
 
+/** The records have the time of the append, or the field holds a time of the cleaner. */
+const NO_BASE_TIME = ATTRIBUTES.logAppendTime | ATTRIBUTES.deleteHorizon
+
+/** Producers write the first record's time there, which need not be the smallest, and is not later than the largest. */
+const firstOf = (records: Buffer, at: number, largest: number): number => {
+  const base = Number(baseTimestamp(records, at))
+  return base >= 0 && base <= largest ? base : largest
+}
+
 const lookAt = (records: Buffer, offset: number): BatchLook | undefined => {
   const cursor = recordSet(records)
   for (;;) {
     const item = nextBatch(cursor)
     if (item === 'old-format')
-      return { timestamp: -1, kind: 'old-format', recordBytes: cursor.length }
+      return { first: -1, timestamp: -1, kind: 'old-format', recordBytes: cursor.length }
     const isCutOff =
       item === 'partial' && cursor.magic === 2 && records.length - cursor.at >= HEADER_BYTES
     if (item !== 'batch' && !isCutOff) return undefined
@@ -269,10 +290,12 @@ const lookAt = (records: Buffer, offset: number): BatchLook | undefined => {
       if (isCutOff) return undefined
       continue
     }
-    const transactional =
-      (attributes(records, cursor.at) & (ATTRIBUTES.transactional | ATTRIBUTES.control)) !== 0
+    const bits = attributes(records, cursor.at)
+    const transactional = (bits & (ATTRIBUTES.transactional | ATTRIBUTES.control)) !== 0
+    const timestamp = Number(maxTimestamp(records, cursor.at))
     return {
-      timestamp: Number(maxTimestamp(records, cursor.at)),
+      first: (bits & NO_BASE_TIME) === 0 ? firstOf(records, cursor.at, timestamp) : timestamp,
+      timestamp,
       kind: transactional ? 'transactional' : 'plain',
       recordBytes: cursor.length / (lastOffsetDelta(records, cursor.at) + 1),
     }

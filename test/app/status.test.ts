@@ -40,7 +40,12 @@ const side = (
             logStart: 0n,
             highWatermark,
             lastStable,
-            sample: { headTimestamp, tail: 'plain', recordBytes: 10 },
+            sample: {
+              firstTimestamp: headTimestamp,
+              headTimestamp,
+              tail: 'plain',
+              recordBytes: 10,
+            },
           })),
           configs: new Map(
             Object.entries(configs).map(([key, value]) => [key, { value, isOverride: true }]),

@@ -71,7 +71,13 @@ export const topicSeen = (
     lastStable: end,
     sample:
       end > logStart
-        ? { headTimestamp: NOW.getTime() - 3_600_000, tail: 'plain', recordBytes: 100, ...sample }
+        ? {
+            firstTimestamp: sample?.headTimestamp ?? NOW.getTime() - 3_600_000,
+            headTimestamp: NOW.getTime() - 3_600_000,
+            tail: 'plain',
+            recordBytes: 100,
+            ...sample,
+          }
         : null,
   })),
   configs: configs(overrides),

@@ -62,6 +62,24 @@ describe('deadlines', () => {
     expect(deadlines({ ...all, state: stateWith({ marks: [mark()] }) })).toEqual([])
   })
 
+  it('of retention by time, in a batch of old and new records: none of it goes before the newest', () => {
+    const day = { 'retention.ms': String(24 * HOUR) }
+    const oldest = { firstTimestamp: NOW.getTime() - 2 * HOUR, headTimestamp: NOW.getTime() - HOUR }
+    const topics = new Map([[topic('orders'), topicSeen('orders', [[0n, 1000n, oldest]], day)]])
+    const at = (copied: bigint) =>
+      deadlines({
+        observed: observed({
+          source: { ...source(0n, 1n, {}), topics },
+          target: target(copied),
+        }),
+        state: stateWith({ marks: [mark({ sourceStart: 0n as never })] }),
+      })
+    // The first record is two hours old, the first batch one; a quarter on they come evenly: one and a half, and a half.
+    expect([at(0n), at(250n), at(750n)]).toEqual(
+      [23, 23, 23.5].map((hours) => [`${inHours(hours)} source-retention`]),
+    )
+  })
+
   it('of retention by size: what the log start did since the mark', () => {
     // 1,000 offsets in ten hours; 500 are between it and what is to be copied.
     const size = { 'retention.ms': '-1', 'retention.bytes': '1000000' }
@@ -355,6 +373,29 @@ describe('the order that is recommended', () => {
       because: expect.stringContaining('fall behind'),
     })
     expect(plan({ desired: slow }).problems.map(({ code }) => code)).toContain('FERRY1341')
+  })
+
+  it('takes the age of a log from its first record: old records in one batch are not written in a moment', () => {
+    const written = (firstTimestamp: number) =>
+      observed({
+        source: {
+          topics: new Map([
+            [
+              topic('orders'),
+              // A million records of 100 bytes, the newest of them a second old.
+              topicSeen('orders', [
+                [0n, 1_000_000n, { firstTimestamp, headTimestamp: NOW.getTime() - 1000 }],
+              ]),
+            ],
+          ]),
+        },
+      })
+    expect(advice({ observed: written(NOW.getTime() - 1000) })).toMatchObject({
+      order: 'producers-first',
+    })
+    expect(advice({ observed: written(NOW.getTime() - HOUR) })).toMatchObject({
+      order: 'consumers-first',
+    })
   })
 
   it('is consumers-first where unread records expire soon, and producers-first is warned of', () => {

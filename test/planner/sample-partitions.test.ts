@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { PartitionKey } from '../../src/domain/ids.ts'
 import type {
   BrokerLink,
@@ -7,7 +7,7 @@ import type {
   FetchRequest,
 } from '../../src/kafka/cluster.ts'
 import { samplePartitions } from '../../src/planner/sample-partitions.ts'
-import { encodeBatch } from '../../src/records/index.ts'
+import { ATTRIBUTES, encodeBatch, LAYOUT } from '../../src/records/index.ts'
 import { topic } from './_build.ts'
 
 /** What is asked again, and when it is given up: with brokers that answer as told. What real ones answer, every plan in the scenarios sees. */
@@ -78,8 +78,47 @@ const sampling = async (
 
 it('asks once where all is well', async () => {
   const { sample, problems, waits, asked } = await sampling([])
-  expect(sample).toEqual({ headTimestamp: OLDEST, tail: 'plain', recordBytes: expect.anything() })
+  expect(sample).toEqual({
+    firstTimestamp: OLDEST,
+    headTimestamp: OLDEST,
+    tail: 'plain',
+    recordBytes: expect.anything(),
+  })
   expect([problems, waits, asked]).toEqual([[], [], ['1: 0', '1: 9']])
+})
+
+describe('the times of the oldest batch', () => {
+  const records = [5_000, 3_000, 8_000].map((timestamp) => ({
+    timestamp,
+    key: null,
+    value: Buffer.from('v'),
+    headers: [],
+  }))
+  const times = async (change: (batch: Buffer) => void = () => {}) => {
+    const batch = encodeBatch({ baseOffset: 0, records })
+    change(batch)
+    const { sample } = await sampling([{ records: batch }])
+    return [sample?.firstTimestamp, sample?.headTimestamp]
+  }
+  const set = (bit: number) => (batch: Buffer) => {
+    batch.writeInt16BE(batch.readInt16BE(LAYOUT.attributes) | bit, LAYOUT.attributes)
+  }
+
+  it('are that of its first record and its largest', async () => {
+    expect(await times()).toEqual([5_000, 8_000])
+  })
+
+  it.each([
+    ['records have the time of the append', set(ATTRIBUTES.logAppendTime)],
+    ['the cleaner has put its own time there', set(ATTRIBUTES.deleteHorizon)],
+    ['it has none', (batch: Buffer) => batch.writeBigInt64BE(-1n, LAYOUT.baseTimestamp)],
+    [
+      'it is no time of a record',
+      (batch: Buffer) => batch.writeBigInt64BE(9_000n, LAYOUT.baseTimestamp),
+    ],
+  ] as const)('are the largest alone where %s', async (_, change) => {
+    expect(await times(change)).toEqual([8_000, 8_000])
+  })
 })
 
 it.each([
