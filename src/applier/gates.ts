@@ -10,6 +10,7 @@ export interface ClosedGate {
   readonly title: string
   readonly because: string
   readonly worthWaiting: boolean
+  readonly hasStopped?: true
   /** True: nobody could be asked. */
   readonly unread?: true
 }
@@ -87,8 +88,8 @@ const readGate = async (
   try {
     const reading = await gate.check(run, moment)
     if (reading.holds) return undefined
-    const { title = gate.title, because, worthWaiting } = reading
-    return { title, because, worthWaiting }
+    const { title = gate.title, holds: _, ...why } = reading
+    return { title, ...why }
   } catch (error) {
     if (!(error instanceof FerryError && error.retriable)) throw error
     const because = `it cannot be read: ${error.diagnostics.map((d) => d.detail).join('; ')}`

@@ -33,6 +33,14 @@ export const errorsAmong = (problems: readonly Diagnostic[]): readonly Diagnosti
 export const isWait = (problem: Diagnostic): boolean => CODES[problem.code].exitCode === 7
 
 export const stoppedAtGates = (step: Step, closed: readonly ClosedGate[]): Diagnostic => {
+  const stopped = closed.filter((gate) => gate.hasStopped)
+  if (stopped.length > 0) {
+    return diagnostic({
+      code: 'FERRY1504',
+      detail: `${step.id} was not begun: ${listed(stopped)}.`,
+      fix: 'See to what stopped it, then apply again: it continues with this step.',
+    })
+  }
   const stuck = closed.filter((gate) => !gate.worthWaiting)
   return diagnostic({
     code: stuck.length > 0 ? 'FERRY1502' : 'FERRY1501',

@@ -108,8 +108,10 @@ const stopAtGates = async (
   closed: readonly ClosedGate[],
 ): Promise<StepEnd> => {
   const facts = { gates: closed.map(({ title, because }) => ({ title, because })) }
-  await journal.append({ kind: 'result', step: step.id, outcome: 'waiting', facts })
-  return { outcome: 'waiting', problems: [stoppedAtGates(step, closed)] }
+  const problem = stoppedAtGates(step, closed)
+  const outcome = isWait(problem) ? 'waiting' : 'failed'
+  await journal.append({ kind: 'result', step: step.id, outcome, facts })
+  return { outcome, problems: [problem] }
 }
 
 const brokenInvariants = async ({ run, options }: StepParts): Promise<readonly Diagnostic[]> =>

@@ -86,6 +86,8 @@ export type GateReading =
       readonly title?: string
       readonly because: string
       readonly worthWaiting: boolean
+      /** A partition has stopped: apply does not end as at a gate, but as where a step has failed. */
+      readonly hasStopped?: true
     }
 
 export type Outcome =

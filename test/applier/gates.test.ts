@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { exitCodeFor } from '../../src/cli/exit-codes.ts'
 import { FerryError } from '../../src/domain/diagnostic.ts'
 import { FileStore } from '../../src/state/file-store.ts'
 import type { Gate } from '../../src/steps/step-kind.ts'
@@ -93,6 +94,28 @@ describe('gates before a step', () => {
       [],
     ])
     expect(result.problems[0]?.detail).toBe('a waits for: y (somebody wrote there).')
+  })
+
+  test('that a stopped partition closes fail the plan at once, before the step, and the next apply goes on', async () => {
+    const stopped = { ...closed('the mirror stopped orders:0', false), hasStopped: true } as const
+    const apply = fakeApply(store, {
+      a: {},
+      b: {
+        gates: [readings('x', closed('somebody wrote there', false)), readings('y', stopped)],
+      },
+    })
+    const result = await apply.run()
+    expect([result.status, codes(result), outcomes(result), apply.clock.pauses]).toEqual([
+      'failed',
+      ['FERRY1504'],
+      ['a done', 'b failed'],
+      [],
+    ])
+    expect(result.problems[0]?.detail).toBe('b was not begun: y (the mirror stopped orders:0).')
+    expect(exitCodeFor(result.problems)).toBe(8)
+    expect(await journalWords(store)).toEqual(['plan-started', 'intent a', 'a done', 'b failed'])
+    const second = await fakeApply(store, { a: {}, b: { gates: [readings('y', holds)] } }).run()
+    expect(outcomes(second)).toEqual(['a done', 'b done'])
   })
 
   test('that cannot be read for a moment are waited for; those that never can fail the step', async () => {

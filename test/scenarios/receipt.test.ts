@@ -1,3 +1,4 @@
+import { hostname, userInfo } from 'node:os'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { canonicalJson, sha256 } from '../../src/domain/canonical-json.ts'
 import type { Receipt } from '../../src/domain/receipt.ts'
@@ -26,6 +27,7 @@ spec:
   gates: { sourceQuiet: 1s, timeout: 60s }
 `
 
+const PLAN = 'retire.plan.json'
 const apply = () => project.ferry(['apply', 'moved', '--auto-approve', '--confirm', 'moved'])
 const check = (...more: string[]) => project.ferry(['verify', 'moved', '--receipt', ...more])
 
@@ -75,7 +77,9 @@ beforeAll(async () => {
   expect(none).toMatchObject({ code: 1, stderr: expect.stringContaining('FERRY1822') })
   project.edit('plans/moved.yaml', 'producers-moved', 'retired')
   const consumer = await startConsumer(world.target, 'moved.api', 'moved.same')
-  const retired = await apply()
+  // As a pipeline does it: the plan that was reviewed.
+  expect(await project.ferry(['plan', 'moved', '-o', PLAN])).toMatchObject({ code: 0 })
+  const retired = await project.ferry(['apply', PLAN, '--auto-approve', '--confirm', 'moved'])
   expect(retired, retired.stderr).toMatchObject({ code: 0 })
   await consumer.stop()
   expect(await project.ferry(['receipt', 'moved', '-o', 'moved.receipt.json'])).toMatchObject({
@@ -96,6 +100,8 @@ describe('a receipt', () => {
     expect(await schemaProblems('receipt', receipt)).toEqual([])
     expect(receipt).toMatchObject({
       migration: 'moved',
+      plan: sha256(project.read(PLAN)),
+      by: { user: userInfo().username, host: hostname() },
       clusters: { source: { id: world.source.clusterId }, target: { id: world.target.clusterId } },
       partitions: [
         { topic: 'moved.same', partition: 0, offsets: 'identical', mirrored: 302, gone: 0 },

@@ -94,8 +94,12 @@ interface Row {
   readonly of: unknown
   /** Holds. */
   readonly open: readonly unknown[]
-  /** What is said; `never`: waiting is no use. */
-  readonly shut: readonly (readonly [seen: unknown, because: RegExp, worth: 'waits' | 'never'])[]
+  /** What is said; `never`: waiting is no use; `stopped`: the same, since a partition has stopped. */
+  readonly shut: readonly (readonly [
+    seen: unknown,
+    because: RegExp,
+    worth: 'waits' | 'never' | 'stopped',
+  ])[]
 }
 
 const ROWS: Readonly<Record<string, Row>> = {
@@ -191,8 +195,8 @@ const ROWS: Readonly<Record<string, Row>> = {
     ],
     shut: [
       [{ reports: [report('checking')], now: now() }, /yet to check orders:0 \(it w/, 'waits'],
-      [{ reports: [{ ...report('stopped'), problem: stop }], now: now() }, /quicker/, 'never'],
-      [{ reports: [], now: now({ problem: stop }) }, /stopped orders:0: retention/, 'never'],
+      [{ reports: [{ ...report('stopped'), problem: stop }], now: now() }, /quicker/, 'stopped'],
+      [{ reports: [], now: now({ problem: stop }) }, /stopped orders:0: retention/, 'stopped'],
     ],
   },
   'mirror-lag': {
@@ -342,7 +346,7 @@ const ROWS: Readonly<Record<string, Row>> = {
         /transaction open in orders:0/,
         'waits',
       ],
-      [{ cluster: 'old', now: [partition({ problem: stop })] }, /stopped on its way/, 'never'],
+      [{ cluster: 'old', now: [partition({ problem: stop })] }, /stopped on its way/, 'stopped'],
     ],
   },
   'way-back-sealed': {
@@ -400,10 +404,12 @@ describe('the facts that gates are made of', () => {
   test.each(
     Object.entries(ROWS).flatMap(([name, { shut }]) => shut.map((row) => [name, ...row] as const)),
   )('%s does not hold, and says why', (name, seen, because, worth) => {
-    expect(judged(name, seen)).toMatchObject({
+    const reading = judged(name, seen)
+    expect(reading).toMatchObject({
       holds: false,
       because: expect.stringMatching(because),
       worthWaiting: worth === 'waits',
     })
+    expect('hasStopped' in reading).toBe(worth === 'stopped')
   })
 })

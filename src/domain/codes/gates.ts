@@ -16,4 +16,9 @@ export const GATE_CODES = {
     'Gate broke during a step',
     'A fact that held when the step began, and that must hold until it has ended, no longer holds: somebody interfered while the step ran. What the step did may rest on something that is no longer true, so it does not count as done. See to what the message names and apply again; the step looks at what is there and does what is missing.',
   ),
+  FERRY1504: page(
+    8,
+    'A partition has stopped',
+    'The next step rests on a copy that is whole, and mirroring of a partition has stopped: its records cannot be had, or are not what they were. Waiting does not help, and the step was not begun; what was done before stands, and other partitions go on. The message has the reason and the range; `ferry status` shows all that stopped, and the code that it names tells the way on (often `ferry resync`). Then apply again: it continues with this step.',
+  ),
 } as const satisfies Record<string, CodePage>

@@ -245,7 +245,7 @@ export const GUARD_CODES = {
   FERRY1364: page(
     4,
     'Source grows cold',
-    'The source is kept warm (`rollback.keepSourceWarm`): what producers write to the target is mirrored back, so that going back takes seconds. No process does that now. Nothing is lost: a mirror goes on exactly where the last one stopped, and a rollback copies the rest itself. But it takes its time then, and retention of the target must not be quicker.',
+    'The source is kept warm (`rollback.keepSourceWarm`): what producers write to the target is mirrored back, so that next to nothing is left to copy when they go back. No process does that now. Nothing is lost: a mirror goes on exactly where the last one stopped, and a rollback copies the rest itself. But it takes its time then, and retention of the target must not be quicker.',
   ),
   FERRY1365: page(
     4,

@@ -7,7 +7,7 @@ import { counted } from '../_words.ts'
 import { lagOf, type PartitionNow, partitionsNow } from '../partitions-now.ts'
 import type { Gate, GateReading, Run } from '../step-kind.ts'
 import { allOf, type Fact, gateOf } from './fact.ts'
-import { HOLDS, never, only, waits } from './reading.ts'
+import { HOLDS, never, only, stopped, waits } from './reading.ts'
 
 /** Facts about the copy. */
 
@@ -28,8 +28,8 @@ export const MIRROR_SOUND: Fact<null, MirrorSeen> = {
   title: () => 'the mirror has checked what it goes on from, and has stopped nowhere',
   reads: 'the embedded mirror, and the progress that mirrors store',
   judge: ({ reports, now }) => {
-    const stopped = reports.find((r) => r.state === 'stopped')
-    if (stopped) return stoppedAt(stopped.key, stopped.problem?.detail ?? '')
+    const first = reports.find((r) => r.state === 'stopped')
+    if (first) return stoppedAt(first.key, first.problem?.detail ?? '')
     for (const [key, { problem }] of now) if (problem) return stoppedAt(key, problem.detail)
     const open = reports.find((r) => r.state === 'waiting' || r.state === 'checking')
     if (!open) return HOLDS
@@ -40,7 +40,7 @@ export const MIRROR_SOUND: Fact<null, MirrorSeen> = {
 }
 
 const stoppedAt = (key: PartitionKey, why: string): GateReading =>
-  never(`the mirror stopped ${key}: ${why}`)
+  stopped(`the mirror stopped ${key}: ${why}`)
 
 /**
  * What the embedded mirror says of these topics. After a step only where it stopped counts: that it looks at a partition again, say since

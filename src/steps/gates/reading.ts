@@ -16,6 +16,13 @@ export const never = (because: string): GateReading => ({
   because,
   worthWaiting: false,
 })
+/** The same where a partition has stopped, which ends apply as a step does that has failed. */
+export const stopped = (because: string): GateReading => ({
+  holds: false,
+  because,
+  worthWaiting: false,
+  hasStopped: true,
+})
 
 /** The one answer that was asked for. */
 export const only = <K, V>(answers: Answers<K, V>, key: K): V => {

@@ -16,7 +16,7 @@ import { reversed } from '../reversed.ts'
 import type { Gate, Run } from '../step-kind.ts'
 import { type Fact, gateOf } from './fact.ts'
 import { reportsOf } from './mirror.ts'
-import { HOLDS, never, only, waits } from './reading.ts'
+import { HOLDS, never, only, stopped, waits } from './reading.ts'
 import { filledUnmarked } from './source.ts'
 
 /** The facts that only a rollback, or the end of a migration with a way back, waits for. */
@@ -139,7 +139,7 @@ export const NOTHING_LATE_ON_WAY_BACK: Fact<
       )
     }
     for (const { key, problem } of now) {
-      if (problem) return never(`${key} has stopped on its way back: ${problem.detail}`)
+      if (problem) return stopped(`${key} has stopped on its way back: ${problem.detail}`)
     }
     return open === undefined
       ? HOLDS
