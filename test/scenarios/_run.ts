@@ -34,7 +34,7 @@ export const runOn = (clusters: Clusters, topics: readonly string[], mirroredTo?
     state: () => state,
     mirror: async () => ({ reports: () => [] }),
     now: () => new Date(),
-    signal: AbortSignal.timeout(60_000),
+    signal: AbortSignal.timeout(180_000),
   } as unknown as Run
 }
 

@@ -9,7 +9,7 @@ import { type StartOptions, startKafka, type TestCluster } from '../kafka/index.
 const MAIN = join(import.meta.dirname, '..', '..', 'dist', 'main.js')
 
 /** A command that takes longer hangs. */
-const LONGEST_MS = 110_000
+const LONGEST_MS = 220_000
 
 export interface WorldOptions {
   /** SCRAM users of the target, beside `admin`. They have no rights until ACLs give them some. */
