@@ -292,5 +292,5 @@ export interface SyncedPosition {
   /** What the group had committed on the target before; null: nothing. */
   readonly previous: { readonly offset: bigint; readonly metadata: string } | null
   readonly metadata: string
-  readonly proof: 'record' | 'boundary' | 'count' | 'empty'
+  readonly proof: 'record' | 'boundary' | 'cleaned' | 'count' | 'empty'
 }

@@ -125,7 +125,7 @@ const position = objectOf<SyncedPosition>({
   target: digits,
   previous: nullable(commit),
   metadata: text,
-  proof: oneOf('record', 'boundary', 'count', 'empty'),
+  proof: oneOf('record', 'boundary', 'cleaned', 'count', 'empty'),
 })
 
 const groupSync = objectOf<GroupSync>({

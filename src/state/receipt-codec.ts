@@ -65,7 +65,7 @@ const position = objectOf<ReceiptPosition>({
   source: integer,
   targetBefore: nullable(integer),
   target: integer,
-  proof: oneOf('record', 'boundary', 'count', 'empty'),
+  proof: oneOf('record', 'boundary', 'cleaned', 'count', 'empty'),
   atRetire: nullable(integer),
 })
 

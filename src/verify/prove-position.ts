@@ -11,19 +11,29 @@ import type { SyncedPosition } from '../domain/step.ts'
 import { translateOffset } from '../domain/translate-offset.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { codecsReady } from '../records/codecs.ts'
+import {
+  compareNext,
+  comparePrevious,
+  failureOf,
+  type Next,
+  type Refutation,
+  refuted,
+} from './around-position.ts'
 import { ranksBetween, type Side, without } from './compare-records.ts'
 import type { KeptRecord } from './decoded-batch.ts'
-import { differences, sameRecord } from './finding.ts'
 import { inParallel } from './in-parallel.ts'
 import { LogReader } from './log-reader.ts'
-import { readFirst, readLast, type Some } from './read-some.ts'
+import { compactedTopics } from './partition-facts.ts'
+import { readFirst, readLast } from './read-some.ts'
 import { exact, samePosition, targetOf } from './translator.ts'
 
 /**
  * What a proof rests on.
  * - `record`: the next record of the group is the same on both clusters, and so is the one before, where both still have it.
  * - `boundary`: nothing comes after the position yet; the last record before it is the same on both.
- * - `count`: the source no longer has the records around it, so that only the offset index speaks for it.
+ * - `cleaned`: a cleaner removed the next record on one of the clusters; the nearest one that both still have is the same, and the offset
+ *   index speaks for what is between.
+ * - `count`: the source no longer has the records around it, or a cleaner left none that both have: only the offset index speaks for it.
  * - `empty`: nothing was mirrored.
  */
 export type Proof = SyncedPosition['proof']
@@ -41,8 +51,8 @@ export type PositionProof = { readonly proof: Proof } | { readonly problem: Diag
 export interface ProveOptions {
   readonly clusters: { readonly source: Cluster; readonly target: Cluster }
   readonly positions: readonly PositionToProve[]
-  /** Topics whose cleaner may have removed records since they were mirrored. */
-  readonly compacted?: ReadonlySet<TopicName>
+  /** Topics whose cleaner there may have removed records since they were mirrored. Absent: the clusters are asked. */
+  readonly compacted?: Readonly<Record<'source' | 'target', ReadonlySet<TopicName>>>
   readonly patienceMs?: number
   readonly signal: AbortSignal
 }
@@ -63,13 +73,14 @@ export const provePositions = async (
  * broker and side, however many groups and partitions.
  */
 export const proveEach = async (options: ProveOptions): Promise<readonly PositionProof[]> => {
-  const { clusters, positions, signal, compacted } = options
+  const { clusters, positions, signal } = options
   if (positions.length === 0) return []
   await codecsReady()
   const partitions = [...new Set(positions.map(({ index }) => keyOf(index)))].map(parsePartitionKey)
-  const [sourceStarts, targetStarts] = await Promise.all([
+  const [sourceStarts, targetStarts, compacted] = await Promise.all([
     clusters.source.listOffsets(partitions, 'earliest'),
     clusters.target.listOffsets(partitions, 'earliest'),
+    options.compacted ?? compactedOn(clusters, positions),
   ])
   const patience = options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }
   const source = new LogReader(clusters.source, patience, signal)
@@ -83,18 +94,18 @@ export const proveEach = async (options: ProveOptions): Promise<readonly Positio
       if (failed !== undefined) return { problem: failed }
       const offset = exact(position.source)
       const at = position.target === undefined ? targetOf(index, offset) : exact(position.target)
-      const side = (reader: LogReader, start: bigint): Side => ({
+      const side = (name: 'source' | 'target', reader: LogReader, start: bigint): Side => ({
         reader,
         logStart: exact(start),
-        compacted: compacted?.has(index.mark.topic) ?? false,
+        compacted: compacted[name].has(index.mark.topic),
       })
       const claim: Claim = {
         index,
         offset,
         // A position ahead of the mirror has no target: refuted before this is looked at.
         at: at ?? -1,
-        source: side(source, sourceStarts.ok.get(key)!),
-        target: side(target, targetStarts.ok.get(key)!),
+        source: side('source', source, sourceStarts.ok.get(key)!),
+        target: side('target', target, targetStarts.ok.get(key)!),
       }
       const answer = await prove(claim)
       return typeof answer === 'string'
@@ -106,6 +117,18 @@ export const proveEach = async (options: ProveOptions): Promise<readonly Positio
   }
 }
 
+const compactedOn = async (
+  { source, target }: ProveOptions['clusters'],
+  positions: readonly PositionToProve[],
+) => {
+  const names = [...new Set(positions.map(({ index }) => index.mark.topic))]
+  const [onSource, onTarget] = await Promise.all([
+    compactedTopics(source, names),
+    compactedTopics(target, names),
+  ])
+  return { source: onSource, target: onTarget }
+}
+
 const keyOf = ({ mark }: OffsetIndex): PartitionKey => partitionKey(mark.topic, mark.partition)
 
 interface Claim {
@@ -115,14 +138,6 @@ interface Claim {
   readonly source: Side
   readonly target: Side
 }
-
-/** Why it is not proved: what the text says after the position. */
-interface Refutation {
-  readonly code: 'FERRY1808' | 'FERRY1812'
-  readonly because: string
-}
-
-const refuted = (because: string): Refutation => ({ code: 'FERRY1812', because })
 
 const prove = async (claim: Claim): Promise<Proof | Refutation> => {
   const { index, offset, at, source, target } = claim
@@ -142,15 +157,59 @@ const prove = async (claim: Claim): Promise<Proof | Refutation> => {
   if (ranksBetween(index, start, end) === 0) return 'empty'
   if (from < lowest && ranksBetween(index, from, lowest) > 0) return 'count'
   const place = { topic, partition, ...without(index) }
-  const [after, before] = await Promise.all([
-    readFirst(source.reader, { ...place, from: Math.max(from, lowest), to: end }, 1),
+  const onSource = (first: number) => ({ ...place, from: first, to: end })
+  const sides = {
+    source: { ...source, first: (o: number) => readFirst(source.reader, onSource(o), 1) },
+    target: { ...target, first: (o: number) => readFirst(target.reader, onTarget(index, o), 1) },
+  }
+  const [before, next] = await Promise.all([
     readLast(source.reader, { ...place, from: lowest, to: from }),
+    compareNext(index, sides, { source: Math.max(from, lowest), target: at }),
   ])
-  const failed = failureOf(after, 'source') ?? failureOf(before, 'source')
+  const failed = failureOf(before, 'source')
   if (failed !== undefined) return failed
+  if (typeof next === 'object') return next
   // Retention went on while we looked.
-  if (after.stop?.kind === 'out-of-range') return 'count'
-  return proveAround(claim, { next: after.records[0], previous: before.records[0] }, start < lowest)
+  if (next === 'gone') return 'count'
+  const previous = await previousOf(claim, before.records[0])
+  if (typeof previous === 'object') return previous
+  return proofOf(claim, next, previous, start < lowest)
+}
+
+const onTarget = (index: OffsetIndex, from: number) => {
+  const { topic, partition } = index.mark
+  return { topic, partition, from, to: exact(expectedTargetEnd(index)) }
+}
+
+/** The target must have the record before the position right before it. Undefined: there is none that could be compared. */
+const previousOf = async (claim: Claim, mine: KeptRecord | undefined) => {
+  const { index, at, target } = claim
+  const from = mine && targetOf(index, mine.offset)
+  if (mine === undefined || from === undefined || from < target.logStart) return undefined
+  const theirs = await readFirst(target.reader, { ...onTarget(index, from), to: at }, 2)
+  return failureOf(theirs, 'target') ?? comparePrevious(index, claim, mine, theirs.records)
+}
+
+const proofOf = (
+  { source, target }: Claim,
+  next: Exclude<Next, 'gone'>,
+  previous: 'same' | 'cleaned' | 'apart' | undefined,
+  someGone: boolean,
+): Proof => {
+  const isSame = previous === 'same' || previous === 'cleaned'
+  switch (next) {
+    case 'same':
+      return 'record'
+    case 'cleaned':
+      return 'cleaned'
+    case 'apart':
+      return isSame ? 'cleaned' : 'count'
+    case 'none':
+      if (isSame) return previous === 'same' ? 'boundary' : 'cleaned'
+      return someGone || previous !== undefined || source.compacted || target.compacted
+        ? 'count'
+        : 'empty'
+  }
 }
 
 const checkTranslation = (
@@ -164,100 +223,6 @@ const checkTranslation = (
   }
   if (samePosition(index, at, exact(expected.target))) return undefined
   return refuted(`the offset index puts it at target offset ${expected.target}`)
-}
-
-/** The target must have the same two records, next to each other, with the position between them. */
-const proveAround = async (
-  claim: Claim,
-  source: { readonly next: KeptRecord | undefined; readonly previous: KeptRecord | undefined },
-  someGone: boolean,
-): Promise<Proof | Refutation> => {
-  const { index, at, target } = claim
-  const { topic, partition } = index.mark
-  const previousAt = source.previous && targetOf(index, source.previous.offset)
-  const withPrevious = previousAt !== undefined && previousAt >= target.logStart
-  const range = { topic, partition, from: at, to: exact(expectedTargetEnd(index)) }
-  const [before, after] = await Promise.all([
-    withPrevious ? readFirst(target.reader, { ...range, from: previousAt, to: at }, 2) : undefined,
-    readFirst(target.reader, range, 1),
-  ])
-  const failed = failureOf(after, 'target') ?? (before && failureOf(before, 'target'))
-  if (failed !== undefined) return failed
-
-  const wrongNext = compareNext(claim, source.next, after.records[0])
-  if (wrongNext !== undefined) return wrongNext
-  if (withPrevious) {
-    const wrong = comparePrevious(claim, source.previous!, before!.records, previousAt)
-    if (wrong !== undefined) return wrong
-  }
-  if (source.next !== undefined) return 'record'
-  if (withPrevious) return 'boundary'
-  return someGone || source.previous !== undefined ? 'count' : 'empty'
-}
-
-const compareNext = (
-  { index, source }: Claim,
-  mine: KeptRecord | undefined,
-  theirs: KeptRecord | undefined,
-): Refutation | undefined => {
-  if (mine === undefined && theirs === undefined) return undefined
-  if (mine === undefined) {
-    if (source.compacted) return undefined
-    return refuted(`the target has a record at offset ${theirs!.offset} that the source has not`)
-  }
-  const expected = targetOf(index, mine.offset)!
-  // What the cleaner of a compacted source removed is still on the target: the group reads it once more there, in order.
-  if (theirs !== undefined && theirs.offset < expected && source.compacted) return undefined
-  if (theirs === undefined || theirs.offset !== expected) {
-    const found = theirs === undefined ? 'nothing' : `the record at ${theirs.offset}`
-    return refuted(
-      `the next record on the source, offset ${mine.offset}, must be at target offset ${expected}; the next on the target is ${found}`,
-    )
-  }
-  return unequal('next', mine, theirs)
-}
-
-const comparePrevious = (
-  { source, target }: Claim,
-  mine: KeptRecord,
-  theirs: readonly KeptRecord[],
-  expected: number,
-): Refutation | undefined => {
-  const first = theirs[0]
-  if (first?.offset !== expected) {
-    if (target.compacted) return undefined
-    return refuted(
-      `the record before it on the source, offset ${mine.offset}, is not at target offset ${expected}`,
-    )
-  }
-  if (theirs.length > 1 && !source.compacted) {
-    return refuted(
-      `the target has a record at offset ${theirs[1]!.offset}, between the record before it and the position, that the source has not`,
-    )
-  }
-  return unequal('previous', mine, first)
-}
-
-const unequal = (
-  which: 'next' | 'previous',
-  mine: KeptRecord,
-  theirs: KeptRecord,
-): Refutation | undefined => {
-  if (sameRecord(mine, theirs)) return undefined
-  const parts = differences(mine, theirs).join(', ')
-  return refuted(
-    `the ${which} record, offset ${mine.offset} on the source and ${theirs.offset} on the target, is not the same: ${parts}`,
-  )
-}
-
-const failureOf = ({ stop }: Some, side: 'source' | 'target'): Refutation | undefined => {
-  if (stop?.kind === 'failed') {
-    return { code: 'FERRY1808', because: `the ${side} could not be read: ${stop.detail}` }
-  }
-  if (stop?.kind === 'out-of-range' && side === 'target') {
-    return refuted(`the target's log starts at ${stop.logStart}, above it`)
-  }
-  return undefined
 }
 
 const problemOf = (

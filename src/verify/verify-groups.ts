@@ -4,7 +4,6 @@ import {
   type PartitionKey,
   parsePartitionKey,
   type SourceOffset,
-  type TopicName,
 } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
 import type { OffsetIndex } from '../domain/offset-index.ts'
@@ -12,7 +11,12 @@ import type { GroupSync, MigrationState } from '../domain/state.ts'
 import type { SyncedPosition } from '../domain/step.ts'
 import type { CommittedOffset } from '../kafka/cluster.ts'
 import type { BothClusters, PartitionFacts } from './partition-facts.ts'
-import { type PositionProof, type PositionToProve, proveEach } from './prove-position.ts'
+import {
+  type PositionProof,
+  type PositionToProve,
+  type ProveOptions,
+  proveEach,
+} from './prove-position.ts'
 import type { VerifiedPosition, VerifyReport } from './report.ts'
 import { exact, targetOf } from './translator.ts'
 
@@ -21,7 +25,7 @@ export interface GroupsToVerify {
   readonly migration: Pick<Migration, 'groups'>
   readonly state: Pick<MigrationState, 'syncs'>
   readonly facts: ReadonlyMap<PartitionKey, PartitionFacts>
-  readonly compacted: ReadonlySet<TopicName>
+  readonly compacted: NonNullable<ProveOptions['compacted']>
   readonly patienceMs: number | undefined
   readonly report: (line: string) => void
   readonly signal: AbortSignal

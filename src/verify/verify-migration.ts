@@ -80,7 +80,7 @@ export const verifyMigration = async (options: VerifyOptions): Promise<VerifyRep
   const groups = await verifyGroups({
     ...options,
     facts: new Map(facts.map((each) => [each.key, each])),
-    compacted: new Set([...onSource, ...onTarget]),
+    compacted,
     patienceMs: options.patienceMs,
   })
   const topics = topicsOf(facts, verified, unmarked)

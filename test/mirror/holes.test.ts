@@ -1,13 +1,23 @@
 import { deepStrictEqual, ok, strictEqual } from 'node:assert/strict'
 import { afterAll, beforeAll, describe, it } from 'vitest'
-import { partitionKey, type SourceOffset, type TopicName } from '../../src/domain/ids.ts'
+import {
+  type GroupId,
+  partitionKey,
+  type SourceOffset,
+  type TopicName,
+} from '../../src/domain/ids.ts'
 import type { Mark } from '../../src/domain/mark.ts'
 import { indexFromEnds } from '../../src/domain/offset-index.ts'
-import { offsetMapOf } from '../../src/domain/state.ts'
+import { emptyState, type MigrationState, offsetMapOf } from '../../src/domain/state.ts'
+import type { ReturnGroup, SyncGroup } from '../../src/domain/step.ts'
 import { startMirror } from '../../src/mirror/start-mirror.ts'
+import { returnGroup } from '../../src/steps/return-group.ts'
+import type { Run } from '../../src/steps/step-kind.ts'
+import { syncGroup } from '../../src/steps/sync-group.ts'
 import { proveEach } from '../../src/verify/prove-position.ts'
 import { oracle, type Writing } from '../kafka/oracle.ts'
 import { waitFor } from '../kafka/wait.ts'
+import { runOn } from '../scenarios/_run.ts'
 import { beginMirroring, compareLogs, look, verifyCase } from './_cases.ts'
 import { MirrorChild } from './_child.ts'
 import { COMPACTED, caseConfig, writeRaw } from './_fills.ts'
@@ -126,7 +136,7 @@ describe.concurrent('holes of the source survive', () => {
     })
   })
 
-  it('the cleaner of the source and DeleteRecords, between copy, crash, restart and lookup', async () => {
+  it('the cleaner of the source and DeleteRecords, between copy, crash, restart, lookup, and the sync and return of a group', async () => {
     const topic = await both('cleaned', { ...COMPACTED, 'min.compaction.lag.ms': '0' })
     const writing = (first: number, hour: number, count: number, keys: number): Writing => ({
       topic,
@@ -204,7 +214,6 @@ describe.concurrent('holes of the source survive', () => {
         const proofs = await proveEach({
           clusters: { source: pair.from, target: pair.to },
           positions,
-          compacted: new Set([topic]),
           signal: new AbortController().signal,
         })
         deepStrictEqual(
@@ -215,13 +224,53 @@ describe.concurrent('holes of the source survive', () => {
         deepStrictEqual(verified.problems, [])
         return new Set(proofs.map((proof) => 'proof' in proof && proof.proof))
       }
+      /** A group that lags where the cleaner was since the copy: its next record is on the target alone. */
+      const moveGroup = async (from: bigint) => {
+        const [here, there] = [gone.find((r) => r.offset >= from)!, gone.at(-1)!]
+        ok(here.offset < there.offset, 'too little of what was copied is gone')
+        const group = `${topic}.api` as GroupId
+        const commit = async (cluster: typeof pair.from, offset: bigint) => {
+          const commits = new Map([[partitionKey(topic, 0), { offset, metadata: '' }]])
+          strictEqual((await cluster.commitOffsets(group, commits)).failed.size, 0)
+        }
+        const offsets = async (cluster: typeof pair.source) =>
+          (await oracle.groupOffsets(cluster, group)).map(({ offset }) => offset)
+        let state: MigrationState = { ...emptyState('m', 'lineage'), marks: [mark!] }
+        const run = {
+          ...runOn({ source: pair.from, target: pair.to }, [topic]),
+          store,
+          state: () => state,
+          decide: async (change: (s: MigrationState) => MigrationState) => {
+            state = change(state)
+          },
+        } as unknown as Run
+        const step = {
+          group,
+          topics: [topic],
+          uncommitted: 'absent',
+          allowRewind: false,
+        } as unknown
+        await commit(pair.from, here.offset)
+        const synced = await syncGroup.apply(step as SyncGroup, run)
+        ok(synced.done, JSON.stringify(synced))
+        // Where it was copied to: nothing was missing then.
+        deepStrictEqual(await offsets(pair.target), [here.offset])
+        strictEqual(state.syncs[0]!.positions.get(partitionKey(topic, 0))!.proof, 'cleaned')
+        await commit(pair.to, there.offset)
+        const returned = await returnGroup.apply(step as ReturnGroup, run)
+        ok(returned.done, JSON.stringify(returned))
+        deepStrictEqual(await offsets(pair.source), [there.offset])
+      }
       // A topic that is only compacted refuses DeleteRecords.
       const policy = new Map([['cleanup.policy', 'compact,delete']])
       strictEqual((await pair.from.alterTopicConfigs(new Map([[topic, policy]]))).failed.size, 0)
       // Into what was copied before the crash.
-      await trim(first[Math.floor(copied / 2)]!.offset)
+      const trimmed = first[Math.floor(copied / 2)]!.offset
+      await trim(trimmed)
       await restart()
-      ok((await compare()).has('record'))
+      const proofs = await compare()
+      ok(proofs.has('record') && proofs.has('cleaned'))
+      await moveGroup(trimmed)
       // And behind what came after it.
       await trim(expected[Math.floor((copied + expected.length) / 2)]!.offset)
       strictEqual((await restart()).records, 0)

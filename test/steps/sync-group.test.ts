@@ -218,6 +218,31 @@ describe('while a group is synced', () => {
     expect(run.state().syncs).toMatchObject([{ status: 'pending' }])
   })
 
+  it('a partition that came since it was synced has its position in the end, if apply dies behind the commit', async () => {
+    const { topic, group, key } = await service()
+    const step: SyncGroup = { ...syncStep(group, topic), onlyNew: true }
+    const earlier = { group, status: 'done', at: '2026-01-01T00:00:00.000Z' } as const
+    const run = runWith(pair.clusters, [topic], { syncs: [{ ...earlier, positions: new Map() }] })
+    let decided = 0
+    const dying = Object.assign(
+      { ...run },
+      {
+        decide: (change: (s: MigrationState) => MigrationState) =>
+          ++decided === 2 ? Promise.reject(new Error('killed')) : run.decide(change),
+      },
+    )
+    await expect(syncGroup.apply(step, dying)).rejects.toThrow('killed')
+    expect(await positions('target', group)).toEqual([40n])
+    expect(run.state().syncs[0]?.adding?.get(key)).toMatchObject({ source: 40n, target: 40n })
+    expect(await outcome(syncGroup.apply(step, run))).toBe('done')
+    expect(run.state().syncs[0]?.positions.get(key)).toMatchObject({
+      source: 40n,
+      previous: null,
+      proof: 'record',
+    })
+    expect(await positions('target', group)).toEqual([40n])
+  })
+
   it('nothing is written where the records of the position are gone on the target', async () => {
     const { topic, group, key } = await service()
     await deleteUpTo(pair.clusters.target, topic, 60)

@@ -42,7 +42,6 @@ const mirrored = async (
 const prove = async (
   index: OffsetIndex,
   positions: readonly (readonly [source: number, target?: number])[],
-  compacted = false,
 ): Promise<readonly PositionProof[]> =>
   proveEach({
     clusters: pair.clusters,
@@ -51,7 +50,6 @@ const prove = async (
       source: BigInt(source) as SourceOffset,
       ...(target !== undefined && { target: BigInt(target) }),
     })),
-    ...(compacted && { compacted: new Set([index.mark.topic]) }),
     patienceMs: 10_000,
     signal: new AbortController().signal,
   })
@@ -208,7 +206,14 @@ describe('proveEach', () => {
       (await proofs(index, [[20]]))[0]!,
       /^FERRY1812 .*must be at target offset 21; the next on the target is the record at 20/,
     )
-    deepStrictEqual(await proofs(index, [[20], [22]], true), ['record', 'record'])
+    const policy = new Map([[topic, new Map([['cleanup.policy', 'compact']])]])
+    strictEqual((await pair.clusters.source.alterTopicConfigs(policy)).failed.size, 0)
+    deepStrictEqual(await proofs(index, [[20], [21], [22], [41]]), [
+      'cleaned',
+      'record',
+      'record',
+      'boundary',
+    ])
   })
 })
 
