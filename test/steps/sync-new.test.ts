@@ -2,10 +2,11 @@ import { describe, expect, it } from 'vitest'
 import type { GroupId, PartitionKey, SourceOffset, TopicName } from '../../src/domain/ids.ts'
 import type { GroupSync, MigrationState } from '../../src/domain/state.ts'
 import type { SyncGroup } from '../../src/domain/step.ts'
+import { groupsAreSynced } from '../../src/steps/gates/index.ts'
 import { movedTo } from '../../src/steps/return-group.ts'
 import type { Run } from '../../src/steps/step-kind.ts'
 import { syncGroup } from '../../src/steps/sync-group.ts'
-import { AT, stateWith } from '../planner/_build.ts'
+import { AT, migration, stateWith } from '../planner/_build.ts'
 import { mark } from '../planner/_moved.ts'
 
 /**
@@ -61,6 +62,7 @@ const world = (here: Offsets, there: Offsets) => {
         ),
         failed: new Map(),
       }) as never,
+    describeTopicConfigs: async () => ({ ok: new Map(), failed: new Map() }),
     describeGroups: async () => ({
       ok: new Map([[GROUP, { state: 'empty', protocolType: 'consumer', members: [] }]]),
       failed: new Map(),
@@ -80,7 +82,7 @@ const world = (here: Offsets, there: Offsets) => {
       source: cluster('old', here, { [OLD]: 1100n, [NEW]: 100n }),
       target: cluster('new', there, { [OLD]: 1000n, [NEW]: 30n }),
     },
-    migration: { name: 'orders' },
+    migration: migration(),
     store: { readProgress: async () => new Map() },
     state: () => state,
     decide: async (change: (s: MigrationState) => MigrationState) => {
@@ -93,6 +95,10 @@ const world = (here: Offsets, there: Offsets) => {
   return {
     there,
     sync: () => state.syncs[0]!,
+    letsIn: async () => {
+      const reading = await groupsAreSynced().check(run)
+      return reading.holds ? 'yes' : reading.because
+    },
     moves: (key: string, offset: bigint) => {
       onCommit = () => {
         here[key] = offset
@@ -141,7 +147,10 @@ describe('a partition that came since its group was synced', () => {
     service.moves(NEW, 60n)
     expect(await service.apply()).toMatch(/^FERRY1703 .* from 40 to 60 of orders:1/)
     expect(service.sync().adding?.get(NEW)).toMatchObject({ source: 40n, previous: null })
+    // Until then nobody new is let in.
+    expect(await service.letsIn()).toBe('api not synced')
     expect(await service.apply()).toBe('done')
+    expect(await service.letsIn()).toBe('yes')
     expect(service.sync().positions.get(NEW)).toMatchObject({ source: 60n, target: 30n })
     expect(service.sync().positions.get(OLD)).toEqual(position(600n, 500n))
   })
