@@ -6,6 +6,7 @@ import { applicationsAreWhole, everyGroupIsPlanned } from './coverage.ts'
 import { targetHasRoom } from './disk.ts'
 import { sourceIsInSync, targetIsDurable } from './durability.ts'
 import type { ClusterFacts, MigrationFacts } from './facts.ts'
+import { orderFits } from './order.ts'
 import {
   bootstrapServersAnswer,
   brokersAreReachable,
@@ -94,6 +95,12 @@ export const MIGRATION_CHECKS: readonly Check<MigrationFacts>[] = [
     id: 'retention',
     title: 'Retention on the source leaves time to copy',
     look: retentionLeavesTime,
+  },
+  {
+    id: 'order',
+    title: 'The order fits lag, rate and retention',
+    skip: noGroups,
+    look: orderFits,
   },
   { id: 'in-sync', title: 'All replicas on the source are in sync', look: sourceIsInSync },
   { id: 'durability', title: 'The target keeps what it acknowledges', look: targetIsDurable },

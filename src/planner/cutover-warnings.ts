@@ -20,7 +20,7 @@ import { willBeForgotten } from './forgetting.ts'
 import { rollbackUnderWay } from './guards/reverse.ts'
 import { type ObservedPartition, partitionAt, partitionSeen } from './observed.ts'
 import { overtakenWarning } from './overtaken.ts'
-import { recommendOrder } from './recommend-order.ts'
+import { type OrderAdvice, recommendOrder } from './recommend-order.ts'
 
 /** What a person should know about moving groups and producers; none of it blocks, but for a start that cannot be told. Pure. */
 export const cutoverWarnings = (context: PlanContext): readonly Diagnostic[] => [
@@ -97,18 +97,25 @@ const noCommit = (
 const betterOrder = (context: PlanContext): readonly Diagnostic[] => {
   const { desired, state } = context
   const hasMoved = stageRank(state.stage, desired.order) > stageRank('mirrored', desired.order)
-  if (hasMoved || desired.groups.length === 0) return []
+  return hasMoved || desired.groups.length === 0 ? [] : orderFinding(context).warning
+}
+
+/** Which order is recommended, and a warning where the file's is worse by more than taste. */
+export const orderFinding = (
+  context: Pick<PlanContext, 'desired' | 'observed' | 'now'>,
+): { readonly advice: OrderAdvice; readonly warning: readonly Diagnostic[] } => {
+  const { desired } = context
   const advice = recommendOrder(context)
-  if (advice.order === desired.order || !isUrgent(advice.because, desired.order)) return []
-  return [
-    diagnostic({
-      code: 'FERRY1341',
-      severity: 'warning',
-      detail: `${desired.name} moves ${desired.order}; better would be ${advice.order}: ${advice.because}.`,
-      fix: `Write \`order: ${advice.order}\`, or go on if there is another reason.`,
-      at: desired.stageAt,
-    }),
-  ]
+  const { order, because } = advice
+  if (order === desired.order || !isUrgent(because, desired.order)) return { advice, warning: [] }
+  const warning = diagnostic({
+    code: 'FERRY1341',
+    severity: 'warning',
+    detail: `${desired.name} moves ${desired.order}; better would be ${order}: ${because}.`,
+    fix: `Write \`order: ${order}\`, or go on if there is another reason.`,
+    at: desired.stageAt,
+  })
+  return { advice, warning: [warning] }
 }
 
 /** Whoever wrote producers-first has a reason; only one that loses something is worth a warning. */

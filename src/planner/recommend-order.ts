@@ -18,8 +18,10 @@ export interface OrderAdvice {
   readonly because: string
 }
 
+type OrderContext = Pick<PlanContext, 'desired' | 'observed' | 'now'>
+
 /** Which side should move first, from live lag, rate and retention. Averages over the log: an estimate, not a promise. */
-export const recommendOrder = (context: PlanContext): OrderAdvice => {
+export const recommendOrder = (context: OrderContext): OrderAdvice => {
   const { desired } = context
   const written = writeRate(context)
   const mirrored = desired.mirror.throttle ?? MIRROR_RATE
@@ -44,7 +46,7 @@ export const recommendOrder = (context: PlanContext): OrderAdvice => {
 }
 
 /** Bytes per second over all topics, on average over what the source holds. */
-const writeRate = ({ desired, observed, now }: PlanContext): number => {
+const writeRate = ({ desired, observed, now }: OrderContext): number => {
   let rate = 0
   for (const { name } of desired.topics) {
     for (const p of observed.source.topics.get(name)?.partitions ?? []) {
@@ -71,7 +73,7 @@ export const timeOf = (p: ObservedPartition, offset: bigint, now: Date): number 
 }
 
 /** Each group is looked at where it has a position, which is on few of many topics. Of two at the same moment the first in the file counts. */
-const firstUnreadToExpire = ({ desired, observed, now }: PlanContext) => {
+const firstUnreadToExpire = ({ desired, observed, now }: OrderContext) => {
   const placeOf = new Map(desired.topics.map(({ name }, place) => [name, place] as const))
   let first:
     | {

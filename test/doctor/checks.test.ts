@@ -7,16 +7,57 @@ import { ownedBy } from '../../src/doctor/coverage.ts'
 import { judgeRoom } from '../../src/doctor/disk.ts'
 import { sourceIsInSync } from '../../src/doctor/durability.ts'
 import type { NeededRight } from '../../src/doctor/needed-rights.ts'
+import { orderFits } from '../../src/doctor/order.ts'
 import { judgeRetention } from '../../src/doctor/retention.ts'
 import { judge, type RightsSeen } from '../../src/doctor/rights.ts'
 import { looksRegistered, schemaIdOf } from '../../src/doctor/schema-ids.ts'
 import { brokersSpeakEnough, refusesOldClients, releasesOf } from '../../src/doctor/versions.ts'
 import type { AclBinding, Operation } from '../../src/domain/access.ts'
 import { diagnostic, FerryError } from '../../src/domain/diagnostic.ts'
-import { group, groupSeen, migration, observed, topic, topicSeen } from '../planner/_build.ts'
+import { group, groupSeen, migration, NOW, observed, topic, topicSeen } from '../planner/_build.ts'
 
 const problem = (severity: 'error' | 'warning') =>
   diagnostic({ code: 'FERRY2006', severity, detail: 'd', fix: 'f' })
+
+describe('the order', () => {
+  const said = (parts: Parameters<typeof migration>[0], retention = '604800000') => {
+    const topics = new Map([
+      [topic('orders'), topicSeen('orders', [[100n, 1100n]], { 'retention.ms': retention })],
+    ])
+    const found = orderFits({
+      migration: migration(parts),
+      observed: observed({ source: { topics } }),
+      source: { now: () => NOW },
+    })
+    return [found.says, found.problems?.map(({ code, severity }) => `${severity} ${code}`)]
+  }
+
+  test('is recommended and explained, also where the file has it already', () => {
+    expect(said({})).toEqual([
+      expect.stringMatching(/^consumers-first \(as the plan file says\): the mirror keeps up/),
+      [],
+    ])
+  })
+
+  test('that the file has without need is said; one that loses something is a warning', () => {
+    expect(said({ order: 'producers-first' })).toEqual([
+      expect.stringMatching(/^consumers-first \(the plan file says producers-first\): the mirror/),
+      [],
+    ])
+    expect(said({ order: 'producers-first' }, '7200000')).toEqual([
+      expect.stringMatching(
+        /^consumers-first \(the plan file says producers-first\): api is 500 records behind on orders-0, and the oldest of them expire/,
+      ),
+      ['warning FERRY1341'],
+    ])
+    expect(said({ mirror: { throttle: 20, startFrom: 'earliest' } })).toEqual([
+      expect.stringMatching(
+        /^producers-first \(the plan file says consumers-first\): .* fall behind/,
+      ),
+      ['warning FERRY1341'],
+    ])
+  })
+})
 
 describe('running checks', () => {
   const check = (parts: Partial<Check<unknown>>): Check<unknown> => ({

@@ -166,6 +166,7 @@ describe('doctor', () => {
       coverage: 'warning',
       applications: 'warning',
       retention: 'warning',
+      order: 'ok',
       'in-sync': 'ok',
       durability: 'warning',
       disk: 'ok',

@@ -165,7 +165,7 @@ export const GUARD_CODES = {
   FERRY1341: page(
     4,
     'Another order fits better',
-    'Which side moves first is decided by lag, rate and retention. Consumers first is the safe order: nothing is written to the target but the copy, so going back is free, and the target keeps records for a day longer. Producers first is for a source that is written faster than it can be mirrored: consumers on the target would fall behind for as long as producers stay. This is advice; the order in the file is what is done.',
+    'Which side moves first is decided by lag, rate and retention. Consumers first is the safe order: nothing is written to the target but the copy, so going back is free, and the target keeps records for a day longer. Producers first is for a source that is written faster than it can be mirrored: consumers on the target would fall behind for as long as producers stay. This is advice; the order in the file is what is done. `ferry doctor` says in any case which order is recommended, and why.',
   ),
   FERRY1342: page(
     9,
