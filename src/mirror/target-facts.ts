@@ -1,3 +1,4 @@
+import { maxBatchBytes } from '../domain/batch-limit.ts'
 import type { TopicName } from '../domain/ids.ts'
 import type { Cluster, ConfigEntry } from '../kafka/cluster.ts'
 import { Coalescer } from './coalescer.ts'
@@ -69,8 +70,7 @@ export class TargetFacts {
   /** The largest batch that the topic takes; infinite where it cannot be read, so that the broker judges. */
   async maxBatchBytes(topic: TopicName): Promise<number> {
     try {
-      const value = (await this.#configs.ask(topic)).get('max.message.bytes')?.value
-      return value == null ? Number.POSITIVE_INFINITY : Number(value)
+      return maxBatchBytes(await this.#configs.ask(topic))
     } catch {
       return Number.POSITIVE_INFINITY
     }

@@ -1,54 +1,21 @@
 import { valuesOf } from '../domain/answers.ts'
-import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
-import { partitionKey, type SourceOffset, type TargetOffset } from '../domain/ids.ts'
-import type { Salvage, SentBatch } from '../domain/state.ts'
-import type { BrokerLink, Cluster } from '../kafka/cluster.ts'
+import { FerryError } from '../domain/diagnostic.ts'
+import { partitionKey, type TargetOffset } from '../domain/ids.ts'
+import type { BrokerLink } from '../kafka/cluster.ts'
 import { errorName, isRetriable } from '../kafka/error-codes.ts'
 import {
   baseOffset,
   baseSequence,
-  type CopiedRecord,
   codecsReady,
-  encodeBatch,
   lastOffset,
   nextBatch,
   producerId,
   recordSet,
 } from '../records/index.ts'
-import { DecodedBatch, decode, type KeptRecord } from '../verify/decoded-batch.ts'
-import { LogReader, nextBatchOf } from '../verify/log-reader.ts'
-import type { ReadStop } from '../verify/log-stream.ts'
+import { appendRest, type Begin } from './append-rest.ts'
+import { failed, type SalvagedTo, type SalvageOptions } from './salvage-options.ts'
 
-export interface SalvageOptions {
-  readonly source: Cluster
-  readonly target: Cluster
-  /** Recorded before the first attempt: its producer id tells later what of it is on the target already. */
-  readonly salvage: Salvage
-  /** The mirror's producer and where the partition was sealed on the target: what it wrote behind that is there already. */
-  readonly mirror: { readonly producerId: bigint; readonly sealedEnd: TargetOffset }
-  /** True if an earlier attempt did not come to its end: what it sent may still be on its way. */
-  readonly isResumed: boolean
-  readonly requestTimeoutMs: number
-  /** Writes down what is about to be sent: the next attempt goes on from there. */
-  remember(sent: SentBatch): Promise<void>
-  pause(ms: number, signal: AbortSignal): Promise<unknown>
-  readonly report: (line: string) => void
-  readonly signal: AbortSignal
-}
-
-/** How far a salvage came. */
-export interface SalvagedTo {
-  /** Records that are on the target. */
-  readonly records: number
-  /** Everything of the range below is there. Less than the whole range: retention of the source has taken what comes next. */
-  readonly to: SourceOffset
-}
-
-/** Records per batch and bytes of records per batch: far below any broker's limit but for a single large record. */
-const BATCH_RECORDS = 500
-const BATCH_BYTES = 512 * 1024
 const READ_BYTES = 1024 * 1024
-const SEQUENCES = 2 ** 31
 
 /**
  * Appends the late records of one source partition to the target, each once, in their order, whatever others write there meanwhile.
@@ -58,7 +25,7 @@ const SEQUENCES = 2 ** 31
  *    it is known whether the last batch that was written down is there, and with it where the source is to be read on, whatever its cleaner or
  *    its retention did since.
  * 3. Read the source's records from there as a read_committed consumer sees them, up to the end of the range, or to what is gone.
- * 4. Append them, one batch in flight; its sequence is the record's place in the range.
+ * 4. Append them, one batch in flight and none larger than the target takes; its sequence is the record's place in the range.
  *
  * Throws FerryError; calling it again goes on.
  */
@@ -137,12 +104,6 @@ const countAppended = async (
   return appended
 }
 
-/** Where an attempt goes on: the source offset, and the records of the range before it. */
-interface Begin {
-  readonly from: SourceOffset
-  readonly place: number
-}
-
 const beginOf = (options: SalvageOptions, appended: number): Begin => {
   const { from, sent } = options.salvage
   if (sent === undefined) return { from, place: 0 }
@@ -206,113 +167,4 @@ async function* batchesFrom(
     }
     if (next === before) throw failed(options, `${key} could not be read on from ${next}`, true)
   }
-}
-
-const appendRest = async (
-  options: SalvageOptions,
-  link: BrokerLink,
-  begin: Begin,
-): Promise<SalvagedTo> => {
-  const { salvage, source, signal, report } = options
-  const { topic, partition } = salvage
-  const key = partitionKey(topic, partition)
-  const reader = new LogReader(source, {}, signal)
-  const range = { topic, partition, from: Number(begin.from), to: Number(salvage.to) }
-  const stream = reader.read(range, READ_BYTES)
-  const batch = new DecodedBatch()
-  let place = begin.place
-  let waiting: KeptRecord[] = []
-  let bytes = 0
-  const flush = async () => {
-    const [first, last] = [waiting[0], waiting.at(-1)]
-    if (first === undefined || last === undefined) return
-    await options.remember({
-      place,
-      records: waiting.length,
-      from: BigInt(first.offset) as SourceOffset,
-      to: BigInt(last.offset + 1) as SourceOffset,
-    })
-    await append(options, link, waiting, place)
-    place += waiting.length
-    report(`${place} records of ${key} are on the target`)
-    waiting = []
-    bytes = 0
-  }
-  try {
-    while ((await nextBatchOf(stream)) === 'batch') {
-      const malformed = decode(batch, stream)
-      if (malformed) throw unread(options, malformed)
-      for (let i = 0; i < batch.count; i++) {
-        const record = batch.keep(i)
-        const size = record.content.length
-        if (bytes + size > BATCH_BYTES || waiting.length === BATCH_RECORDS) await flush()
-        waiting.push(record)
-        bytes += size
-      }
-    }
-    const { stopped } = stream
-    if (stopped?.kind === 'failed') throw unread(options, stopped)
-    await flush()
-    const to = stopped?.kind === 'out-of-range' ? BigInt(stopped.offset) : salvage.to
-    return { records: place, to: to as SourceOffset }
-  } finally {
-    stream.close()
-    await reader.close()
-  }
-}
-
-const unread = (options: SalvageOptions, stop: ReadStop): FerryError => {
-  const { topic, partition } = options.salvage
-  const why = stop.kind === 'failed' ? stop.detail : 'it ended'
-  return failed(
-    options,
-    `${partitionKey(topic, partition)} on ${options.source.name}: ${why}`,
-    false,
-  )
-}
-
-const append = async (
-  options: SalvageOptions,
-  link: BrokerLink,
-  records: readonly KeptRecord[],
-  firstPlace: number,
-): Promise<void> => {
-  const { salvage, target, requestTimeoutMs, signal } = options
-  signal.throwIfAborted()
-  const { topic, partition } = salvage
-  const batch = encodeBatch({
-    records: records.map(
-      ({ timestamp, attributes, content }): CopiedRecord => ({
-        timestamp,
-        attributes,
-        bytes: content,
-        contentStart: 0,
-        contentEnd: content.length,
-      }),
-    ),
-    producerId: salvage.producerId,
-    epoch: salvage.producerEpoch,
-    baseSequence: firstPlace % SEQUENCES,
-  })
-  const [answer] = await link.produce({
-    topics: [{ topic, partitions: [{ partition, batch: [batch] }] }],
-    timeoutMs: requestTimeoutMs,
-  })
-  if (answer?.errorCode === 0) return
-  const name = answer === undefined ? 'nothing' : errorName(answer.errorCode)
-  const said = answer?.errorMessage === undefined ? '' : ` (${answer.errorMessage})`
-  throw failed(
-    options,
-    `${target.name} answered ${name}${said} to ${records.length} records of ${partitionKey(topic, partition)}`,
-    answer === undefined || isRetriable(answer.errorCode),
-  )
-}
-
-const failed = ({ salvage }: SalvageOptions, detail: string, retriable: boolean): FerryError => {
-  const problem: Diagnostic = diagnostic({
-    code: 'FERRY1710',
-    detail: `${detail}.`,
-    fix: `See to the cause and run ferry salvage again: it goes on where it stopped (${salvage.from} to ${salvage.to - 1n} of ${salvage.topic}-${salvage.partition}).`,
-  })
-  return new FerryError(problem, { retriable })
 }

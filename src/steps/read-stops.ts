@@ -1,3 +1,4 @@
+import { maxBatchBytes } from '../domain/batch-limit.ts'
 import { diagnostic, FerryError } from '../domain/diagnostic.ts'
 import { type GroupId, type PartitionKey, parsePartitionKey } from '../domain/ids.ts'
 import { type MigrationState, offsetMapOf, type PartitionProgress } from '../domain/state.ts'
@@ -44,8 +45,7 @@ export const readStops = async (
       const mirroredTo = Number(ours?.mirroredTo ?? mark.sourceStart)
       // A hole that is known was read already, and holds nothing.
       const next = gaps.at(mirroredTo)?.to ?? mirroredTo
-      const limit = configs.ok.get(mark.topic)?.get('max.message.bytes')?.value
-      const maxBytes = limit == null ? Number.POSITIVE_INFINITY : Number(limit)
+      const maxBytes = maxBatchBytes(configs.ok.get(mark.topic))
       facts.set(key, {
         stop: await stopNow(reader, key, next, maxBytes).catch((error: unknown) => {
           throw error instanceof FerryError ? error : unreadable(key, error)

@@ -1,8 +1,16 @@
 import { describe, expect, it } from 'vitest'
 import type { SourceOffset, TargetOffset, TopicName } from '../../src/domain/ids.ts'
-import type { Cluster, FetchRequest, OffsetAt } from '../../src/kafka/cluster.ts'
+import type { Salvage } from '../../src/domain/state.ts'
+import type { Cluster, FetchRequest, OffsetAt, ProduceRequest } from '../../src/kafka/cluster.ts'
 import { ErrorCode } from '../../src/kafka/error-codes.ts'
-import { encodeBatch } from '../../src/records/index.ts'
+import {
+  baseSequence,
+  type Codec,
+  codec,
+  encodeBatch,
+  forEachRecord,
+  recordCount,
+} from '../../src/records/index.ts'
 import { salvageRange } from '../../src/salvage/salvage-range.ts'
 
 const OURS = 7n
@@ -111,5 +119,192 @@ describe('what an earlier attempt of a salvage has appended', () => {
     expect(await onTarget([batchAt(45, MIRROR, 0), batchAt(50, OURS, 0)], 45n)).toMatch(
       /^FERRY1710 .*the mirror has copied records of t:0 after the seal/,
     )
+  })
+})
+
+interface Limits {
+  /** What `max.message.bytes` says; undefined: it cannot be read. */
+  readonly said?: number
+  /** What the target takes. */
+  readonly takes: number
+}
+
+interface Late {
+  readonly bytes: number
+  readonly codec?: Codec
+}
+
+const SALVAGE: Salvage = {
+  topic: 't' as TopicName,
+  partition: 0,
+  from: 100n as SourceOffset,
+  to: 100n as SourceOffset,
+  status: 'pending',
+  producerId: OURS,
+  producerEpoch: 0,
+  targetFrom: 50n as TargetOffset,
+  at: '',
+}
+
+/** A log of late records, one batch each, and a target that takes batches up to a limit. Says nothing about what a broker does. */
+const pair = (records: readonly Late[]) => {
+  const log = records.map(({ bytes, codec: as = 'none' }, i) =>
+    encodeBatch({
+      records: [{ timestamp: 0, key: Buffer.from(`${i}`), value: Buffer.alloc(bytes) }],
+      baseOffset: 100 + i,
+      codec: as,
+    }),
+  )
+  const taken: Buffer[] = []
+  let remembered: Salvage = { ...SALVAGE, to: BigInt(100 + records.length) as SourceOffset }
+  let produced = 0
+  const leaders = async () => new Map([['t:0', { leader: 1, leaderEpoch: 0 }]])
+  const source = {
+    name: 'old',
+    leaders,
+    connectBroker: async () => ({
+      fetch: async ({ topics }: FetchRequest) => {
+        const at = topics[0]!.partitions[0]!.fetchOffset
+        const answer = { topic: 't', partition: 0, errorCode: 0, abortedTransactions: [] }
+        return [
+          {
+            ...answer,
+            lastStableOffset: 100 + records.length,
+            records: Buffer.concat(log.slice(at - 100)),
+          },
+        ]
+      },
+      close: async () => {},
+    }),
+  } as unknown as Cluster
+  const placesTaken = () => taken.reduce((sum, batch) => sum + recordCount(batch, 0), 0)
+  const targetOf = ({ said, takes }: Limits, dies: number) =>
+    ({
+      name: 'new',
+      leaders,
+      listOffsets: async (_: unknown, at: OffsetAt) => ({
+        ok: new Map([['t:0', at === 'earliest' ? 0n : BigInt(50 + placesTaken())]]),
+        failed: new Map(),
+      }),
+      describeTopicConfigs: async () => ({
+        ok: new Map(
+          said === undefined ? [] : [['t', new Map([['max.message.bytes', { value: `${said}` }]])]],
+        ),
+        failed: new Map(),
+      }),
+      connectBroker: async () => ({
+        fetch: async () => [{ errorCode: 0, records: Buffer.concat(taken) }],
+        produce: async ({ topics }: ProduceRequest) => {
+          const batch = Buffer.from(topics[0]!.partitions[0]!.batch[0]!)
+          if (batch.length > takes) return [{ errorCode: ErrorCode.MESSAGE_TOO_LARGE }]
+          batch.writeBigInt64BE(BigInt(50 + placesTaken()))
+          taken.push(batch)
+          if (++produced === dies) throw new Error('killed')
+          return [{ errorCode: 0 }]
+        },
+        close: async () => {},
+      }),
+    }) as unknown as Cluster
+  return {
+    taken,
+    produced: () => produced,
+    /** `dies`: behind so many batches that were appended, in all. */
+    run: async (limits: Limits, { isResumed = false, dies = 0 } = {}) =>
+      salvageRange({
+        source,
+        target: targetOf(limits, dies),
+        salvage: remembered,
+        mirror: { producerId: MIRROR, sealedEnd: 50n as TargetOffset },
+        isResumed,
+        requestTimeoutMs: 1,
+        remember: async (sent) => {
+          remembered = { ...remembered, sent }
+        },
+        pause: async () => undefined,
+        report: () => undefined,
+        signal: new AbortController().signal,
+      }),
+    /** Keys of what was taken: the places of the records in the log. */
+    keys: () =>
+      taken.flatMap((batch) => {
+        const keys: number[] = []
+        forEachRecord(batch, 0, (record) => {
+          const content = record.bytes.subarray(record.contentStart, record.contentEnd)
+          const length = content[0]! / 2
+          keys.push(Number(content.subarray(1, 1 + length)))
+        })
+        expect(baseSequence(batch, 0)).toBe(keys[0])
+        return keys
+      }),
+  }
+}
+
+const upTo = (count: number) => Array.from({ length: count }, (_, i) => i)
+
+describe('a target that takes smaller batches than a salvage would make', () => {
+  const SMALL = Array.from({ length: 600 }, () => ({ bytes: 1_000 }))
+
+  it('gets batches below its limit, where that is known', async () => {
+    const { run, keys, taken } = pair(SMALL)
+    expect(await run({ said: 262_144, takes: 262_144 })).toEqual({ records: 600, to: 700n })
+    expect(keys()).toEqual(upTo(600))
+    expect(taken).toHaveLength(3)
+  })
+
+  it('gets halves of what it refuses, where it is not known or was lowered meanwhile', async () => {
+    for (const said of [undefined, 1_048_588]) {
+      const { run, keys } = pair(SMALL)
+      const limits = { takes: 70_000, ...(said !== undefined && { said }) }
+      expect(await run(limits)).toEqual({ records: 600, to: 700n })
+      expect(keys()).toEqual(upTo(600))
+    }
+  })
+
+  it('gets every record once, wherever an attempt dies and whatever limit the next one finds', async () => {
+    const whole = pair(SMALL)
+    await whole.run({ takes: 70_000 })
+    for (let dies = 1; dies <= whole.produced(); dies++) {
+      const { run, keys } = pair(SMALL)
+      await expect(run({ takes: 70_000 }, { dies })).rejects.toThrow('killed')
+      const next = { said: 30_000, takes: 30_000 }
+      expect(await run(next, { isResumed: true })).toEqual({ records: 600, to: 700n })
+      expect(keys()).toEqual(upTo(600))
+    }
+  })
+
+  it('gets a single record that is too large with the codec that it had', async () => {
+    const { run, keys, taken } = pair([
+      { bytes: 10 },
+      { bytes: 100_000, codec: 'gzip' },
+      { bytes: 10 },
+    ])
+    expect(await run({ said: 1_000, takes: 1_000 })).toEqual({ records: 3, to: 103n })
+    expect(keys()).toEqual([0, 1, 2])
+    expect(taken.map((batch) => codec(batch, 0))).toEqual(['none', 'gzip', 'none'])
+  })
+
+  it('does not get one that fits in no way: that is named with what to raise, and goes on once it is', async () => {
+    const { run, keys } = pair([{ bytes: 10 }, { bytes: 2_000 }, { bytes: 10 }])
+    await expect(run({ said: 1_000, takes: 1_000 })).rejects.toMatchObject({
+      diagnostics: [
+        {
+          detail:
+            'the record at offset 101 of t:0 on old makes a batch of 2071 bytes plain, and new takes 1000 at most (max.message.bytes of t). Everything before it is there.',
+          fix: expect.stringMatching(
+            /^Raise max\.message\.bytes of t on new to 2071 or more and run ferry salvage again/,
+          ),
+        },
+      ],
+    })
+    expect(keys()).toEqual([0])
+    // Where the limit is not known the broker's answer is told.
+    await expect(run({ takes: 1_000 }, { isResumed: true })).rejects.toThrow(
+      'a batch of 2071 bytes plain, and new answered MESSAGE_TOO_LARGE (max.message.bytes of t)',
+    )
+    expect(await run({ said: 2_071, takes: 2_071 }, { isResumed: true })).toEqual({
+      records: 3,
+      to: 103n,
+    })
+    expect(keys()).toEqual([0, 1, 2])
   })
 })

@@ -1,3 +1,4 @@
+import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { PartitionKey, SourceOffset, TargetOffset, TopicName } from '../../src/domain/ids.ts'
 import type { Migration } from '../../src/domain/migration.ts'
@@ -554,6 +555,80 @@ describe('producers first', () => {
     })
     expect(await again(noOne)).toEqual({ records: 0, to: 100n })
     expect(await oracle.offsets(world.target, 'broken')).toMatchObject([{ end: 3905n }])
+  })
+
+  test('a target that takes smaller batches than the source gets them; a record that fits in none is named, and goes on once the limit is raised', async () => {
+    await makeTopic(world.source, 'tight')
+    const limitedTo = (bytes: number) => [{ name: 'max.message.bytes', value: String(bytes) }]
+    await withAdmin(world.target, (admin) =>
+      admin.createTopics({ topics: [{ topic: 'tight', configEntries: limitedTo(5_000) }] }),
+    )
+    await oracle.produce(world.source, 'tight', { count: 200, size: 100 })
+    const one = (size: number, more: { compression?: 'gzip'; noise?: number } = {}) =>
+      oracle.produce(world.source, 'tight', { count: 1, size, ...more })
+    await one(300_000, { compression: 'gzip' })
+    await one(8_000, { noise: 8_000 })
+    await one(10)
+    const { producerId, epoch } = await target.initProducerId()
+    let salvage: Salvage = {
+      topic: 'tight' as TopicName,
+      partition: 0,
+      from: 0n as SourceOffset,
+      to: 203n as SourceOffset,
+      status: 'pending',
+      producerId,
+      producerEpoch: epoch,
+      targetFrom: 0n as TargetOffset,
+      at: new Date().toISOString(),
+    }
+    const attempt = (isResumed: boolean) =>
+      salvageRange({
+        source,
+        target,
+        salvage,
+        mirror: { producerId: -2n, sealedEnd: 0n as TargetOffset },
+        isResumed,
+        requestTimeoutMs: 5_000,
+        remember: async (sent) => {
+          salvage = { ...salvage, sent }
+        },
+        pause: async () => undefined,
+        report: () => undefined,
+        signal: AbortSignal.timeout(60_000),
+      })
+    await expect(attempt(false)).rejects.toMatchObject({
+      diagnostics: [
+        {
+          code: 'FERRY1710',
+          detail: expect.stringMatching(
+            /the record at offset 201 of tight:0 on .* bytes plain, and \S+ takes 5000 at most/,
+          ),
+          fix: expect.stringMatching(
+            /^Raise max\.message\.bytes of tight on \S+ to 8\d{3} or more/,
+          ),
+        },
+      ],
+    })
+    expect(await oracle.offsets(world.target, 'tight')).toMatchObject([{ end: 201n }])
+    await withAdmin(world.target, (admin) =>
+      admin.alterConfigs({
+        validateOnly: false,
+        resources: [
+          {
+            type: kafkajs.ConfigResourceTypes.TOPIC,
+            name: 'tight',
+            configEntries: limitedTo(9_000),
+          },
+        ],
+      }),
+    )
+    expect(await attempt(true)).toEqual({ records: 203, to: 203n })
+    const [there = [], here = []] = await Promise.all(
+      [world.source, world.target].map((cluster) => oracle.read(cluster, 'tight')),
+    )
+    const content = ({ keyHash, valueHash, headersHash, timestamp }: (typeof here)[number]) =>
+      `${keyHash} ${valueHash} ${headersHash} ${timestamp}`
+    expect(here.map(content)).toEqual(there.map(content))
   })
 })
 
