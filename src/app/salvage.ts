@@ -23,7 +23,7 @@ import {
   strandedRanges,
 } from '../domain/stranded.ts'
 import type { MirrorLog, MirrorTimings } from '../mirror/mirror.ts'
-import { reopenedWayBack, rollbackUnderWay } from '../planner/guards/reverse.ts'
+import { reopenedWayBack, rollbackUnderWay, withGivenUp } from '../planner/guards/reverse.ts'
 import { lockHolder } from './lock-holder.ts'
 import type { PlanOptions } from './make-plan.ts'
 import type { Session } from './open-session.ts'
@@ -101,7 +101,8 @@ const strandedNow = async (
  * 3. Where the topic has a way back: hold the lock of that way until every mirror has let go of the topic, so that it is never mirrored
  *    back itself.
  * 4. Append what is missing of it, and write down that it is done, or how far it is where retention has taken what comes next.
- * 5. What is gone is written down as lost where its range was named. The rest of it is told once all else was appended.
+ * 5. What is gone is written down as lost where its range was named: between what was mirrored back that ends the way back of its topic, too.
+ *    The rest of it is told once all else was appended.
  */
 export const salvage = async (
   session: Session,
@@ -124,15 +125,18 @@ export const salvage = async (
       if (next === undefined) {
         const { held, gone } = await strandedNow(session, migration, state, options.signal)
         const given = await giveUp(state, gone)
-        state = given.state
-        if (held.length === 0 && given.left.length > 0) throw isGone(given.left)
+        if (given !== state) {
+          state = given
+          continue
+        }
+        if (held.length === 0 && gone.length > 0) throw isGone(gone)
         next = held[0]
       }
       if (next === undefined) return { done, lost }
       const intent = open ?? (await intentOf(next))
       if (!open) {
         const reopened = reopenedWayBack(state)
-        if (reopened !== state) options.report('opens the seals of the way back again')
+        tellReopened(state, reopened)
         state = await decide(reopened, { salvages: [...state.salvages, intent] })
       }
       const step = `salvage/${partitionKey(intent.topic, intent.partition)}`
@@ -165,11 +169,11 @@ export const salvage = async (
     await lock.release()
   }
 
-  /** Writes down what was named, if it is gone: all of it, or nothing. */
+  /** Writes down what was named, if it is gone: all of it, or nothing. Where that ends a way back, no rollback under way can end any more. */
   async function giveUp(
     state: MigrationState,
     gone: readonly StrandedRange[],
-  ): Promise<{ readonly state: MigrationState; readonly left: readonly StrandedRange[] }> {
+  ): Promise<MigrationState> {
     const { user, host } = holder
     const at = options.now().toISOString()
     const isKnown = (name: string) => state.lost.some((each) => rangeName(each) === name)
@@ -181,15 +185,22 @@ export const salvage = async (
         if (range === undefined || within === undefined) throw notGone(migration, name, gone)
         return { ...range, unseen: within.unseen === true, by: { user, host }, at }
       })
-    if (given.length === 0) return { state, left: gone }
-    const next = await decide(state, { lost: [...state.lost, ...given] })
+    if (given.length === 0) return state
+    const after = withGivenUp(state, given)
+    if (after === undefined) throw new FerryError(rollbackUnderWay({ desired: migration, state }))
+    tellReopened(state, after)
+    const next = await decide(after, {})
     for (const range of given) {
       const facts = { lost: nameRange(range), user, host }
       const step = `accept-gap/${rangeName(range)}`
       await journal({ kind: 'result', step, outcome: 'done', facts })
     }
     lost.push(...given)
-    return { state: next, left: notSalvaged(gone, next) }
+    return next
+  }
+
+  function tellReopened({ reverse }: MigrationState, after: MigrationState): void {
+    if (after.reverse !== reverse) options.report('opens the seals of the way back again')
   }
 
   function isGone(gone: readonly StrandedRange[]): FerryError {
@@ -240,7 +251,7 @@ export const salvage = async (
 
   async function decide(
     state: MigrationState,
-    change: Partial<Pick<MigrationState, 'salvages' | 'lost'>>,
+    change: Partial<Pick<MigrationState, 'salvages'>>,
   ): Promise<MigrationState> {
     const next = { ...state, ...change, serial: state.serial + 1 }
     await store.writeDecisions(next, state.serial)
@@ -284,6 +295,7 @@ export const unconfirmedSalvage = (
   { held, gone }: Stranded,
 ): FerryError => {
   const topics = [...new Set(held.map(({ topic }) => topic))].join(', ')
+  const unseen = [...new Set(gone.flatMap(({ topic, unseen }) => (unseen ? [topic] : [])))]
   const appended = `${held.map(nameRange).join(', ')} would be appended to ${to}, behind what producers have written there since. No rollback leads behind the seal of ${topics} from then on.`
   return new FerryError(
     diagnostic({
@@ -291,6 +303,11 @@ export const unconfirmedSalvage = (
       detail: [
         ...(held.length > 0 || gone.length === 0 ? [appended] : []),
         ...(gone.length > 0 ? [`${goneInWords(from, gone)}.`] : []),
+        ...(unseen.length > 0
+          ? [
+              `Giving that up ends the way back of ${unseen.join(', ')}: no rollback leads behind its seal.`,
+            ]
+          : []),
       ].join(' '),
       fix:
         gone.length === 0

@@ -106,6 +106,17 @@ export interface Reverse {
   readonly sealing?: readonly Seal[]
 }
 
+/** The producer ids of the marks that are sealed: which way back it is, whatever the clocks of those say who wrote down when. */
+export const sealedWayBack = ({ marks, seals }: Reverse): readonly bigint[] => [
+  ...new Set(
+    marks
+      .filter(({ topic, partition }) =>
+        seals.some((seal) => seal.topic === topic && seal.partition === partition),
+      )
+      .map(({ producerId }) => producerId),
+  ),
+]
+
 export const NO_REVERSE: Reverse = { marks: [], seals: [] }
 
 /** Where mirrors stop: at every seal, be it confirmed or not. */
@@ -128,22 +139,37 @@ export const withoutSealing = ({
   return { ...state, reverse: back }
 }
 
+/** Of what was given up, what stood between what was mirrored back: what comes behind it has no place there that anybody knows. */
+export const lostOnWayBack = ({
+  lost,
+  reverse,
+}: Pick<MigrationState, 'lost' | 'reverse'>): readonly LostRange[] =>
+  lost.filter(({ topic, partition, from }) =>
+    reverse.marks.some(
+      (mark) =>
+        mark.topic === topic &&
+        mark.partition === partition &&
+        (mark.targetStart as bigint) <= from,
+    ),
+  )
+
 /**
  * The topics whose way back has ended for good: since it was marked a record that came late to the source is, or is being, appended to the
  * target. It stands at different places on both clusters then: mirrored back it would be on the source twice, and nothing behind it has a
- * place there any more. What was salvaged before lets no way back begin.
+ * place there any more. What was salvaged before lets no way back begin. Or a range of the way back itself was given up.
  */
-export const endedWaysBack = ({
-  salvages,
-  reverse,
-}: Pick<MigrationState, 'salvages' | 'reverse'>): ReadonlySet<TopicName> => {
-  if (salvages.length === 0 || reverse.marks.length === 0) return new Set()
-  const marked = new Set(reverse.marks.map(({ topic }) => topic))
-  return new Set(salvages.map(({ topic }) => topic).filter((topic) => marked.has(topic)))
+export const endedWaysBack = (
+  state: Pick<MigrationState, 'salvages' | 'lost' | 'reverse'>,
+): ReadonlySet<TopicName> => {
+  const marked = new Set(state.reverse.marks.map(({ topic }) => topic))
+  const salvaged = state.salvages.filter(({ topic }) => marked.has(topic))
+  return new Set([...salvaged, ...lostOnWayBack(state)].map(({ topic }) => topic))
 }
 
 /** The way back without the topics whose way has ended for good. */
-export const openReverse = (state: Pick<MigrationState, 'reverse' | 'salvages'>): Reverse => {
+export const openReverse = (
+  state: Pick<MigrationState, 'reverse' | 'salvages' | 'lost'>,
+): Reverse => {
   const ended = endedWaysBack(state)
   if (ended.size === 0) return state.reverse
   return { ...state.reverse, marks: state.reverse.marks.filter(({ topic }) => !ended.has(topic)) }
@@ -198,6 +224,8 @@ export interface GroupReturn {
   readonly status: 'pending' | 'done'
   readonly at: string
   readonly positions: ReadonlyMap<PartitionKey, ReturnedPosition>
+  /** The {@link sealedWayBack} behind which it was put back. Absent: there was none. */
+  readonly behind?: readonly bigint[]
 }
 
 export interface ReturnedPosition {

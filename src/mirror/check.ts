@@ -80,7 +80,7 @@ export class Checker {
     p.checkedTo = Math.max(p.checkedTo, p.offsets.targetStart, tail.checkedTo)
     if (tail.problem) throw new StopPartition(onItsWay(p, tail.problem))
     if (target.start > from && !tail.hasRecords) {
-      throw new StopPartition(goneUnseen(p.key, from, target.start))
+      throw new StopPartition(goneUnseen(p, from, target.start))
     }
     if (tail.overshoot !== undefined) this.#diverge(p, tail.overshoot)
     const targetEnd = Math.max(target.end, tail.checkedTo)

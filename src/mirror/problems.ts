@@ -161,16 +161,30 @@ export const onItsWay = ({ mark, migration }: Stopped, foreign: Diagnostic): Dia
     ? foreign
     : {
         ...foreign,
-        detail: `On the way back, where target means the source: ${foreign.detail}`,
+        detail: onTheWayBack(foreign),
         fix: `Stop that producer. Then \`ferry salvage ${migration}\` appends what it wrote to the target, once; the way back of this topic has ended with it. Until then the migration is not retired.`,
       }
 
-export const goneUnseen = (key: PartitionKey, from: number, to: number): Diagnostic =>
-  diagnostic({
+const onTheWayBack = ({ detail }: Diagnostic): string =>
+  `On the way back, where target means the source: ${detail}`
+
+export const goneUnseen = (
+  { key, migration, mark }: Stopped,
+  from: number,
+  to: number,
+): Diagnostic => {
+  const gone = diagnostic({
     code: 'FERRY1604',
     detail: `${key}: the records at target ${range(from, to)} were deleted before this mirror had seen whose they were, and nothing of the mirror stands behind them that would tell. What was copied before them is right.`,
     fix: `Find who wrote to the target, or deleted from it, and take that right. ${resync}`,
   })
+  if (mark?.way === undefined) return gone
+  return {
+    ...gone,
+    detail: onTheWayBack(gone),
+    fix: `If a producer still writes there, stop it. Then \`ferry salvage ${migration}\` has the command that gives this range up; the way back of this topic has ended with it. Until then the migration is not retired.`,
+  }
+}
 
 /** `gone`: source offsets that would have to be copied again, and cannot. */
 export const lostOnTarget = (

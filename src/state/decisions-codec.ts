@@ -196,6 +196,7 @@ const groupReturn = objectOf<GroupReturn>({
   status: oneOf('pending', 'done'),
   at: instant,
   positions: mapOf<PartitionKey, ReturnedPosition>(returned),
+  behind: optional(listOf(digits<bigint>)),
 })
 
 const managed = objectOf<Managed>({

@@ -6,6 +6,7 @@ import {
   type GroupSync,
   type MigrationState,
   type ReturnedPosition,
+  sealedWayBack,
   writtenBy,
 } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
@@ -327,12 +328,19 @@ const write = async (
       ],
     ),
   )
+  const behind = sealedWayBack(run.state().reverse)
   const record = (status: 'pending' | 'done') =>
     run.decide((state) => ({
       ...state,
       returns: [
         ...state.returns.filter((r) => r.group !== step.group),
-        { group: step.group, status, at: run.now().toISOString(), positions },
+        {
+          group: step.group,
+          status,
+          at: run.now().toISOString(),
+          positions,
+          ...(behind.length > 0 && { behind }),
+        },
       ],
     }))
   await record('pending')

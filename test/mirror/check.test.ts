@@ -12,6 +12,7 @@ import { Checker } from '../../src/mirror/check.ts'
 import type { LogReader } from '../../src/mirror/log-reader.ts'
 import { DEFAULT_TIMINGS } from '../../src/mirror/mirror.ts'
 import { MirroredPartition, type Position } from '../../src/mirror/partition.ts'
+import { goneUnseen } from '../../src/mirror/problems.ts'
 import { encodeBatch } from '../../src/records/index.ts'
 
 const TOPIC = 't' as TopicName
@@ -80,5 +81,16 @@ describe('a target that ends where it did', () => {
       match(error.diagnostics[0]!.detail, /offsets 2 to 3 .*producer 4711/)
       return true
     })
+  })
+})
+
+describe('records that were deleted before anybody saw whose they were', () => {
+  it('are given up by name on the way back: no resync helps there', () => {
+    const key = partitionKey(TOPIC, 0)
+    const stopped = { migration: 'orders', key }
+    match(goneUnseen(stopped, 5, 7).fix, /resync/)
+    const back = goneUnseen({ ...stopped, mark: { way: 'reverse' } }, 5, 7)
+    match(back.detail, /^On the way back, .*target offsets 5 to 6 were deleted/)
+    match(back.fix, /`ferry salvage orders` has the command that gives this range up/)
   })
 })

@@ -4,11 +4,12 @@ import type { PartitionKey, SourceOffset, TargetOffset } from '../../src/domain/
 import { noReturnOf } from '../../src/domain/no-return.ts'
 import {
   endedWaysBack,
+  type LostRange,
   type PartitionProgress,
   reverseView,
   type Salvage,
 } from '../../src/domain/state.ts'
-import { reopenedWayBack } from '../../src/planner/guards/reverse.ts'
+import { reopenedWayBack, withGivenUp } from '../../src/planner/guards/reverse.ts'
 import { fullState } from '../state/samples.ts'
 import {
   ACCESS,
@@ -478,9 +479,10 @@ describe('what somebody wrote to the source of one topic while the way back of a
   })
 
   it('does not open what groups were put back behind, or a copy was given up for', () => {
-    const returns = [
-      { group: group('api'), status: 'pending' as const, at: AT, positions: new Map() },
-    ]
+    // Whatever a clock said when it was put back.
+    const { producerId } = both[0]!
+    const returned = { group: group('api'), status: 'pending' as const, positions: new Map() }
+    const returns = [{ ...returned, at: '2020-01-01T00:00:00.000Z', behind: [producerId] }]
     const purge = { topic: other, marks: [], intent: null, copiedBackTo: [] }
     for (const far of [{ returns }, { purges: [purge] }]) {
       const there = { ...state, ...far }
@@ -489,9 +491,14 @@ describe('what somebody wrote to the source of one topic while the way back of a
         expect.stringContaining('Carry the rollback to its end'),
       ])
     }
-    // One that was put back by a rollback before that.
-    const before = returns.map((each) => ({ ...each, at: '2020-01-01T00:00:00.000Z' }))
-    expect(reopenedWayBack({ ...state, returns: before }).reverse.seals).toEqual([])
+    // One that was put back by a rollback before that, behind no seal or another one.
+    for (const before of [{}, { behind: [producerId + 1n] }]) {
+      const there = {
+        ...state,
+        returns: [{ ...returned, at: '2999-01-01T00:00:00.000Z', ...before }],
+      }
+      expect(reopenedWayBack(there).reverse.seals).toEqual([])
+    }
     const none = stateWith(STATE)
     expect(reopenedWayBack(none)).toBe(none)
   })
@@ -533,6 +540,62 @@ describe('what came late before the way back was marked, and is salvaged after i
     const codes = problems.map(({ code }) => code)
     expect(codes).toContain('FERRY1363')
     expect(codes).not.toContain('FERRY1342')
+  })
+})
+
+describe('what was given up', () => {
+  const reverse = {
+    marks: [{ ...MARK, way: 'reverse' as const, targetStart: 1103n as TargetOffset }],
+    seals: [],
+  }
+  const lost = (from: bigint, to: bigint): LostRange => ({
+    topic: topic('orders'),
+    partition: 0,
+    from: from as SourceOffset,
+    to: to as SourceOffset,
+    unseen: true,
+    by: { user: 'ines', host: 'here' },
+    at: AT,
+  })
+  const seen = observed({ source: source(1110n), target: target() })
+
+  it('between what was mirrored back ends that way: nobody mirrors it, or stops there, and no rollback begins', () => {
+    const state = stateWith({ ...STATE, reverse, lost: [lost(1103n, 1105n)] })
+    expect([...endedWaysBack(state)]).toEqual(['orders'])
+    expect(reverseView(state).marks).toEqual([])
+    expect(errors({ state, observed: seen })).toEqual([
+      expect.stringMatching(/^FERRY1360 orders-0 offsets 1103 to 1104 on old.* were given up/),
+    ])
+  })
+
+  it('while another topic is sealed opens that seal, as no rollback can end any more, and is refused where none may be opened', () => {
+    const marks = [...reverse.marks, { ...reverse.marks[0]!, topic: topic('bills') }]
+    const seals = [{ ...SEAL, topic: topic('bills') }]
+    const plan = { digest: 'of the rollback', status: 'open' as const }
+    const state = stateWith({ ...STATE, plan, reverse: { marks, seals } })
+    const given = [lost(1103n, 1105n)]
+    expect(withGivenUp(state, given)).toMatchObject({
+      lost: given,
+      plan: null,
+      reverse: { marks, seals: [] },
+    })
+    const behind = [marks[0]!.producerId]
+    const returns = [
+      { group: group('api'), status: 'done' as const, at: AT, positions: new Map(), behind },
+    ]
+    expect(withGivenUp({ ...state, returns }, given)).toBeUndefined()
+    // What came before the way back began is none of its business.
+    const before = [lost(1100n, 1103n)]
+    expect(withGivenUp(state, before)).toEqual({ ...state, lost: before })
+  })
+
+  it('before the way back began, or of another topic, changes nothing of it', () => {
+    const elsewhere = { ...lost(1103n, 1105n), topic: topic('bills') }
+    for (const range of [lost(1100n, 1103n), elsewhere, { ...lost(1103n, 1105n), partition: 1 }]) {
+      const state = stateWith({ ...STATE, reverse, lost: [range] })
+      expect([...endedWaysBack(state)]).toEqual([])
+      expect(errors({ state, observed: seen })).toEqual([])
+    }
   })
 })
 

@@ -254,13 +254,7 @@ describe('what a forgotten producer writes to a source that is kept warm', () =>
     // What retention takes there before anybody has looked may have been late, or not: that is said, and somebody decides.
     await oracle.write(world.source, 'warmlate', [{ key: 'late', value: 'late-5' }])
     const end = (await oracle.offsets(world.source, 'warmlate'))[0]!.end
-    await withAdmin(world.source, async (admin) => {
-      await admin.fetchTopicOffsets('warmlate')
-      await admin.deleteTopicRecords({
-        topic: 'warmlate',
-        partitions: [{ partition: 0, offset: String(end) }],
-      })
-    })
+    await takenBelow('warmlate', end)
     const unknown = new RegExp(
       `warmlate-0 offset ${end - 1n} on old, between what is mirrored back, were gone there by retention before anybody looked`,
     )
@@ -268,13 +262,51 @@ describe('what a forgotten producer writes to a source that is kept warm', () =>
     const told = await project.ferry(again)
     expect(told.code).toBe(8)
     expect(unwrapped(told.stderr)).toMatch(unknown)
-    const [, command = ''] = /ferry (salvage .*?)\.( |$)/.exec(unwrapped(told.stderr)) ?? []
-    expect((await project.ferry(command.split(' '))).code).toBe(0)
+    expect((await project.ferry(commandIn(told.stderr))).code).toBe(0)
     expect(await apply(project, 'warmlate')).toMatchObject({ code: 0 })
     mirror.child.kill('SIGTERM')
     expect((await mirror.ended).code).toBe(0)
   })
+
+  test('and its retention takes before anything was salvaged: giving that up ends the way back, and the migration', async () => {
+    const project = await makeProject('warmgone', '  rollback: { keepSourceWarm: true }\n')
+    project.edit('plans/warmgone.yaml', 'stage: mirrored', 'stage: producers-moved')
+    expect(await apply(project, 'warmgone')).toMatchObject({ code: 0 })
+    const mirror = project.start(['mirror', 'warmgone', '--log-format', 'json'])
+    const shop = (value: string) => oracle.write(world.target, 'warmgone', [{ key: value, value }])
+    await shop('on-1')
+    await copied(world.source, 'warmgone', 'on-1')
+    const late = ['late-1', 'late-2'].map((value) => ({ key: 'late', value }))
+    await oracle.write(world.source, 'warmgone', late)
+    await shop('on-2')
+    await mirror.said('FERRY1604')
+    await takenBelow('warmgone', 23n)
+    const told = await project.ferry(['salvage', 'warmgone', '--confirm', 'warmgone'])
+    expect(told.code).toBe(8)
+    expect(commandIn(told.stderr)).toContain('warmgone:0:21-22')
+    expect(await project.ferry(commandIn(told.stderr))).toMatchObject({
+      code: 0,
+      stdout: 'Given up, gone from the source: warmgone-0 offsets 21 to 22.\n',
+    })
+    project.edit('plans/warmgone.yaml', 'stage: producers-moved', 'stage: retired')
+    expect(await apply(project, 'warmgone')).toMatchObject({ code: 0 })
+    mirror.child.kill('SIGTERM')
+  })
 })
+
+/** As retention would have it. */
+const takenBelow = (topic: string, offset: bigint) =>
+  withAdmin(world.source, async (admin) => {
+    await admin.fetchTopicOffsets(topic)
+    await admin.deleteTopicRecords({
+      topic,
+      partitions: [{ partition: 0, offset: String(offset) }],
+    })
+  })
+
+/** The command that a message has ready. */
+const commandIn = (text: string): readonly string[] =>
+  (/ferry (salvage .*?)\.( |$)/.exec(unwrapped(text))?.[1] ?? '').split(' ')
 
 const unwrapped = (text: string): string => text.replaceAll(/\s+/g, ' ')
 

@@ -261,6 +261,7 @@ export const fullState = (serial: number, migration = 'orders'): MigrationState 
       group: 'orders-audit' as GroupId,
       status: 'pending',
       at: AT,
+      behind: [4n],
       positions: new Map([
         [
           'orders.events:0' as PartitionKey,

@@ -1,7 +1,7 @@
 import { type Diagnostic, diagnostic } from '../../domain/diagnostic.ts'
 import type { TopicName } from '../../domain/ids.ts'
 import type { Migration } from '../../domain/migration.ts'
-import type { MigrationState } from '../../domain/state.ts'
+import { type LostRange, lostOnWayBack, type MigrationState } from '../../domain/state.ts'
 import { placesOf } from '../../domain/state-places.ts'
 import { lateBetween, nameRange } from '../../domain/stranded.ts'
 import { counted } from '../../steps/_words.ts'
@@ -54,20 +54,36 @@ export const reverseGuards = (
   return found
 }
 
-/** What was salvaged stands on both clusters, in different places: before the way back was marked no other begins, afterwards it has ended. */
+/**
+ * What was salvaged stands on both clusters, in different places: before the way back was marked no other begins, afterwards it has ended. So
+ * it has where a range of it was given up.
+ */
 export const salvagedGuard = (
   { state, observed: { source, target } }: Pick<PlanContext, 'state' | 'observed'>,
   topic: TopicName,
 ): readonly Diagnostic[] => {
-  const salvaged = (state.salvages ?? []).filter((salvage) => salvage.topic === topic)
-  if (salvaged.length === 0) return []
+  const of = <R extends { readonly topic: TopicName }>(ranges: readonly R[]) =>
+    ranges.filter((range) => range.topic === topic)
+  const refuse = (detail: string) =>
+    diagnostic({ code: 'FERRY1360', detail, fix: `Stay on ${target.name}.` })
+  const salvaged = of(state.salvages ?? [])
   const ranges = salvaged.map(({ partition, from, to }) => `${partition}: ${from} to ${to - 1n}`)
+  const lost = of(lostOnWayBack({ lost: state.lost ?? [], reverse: state.reverse }))
   return [
-    diagnostic({
-      code: 'FERRY1360',
-      detail: `Late records of ${topic} (partition ${ranges.join('; ')}) were salvaged: they are on both clusters, in different places. Mirrored back they would be on ${source.name} twice, and no position would be right.`,
-      fix: `Stay on ${target.name}.`,
-    }),
+    ...(salvaged.length > 0
+      ? [
+          refuse(
+            `Late records of ${topic} (partition ${ranges.join('; ')}) were salvaged: they are on both clusters, in different places. Mirrored back they would be on ${source.name} twice, and no position would be right.`,
+          ),
+        ]
+      : []),
+    ...(lost.length > 0
+      ? [
+          refuse(
+            `${lost.map(nameRange).join(', ')} on ${source.name}, between what was mirrored back, were gone there and were given up: the way back of ${topic} has ended with that, since nobody knows what stood there.`,
+          ),
+        ]
+      : []),
   ]
 }
 
@@ -136,10 +152,26 @@ export const mayReopenWayBack = ({
   purges,
 }: Pick<MigrationState, 'reverse' | 'returns' | 'purges'>): boolean =>
   !purges.some((purge) => purge.copiedBackTo) &&
-  !returns.some(({ at }) => reverse.seals.some((seal) => at >= seal.at))
+  !returns.some(({ behind = [] }) =>
+    behind.some((id) => reverse.marks.some(({ producerId }) => producerId === id)),
+  )
 
 /** The decisions with those seals open. A rollback that had begun must not go on with what it has done. */
 export const reopenedWayBack = (state: MigrationState): MigrationState => {
   if (state.reverse.seals.length === 0 || !mayReopenWayBack(state)) return state
   return { ...state, plan: null, reverse: { marks: state.reverse.marks, seals: [] } }
+}
+
+/**
+ * The decisions with ranges given up. Where that ends the way back of a topic while another is sealed, the rollback cannot end any more: those
+ * seals are opened. Undefined: they may not be.
+ */
+export const withGivenUp = (
+  state: MigrationState,
+  given: readonly LostRange[],
+): MigrationState | undefined => {
+  const endsWayBack = lostOnWayBack({ lost: given, reverse: state.reverse }).length > 0
+  const open = endsWayBack ? reopenedWayBack(state) : state
+  if (endsWayBack && open.reverse.seals.length > 0) return undefined
+  return { ...open, lost: [...state.lost, ...given] }
 }
