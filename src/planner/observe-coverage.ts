@@ -2,7 +2,7 @@ import { type Diagnostic, FerryError } from '../domain/diagnostic.ts'
 import type { TopicName } from '../domain/ids.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { survey } from '../survey/survey.ts'
-import { coverageOfSurvey, NOT_LISTED } from './coverage.ts'
+import { coverageOfSurvey } from './coverage.ts'
 import type { ObservedCoverage } from './observed.ts'
 
 /** Who uses a cluster changes slowly, and a status that is watched looks every few seconds. */
@@ -60,7 +60,6 @@ const lookAtCoverage = async (
     return { groups: null, internalTopics: [], transactionalIds: null, acls, notVisible }
   }
   note('some of who uses its topics', surveyed.unread)
-  if (surveyed.transactionalIds === 'unsupported') notVisible.push(NOT_LISTED)
   const { groups, ...rest } = coverageOfSurvey(surveyed, topics)
   const described = await source.describeGroups(groups.map(({ id }) => id))
   return {
