@@ -198,10 +198,11 @@ export interface SeenFacts {
   readonly facts: ReadonlyMap<string, string>
 }
 
+/** Null: there was none. Absent: Ferry has not set this rate, whoever else does. */
 export interface QuotaBefore {
   readonly user: string
-  readonly producerByteRate: number | null
-  readonly consumerByteRate: number | null
+  readonly producerByteRate?: number | null
+  readonly consumerByteRate?: number | null
 }
 
 export interface ConfigsBefore {

@@ -214,11 +214,11 @@ export interface RemoveUser extends StepBase<'remove-user'> {
   readonly user: string
   readonly mechanism: ScramMechanism
 }
-/** Puts back the rates that a user had before; null: none. */
+/** Puts back the rates that a user had before; null: none. A rate that is absent was not Ferry's, and stays as it is. */
 export interface RestoreQuota extends StepBase<'restore-quota'> {
   readonly user: string
-  readonly producerByteRate: number | null
-  readonly consumerByteRate: number | null
+  readonly producerByteRate?: number | null
+  readonly consumerByteRate?: number | null
 }
 /** Deletes what the file lists as removed, on one of the two clusters. */
 export interface RemoveObject extends StepBase<'remove-object'> {

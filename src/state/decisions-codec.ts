@@ -160,8 +160,8 @@ const rate = nullable(count)
 
 const quotaBefore = objectOf<QuotaBefore>({
   user: text,
-  producerByteRate: rate,
-  consumerByteRate: rate,
+  producerByteRate: optional(rate),
+  consumerByteRate: optional(rate),
 })
 
 const configsBefore = objectOf<ConfigsBefore>({

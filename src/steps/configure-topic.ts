@@ -2,7 +2,13 @@ import type { TopicSpec } from '../domain/migration.ts'
 import type { ReachedStage, Stage } from '../domain/stage.ts'
 import { placesOf } from '../domain/state-places.ts'
 import type { ConfigureTopic } from '../domain/step.ts'
-import { configChanges, keepsLess, overrides, topicConfigs } from '../planner/topic-configs.ts'
+import {
+  configChanges,
+  keepsLess,
+  overrides,
+  type TopicConfigs,
+  topicConfigs,
+} from '../planner/topic-configs.ts'
 import { topicsAreSealed } from './gates/index.ts'
 import type { PlanContext, Run, StepKind, Undoing } from './step-kind.ts'
 
@@ -60,8 +66,8 @@ const planTopic = (context: PlanContext, spec: TopicSpec, stage: Stage): Configu
   const phase = stage === 'prepared' ? 'protective' : 'final'
   // A topic that is still to be created gets its protective configs at creation; one that is sealed must not get them back.
   if (phase === 'protective' && (!target || sealed)) return []
-  const now =
-    phase === 'final' && !sealed ? configs.protective : target ? overrides(target) : new Map()
+  const is: ReadonlyMap<string, string> = target ? overrides(target) : configs.protective
+  const now = phase === 'final' && !sealed ? underProtection(is, configs) : is
   const shortest = phase === 'protective' ? configs.shortest : undefined
   const { set, was } = configChanges(now, configs[phase], ours, shortest)
   if (Object.keys(set).length === 0) return []
@@ -84,6 +90,15 @@ const planTopic = (context: PlanContext, spec: TopicSpec, stage: Stage): Configu
       was,
     },
   ]
+}
+
+/** What the protective phase makes of these overrides: it leaves a retention that is long enough. */
+const underProtection = (
+  is: ReadonlyMap<string, string>,
+  { protective, final, shortest }: TopicConfigs,
+): ReadonlyMap<string, string> => {
+  const { set } = configChanges(is, protective, [...protective.keys(), ...final.keys()], shortest)
+  return definite(new Map([...is, ...Object.entries(set)]))
 }
 
 /** Configs can be restored; what the target deletes under them while the source keeps it has to be copied again. */

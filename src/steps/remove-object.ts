@@ -7,6 +7,7 @@ import {
   removedKey,
   removedName,
 } from '../domain/migration.ts'
+import { RATES, rememberRates } from '../domain/quota-before.ts'
 import type { MigrationState, Removal } from '../domain/state.ts'
 import type { PutBack, RemoveObject } from '../domain/step.ts'
 import type { Cluster } from '../kafka/cluster.ts'
@@ -111,9 +112,7 @@ const isOurs = (object: RemovedObject, state: MigrationState): boolean => {
     case 'quota':
       return state.quotasBefore.some(
         (before) =>
-          before.user === object.user &&
-          before.producerByteRate === null &&
-          before.consumerByteRate === null,
+          before.user === object.user && RATES.every((rate) => (before[rate] ?? null) === null),
       )
     case 'acl':
       return state.grants.some((acl) => aclKey(acl) === aclKey(object.acl))
@@ -208,11 +207,13 @@ const REMOVE: {
       producerByteRate: now?.producerByteRate ?? null,
       consumerByteRate: now?.consumerByteRate ?? null,
     }
-    const isKnown = run.state().quotasBefore.some((before) => before.user === user)
     const isThere = rates.producerByteRate !== null || rates.consumerByteRate !== null
     // A rollback restores from there, as it does for rates that were set.
-    if (step.on === 'target' && !isKnown && isThere) {
-      await run.decide((s) => ({ ...s, quotasBefore: [...s.quotasBefore, { user, ...rates }] }))
+    if (step.on === 'target' && isThere) {
+      await run.decide((s) => ({
+        ...s,
+        quotasBefore: rememberRates(s.quotasBefore, user, rates, RATES),
+      }))
     }
     if (isThere) await cluster.setQuota(user, { producerByteRate: null, consumerByteRate: null })
     return done(rates)

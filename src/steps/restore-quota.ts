@@ -1,8 +1,9 @@
+import { RATES } from '../domain/quota-before.ts'
 import type { RestoreQuota } from '../domain/step.ts'
 import { humanBytes } from './_words.ts'
 import type { StepKind } from './step-kind.ts'
 
-/** Puts a user's byte rates on the target back to what they were before Ferry first set them. */
+/** Puts the byte rates of a user that Ferry has set on the target back to what they were before. */
 export const restoreQuota: StepKind<RestoreQuota> = {
   kind: 'restore-quota',
 
@@ -11,8 +12,7 @@ export const restoreQuota: StepKind<RestoreQuota> = {
   gates: () => [],
 
   apply: async (step, run) => {
-    const { producerByteRate, consumerByteRate } = step
-    await run.clusters.target.setQuota(step.user, { producerByteRate, consumerByteRate })
+    await run.clusters.target.setQuota(step.user, rates(step))
     await run.decide((state) => ({
       ...state,
       quotasBefore: state.quotasBefore.filter((quota) => quota.user !== step.user),
@@ -24,9 +24,19 @@ export const restoreQuota: StepKind<RestoreQuota> = {
     symbol: '~',
     noun: 'quota',
     name: `User:${step.user}`,
-    says: `as before: produce ${rate(step.producerByteRate)}, consume ${rate(step.consumerByteRate)}`,
+    says: `as before: ${RATES.flatMap((rate) => {
+      const bytes = step[rate]
+      return bytes === undefined ? [] : [`${VERB[rate]} ${inWords(bytes)}`]
+    }).join(', ')}`,
   }),
 }
 
-const rate = (bytes: number | null): string =>
+const VERB = { producerByteRate: 'produce', consumerByteRate: 'consume' } as const
+
+const rates = (step: RestoreQuota) =>
+  Object.fromEntries(
+    RATES.flatMap((rate) => (step[rate] === undefined ? [] : [[rate, step[rate]] as const])),
+  )
+
+const inWords = (bytes: number | null): string =>
   bytes === null ? 'without a limit of its own' : `${humanBytes(bytes)}/s`

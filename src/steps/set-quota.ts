@@ -1,3 +1,4 @@
+import { RATES, rememberRates } from '../domain/quota-before.ts'
 import type { SetQuota } from '../domain/step.ts'
 import { humanBytes } from './_words.ts'
 import type { StepKind } from './step-kind.ts'
@@ -10,7 +11,7 @@ export const setQuota: StepKind<SetQuota> = {
     if (stage !== 'prepared') return { steps: [] }
     const steps = desired.quotas.flatMap((quota): SetQuota[] => {
       const now = observed.target.quotas.get(quota.user)
-      const differs = (['producerByteRate', 'consumerByteRate'] as const).filter(
+      const differs = RATES.filter(
         (rate) => quota[rate] !== undefined && quota[rate] !== now?.[rate],
       )
       if (differs.length === 0) return []
@@ -47,15 +48,12 @@ export const setQuota: StepKind<SetQuota> = {
   gates: () => [],
 
   apply: async (step, run) => {
-    if (!run.state().quotasBefore.some((quota) => quota.user === step.user)) {
-      const now = (await run.clusters.target.describeQuotas([step.user])).get(step.user)
-      const before = {
-        user: step.user,
-        producerByteRate: now?.producerByteRate ?? null,
-        consumerByteRate: now?.consumerByteRate ?? null,
-      }
-      await run.decide((s) => ({ ...s, quotasBefore: [...s.quotasBefore, before] }))
-    }
+    const now = (await run.clusters.target.describeQuotas([step.user])).get(step.user)
+    const rates = RATES.filter((rate) => step[rate] !== null)
+    await run.decide((s) => ({
+      ...s,
+      quotasBefore: rememberRates(s.quotasBefore, step.user, now, rates),
+    }))
     await run.clusters.target.setQuota(step.user, {
       ...(step.producerByteRate === null ? {} : { producerByteRate: step.producerByteRate }),
       ...(step.consumerByteRate === null ? {} : { consumerByteRate: step.consumerByteRate }),

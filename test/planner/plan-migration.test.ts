@@ -43,6 +43,23 @@ describe('the steps of a whole migration', () => {
     expect(ids({ desired: migration({ stage }) })).toEqual(ids().slice(0, count))
   })
 
+  it('remember what a topic of others has, not what the protection of most would have made of it', () => {
+    const month = String(30 * 86_400_000)
+    const target = {
+      topics: new Map([
+        [topic('orders'), topicSeen('orders', [[0n, 0n]], { 'retention.ms': month })],
+      ]),
+    }
+    const steps = plan({ observed: observed({ target }) }).steps.flatMap((step) =>
+      step.kind === 'configure-topic' ? [step] : [],
+    )
+    const [protective, final] = steps
+    expect(steps.map(({ phase }) => phase)).toEqual(['protective', 'final'])
+    // It keeps longer than it must: left alone until the seal.
+    expect(protective!.set).not.toHaveProperty('retention.ms')
+    expect(final!.was).toMatchObject({ 'retention.ms': month, 'cleanup.policy': 'delete' })
+  })
+
   it('are the same for the same input, byte for byte', () => {
     expect(JSON.stringify(plan())).toBe(JSON.stringify(plan()))
   })
