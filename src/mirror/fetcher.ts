@@ -21,6 +21,8 @@ const IDLE_WAIT_MS = 250
 /** While some partitions are left out because enough of them waits to be sent: those become ready any moment. */
 const BUSY_WAIT_MS = 5
 
+const LOST = 'the connection to the source was lost'
+
 export interface FetcherOptions {
   readonly budget: Budget
   readonly buffers: BufferPool
@@ -50,6 +52,11 @@ export class Fetcher {
   }
 
   add(p: MirroredPartition): void {
+    // The connection may be gone since the partition was given to this one: nobody would fetch it, and nobody would say so.
+    if (this.#closed) {
+      p.end({ why: LOST, uncertain: false })
+      return
+    }
     if (!this.#partitions.includes(p)) this.#partitions.push(p)
     this.#wanted.wake()
   }
@@ -86,7 +93,7 @@ export class Fetcher {
       }
     } catch (error) {
       this.#closed = true
-      const why = `the connection to the source was lost (${(error as Error).message})`
+      const why = `${LOST} (${(error as Error).message})`
       for (const p of [...this.#partitions]) if (p.flowing) p.end({ why, uncertain: false })
       await this.link.close()
     }

@@ -111,8 +111,7 @@ const isOurs = (object: RemovedObject, state: MigrationState): boolean => {
       return state.users.some(({ name, made }) => name === object.user && made)
     case 'quota':
       return state.quotasBefore.some(
-        (before) =>
-          before.user === object.user && RATES.every((rate) => (before[rate] ?? null) === null),
+        (before) => before.user === object.user && RATES.every((rate) => before[rate] === null),
       )
     case 'acl':
       return state.grants.some((acl) => aclKey(acl) === aclKey(object.acl))

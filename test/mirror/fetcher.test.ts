@@ -70,6 +70,19 @@ describe('an error of the source', () => {
   })
 })
 
+it('a partition that is given to a connection which was lost meanwhile begins anew', async () => {
+  const { p: first } = newSender(new FakeLink())
+  const { p } = newSender(new FakeLink())
+  const link = Object.assign(new FakeLink(), { fetch: () => Promise.reject(new Error('reset')) })
+  const fetcher = new Fetcher(link, options())
+  const lost = first.flow(fakePosition(0))
+  fetcher.add(first)
+  strictEqual((await lost).why, 'the connection to the source was lost (reset)')
+  const ended = p.flow(fakePosition(0))
+  fetcher.add(p)
+  strictEqual((await ended).why, 'the connection to the source was lost')
+})
+
 it('a leader that hangs with a Fetch keeps nobody from asking the next one', async () => {
   const { p } = newSender(new FakeLink())
   let loses = (_: Error) => {}
@@ -89,10 +102,14 @@ it('a leader that hangs with a Fetch keeps nobody from asking the next one', asy
   hanging.remove(p)
 
   let asked = 0
+  let open = 0
+  let mostOpen = 0
   const next = new Fetcher(
     Object.assign(new FakeLink(), {
       fetch: async (): Promise<readonly FetchedPartition[]> => {
+        mostOpen = Math.max(mostOpen, ++open)
         await pause(1)
+        open--
         asked++
         return [{ ...EMPTY, topic: p.topic, partition: p.partition }]
       },
@@ -106,6 +123,7 @@ it('a leader that hangs with a Fetch keeps nobody from asking the next one', asy
   loses(new Error('timed out'))
   const before = asked
   await waitFor('it to be asked on', { timeoutMs: 5_000 }, () => asked > before + 3 || undefined)
+  strictEqual(mostOpen, 1)
   p.end({ why: 'the test is over', uncertain: false })
   next.close()
 })
