@@ -279,7 +279,11 @@ describe('what a forgotten producer writes to a source that is kept warm', () =>
     const late = ['late-1', 'late-2'].map((value) => ({ key: 'late', value }))
     await oracle.write(world.source, 'warmgone', late)
     await shop('on-2')
-    await mirror.said('FERRY1604')
+    // Stored, with how far the mirror had seen its own: what it has not written down by then counts as unseen, too.
+    await waitFor('the stop to be stored', { timeoutMs: 30_000, everyMs: 200 }, async () => {
+      const { stdout, stderr } = await project.ferry(['status', 'warmgone'])
+      return `${stdout}${stderr}`.includes('FERRY1604') || undefined
+    })
     await takenBelow('warmgone', 23n)
     const told = await project.ferry(['salvage', 'warmgone', '--confirm', 'warmgone'])
     expect(told.code).toBe(8)
