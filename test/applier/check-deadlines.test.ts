@@ -47,6 +47,7 @@ const stateOf = ({ sealed, synced, back, backSealed }: Parts) => {
   return {
     ...fullState(1),
     salvages: [],
+    lost: [],
     marks: [mark],
     seals: sealed || back !== undefined ? [seal] : [],
     syncs: synced ? [sync] : [],
