@@ -56,7 +56,7 @@ try {
   say('a transactional source')
   const transactional = await measureTransactional(clusters, { isQuick: values.quick, rounds })
   const report = reportOf(results, {
-    primeOffsetsPerSecond: median(primes),
+    primeOffsetsPerSecond: Math.round(median(primes)),
     ...transactional,
   })
   process.stdout.write(
