@@ -61,15 +61,15 @@ const planTopic = (context: PlanContext, spec: TopicSpec, stage: Stage): Configu
   if (!source) return []
   const target = observed.target.topics.get(spec.name)
   const configs = topicConfigs(spec, source, observed.target, time)
-  const ours = [...configs.protective.keys(), ...configs.final.keys()]
   const sealed = placesOf(state).sealedTopics.has(spec.name)
   const phase = stage === 'prepared' ? 'protective' : 'final'
   // A topic that is still to be created gets its protective configs at creation; one that is sealed must not get them back.
   if (phase === 'protective' && (!target || sealed)) return []
   const is: ReadonlyMap<string, string> = target ? overrides(target) : configs.protective
-  const now = phase === 'final' && !sealed ? underProtection(is, configs) : is
-  const shortest = phase === 'protective' ? configs.shortest : undefined
-  const { set, was } = configChanges(now, configs[phase], ours, shortest)
+  const { set, was } =
+    phase === 'protective'
+      ? protection(is, configs)
+      : configChanges(sealed ? is : underProtection(is, configs), configs.final, oursOf(configs))
   if (Object.keys(set).length === 0) return []
   return [
     {
@@ -92,14 +92,21 @@ const planTopic = (context: PlanContext, spec: TopicSpec, stage: Stage): Configu
   ]
 }
 
-/** What the protective phase makes of these overrides: it leaves a retention that is long enough. */
+/** All keys that Ferry has a say in. */
+const oursOf = ({ protective, final }: TopicConfigs): readonly string[] => [
+  ...protective.keys(),
+  ...final.keys(),
+]
+
+/** What protects a topic that has these overrides: a retention that is long enough is left alone. */
+const protection = (is: ReadonlyMap<string, string>, configs: TopicConfigs) =>
+  configChanges(is, configs.protective, oursOf(configs), configs.shortest)
+
 const underProtection = (
   is: ReadonlyMap<string, string>,
-  { protective, final, shortest }: TopicConfigs,
-): ReadonlyMap<string, string> => {
-  const { set } = configChanges(is, protective, [...protective.keys(), ...final.keys()], shortest)
-  return definite(new Map([...is, ...Object.entries(set)]))
-}
+  configs: TopicConfigs,
+): ReadonlyMap<string, string> =>
+  definite(new Map([...is, ...Object.entries(protection(is, configs).set)]))
 
 /** Configs can be restored; what the target deletes under them while the source keeps it has to be copied again. */
 const undoOf = (count: number, less: readonly string[]): ConfigureTopic['undo'] =>
@@ -144,13 +151,7 @@ const protectedAgain = (
     const target = observed.target.topics.get(spec.name)
     if (!source || !target || !placesOf(state).sealedTopics.has(spec.name)) return []
     const configs = topicConfigs(spec, source, observed.target, now)
-    const ours = [...configs.protective.keys(), ...configs.final.keys()]
-    const { set, was } = configChanges(
-      overrides(target),
-      configs.protective,
-      ours,
-      configs.shortest,
-    )
+    const { set, was } = protection(overrides(target), configs)
     if (Object.keys(set).length === 0) return []
     return [
       {
