@@ -1,4 +1,5 @@
-import { endsOfCopying, type MigrationState, openReverse } from '../domain/state.ts'
+import { endsOfCopying, openReverse } from '../domain/reverse.ts'
+import type { MigrationState } from '../domain/state.ts'
 import type { MirroredMigration } from '../mirror/mirror.ts'
 
 /** What of a migration is to be copied there, and back, by its decisions; undefined: nothing is marked for it, or the migration is over. */

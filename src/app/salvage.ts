@@ -4,26 +4,13 @@ import { valuesOf } from '../domain/answers.ts'
 import { diagnostic, FerryError } from '../domain/diagnostic.ts'
 import { partitionKey, type TargetOffset } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
-import {
-  endedWaysBack,
-  type LostRange,
-  type MigrationState,
-  type Salvage,
-} from '../domain/state.ts'
+import { endedWaysBack } from '../domain/reverse.ts'
+import type { LostRange, MigrationState, Salvage } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
-import {
-  giveUpCommand,
-  goneInWords,
-  heldAndGone,
-  lateBetween,
-  nameRange,
-  notSalvaged,
-  producersMayWrite,
-  type StrandedRange,
-  strandedRanges,
-} from '../domain/stranded.ts'
+import { giveUpCommand, goneInWords, nameRange, type StrandedRange } from '../domain/stranded.ts'
 import type { MirrorLog, MirrorTimings } from '../mirror/mirror.ts'
 import { reopenedWayBack, rollbackUnderWay, withGivenUp } from '../planner/guards/reverse.ts'
+import { strandedNow } from './find-stranded.ts'
 import { lockHolder } from './lock-holder.ts'
 import type { PlanOptions } from './make-plan.ts'
 import type { Session } from './open-session.ts'
@@ -40,57 +27,10 @@ export interface SalvagedRange extends StrandedRange {
   readonly records: number
 }
 
-/** What stands on the source alone, and what of it the source's retention has taken. */
-export interface Stranded {
-  readonly held: readonly StrandedRange[]
-  readonly gone: readonly StrandedRange[]
-}
-
 export interface SalvageResult {
   readonly done: readonly SalvagedRange[]
   /** Given up by this run. */
   readonly lost: readonly LostRange[]
-}
-
-/** The late records of a migration, as they are now. Reads both clusters, changes nothing. */
-export const findStranded = async (
-  session: Session,
-  migration: Migration,
-  signal: AbortSignal,
-): Promise<Stranded> => {
-  const state = await session.store.readDecisions(migration.name)
-  return state === undefined
-    ? { held: [], gone: [] }
-    : strandedNow(session, migration, state, signal)
-}
-
-const strandedNow = async (
-  session: Session,
-  migration: Migration,
-  state: MigrationState,
-  signal: AbortSignal,
-): Promise<Stranded> => {
-  const { lateOnWayBack } = await import('../mirror/late-on-way-back.ts')
-  const { source } = await session.clustersOf(migration)
-  const progress = await session.store.readProgress(migration.name, 'reverse')
-  const between = await lateOnWayBack(source, state.reverse, progress, signal)
-  const open = reopenedWayBack(state)
-  // The rollback cannot end any more: the migration goes on forwards, and what others wrote behind the seals of the way back is late again.
-  if (open !== state && lateBetween(between, state).length > 0) {
-    return strandedNow(session, migration, open, signal)
-  }
-  // Not past an open transaction: what it will have been nobody knows yet.
-  const ends = valuesOf(await source.listOffsets(state.seals, 'stable'))
-  const mayBeWritten = ({ topic }: StrandedRange) =>
-    producersMayWrite(topic, state, migration.order)
-  const stranded = strandedRanges(state, ({ topic, partition }) =>
-    ends.get(partitionKey(topic, partition)),
-  ).filter(mayBeWritten)
-  // Appended behind a sealed way back they would stop the rollback, which alone may go on then. What came between has ended that way already.
-  const underWay = rollbackUnderWay({ desired: migration, state })
-  if (stranded.length > 0 && underWay.length > 0) throw new FerryError(underWay)
-  const ranges = [...stranded, ...notSalvaged(between, state).filter(mayBeWritten)]
-  return heldAndGone(ranges, valuesOf(await source.listOffsets(ranges, 'earliest')))
 }
 
 /**
@@ -288,31 +228,3 @@ const notGone = ({ name }: Migration, named: string, gone: readonly StrandedRang
           : `Name that, if it is to be given up: ${giveUpCommand(name, gone)} --confirm ${name}.`,
     }),
   )
-
-/** What is printed before anything is appended, if nobody confirmed it. */
-export const unconfirmedSalvage = (
-  { name, from, to }: Migration,
-  { held, gone }: Stranded,
-): FerryError => {
-  const topics = [...new Set(held.map(({ topic }) => topic))].join(', ')
-  const unseen = [...new Set(gone.flatMap(({ topic, unseen }) => (unseen ? [topic] : [])))]
-  const appended = `${held.map(nameRange).join(', ')} would be appended to ${to}, behind what producers have written there since. No rollback leads behind the seal of ${topics} from then on.`
-  return new FerryError(
-    diagnostic({
-      code: 'FERRY1411',
-      detail: [
-        ...(held.length > 0 || gone.length === 0 ? [appended] : []),
-        ...(gone.length > 0 ? [`${goneInWords(from, gone)}.`] : []),
-        ...(unseen.length > 0
-          ? [
-              `Giving that up ends the way back of ${unseen.join(', ')}: no rollback leads behind its seal.`,
-            ]
-          : []),
-      ].join(' '),
-      fix:
-        gone.length === 0
-          ? `If the late producers are stopped and these records are wanted: ferry salvage ${name} --confirm ${name}.`
-          : `If the late producers are stopped, to append what is there and to go on without what is gone: ${giveUpCommand(name, gone)} --confirm ${name}.`,
-    }),
-  )
-}

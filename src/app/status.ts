@@ -9,13 +9,9 @@ import type { Mark, Seal } from '../domain/mark.ts'
 import type { Migration } from '../domain/migration.ts'
 import { indexFromEnds, type OffsetIndex, rankOf } from '../domain/offset-index.ts'
 import type { Plan } from '../domain/plan.ts'
+import { openReverse } from '../domain/reverse.ts'
 import { stageRank, stagesInOrder } from '../domain/stage.ts'
-import {
-  type MigrationState,
-  offsetMapOf,
-  openReverse,
-  type PartitionProgress,
-} from '../domain/state.ts'
+import { type MigrationState, offsetMapOf, type PartitionProgress } from '../domain/state.ts'
 import type { Step } from '../domain/step.ts'
 import { type Observed, type ObservedSide, partitionAt } from '../planner/observed.ts'
 import type {

@@ -1,4 +1,4 @@
-import { reverseView } from '../domain/state.ts'
+import { reverseView } from '../domain/reverse.ts'
 import type { VerifyOptions, VerifyReport } from '../verify/index.ts'
 import type { Services } from './services.ts'
 

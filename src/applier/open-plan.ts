@@ -1,6 +1,7 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import type { Plan } from '../domain/plan.ts'
-import { emptyState, isSealing, type MigrationState, withoutSealing } from '../domain/state.ts'
+import { isSealing, withoutSealing } from '../domain/reverse.ts'
+import { emptyState, type MigrationState } from '../domain/state.ts'
 import type { Lock } from '../state/state-store.ts'
 import type { ApplyOptions } from './apply-options.ts'
 import { type OpenedRun, openRun } from './open-run.ts'

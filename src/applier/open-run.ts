@@ -1,4 +1,5 @@
-import { endsOfCopying, type MigrationState, type Reverse } from '../domain/state.ts'
+import { endsOfCopying } from '../domain/reverse.ts'
+import type { MigrationState, Reverse } from '../domain/state.ts'
 import type { Mirror, MirroredMigration } from '../mirror/mirror.ts'
 import type { Run } from '../steps/step-kind.ts'
 import type { ApplyOptions } from './apply-options.ts'

@@ -4,7 +4,7 @@ import type { RestoreGroup } from '../domain/step.ts'
 import { counted } from './_words.ts'
 import { commitsOf } from './commits-of.ts'
 import { groupIsEmpty } from './gates/index.ts'
-import { movedSinceReturn } from './return-group.ts'
+import { movedSinceReturn } from './return-positions.ts'
 import type { StepKind } from './step-kind.ts'
 
 /** Puts the commits of a group on the target back to what they were before the sync. What it reads there from now on counts nowhere. */

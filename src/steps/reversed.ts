@@ -1,4 +1,4 @@
-import { reverseView } from '../domain/state.ts'
+import { reverseView } from '../domain/reverse.ts'
 import type { Clusters, Run } from './step-kind.ts'
 
 /** What is watched over time is kept by this object: each run has one of it. */

@@ -7,7 +7,7 @@ import type { RestoreGroup, ReturnGroup, Step } from '../domain/step.ts'
 import type { CommittedOffset } from '../kafka/cluster.ts'
 import { counted } from './_words.ts'
 import type { PartitionNow } from './partitions-now.ts'
-import { backPosition, lostPositions, movedTo, wasReturned } from './return-group.ts'
+import { backPosition, lostPositions, movedTo, wasReturned } from './return-positions.ts'
 import type { PlanContext, Undoing } from './step-kind.ts'
 
 /** For each group that was synced: back to the source with what it read on the target, then its commits there as they were. Pure. */

@@ -2,13 +2,8 @@ import { describe, expect, it } from 'vitest'
 import type { Operation } from '../../src/domain/access.ts'
 import type { PartitionKey, SourceOffset, TargetOffset } from '../../src/domain/ids.ts'
 import { noReturnOf } from '../../src/domain/no-return.ts'
-import {
-  endedWaysBack,
-  type LostRange,
-  type PartitionProgress,
-  reverseView,
-  type Salvage,
-} from '../../src/domain/state.ts'
+import { endedWaysBack, reverseView } from '../../src/domain/reverse.ts'
+import type { LostRange, PartitionProgress, Salvage } from '../../src/domain/state.ts'
 import { reopenedWayBack, withGivenUp } from '../../src/planner/guards/reverse.ts'
 import { fullState } from '../state/samples.ts'
 import {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { PartitionKey, SourceOffset } from '../../src/domain/ids.ts'
 import type { GroupReturn, GroupSync } from '../../src/domain/state.ts'
-import { beforeReturn, toReturn } from '../../src/steps/return-group.ts'
+import { beforeReturn, toReturn } from '../../src/steps/return-positions.ts'
 import { group } from '../planner/_build.ts'
 
 const KEY = 'orders:0' as PartitionKey

@@ -3,7 +3,7 @@ import type { GroupId, PartitionKey, SourceOffset, TopicName } from '../../src/d
 import type { GroupSync, MigrationState } from '../../src/domain/state.ts'
 import type { SyncGroup } from '../../src/domain/step.ts'
 import { groupsAreSynced } from '../../src/steps/gates/index.ts'
-import { movedTo } from '../../src/steps/return-group.ts'
+import { movedTo } from '../../src/steps/return-positions.ts'
 import type { Run } from '../../src/steps/step-kind.ts'
 import { syncGroup } from '../../src/steps/sync-group.ts'
 import { AT, migration, stateWith } from '../planner/_build.ts'

@@ -20,17 +20,18 @@ export const salvage = (
   { name, confirmed, accept: named }: SalvageArgs,
 ): Promise<SalvageResult> =>
   withSession(context, [name], async (session) => {
+    const found = await import('../../app/find-stranded.ts')
     const app = await import('../../app/salvage.ts')
     const { DEFAULT_TIMINGS } = await import('../../mirror/mirror.ts')
     const migration = session.migrations[0] as Migration
     const accept = gapsToAccept(named, { migration })
-    const stranded = await app.findStranded(session, migration, context.signal)
+    const stranded = await found.findStranded(session, migration, context.signal)
     const open = (await session.store.readDecisions(name))?.salvages.some(
       ({ status }) => status === 'pending',
     )
     const isNothing = stranded.held.length === 0 && stranded.gone.length === 0
     if (isNothing && !open && accept.length === 0) return { done: [], lost: [] }
-    if (confirmed !== name) throw app.unconfirmedSalvage(migration, stranded)
+    if (confirmed !== name) throw found.unconfirmedSalvage(migration, stranded)
     const timings = mirrorTimings(context.streams.env, DEFAULT_TIMINGS)
     const { log } = context
     return app.salvage(session, migration, { ...planOptions(context), timings, log, accept })

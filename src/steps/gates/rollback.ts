@@ -1,6 +1,6 @@
 import type { GroupId, PartitionKey, TopicName } from '../../domain/ids.ts'
 import { expectedTargetEnd } from '../../domain/offset-index.ts'
-import { endedWaysBack } from '../../domain/state.ts'
+import { endedWaysBack } from '../../domain/reverse.ts'
 import {
   giveUpCommand,
   goneInWords,
