@@ -8,10 +8,10 @@ import { createHash, hash } from 'node:crypto'
  */
 
 /** With two-space indent, for files that people review. No newline at the end. */
-export const canonicalJson = (value: unknown): string => write(value, '\n', null)
+export const canonicalJson = (value: unknown): string => write(value, '\n', [])
 
 /** On one line, without a newline, for journals and digests. */
-export const canonicalLine = (value: unknown): string => write(value, '', null)
+export const canonicalLine = (value: unknown): string => write(value, '', [])
 
 /**
  * The text of the file that holds a value, {@link canonicalJson} and a newline, in pieces of 64 KiB or a little more: a large plan has 70 MB
@@ -19,7 +19,7 @@ export const canonicalLine = (value: unknown): string => write(value, '', null)
  */
 export function* canonicalFile(value: unknown): Generator<string> {
   let piece = ''
-  for (const part of partsOf(value, null)) {
+  for (const part of partsOf(value, [])) {
     piece += part
     if (piece.length < PIECE) continue
     yield piece
@@ -43,24 +43,13 @@ export const digestOf = (value: unknown): string => {
 /** Deeper than anything Ferry stores; what is deeper is a cycle. */
 const MAX_DEPTH = 200
 
-/** Where a value stands; spelled out only for an error, since a large plan has a million of them. */
-interface Place {
-  readonly parent: Place | null
-  readonly key: string | number
-  readonly depth: number
-}
+/** Where a value stands: the keys that lead to it. One for a whole text, since a large plan has a million values. */
+type Path = (string | number)[]
 
-const within = (parent: Place | null, key: string | number): Place => ({
-  parent,
-  key,
-  depth: (parent?.depth ?? 0) + 1,
-})
-
-const pointerTo = (place: Place | null): string =>
-  place === null ? '' : `${pointerTo(place.parent)}/${place.key}`
+const pointerTo = (path: Path): string => path.map((key) => `/${key}`).join('')
 
 /** `newline` is `''` for one line, else a line break followed by the indent of the value that is being written. */
-const write = (value: unknown, newline: string, place: Place | null): string => {
+const write = (value: unknown, newline: string, path: Path): string => {
   switch (typeof value) {
     case 'string':
     case 'boolean':
@@ -68,67 +57,89 @@ const write = (value: unknown, newline: string, place: Place | null): string => 
     case 'bigint':
       return `"${value}"`
     case 'number':
-      if (!Number.isFinite(value)) throw refused(String(value), place)
+      if (!Number.isFinite(value)) throw refused(String(value), path)
       return JSON.stringify(value)
-    case 'object': {
+    case 'object':
       if (value === null) return 'null'
-      const [open, close] = brackets(value)
-      const inner = newline && `${newline}  `
-      let text = ''
-      for (const [key, member] of membersOf(value, place)) {
-        text += text === '' ? inner : `,${inner}`
-        text += label(key, newline) + write(member, inner, within(place, key))
-      }
-      return text === '' ? open + close : open + text + newline + close
-    }
+      return Array.isArray(value)
+        ? writeArray(value, newline, path)
+        : writeObject(value, newline, path)
     default:
-      throw refused(typeof value, place)
+      throw refused(typeof value, path)
   }
+}
+
+const writeArray = (items: readonly unknown[], newline: string, path: Path): string => {
+  refuseCycle(path)
+  const inner = newline && `${newline}  `
+  let text = ''
+  for (let i = 0; i < items.length; i++) {
+    path.push(i)
+    text += (i === 0 ? inner : `,${inner}`) + write(items[i], inner, path)
+    path.pop()
+  }
+  return text === '' ? '[]' : `[${text}${newline}]`
+}
+
+const writeObject = (value: object, newline: string, path: Path): string => {
+  const inner = newline && `${newline}  `
+  let text = ''
+  for (const key of keysOf(value, path)) {
+    path.push(key)
+    const member = write((value as Record<string, unknown>)[key], inner, path)
+    path.pop()
+    text += (text === '' ? inner : `,${inner}`) + label(key, newline) + member
+  }
+  return text === '' ? '{}' : `{${text}${newline}}`
 }
 
 /** How deep a text is cut into parts: a plan is an object with lists of what there may be many of. */
 const CUT_DEPTH = 2
 
 /** What {@link write} writes with an indent, one by one down to {@link CUT_DEPTH}. */
-function* partsOf(value: unknown, place: Place | null, newline = '\n'): Generator<string> {
-  if (typeof value !== 'object' || value === null || (place?.depth ?? 0) >= CUT_DEPTH) {
-    yield write(value, newline, place)
+function* partsOf(value: unknown, path: Path, newline = '\n'): Generator<string> {
+  if (typeof value !== 'object' || value === null || path.length >= CUT_DEPTH) {
+    yield write(value, newline, path)
     return
   }
-  const [open, close] = brackets(value)
+  const isList = Array.isArray(value)
+  const keys = isList ? value.keys() : keysOf(value, path)
   const inner = `${newline}  `
+  const [open, close] = isList ? ['[', ']'] : ['{', '}']
   let isEmpty = true
-  for (const [key, member] of membersOf(value, place)) {
-    yield (isEmpty ? open : ',') + inner + label(key, newline)
-    yield* partsOf(member, within(place, key), inner)
+  for (const key of keys) {
+    yield (isEmpty ? open : ',') + inner + (typeof key === 'number' ? '' : label(key, newline))
+    path.push(key)
+    yield* partsOf((value as Record<string | number, unknown>)[key], path, inner)
+    path.pop()
     isEmpty = false
   }
   yield isEmpty ? open + close : newline + close
 }
 
-const brackets = (value: object): readonly [open: string, close: string] =>
-  Array.isArray(value) ? ['[', ']'] : ['{', '}']
+const label = (key: string, newline: string): string => JSON.stringify(key) + (newline ? ': ' : ':')
 
-const label = (key: string | number, newline: string): string =>
-  typeof key === 'number' ? '' : JSON.stringify(key) + (newline ? ': ' : ':')
-
-/** The members of an object in their order, with their keys; the items of an array with their places. */
-const membersOf = (
-  value: object,
-  place: Place | null,
-): readonly (readonly [key: string | number, member: unknown])[] => {
-  if ((place?.depth ?? 0) >= MAX_DEPTH) {
-    throw new TypeError(`a cycle at ${pointerTo(place).slice(0, 60)} has no canonical JSON`)
-  }
-  if (Array.isArray(value)) return value.map((item, i) => [i, item] as const)
+/** The keys of an object whose values are there, by code unit, as `sort` compares. */
+const keysOf = (value: object, path: Path): readonly string[] => {
+  refuseCycle(path)
   const prototype: unknown = Object.getPrototypeOf(value)
   if (prototype !== Object.prototype && prototype !== null) {
-    throw refused(`a ${value.constructor?.name ?? 'class instance'}`, place)
+    throw refused(`a ${value.constructor?.name ?? 'class instance'}`, path)
   }
-  return Object.entries(value)
-    .filter(([, member]) => member !== undefined)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
+  const keys: string[] = []
+  let isSorted = true
+  for (const key of Object.keys(value)) {
+    if ((value as Record<string, unknown>)[key] === undefined) continue
+    isSorted &&= keys.length === 0 || keys[keys.length - 1]! < key
+    keys.push(key)
+  }
+  return isSorted ? keys : keys.sort()
 }
 
-const refused = (what: string, place: Place | null): TypeError =>
-  new TypeError(`${what} at ${pointerTo(place) || '/'} has no canonical JSON`)
+const refuseCycle = (path: Path): void => {
+  if (path.length < MAX_DEPTH) return
+  throw new TypeError(`a cycle at ${pointerTo(path).slice(0, 60)} has no canonical JSON`)
+}
+
+const refused = (what: string, path: Path): TypeError =>
+  new TypeError(`${what} at ${pointerTo(path) || '/'} has no canonical JSON`)

@@ -21,8 +21,21 @@ export interface TopicPartition {
   readonly partition: number
 }
 
-export const partitionKey = (topic: TopicName, partition: number): PartitionKey =>
-  `${topic}:${partition}` as PartitionKey
+/**
+ * The keys made so far, by topic and partition. A plan looks each of a hundred thousand partitions up in a dozen maps: one text for all of
+ * them is hashed once and found by its address, and takes 100 MB less than a text for each. A process sees but the topics of a project.
+ */
+const keysMade = new Map<TopicName, PartitionKey[]>()
+
+export const partitionKey = (topic: TopicName, partition: number): PartitionKey => {
+  let keys = keysMade.get(topic)
+  if (keys === undefined) {
+    keys = []
+    keysMade.set(topic, keys)
+  }
+  keys[partition] ??= `${topic}:${partition}` as PartitionKey
+  return keys[partition]
+}
 
 /** The inverse of {@link partitionKey}. */
 export const parsePartitionKey = (key: PartitionKey): TopicPartition => {
