@@ -4,18 +4,21 @@
 export const MAX_COLUMNS = 100
 
 /**
- * Names come from files and brokers, and a group id may hold any character: control characters are made visible, so that no name can
- * move the cursor or fake a line of output. Line breaks stay.
+ * Names come from files and brokers, and a group id may hold any character: what is not seen is made visible (control characters, what
+ * turns the direction of writing, what has no width, separators of lines, half characters), so that no name can move the cursor, fake a
+ * line of output or look like another name. Line breaks stay.
  */
 export const printable = (text: string): string =>
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about
-  text.replace(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, (char) =>
-    char === '\t' ? ' ' : `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
+  text.replace(/(?!\n)[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (char) => {
+    const code = char.codePointAt(0)!.toString(16)
+    return char === '\t' ? ' ' : code.length > 4 ? `\\u{${code}}` : `\\u${code.padStart(4, '0')}`
+  })
 
-/** Cut where it is longer, with a sign that it was. */
+/** Cut where it is longer, with a sign that it was; never within a character. */
 export const clip = (text: string, width: number): string =>
-  text.length <= width ? text : `${text.slice(0, Math.max(width - 1, 0))}…`
+  text.length <= width
+    ? text
+    : `${text.slice(0, Math.max(width - 1, 0)).replace(/[\ud800-\udbff]$/, '')}…`
 
 /** As {@link clip}, but its end stays, where names of one family differ. */
 export const clipMiddle = (text: string, width: number): string => {

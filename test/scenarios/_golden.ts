@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { expect } from 'vitest'
+import { schemaProblems } from '../schema-problems.ts'
 import { mask } from './_mask.ts'
 import type { Ended, Project, World } from './_world.ts'
 
@@ -64,6 +65,50 @@ export const expectGoldenText = async (
   await expect(text).toMatchFileSnapshot(join(FOLDER, name, 'expected.txt'))
 }
 
+/** One line of `apply --json`. */
+export interface StreamEvent {
+  readonly event: string
+  readonly step?: string
+}
+
+/** Told when and as often as the machine is slow. */
+const BY_CHANCE: ReadonlySet<string> = new Set(['progress', 'waiting'])
+
+/**
+ * The events of an apply that already ran: each is one of the published schema, and all but those that depend on the machine are compared
+ * whole. Those belong to the step that runs.
+ */
+export const expectGoldenEvents = async (
+  world: World,
+  project: Project,
+  name: string,
+  stdout: string,
+): Promise<readonly StreamEvent[]> => {
+  const events = eventsIn(stdout)
+  let running: string | undefined
+  for (const event of events) {
+    expect(await schemaProblems('events', event), JSON.stringify(event)).toEqual([])
+    if (event.event === 'step-started') running = event.step
+    if (BY_CHANCE.has(event.event)) expect(event.step, JSON.stringify(event)).toBe(running)
+    if (event.event === 'step-done') running = undefined
+  }
+  const text = `${JSON.stringify(
+    events.filter(({ event }) => !BY_CHANCE.has(event)),
+    null,
+    2,
+  )}\n`
+  await expect(mask(text, { texts: textsOf(world, project) })).toMatchFileSnapshot(
+    join(FOLDER, name, 'expected.json'),
+  )
+  return events
+}
+
+const eventsIn = (stdout: string): readonly StreamEvent[] =>
+  stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as StreamEvent)
+
 const textsOf = (
   { source, target }: World,
   project: Project,
@@ -88,11 +133,7 @@ const asText = (args: readonly string[], { code, stdout, stderr }: Ended): strin
 const asJson = (stdout: string, without: readonly string[] = []): string => {
   const isStream = stdout.startsWith('{"')
   const value = isStream
-    ? stdout
-        .trimEnd()
-        .split('\n')
-        .map((line) => JSON.parse(line) as { readonly event: string })
-        .filter(({ event }) => !without.includes(event))
+    ? eventsIn(stdout).filter(({ event }) => !without.includes(event))
     : (JSON.parse(stdout) as unknown)
   return `${JSON.stringify(value, null, 2)}\n`
 }

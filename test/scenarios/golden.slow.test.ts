@@ -39,6 +39,8 @@ test('blocked: partitions that differ, rights that are missing, records of other
 
 test('a stale plan', () => gold.stalePlan())
 
+test('what a program is told while a plan is applied', () => gold.streamed())
+
 test('mirrored: nothing to do, verified, status', async () => {
   await gold.mirrored()
   await gold.consumersPlanned()

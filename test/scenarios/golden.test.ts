@@ -22,6 +22,8 @@ test('blocked: partitions that differ, rights that are missing, records of other
 
 test('a stale plan', () => gold.stalePlan())
 
+test('what a program is told while a plan is applied', () => gold.streamed())
+
 test('mirrored, nothing to do, verified; a status that is watched follows it and ends at Ctrl-C', async () => {
   const watched = gold.project.start(['--quiet', 'status', 'gold', '--watch', '--json'])
   await watched.printed('"stage":"nothing"')

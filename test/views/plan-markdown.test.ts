@@ -66,6 +66,7 @@ describe('renderPlanMarkdown', () => {
 const NASTY = [
   '`',
   '``` `',
+  '`````````',
   '|',
   '\\|',
   '\\',
@@ -79,6 +80,30 @@ const NASTY = [
   '!7',
   '~label',
   '%mile',
+  '&12',
+  '$12',
+  '~12',
+  '^alert#12',
+  '[issue:12]',
+  '*iteration:12',
+  'GH-12',
+  'gh-12',
+  'JIRA_2-7',
+  'CVE-2024-12345',
+  'GHSA-wj6h-64fc-37mp',
+  'deadbee',
+  '0123456789abcdef0123456789abcdef01234567',
+  'octo/repo@deadbeef',
+  ':x:',
+  ':+1:',
+  ':100:',
+  '[^1]',
+  '\n\n[^1]: note\n',
+  '{+a+}',
+  '[-a-]',
+  'ftp://x.y',
+  'mailto:a@b.example',
+  '<img src=x>',
   '$x$',
   '[a](http://x.y)',
   '![a](http://x.y)',
@@ -95,6 +120,15 @@ const NASTY = [
   '&#64;octocat',
   '\u0000\u001b[31m',
   '\u202e',
+  '\u2066',
+  '\u200b',
+  '\u200d',
+  '\u00ad',
+  '\ufeff',
+  '\u061c',
+  '\u2028',
+  '\u{e0041}',
+  '\ud800',
   '1. ',
   '- ',
   '> ',
@@ -102,6 +136,23 @@ const NASTY = [
   '---',
   ' ',
   'ü漢😀',
+]
+/**
+ * What forges make of text after Markdown: their own documents, not what is escaped. GitHub: "Autolinked references and URLs", "Basic
+ * writing and formatting syntax"; GitLab: "GitLab-specific references", "Inline diff".
+ */
+const FORGE: readonly (readonly [string, RegExp])[] = [
+  ['people and teams', /@[\w"]/],
+  ['issues, merge requests, snippets, milestones, labels and epics', /[#!$%~&][\w"]/],
+  ['references by a prefix', /\b(?:gh|gl)-\d/i],
+  ['keys of trackers', /\b[A-Z][A-Z0-9_]*-\d/],
+  ['advisories', /\b(?:GHSA-\w{4}|CVE-\d)/],
+  // An offset has 19 digits at most, and is left as it is.
+  ['commits', /\b(?!\d{1,19}\b)[0-9a-f]{7,40}\b/i],
+  ['references in brackets', /\[\w+:\w|\*iteration:\w/],
+  ['emoji', /:(?!(?!(?:100|1234):)\d+:)[\w+-]+:/],
+  ['addresses', /\w:\/\/|\bwww\.|mailto:\w+@\w/i],
+  ['differences', /\{[+-]|\[[+-]/],
 ]
 const nasty = fc
   .array(fc.oneof(fc.constantFrom(...NASTY), fc.string({ maxLength: 5 })), { maxLength: 8 })
@@ -171,18 +222,47 @@ describe('content that breaks out', () => {
     )
   })
 
-  it('calls nobody and refers to nothing', () => {
+  /** What forges look through, once Markdown is HTML: all text that is not code. */
+  const prose = (markdown: string): string =>
+    html(markdown)
+      .replace(/<code>[\s\S]*?<\/code>/g, '\u0001')
+      .replace(/<[^>]+>/g, '\u0001')
+      .replace(/&#(\d+);/g, (_, code) => String.fromCharCode(Number(code)))
+      .replace(
+        /&(lt|gt|quot|amp);/g,
+        (_, word) => ({ lt: '<', gt: '>', quot: '"', amp: '&' })[word as 'lt'],
+      )
+
+  it('calls nobody, refers to nothing, and is made into nothing else', () => {
     fc.assert(
       fc.property(nastyPlan, ({ plan, words }) => {
-        const shown = html(renderPlanMarkdown(plan, words, '/'))
-          .replace(/<code>[\s\S]*?<\/code>/g, '')
-          .replace(/<[^>]+>/g, '')
-          .replace(/&#(\d+);/g, (_, code) => String.fromCharCode(Number(code)))
-          .replace(/&(lt|gt|quot|amp);/g, '?')
-        ok(!/@\w|#\d|[!%]\w|:\/\/|www\./.test(shown), shown)
+        const shown = prose(renderPlanMarkdown(plan, words, '/'))
+        for (const [what, found] of FORGE) {
+          const at = found.exec(shown)?.index
+          ok(
+            at === undefined,
+            `${what}: ${JSON.stringify(shown.slice((at ?? 0) - 20, (at ?? 0) + 40))}`,
+          )
+        }
+      }),
+      { numRuns: 150 },
+    )
+  })
+
+  it('what of it cannot be seen is shown', () => {
+    fc.assert(
+      fc.property(nastyPlan, ({ plan, words }) => {
+        const page = renderPlanMarkdown(plan, words, '/')
+        ok(!/(?!\n)[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u.test(page), page)
       }),
       { numRuns: 100 },
     )
+  })
+
+  it('a number stays whole: it is copied into commands', () => {
+    const says = 'accepts orders.events:3:9007199254740993-9223372036854775807'
+    const deadlines = [{ at: '2025-03-04T18:20:00.000Z', says, about: EXPIRY }]
+    ok(render({ deadlines }).includes(says))
   })
 
   it('shows what it was given', () => {
