@@ -13,7 +13,7 @@ import { DEFAULT_MEMORY_BUDGET, type MirrorLog, type MirrorTimings } from '../mi
 import type { Clusters } from '../steps/step-kind.ts'
 import { allowingRewind, checkRewinds, rewindsOf } from './allow-rewind.ts'
 import { changedInputs, inputDigests } from './input-digests.ts'
-import { lockHolder } from './lock-holder.ts'
+import { lockHolder, operationOf } from './lock-holder.ts'
 import { makePlan, type PlanOptions, readState } from './make-plan.ts'
 import { mirroredNow } from './mirrored-now.ts'
 import type { Session } from './open-session.ts'
@@ -27,6 +27,8 @@ export interface PlannedMigration {
   readonly planned: Migration
   readonly plan: Plan
   readonly warnings: readonly Diagnostic[]
+  /** The decisions that it was made from; absent: it is of a file, and they and the clusters may have changed since. */
+  readonly state?: MigrationState
 }
 
 /** The plan of a file, if the files that it was made from are still the same. What changed on the clusters is the applier's to see. */
@@ -63,7 +65,8 @@ export const planFor = async (
   const progress = await session.store.readProgress(migration.name)
   const purpose = purposeOf({ migration, state, progress })
   const made = await makePlan(session, migration, options, purpose)
-  return { migration, planned: migration, plan: made.plan, warnings: made.warnings }
+  const { plan, warnings, state: from } = made
+  return { migration, planned: migration, plan, warnings, state: from }
 }
 
 /** Fresh plans of the session's migrations, no further than `until`. */
@@ -76,10 +79,11 @@ export const planByName = async (
   checkRewinds(session.migrations, allowRewind)
   const planned: PlannedMigration[] = []
   for (const migration of session.migrations) {
-    const { stage } = await readState(session, migration.name)
-    const shortened = noFurtherThan(allowingRewind(migration, allowRewind), stage, until)
+    const reached = (await readState(session, migration.name)).stage
+    const shortened = noFurtherThan(allowingRewind(migration, allowRewind), reached, until)
     const made = await makePlan(session, shortened, options)
-    planned.push({ migration, planned: shortened, plan: made.plan, warnings: made.warnings })
+    const { plan, warnings, state } = made
+    planned.push({ migration, planned: shortened, plan, warnings, state })
   }
   return planned
 }
@@ -112,33 +116,28 @@ export interface RunOptions extends PlanOptions {
 
 /**
  * What stands against a plan without steps. It never comes to the applier, and must not say that nothing is to be done where something is, or
- * where the source no longer holds what is left to copy. `isSaved`: it is of a file, and the clusters may have changed since.
+ * where the source no longer holds what is left to copy. One of a file is compared with what would be planned now.
  */
 export const checkIdle = async (
   session: Session,
   idle: PlannedMigration,
-  isSaved: boolean,
   options: PlanOptions,
 ): Promise<readonly Diagnostic[]> => {
   const parts = await options.services.applyParts()
   const clusters = await session.clustersOf(idle.migration)
   const check = checks(session, idle, options, parts, clusters)
-  const changed = isSaved ? await check.recheck() : []
+  const { state, changed } =
+    idle.state === undefined ? await check.again() : { state: idle.state, changed: [] }
   const errors = changed.filter(({ severity }) => severity === 'error')
   if (errors.length > 0) return errors
-  const { name } = idle.migration
-  const state = await readState(session, name)
   const { store } = session
-  return check.checkInvariants({
-    clusters,
-    store,
-    migration: idle.migration,
-    state: () => state,
-    now: options.now,
-  })
+  const { migration } = idle
+  return check.checkInvariants({ clusters, store, migration, state: () => state, now: options.now })
 }
 
 type Checks = Pick<ApplyOptions, 'recheck'> & {
+  /** What a plan of now differs in, and the decisions that it was made from. */
+  again(): Promise<{ readonly changed: readonly Diagnostic[]; readonly state: MigrationState }>
   checkInvariants(run: LookingRun): Promise<readonly Diagnostic[]>
 }
 
@@ -148,22 +147,26 @@ const checks = (
   options: PlanOptions,
   parts: ApplyParts,
   clusters: Clusters,
-): Checks => ({
-  recheck: async () => {
+): Checks => {
+  const again: Checks['again'] = async () => {
     const maxDestroy = options.maxDestroy ?? plan.maxDestroy
     const fresh = await makePlan(session, planned, { ...options, maxDestroy }, plan.purpose)
-    const { store } = session
-    const looking = { clusters, store, migration, state: () => fresh.state, now: options.now }
-    return [
-      ...(await parts.passedDeadlines(plan.deadlines, looking)),
-      ...parts.checkAgain(plan, fresh.plan),
-    ]
-  },
-  checkInvariants: async (run) => [
-    ...(await parts.passedDeadlines(plan.deadlines, run)),
-    ...(await parts.checkInvariants(plan.invariants, run)),
-  ],
-})
+    return { changed: parts.checkAgain(plan, fresh.plan), state: fresh.state }
+  }
+  return {
+    again,
+    recheck: async () => {
+      const { changed, state } = await again()
+      const { store } = session
+      const looking = { clusters, store, migration, state: () => state, now: options.now }
+      return [...(await parts.passedDeadlines(plan.deadlines, looking)), ...changed]
+    },
+    checkInvariants: async (run) => [
+      ...(await parts.passedDeadlines(plan.deadlines, run)),
+      ...(await parts.checkInvariants(plan.invariants, run)),
+    ],
+  }
+}
 
 /** Puts together what the applier needs, and lets it run. It takes the lock, looks again at what is, and only then changes anything. */
 export const runPlan = async (
@@ -194,13 +197,14 @@ export const runPlan = async (
     migration,
     clusters,
     store: session.store,
-    holder: lockHolder('apply', now()),
+    holder: lockHolder(operationOf(plan), now()),
     toolVersion: toolVersion(),
     kinds: parts.kinds,
     startMirror: () => startMirror(clusters, 'forward'),
     startReverseMirror: () =>
       startMirror({ source: clusters.target, target: clusters.source }, 'reverse'),
-    ...check,
+    recheck: check.recheck,
+    checkInvariants: check.checkInvariants,
     look: async (state) => {
       const whole = parts.withState(migration, state)
       const observed = await services.observe(clusters, whole, now, options.signal)

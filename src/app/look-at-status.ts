@@ -39,7 +39,8 @@ export const statusLooker = (
           ? await services.mirrorProcesses(session.project.name, made.clusters.source)
           : undefined,
       }
-      const parts = { ...made, progress, words, processes, ...back }
+      const lock = await session.store.lockHolder(migration.name)
+      const parts = { ...made, progress, words, processes, lock, ...back }
       const first = looksOf(parts)
       let copied = meter(first, now())
       const moves = mirrorsOf(processes ?? [], migration).length > 0

@@ -81,7 +81,7 @@ export const pushState = (
   next: StateContent,
   { force, now }: { readonly force: boolean; readonly now: Date },
 ): Promise<PushedState> =>
-  whileLocked(store, migration, lockHolder('state push', now), async () => {
+  whileLocked(store, migration, lockHolder(`state push ${migration}`, now), async () => {
     const found = await contentOf(store, migration)
     if (found && encodeContent(found) === encodeContent(next)) {
       return { serial: found.decisions.serial, replaced: undefined, changed: false }
@@ -102,7 +102,7 @@ export const forgetState = (
   migration: string,
   { confirmed, now }: { readonly confirmed: boolean; readonly now: Date },
 ): Promise<number | undefined> =>
-  whileLocked(store, migration, lockHolder('state forget', now), async () => {
+  whileLocked(store, migration, lockHolder(`state forget ${migration}`, now), async () => {
     const state = await store.readDecisions(migration)
     if (state === undefined) return undefined
     if (state.marks.length > 0 && state.stage !== 'retired' && !confirmed) {

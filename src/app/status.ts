@@ -17,6 +17,7 @@ import { type Observed, type ObservedSide, partitionAt } from '../planner/observ
 import type {
   BackStatus,
   GroupSide,
+  LockStatus,
   MigrationStatus,
   MirrorStatus,
   NextStep,
@@ -35,6 +36,8 @@ export interface StatusParts {
   readonly plan: Plan
   readonly words: StepWords
   readonly processes: readonly MirrorProcess[] | undefined
+  /** Undefined: nobody has the lock. */
+  readonly lock?: LockStatus | undefined
   /** Of the way back, and who mirrors on it. */
   readonly backProgress: ReadonlyMap<PartitionKey, PartitionProgress>
   readonly backProcesses: readonly MirrorProcess[] | undefined
@@ -61,6 +64,7 @@ export const statusOf = (parts: StatusParts): MigrationStatus => {
     target: migration.to,
     stage: state.stage,
     asks: migration.stage,
+    ...(parts.lock && { lock: parts.lock }),
     mirror: mirrorStatus(parts, known),
     ...(backMarks.length > 0 && { back: backStatus(parts) }),
     topics: migration.topics.map((topic) => topicStatus(topic.name, parts, known)),

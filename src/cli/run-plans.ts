@@ -14,8 +14,6 @@ export interface PlansToRun {
   /** The migrations to open; empty: all of the project. */
   readonly names: readonly string[]
   plan(session: Session): Promise<readonly PlannedMigration[]>
-  /** They come from a file, and the clusters may have changed since. */
-  readonly isSaved?: boolean
   /** True: nobody is asked. */
   readonly approved: boolean
   /** Migrations that were named for steps that cannot be undone. */
@@ -89,10 +87,9 @@ const withPlans = async <T>(
   return withSession(context, wanted.names, async (session) => {
     const planned = await wanted.plan(session)
     const stillIdle = async (idle: readonly PlannedMigration[]) => {
-      const { isSaved = false, maxDestroy } = wanted
-      const options = { ...planOptions(context), maxDestroy }
+      const options = { ...planOptions(context), maxDestroy: wanted.maxDestroy }
       const found: Diagnostic[] = []
-      for (const each of idle) found.push(...(await checkIdle(session, each, isSaved, options)))
+      for (const each of idle) found.push(...(await checkIdle(session, each, options)))
       return found
     }
     const apply: RunPlan['apply'] = async (each, confirmed) => {

@@ -16,6 +16,8 @@ export interface MigrationStatus {
   readonly stage: ReachedStage
   /** What the plan file asks for. */
   readonly asks: Stage
+  /** Who works on it now, for what and since when; absent: nobody has its lock. */
+  readonly lock?: LockStatus
   readonly mirror: MirrorStatus
   /** What is mirrored back to the source; absent before anything is. */
   readonly back?: BackStatus
@@ -26,6 +28,15 @@ export interface MigrationStatus {
   /** Where retention of the source is closest behind the mirror; absent: nothing is left to copy, or too little is known. */
   readonly retention?: RetentionStatus
   readonly problems: readonly Diagnostic[]
+}
+
+export interface LockStatus {
+  readonly user: string
+  readonly host: string
+  readonly pid: number
+  /** As `rollback orders to prepared`. */
+  readonly operation: string
+  readonly since: string
 }
 
 export interface MirrorStatus {

@@ -61,6 +61,7 @@ const renderPage = (status: MigrationStatus, { style, columns }: StatusView): st
         ? status.stage
         : `${status.stage}; the plan file asks for ${status.asks}`,
     ),
+    ...renderLock(status, line),
     ...renderNext(status, line),
     ...renderFirst(status, line),
     line('mirror', renderMirrorState(status)).replace(
@@ -80,6 +81,15 @@ const renderPage = (status: MigrationStatus, { style, columns }: StatusView): st
 }
 
 type Line = (name: string, text: string) => string
+
+/** What it does changes what is shown here, while it is looked at. */
+const renderLock = ({ lock, at }: MigrationStatus, line: Line): readonly string[] => {
+  if (lock === undefined) return []
+  const age = duration(Math.max(0, Date.parse(at) - Date.parse(lock.since)))
+  return [
+    line('lock', `${lock.user}@${lock.host} (pid ${lock.pid}) runs: ${lock.operation}, for ${age}`),
+  ]
+}
 
 /** The command that goes on, and where it will wait. */
 const renderNext = ({ name, next }: MigrationStatus, line: Line): readonly string[] => {

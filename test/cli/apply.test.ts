@@ -78,8 +78,8 @@ describe('ferry apply NAME', () => {
     deepStrictEqual(
       services.applied.map((each) => [each.gateTimeoutMs, each.plan.to, each.holder.operation]),
       [
-        [0, 'producers-moved', 'apply'],
-        [900_000, 'mirrored', 'apply'],
+        [0, 'producers-moved', 'apply orders to producers-moved'],
+        [900_000, 'mirrored', 'apply orders to mirrored'],
       ],
     )
   })
@@ -167,9 +167,23 @@ describe('ferry apply NAME', () => {
     const plan = { steps: [], from: 'mirrored', to: 'mirrored' } as const
     const services = fakeServices({ plan, parts: { checkAgain: () => [stale] } })
     await ferry(['plan', 'orders', '-o', 'idle.plan'], services)
-    const { code, err } = await ferry(['apply', 'idle.plan'], services)
-    deepStrictEqual([code, services.applied.length], [5, 0])
+    // Two readings could be of two states.
+    let readings = 0
+    const counting: FakeServices = {
+      ...services,
+      openStore: async (...given) => {
+        const store = await services.openStore(...given)
+        const readDecisions = async () => {
+          readings++
+          return undefined
+        }
+        return { ...store, readDecisions }
+      },
+    }
+    const { code, err } = await ferry(['apply', 'idle.plan'], counting)
+    deepStrictEqual([code, services.applied.length, readings], [5, 0, 1])
     match(err, /FERRY1401/)
+    deepStrictEqual((await ferry(['apply', 'idle.plan'], services)).code, 5)
     // One that was just made is.
     deepStrictEqual((await ferry(['apply', 'orders'], services)).code, 0)
   })

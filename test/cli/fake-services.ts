@@ -52,6 +52,7 @@ export const fakeServices = (change: {
     describe: 'memory',
     readDecisions: async () => undefined,
     readProgress: async () => new Map(),
+    lockHolder: async () => undefined,
     close: async () => undefined,
   } as unknown as StateStore
   const services: FakeServices = {

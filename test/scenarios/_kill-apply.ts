@@ -5,6 +5,7 @@ import { EXIT } from '../../src/cli/exit-codes.ts'
 import type { StepKindName } from '../../src/domain/step.ts'
 import { fill } from './_clients.ts'
 import { withAdmin } from './_image.ts'
+import type { Chapter } from './_life.ts'
 import type { Ended, Project, World } from './_world.ts'
 
 export type StoreName = 'file' | 'kafka'
@@ -70,17 +71,24 @@ interface PlannedStep {
   readonly kind: StepKindName
 }
 
-/** At which points of a plan's run ferry dies, for dying.mjs; undefined: nowhere. */
+/** At which points of a plan's run ferry dies, for dying.mjs. */
 export type Killing = (
   steps: readonly PlannedStep[],
-) => { readonly at: string; readonly share?: string } | undefined
+  chapter: Chapter,
+) => { readonly at: string; readonly share?: string }
 
-export const nowhere: Killing = () => undefined
+export const nowhere: Killing = () => ({ at: '^$' })
 
-/** Before and after every write of the journal and of the decisions, shared among several services that go the same way. */
+/**
+ * In these chapters before and after every write of the journal and of the decisions, and inside of every step between its first writes to
+ * a cluster; shared among several services that go the same way.
+ */
 export const everywhere =
-  (share: number, of: number, service: string): Killing =>
-  () => ({ at: '^(before|after) (?!request)', share: `${share}/${of}/${service}` })
+  (chapters: readonly Chapter[], share: number, of: number, service: string): Killing =>
+  (steps, chapter) =>
+    chapters.includes(chapter)
+      ? { at: `^(before|after) (?!write )|${BETWEEN.source}`, share: `${share}/${of}/${service}` }
+      : nowhere(steps, chapter)
 
 /** Inside of the first step of each kind, its work done and not yet recorded; and inside of every step between two of its writes to a cluster. */
 export const insideOfEachKind = (): Killing => {
@@ -95,8 +103,8 @@ export const insideOfEachKind = (): Killing => {
 const idsOf = (steps: readonly PlannedStep[]): string =>
   steps.map(({ id }) => id.replaceAll(/[.*|]/g, '\\$&')).join('|')
 
-/** What it has not sent yet is the second or third write of a step. How many requests a mirror makes of what it copies is left to chance: test/faults. */
-const BETWEEN = /^before request [23] of (?!mirror-)/
+/** What it has not sent yet is one of the first writes of a step, but not the very first. How many requests a mirror makes of what it copies is left to chance: test/faults. */
+const BETWEEN = /^before write [2-4] of (?!mirror-)/
 
 export const isBetweenWrites = ({ point }: Death): boolean => BETWEEN.test(point)
 
@@ -105,25 +113,33 @@ export interface Death {
   readonly kind: StepKindName
 }
 
+/** How a plan came to its end. */
+export interface Applied {
+  readonly kinds: readonly StepKindName[]
+  readonly deaths: readonly Death[]
+  /** Steps that wrote to a cluster more than once, mirrors left out. */
+  readonly manyWrites: readonly string[]
+}
+
 /** Applies one plan file, again and again while ferry dies, and answers inside or at the border of which steps it died. */
 export const applyDying = async (
   project: Project,
   name: string,
-  killing: Killing,
+  dyingOf: (steps: readonly PlannedStep[]) => ReturnType<Killing>,
   { planning = ['plan', name], ends = 0 }: { planning?: readonly string[]; ends?: number } = {},
-): Promise<readonly Death[]> => {
+): Promise<Applied> => {
   const file = `${name}.plan.json`
   const planned = await project.ferry([...planning, '-o', file])
   expect(planned.code, `${planned.stdout}\n${planned.stderr}`).toBe(0)
   const { steps } = JSON.parse(project.read(file)) as { readonly steps: readonly PlannedStep[] }
-  const dying = killing(steps)
+  const dying = dyingOf(steps)
   project.write('died', '')
+  project.write('died.sent', '')
   let begun: string | undefined
   for (;;) {
-    const env = dying === undefined ? {} : dyingAt(project, dying.at, 'SIGKILL', dying.share)
     const { code, stdout, stderr }: Ended = await project.ferry(
       ['apply', file, '--confirm', name],
-      env,
+      dyingAt(project, dying.at, 'SIGKILL', dying.share),
     )
     // Whoever takes the lock over says so, and which step may be half done: that is looked at before anything else.
     if (begun !== undefined) {
@@ -138,7 +154,10 @@ export const applyDying = async (
       /^after decisions \d+ behind plan-finished$/.test(died.at(-1) ?? '') &&
       code === EXIT.stale &&
       stderr.includes('FERRY1408')
-    if (code === ends || isOver) return deathsIn(died, steps)
+    if (code === ends || isOver) {
+      const kinds = steps.map(({ kind }) => kind)
+      return { kinds, deaths: deathsIn(died, steps), manyWrites: manyIn(project.read('died.sent')) }
+    }
     // A signal: it died at the next point. Everything else would be an apply that did not go on.
     expect(code, `${stdout}\n${stderr}`).toBe(-1)
     begun = BEGUN.exec(died.at(-1) ?? '')?.[1]
@@ -146,12 +165,17 @@ export const applyDying = async (
 }
 
 /** The step that is half done where it died there. */
-const BEGUN = /(?:after intent|before result|behind intent|before request \d+ of) (\S+?)(?:$|:? )/
+const BEGUN = /(?:after intent|before result|behind intent|before write \d+ of) (\S+?)(?:$| )/
+
+const manyIn = (sent: string): readonly string[] => {
+  const steps = sent.split('\n').filter((step) => step !== '' && !step.startsWith('mirror-'))
+  return [...new Set(steps.filter((step, i) => steps.indexOf(step) < i))].sort()
+}
 
 const deathsIn = (points: readonly string[], steps: readonly PlannedStep[]): readonly Death[] =>
   points.flatMap((point) => {
     const step =
-      /^before request \d+ of (.+): \w+$/.exec(point)?.[1] ??
+      /^before write \d+ of (.+)$/.exec(point)?.[1] ??
       /(?:intent|result) (.+?)(?: done| failed)?$/.exec(point)?.[1]
     return steps.filter(({ id }) => id === step).map(({ kind }) => ({ point, kind }))
   })

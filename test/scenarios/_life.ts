@@ -5,13 +5,15 @@ import { connect } from '../adapter/connect.ts'
 import { waitFor } from '../kafka/wait.ts'
 import { fill } from './_clients.ts'
 import { imageOf, usersOf, withAdmin } from './_image.ts'
-import { applyDying, type Death, type Killing } from './_kill-apply.ts'
+import { type Applied, applyDying, type Death, type Killing } from './_kill-apply.ts'
 import type { Project, World } from './_world.ts'
 
 /** What a service has lived through, with every kind of step on its way. */
 export interface Life {
   /** All that it leaves on both clusters and in the state, after each chapter, with its name taken out: equal for two that went the same way. */
   readonly remains: Readonly<Record<Chapter, Remains>>
+  /** How the plan of each chapter was applied. */
+  readonly applied: Readonly<Partial<Record<Chapter, Applied>>>
   readonly deaths: readonly Death[]
 }
 
@@ -24,7 +26,7 @@ export const CHAPTERS = [
   'back at the beginning',
   'retired',
 ] as const
-type Chapter = (typeof CHAPTERS)[number]
+export type Chapter = (typeof CHAPTERS)[number]
 
 const planFile = (name: string) => `apiVersion: ferry/v1
 kind: Migration
@@ -184,13 +186,14 @@ export const live = async (
   const { source, target } = world
   const file = `plans/${name}.yaml`
   const remains: Partial<Record<Chapter, Remains>> = {}
-  const deaths: Death[] = []
+  const applied: Partial<Record<Chapter, Applied>> = {}
   const chapter = async (
     says: Chapter,
     planning: readonly string[],
     { ends = 0, migration = name } = {},
   ): Promise<void> => {
-    deaths.push(...(await applyDying(project, migration, killing, { planning, ends })))
+    const dying = (steps: Parameters<Killing>[0]) => killing(steps, says)
+    applied[says] = await applyDying(project, migration, dying, { planning, ends })
     remains[says] = await remainsOf(world, project, name, migration)
   }
 
@@ -242,7 +245,8 @@ export const live = async (
   await chapter('retired', ['plan', `${name}-end`, '--max-destroy', '1'], {
     migration: `${name}-end`,
   })
-  return { remains: remains as Life['remains'], deaths }
+  const deaths = Object.values(applied).flatMap((each) => each.deaths)
+  return { remains: remains as Life['remains'], applied, deaths }
 }
 
 export interface Remains {

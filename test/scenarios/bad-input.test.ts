@@ -582,7 +582,8 @@ test('a second apply while one waits at a gate', async () => {
     const first = project.start(APPLY)
     await first.said('has no consumers on the source')
     const second = await refused(project, () => project.ferry(APPLY))
-    const holder = `${userInfo().username}@${hostname()} (pid ${first.child.pid}, apply, since `
+    const who = `${userInfo().username}@${hostname()}`
+    const holder = `${who} (pid ${first.child.pid}, apply orders to consumers-moved, since `
     expectOneError(second, { exit: 6, code: 'FERRY1406', fix: /ferry unlock orders/ })
     expect(errorsIn(second.stderr)[0]?.detail).toContain(holder)
     first.child.kill('SIGINT')

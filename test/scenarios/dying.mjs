@@ -1,7 +1,8 @@
 /**
  * Loaded before the built ferry (NODE_OPTIONS=--import): makes it die, or stand still, at points around its writes to the state and before
  * each request that changes something on a cluster, each point once over all runs that share FERRY_DIE_LOG. FERRY_DIE_AT is what the
- * point's name must match: `before result mirror/orders`, `before request 2 of forget-mark/orders: DeleteRecords`.
+ * point's name must match: `before result mirror-topic/orders done`, `before write 2 of forget-mark/orders`. Writes of a step are counted
+ * over all its attempts, so that one that goes on where the last died comes to the next.
  * FERRY_DIE_SHARE `1/3/orders`: of those only the second of three shares, the same whatever the service is called that they name.
  */
 import { appendFileSync, readFileSync } from 'node:fs'
@@ -56,12 +57,10 @@ if (log) {
   // Not by their serial: that is another at every attempt, and a run would die at each.
   let last = 'start'
   let decisions = 0
-  let requests = 0
   for (const store of [FileStore, KafkaStore]) {
     around(store, 'appendJournal', (_, { what }) => {
       last = [what.kind, what.step, what.outcome].filter(Boolean).join(' ')
       decisions = 0
-      requests = 0
       return last
     })
     around(store, 'writeDecisions', () => `decisions ${++decisions} behind ${last}`)
@@ -71,7 +70,10 @@ if (log) {
   BrokerConnection.prototype.send = function (api, version, pieces, ...rest) {
     const isState = pieces.some((piece) => piece.includes(FERRY_DIE_BESIDE))
     if (last.startsWith('intent ') && WRITES.has(api.name) && !isState) {
-      point(`before request ${++requests} of ${last.replace('intent ', '')}: ${api.name}`)
+      const step = last.replace('intent ', '')
+      const sent = readFileSync(`${log}.sent`, { encoding: 'utf8', flag: 'a+' }).split('\n')
+      point(`before write ${sent.filter((each) => each === step).length + 1} of ${step}`)
+      appendFileSync(`${log}.sent`, `${step}\n`)
     }
     return send.call(this, api, version, pieces, ...rest)
   }

@@ -104,20 +104,23 @@ describe('the first Ctrl-C lets the step end, the second leaves it half done, an
     await stoppedOnce(project, [...apply, ...flags], 'create-topic/stops')
     const topics = await withAdmin(world.target, (admin) => admin.listTopics())
     expect(topics).toContain('stops')
-    await stoppedTwice(project, [...apply, ...flags], 'set-user/stops-user/scram-sha-512')
+    const user = 'set-user/stops-user/scram-sha-512'
+    await stoppedTwice(project, [...apply, ...flags], user, 'apply stops to mirrored')
     await ended(apply)
     const copied = await oracle.digest(world.source, 'stops')
     expect(await oracle.digest(world.target, 'stops')).toEqual(copied)
 
     const resync = ['resync', 'stops', '--topic', 'stops']
     await stoppedOnce(project, [...resync, ...flags], 'forget-mark/stops')
-    await stoppedTwice(project, [...resync, ...flags], 'create-topic/stops')
+    const anew = 'resync stops, topics stops'
+    await stoppedTwice(project, [...resync, ...flags], 'create-topic/stops', anew)
     await ended(resync)
     expect(await oracle.digest(world.target, 'stops')).toEqual(copied)
 
     const rollback = ['rollback', 'stops', '--to', 'nothing']
     await stoppedOnce(project, [...rollback, ...flags], 'forget-mark/stops')
-    await stoppedTwice(project, [...rollback, ...flags], 'delete-topic/stops')
+    const back = 'rollback stops to nothing'
+    await stoppedTwice(project, [...rollback, ...flags], 'delete-topic/stops', back)
     await ended(rollback)
     expect(await withAdmin(world.target, (admin) => admin.listTopics())).not.toContain('stops')
   })
@@ -142,16 +145,18 @@ const stoppedOnce = async (
   expect(what).toMatchObject({ kind: 'result', outcome: 'done', step })
 }
 
-/** SIGINT again and again inside of a step in which nothing comes back, from a broker that stands still. */
+/** SIGINT again and again inside of a step in which nothing comes back, from a broker that stands still. Whoever asks is told for what it has the lock. */
 const stoppedTwice = async (
   project: Project,
   args: readonly string[],
   step: string,
+  operation: string,
 ): Promise<void> => {
   project.write('died', '')
   const [broker] = world.target.brokers
   const twice = project.start(args, dyingAt(project, `^after intent ${step}$`, 'SIGSTOP'))
   await stopped(project, `after intent ${step}`)
+  expect(await shown(project)).toMatchObject({ lock: { pid: twice.child.pid, operation } })
   process.kill(broker!.pid, 'SIGSTOP')
   try {
     let ended: Ended | undefined
@@ -188,7 +193,9 @@ describe.concurrent.each<StoreName>(['file', 'kafka'])(
       expect(second.code).toBe(6)
       const words = second.stderr.replaceAll(/\s+/g, ' ')
       expect(words).toMatch(/FERRY1406/)
-      expect(words).toContain(`(pid ${first.child.pid}, apply, since `)
+      expect(words).toContain(`(pid ${first.child.pid}, apply ${name} to mirrored, since `)
+      const { stdout: status } = await project.ferry(['status', name])
+      expect(status).toContain(`(pid ${first.child.pid}) runs: apply ${name} to mirrored, for `)
 
       const freed = await project.ferry(['unlock', name, '--confirm', name])
       expect(freed.stdout).toMatch(/^Freed the lock of /)

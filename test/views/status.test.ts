@@ -6,6 +6,14 @@ import type { MigrationStatus } from '../../src/views/status-report.ts'
 import { PLAIN, styleFor } from '../../src/views/style.ts'
 import { schemaProblems } from '../schema-problems.ts'
 
+const LOCK = {
+  user: 'ana',
+  host: 'box',
+  pid: 7,
+  operation: 'rollback orders to prepared',
+  since: '2025-03-02T09:55:00.000Z',
+}
+
 const STATUS: MigrationStatus = {
   name: 'orders',
   owner: 'team-orders',
@@ -233,9 +241,16 @@ group orders-api
     deepStrictEqual(coloured === renderStatus(statuses, VIEW), false)
   })
 
+  it('says who works on it, for what and for how long', () => {
+    match(
+      show({ lock: LOCK }),
+      /\n {2}lock {4}ana@box \(pid 7\) runs: rollback orders to prepared, for 5 min\n {2}next/,
+    )
+  })
+
   it('is JSON as its schema says, on one line while it is watched', async () => {
     const statuses = [
-      { ...STATUS, topics: [{ ...topic, state: 'stopped', partitions: large }] },
+      { ...STATUS, lock: LOCK, topics: [{ ...topic, state: 'stopped', partitions: large }] },
     ] satisfies readonly MigrationStatus[]
     const problems = await schemaProblems('status', JSON.parse(renderStatusJson(statuses)))
     deepStrictEqual(problems, [])

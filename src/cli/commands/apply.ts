@@ -79,7 +79,6 @@ const plansOf = async (context: Context, args: ApplyArgs): Promise<PlansToRun> =
       file === undefined
         ? planByName(session, until, args.allowRewind, { ...planOptions(context), maxDestroy })
         : [await planFromFile(session, file)],
-    isSaved: what.kind === 'file',
     approved: args.autoApprove || what.kind === 'file',
     confirm,
     waitMs,
