@@ -22,7 +22,8 @@ interface Found extends GapRange {
 
 /** So many gaps are read one by one at most; the place and sums before each such group are kept. */
 const GROUP = 64
-const LEAST_BYTES = 64
+/** Most partitions have no gap at all. */
+const NO_BYTES = new Uint8Array(0)
 
 /**
  * The gaps of one partition, ascending, disjoint and not touching. A transactional topic has one for every commit, so they are kept as
@@ -33,7 +34,7 @@ const LEAST_BYTES = 64
  *            [length - 2 UVARINT]
  */
 export class GapList implements Iterable<Gap> {
-  #bytes = new Uint8Array(LEAST_BYTES)
+  #bytes: Uint8Array = NO_BYTES
   #length = 0
   #count = 0
   /** End and missing offsets of the gaps in `#bytes`. */

@@ -46,7 +46,7 @@ export const aclsOf = (size: LargeSize): readonly AclBinding[] =>
     })),
   )
 
-const END = 1_000n
+export const END = 1_000n
 
 /**
  * A cluster of any size behind the port, in memory: what planning asks of it, and nothing else. Each partition holds 1,000 records; `all`:

@@ -3,12 +3,24 @@ import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { writePlanFile } from '../../src/app/plan-file.ts'
-import type { SourceOffset, TargetOffset, TopicName } from '../../src/domain/ids.ts'
+import {
+  type PartitionKey,
+  partitionKey,
+  type SourceOffset,
+  type TargetOffset,
+  type TopicName,
+} from '../../src/domain/ids.ts'
 import type { Mark } from '../../src/domain/mark.ts'
-import { emptyState, type MigrationState } from '../../src/domain/state.ts'
+import { GapList } from '../../src/domain/offset-index.ts'
+import {
+  emptyState,
+  type MigrationState,
+  type PartitionProgress,
+  STATE_FORMAT_VERSION,
+} from '../../src/domain/state.ts'
 import { observe, planMigration } from '../../src/planner/index.ts'
 import { group, migration, NOW, topicSpec } from '../planner/_build.ts'
-import { groupsOf, type LargeSize, largeCluster, topicsOf } from './_large-cluster.ts'
+import { END, groupsOf, type LargeSize, largeCluster, topicsOf } from './_large-cluster.ts'
 
 const size = JSON.parse(process.argv[2]!) as LargeSize
 /** Whether all of it is mirrored already. */
@@ -43,6 +55,22 @@ const markOf = (topic: TopicName, partition: number): Mark => ({
   at: '2026-01-01T00:00:00.000Z',
 })
 
+/** As the stores give it: read from their text, each with a list of gaps of its own; every second partition has had a transaction. */
+const progressOf = (topic: TopicName, partition: number): PartitionProgress => ({
+  formatVersion: STATE_FORMAT_VERSION,
+  topic,
+  partition,
+  producerId: 4000n,
+  checkedTo: END as TargetOffset,
+  mirroredTo: END as SourceOffset,
+  gaps: GapList.of(partition % 2 === 0 ? [] : [{ from: 10n, to: 11n }]),
+  diverged: null,
+  mayBeInFlight: false,
+  problem: null,
+  holder: { host: 'h', pid: 1, generation: 1 },
+  at: '2026-01-01T00:00:00.000Z',
+})
+
 const untouched = emptyState(desired.name, '')
 const state: MigrationState = isMarked
   ? {
@@ -55,6 +83,15 @@ const state: MigrationState = isMarked
     }
   : untouched
 
+const progress = new Map<PartitionKey, PartitionProgress>()
+if (isMarked) {
+  for (const topic of topicsOf(size)) {
+    for (let partition = 0; partition < size.partitions; partition++) {
+      progress.set(partitionKey(topic, partition), progressOf(topic, partition))
+    }
+  }
+}
+
 const began = performance.now()
 const cpuBefore = process.cpuUsage()
 const clusters = { source: source.cluster, target: target.cluster }
@@ -64,7 +101,7 @@ const plan = planMigration({
   desired,
   observed,
   state,
-  progress: new Map(),
+  progress,
   readers: new Map(),
   purpose: { kind: 'migrate' },
   now: NOW,
