@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { createHash, randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { CACHE_FOLDER, ownFile } from './paths.ts'
@@ -52,8 +52,10 @@ async function fetchUnlessCached(name: JarSet): Promise<JarFolder> {
       await rm(fresh, { recursive: true, force: true })
     }
   }
-  const jars = (await readdir(join(folder, 'libs'))).filter((file) => file.endsWith('.jar')).sort()
-  return { name, folder, classPath: jars.map((jar) => join(folder, 'libs', jar)).join(':') }
+  // One class path for all work trees whose cache is a link to the same one.
+  const real = await realpath(folder)
+  const jars = (await readdir(join(real, 'libs'))).filter((file) => file.endsWith('.jar')).sort()
+  return { name, folder: real, classPath: jars.map((jar) => join(real, 'libs', jar)).join(':') }
 }
 
 async function isStamped(folder: string, stamp: string): Promise<boolean> {

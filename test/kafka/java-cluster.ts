@@ -32,9 +32,11 @@ const ZOOKEEPER_FLAGS = [...FAST_START_FLAGS, '-Dzookeeper.jmx.log4j.disable=tru
 /** Starts brokers, and for old versions ZooKeeper, as Java processes of this machine. */
 export async function startJavaCluster(options: StartOptions): Promise<TestCluster> {
   const jars = await fetchJars(options.version)
-  await recordClassArchive(jars, (jvmFlags) =>
-    startOnce({ version: options.version, jvmFlags }, jars),
-  )
+  await recordClassArchive(jars, async (flag) => {
+    const jvmFlags = [...FAST_START_FLAGS, flag]
+    const cluster = await startOnce({ version: options.version, jvmFlags }, jars)
+    await cluster.brokers[0]!.kill('SIGTERM').finally(() => cluster.stop())
+  })
   for (let attempt = 1; ; attempt++) {
     try {
       return await startOnce(options, jars)

@@ -1,4 +1,5 @@
 import { type ExecFileException, execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -47,10 +48,12 @@ export function javaCommand(program: JavaProgram): string[] {
 
 /**
  * Where the classes that a broker loads are kept for the next JVM with these jars. A missing or
- * unsuitable archive does no harm.
+ * unsuitable archive does no harm, but nor any good: one is valid for the class path it was
+ * recorded with, to the letter, so that a cache that was moved gets another.
  */
-export function classArchive(jars: JarFolder): string {
-  return join(jars.folder, 'classes.jsa')
+export function classArchive({ folder, classPath }: JarFolder): string {
+  const digest = createHash('sha256').update(classPath).digest('hex')
+  return join(folder, `classes-${digest.slice(0, 12)}.jsa`)
 }
 
 /** Runs a Java program to its end and returns its output. */
