@@ -30,7 +30,13 @@ export interface FetcherOptions {
   readonly received: (p: MirroredPartition) => void
 }
 
-/** One connection to one source leader: all its partitions in one request, each in turn the first, so that none starves. */
+/** Whom a request names. The first `inTurn` share the answer; what the others have is little, or asked for next. */
+interface Asked {
+  readonly partitions: readonly MirroredPartition[]
+  readonly inTurn: number
+}
+
+/** One connection to one source leader, one request at a time: those that are behind take turns, so that none starves. */
 export class Fetcher {
   readonly link: BrokerLink
   readonly #options: FetcherOptions
@@ -38,7 +44,7 @@ export class Fetcher {
   readonly #wanted = new Wake()
   #turn = 0
   #mostAsked = FEWEST_ASKED
-  #allAskedAt = Number.NEGATIVE_INFINITY
+  #restAskedAt = Number.NEGATIVE_INFINITY
   #closed = false
 
   constructor(link: BrokerLink, options: FetcherOptions) {
@@ -80,8 +86,8 @@ export class Fetcher {
   async #run(): Promise<void> {
     try {
       while (!this.#closed) {
-        const wanting = this.#choose()
-        if (wanting.length === 0) {
+        const asked = this.#choose()
+        if (asked.partitions.length === 0) {
           await this.#wanted.wait()
           continue
         }
@@ -89,7 +95,7 @@ export class Fetcher {
           await this.#options.budget.freed(100)
           continue
         }
-        await this.#fetch(wanting, ANSWER_BYTES)
+        await this.#fetch(asked, ANSWER_BYTES)
       }
     } catch (error) {
       this.#closed = true
@@ -99,7 +105,7 @@ export class Fetcher {
     }
   }
 
-  #choose(): MirroredPartition[] {
+  #choose(): Asked {
     const all = this.#partitions
     const wanting: MirroredPartition[] = []
     for (let i = 0; i < all.length; i++) {
@@ -114,16 +120,18 @@ export class Fetcher {
 
   /**
    * Those that are behind fill an answer by themselves, a few at a time. Naming a thousand in each request, to hear of four, took a fourth of
-   * the CPU; the others are asked as often as if nobody was behind.
+   * the CPU; the others are asked as often as if nobody was behind. Where one of them has more than is left of the answer, it is behind, too.
    */
-  #fewOf(wanting: MirroredPartition[]): MirroredPartition[] {
+  #fewOf(wanting: readonly MirroredPartition[]): Asked {
+    const isBehind = (p: MirroredPartition) => p.next < p.sourceEnd
+    const behind = wanting.filter(isBehind)
+    if (behind.length === 0) return { partitions: wanting, inTurn: wanting.length }
+    const few = behind.slice(0, this.#mostAsked)
     const now = performance.now()
-    const behind = wanting.filter((p) => p.next < p.sourceEnd)
-    if (behind.length > this.#mostAsked && now - this.#allAskedAt < IDLE_WAIT_MS) {
-      return behind.slice(0, this.#mostAsked)
-    }
-    this.#allAskedAt = now
-    return wanting
+    if (now - this.#restAskedAt < IDLE_WAIT_MS) return { partitions: few, inTurn: few.length }
+    this.#restAskedAt = now
+    const rest = wanting.filter((p) => !isBehind(p))
+    return { partitions: [...few, ...rest], inTurn: few.length }
   }
 
   /** The next request begins behind what this one brought, and asks for as many as fill an answer. */
@@ -144,7 +152,7 @@ export class Fetcher {
     this.#mostAsked = Math.max(most, FEWEST_ASKED)
   }
 
-  async #fetch(wanting: readonly MirroredPartition[], bytes: number): Promise<void> {
+  async #fetch({ partitions: wanting, inTurn }: Asked, bytes: number): Promise<void> {
     const tenures = wanting.map((p) => p.tenure)
     for (const p of wanting) p.fetchedIn = p.tenure
     const answered = () => {
@@ -161,7 +169,7 @@ export class Fetcher {
       } as const
       const answers = await this.link.fetch(request, memory.space)
       memory.arrived(answers.reduce((sum, { records }) => sum + records.length, 0))
-      this.#adapt(wanting, answers)
+      this.#adapt(wanting.slice(0, inTurn), answers.slice(0, inTurn))
       answered()
       const inOrder = answers.length === wanting.length
       for (let i = 0; i < wanting.length; i++) {

@@ -8,6 +8,7 @@ import { BufferPool } from './buffer-pool.ts'
 import { Checker } from './check.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { Coalescer } from './coalescer.ts'
+import { every } from './every.ts'
 import { GapSaver } from './gap-saver.ts'
 import { Holdings } from './holdings.ts'
 import type { IntakeCounters } from './intake.ts'
@@ -29,7 +30,6 @@ import type { SendCounters } from './sender.ts'
 import { stillMirrored } from './still-mirrored.ts'
 import { TargetFacts } from './target-facts.ts'
 import { shareOfLimits, Throttle } from './throttle.ts'
-import { pause } from './wait.ts'
 import { Watch } from './watch.ts'
 
 /** Of the memory budget, for Fetch answers; the rest is for merged batches on their way. */
@@ -210,12 +210,17 @@ class Engine implements RunningMirror {
         log,
       },
     })
+    const forGood = {
+      signal: this.#ended.signal,
+      warn: (message: string) => this.#warn(message),
+    }
+    const save = () => this.#saver.save(this.#holdings.held)
+    const lookAfterLoss = () => this.#watch.lookAfterLoss(this.#routes.unlinked)
+    const look = () => this.#watch.look(this.#holdings.tended, this.#counts)
     this.#timers = [
-      this.#every(internals.saveEveryMs ?? 2_000, () => this.#saver.save(this.#holdings.held)),
-      this.#every(AFTER_LOSS_MS, () => this.#watch.lookAfterLoss(this.#routes.unlinked)),
-      this.#every(internals.watchEveryMs ?? 60_000, () =>
-        this.#watch.look(this.#holdings.tended, this.#counts),
-      ),
+      every(internals.saveEveryMs ?? 2_000, save, forGood),
+      every(AFTER_LOSS_MS, lookAfterLoss, forGood),
+      every(internals.watchEveryMs ?? 60_000, look, forGood),
     ]
   }
 
@@ -345,18 +350,6 @@ class Engine implements RunningMirror {
     const known = this.#partitions.get(p.key)
     const isSame = known?.migration === migration && known.mark.producerId === mark.producerId
     return isSame ? known : p
-  }
-
-  async #every(ms: number, act: () => Promise<void>): Promise<void> {
-    const { signal } = this.#ended
-    while (!signal.aborted) {
-      try {
-        await pause(ms, signal)
-        await act()
-      } catch (error) {
-        if (!signal.aborted) this.#warn(String(error))
-      }
-    }
   }
 
   #warn(message: string): void {

@@ -75,11 +75,16 @@ export const fakeSenderOptions = (): SenderOptions => ({
 })
 
 /** A sender over a link, and a dense partition whose log begins `rank` records after its mark. */
-export const newSender = (link: BrokerLink, over: Partial<SenderOptions> = {}, rank = 0) => {
+export const newSender = (
+  link: BrokerLink,
+  over: Partial<SenderOptions> = {},
+  rank = 0,
+  partition = 0,
+) => {
   const sender = new Sender(link, { ...fakeSenderOptions(), ...over })
   const p = new MirroredPartition('m', {
     topic: 't' as TopicName,
-    partition: 0,
+    partition,
     sourceCluster: 's' as ClusterId,
     targetCluster: 't' as ClusterId,
     sourceStart: -BigInt(rank) as SourceOffset,

@@ -127,3 +127,31 @@ it('a leader that hangs with a Fetch keeps nobody from asking the next one', asy
   p.end({ why: 'the test is over', uncertain: false })
   next.close()
 })
+
+it('those at the end of their log are named a few times a second while others are behind', async () => {
+  const [BEHIND, ALL] = [3, 40]
+  const partitions = Array.from({ length: ALL }, (_, i) => newSender(new FakeLink(), {}, 0, i).p)
+  const named: number[] = []
+  const fetch = async ({ topics }: FetchRequest): Promise<readonly FetchedPartition[]> => {
+    await pause(1)
+    const asked = topics.flatMap(({ topic, partitions: each }) =>
+      each.map(({ partition, fetchOffset }) => ({ topic, partition, fetchOffset })),
+    )
+    named.push(asked.length)
+    return asked.map(({ topic, partition }) => {
+      const lastStableOffset = partition < BEHIND ? 10 : 0
+      return { ...EMPTY, topic, partition, lastStableOffset }
+    })
+  }
+  const fetcher = new Fetcher(Object.assign(new FakeLink(), { fetch }), options())
+  const began = performance.now()
+  for (const p of partitions) {
+    void p.flow({ ...fakePosition(0), sourceEnd: p.partition < BEHIND ? 10 : 0 })
+    fetcher.add(p)
+  }
+  await waitFor('fifty requests', { timeoutMs: 60_000 }, () => named.length >= 50 || undefined)
+  const turns = 1 + Math.ceil((performance.now() - began) / 250)
+  fetcher.close()
+  const wide = named.filter((count) => count > BEHIND).length
+  ok(wide > 0 && wide <= turns, `${wide} of ${named.length} requests name all`)
+})
