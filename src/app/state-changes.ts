@@ -59,7 +59,7 @@ export const summaryOf = async (
     journalEntries: journal.length,
     openIntent: openIntent(journal) ?? null,
     lock: lock && age !== undefined ? { ...lock, ageSeconds: Math.round(age / 1000) } : null,
-    backups: [...(await store.backups(migration)).keys()].sort((one, other) => one - other),
+    backups: await store.backups(migration),
   }
 }
 

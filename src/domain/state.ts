@@ -36,8 +36,10 @@ export interface MigrationState {
   readonly clusters: { readonly source: ClusterId; readonly target: ClusterId } | null
   /** The last plan that ran: `open` until all its steps are done. */
   readonly plan: { readonly digest: string; readonly status: 'open' | 'done' } | null
-  /** Topics that Ferry created. */
+  /** Topics that Ferry created, or has asked for. */
   readonly createdTopics: readonly TopicName[]
+  /** Of those, what was asked for and not yet answered: whether the topic is Ferry's own is looked at before anything rests on it. Absent: none. */
+  readonly creating?: readonly AskedTopic[]
   /** Producer ids taken for a topic before its mark was made, so that a crash during prime can tell its own filler. */
   readonly markIntents: readonly MarkIntent[]
   readonly marks: readonly Mark[]
@@ -86,6 +88,29 @@ export interface MigrationState {
   /** Partitions of the receipt that is being made: reading a large copy again would take hours. */
   readonly receiptParts?: readonly ReceiptPartition[]
 }
+
+/** A topic as it was asked for. Replication factor -1: the cluster's default. */
+export interface AskedTopic {
+  readonly topic: TopicName
+  readonly partitions: number
+  readonly replicationFactor: number
+  readonly configs: ReadonlyMap<string, string>
+}
+
+/** The decisions once it is known who made a topic. */
+export const withoutCreating = (
+  { creating = [], ...state }: MigrationState,
+  topic: TopicName,
+): MigrationState => {
+  const left = creating.filter((asked) => asked.topic !== topic)
+  return left.length === 0 ? state : { ...state, creating: left }
+}
+
+/** The same of a topic that Ferry has not made. */
+export const withoutCreated = (state: MigrationState, topic: TopicName): MigrationState => ({
+  ...withoutCreating(state, topic),
+  createdTopics: state.createdTopics.filter((each) => each !== topic),
+})
 
 export interface Removal {
   readonly object: Extract<RemovedObject, { kind: 'acl' | 'group' }>

@@ -33,6 +33,8 @@ export interface CreateTopic extends StepBase<'create-topic'> {
   readonly configs: Readonly<Record<string, string>>
   /** What differs from the source, for people: `retention 7d (source: 3d)`. */
   readonly notes: readonly string[]
+  /** Something of this name is there since it was asked for and no answer came: whether it is that topic is looked at. */
+  readonly wasAsked?: true
 }
 export interface ConfigureTopic extends StepBase<'configure-topic'> {
   readonly topic: TopicName

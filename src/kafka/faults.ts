@@ -54,16 +54,28 @@ export class FaultReporter {
     this.#spec = spec
   }
 
-  /** An error code of the protocol. `retriable` overrides what the code says of itself. */
+  /** An error code of the protocol. `retriable` overrides what the code says of itself; `outcome`: a change may have been made all the same. */
   ofCode(
     code: number,
     asked: Asked,
-    options: { readonly message?: string | null; readonly retriable?: boolean } = {},
+    options: {
+      readonly message?: string | null
+      readonly retriable?: boolean
+      readonly outcome?: 'unknown'
+    } = {},
   ): Fault {
     const said = options.message ? ` (${options.message})` : ''
     const name = errorName(code)
     const detail = `${this.#spec.name} answered ${name}${said} to: ${asked.what}.`
     const retriable = options.retriable ?? isRetriable(code)
+    if (options.outcome === 'unknown') {
+      const fix = 'Run the same command again: it looks first whether that was done.'
+      return new Fault({
+        diagnostic: diagnostic({ code: 'FERRY1212', detail, fix }),
+        retriable: false,
+        code,
+      })
+    }
     if (AUTHORIZATION_CODES.has(code)) return this.#missingRight(code, asked, name)
     if (code === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION) {
       const fix = 'Check the name; if the topic was just created or deleted, run the command again.'

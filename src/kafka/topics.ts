@@ -243,11 +243,14 @@ export class Topics {
 
   #refused(result: CodeAndMessage, asked: Asked): Fault {
     const isUnknown = result.code === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-    // A creation or deletion that timed out goes on in the controller.
-    const isTimedOut = result.code === ErrorCode.REQUEST_TIMED_OUT
+    // A creation or deletion that timed out goes on in the controller; what went wrong in another way may have done so behind the change.
+    const isOpen = [ErrorCode.REQUEST_TIMED_OUT, ErrorCode.UNKNOWN_SERVER_ERROR].some(
+      (code) => code === result.code,
+    )
     return this.#session.faults.ofCode(result.code, asked, {
       message: result.message,
-      ...((isUnknown || isTimedOut) && { retriable: false }),
+      ...(isUnknown && { retriable: false }),
+      ...(isOpen && { outcome: 'unknown' }),
     })
   }
 }

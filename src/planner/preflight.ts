@@ -17,7 +17,7 @@ export const checkCreations = async (
   // One that is deleted before is there still.
   const deleted = new Set(plan.steps.flatMap((s) => (s.kind === 'delete-topic' ? [s.topic] : [])))
   const steps = plan.steps.filter(
-    (s): s is CreateTopic => s.kind === 'create-topic' && !deleted.has(s.topic),
+    (s): s is CreateTopic => s.kind === 'create-topic' && !s.wasAsked && !deleted.has(s.topic),
   )
   if (steps.length === 0) return []
   const answers = await target.createTopics(

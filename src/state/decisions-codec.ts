@@ -8,6 +8,7 @@ import { SCRAM_MECHANISMS } from '../domain/migration.ts'
 import type { Protectable } from '../domain/protectable.ts'
 import { STAGES } from '../domain/stage.ts'
 import {
+  type AskedTopic,
   type ConfigsBefore,
   type GroupReturn,
   type GroupSync,
@@ -169,6 +170,13 @@ const configsBefore = objectOf<ConfigsBefore>({
   was: mapOf<string, string | null>(nullable(text<string>)),
 })
 
+const askedTopic = objectOf<AskedTopic>({
+  topic: text,
+  partitions: count,
+  replicationFactor: integer,
+  configs: mapOf<string, string>(text<string>),
+})
+
 const partitionEnd = objectOf<PartitionEnd>({ partition: count, end: digits })
 
 const emptied = objectOf<Emptied>({
@@ -214,8 +222,14 @@ const seenFacts = objectOf<SeenFacts>({
   facts: mapOf<string, string>(text<string>),
 })
 
+interface Beside {
+  /** How many entries the journal had when these were written: what of it belongs to them once they are a backup. */
+  readonly entries?: number
+}
+
 /** A key that is new here is also one that older formats lack: `format-ladder.ts` says what it was then. */
-const decisions = objectOf<MigrationState>({
+const decisions = objectOf<MigrationState & Beside>({
+  entries: optional(count),
   formatVersion: oneOf(STATE_FORMAT_VERSION),
   migration: text,
   lineage: text,
@@ -224,6 +238,7 @@ const decisions = objectOf<MigrationState>({
   clusters: nullable(objectOf({ source: text<ClusterId>, target: text<ClusterId> })),
   plan: nullable(objectOf({ digest: text<string>, status: oneOf('open', 'done') })),
   createdTopics: listOf(text<TopicName>),
+  creating: optional(listOf(askedTopic)),
   markIntents: listOf(markIntent),
   marks: listOf(mark),
   seals: listOf(seal),
@@ -258,10 +273,11 @@ const decisions = objectOf<MigrationState>({
   receiptParts: optional(listOf(receiptPartition)),
 })
 
-/** Decisions as every store writes them. */
-export const encodeDecisions = (state: MigrationState): string =>
+/** Decisions as every store writes them; see `Beside` for the entries. */
+export const encodeDecisions = (state: MigrationState, entries?: number): string =>
   encodeRecord({
     ...state,
+    ...(entries !== undefined && { entries }),
     syncs: state.syncs.map(({ adding, ...s }) => ({
       ...s,
       positions: Object.fromEntries(s.positions),
@@ -270,9 +286,18 @@ export const encodeDecisions = (state: MigrationState): string =>
     removals: state.removals.map((r) => ({ ...r, commits: Object.fromEntries(r.commits) })),
     returns: state.returns.map((r) => ({ ...r, positions: Object.fromEntries(r.positions) })),
     seen: state.seen && { ...state.seen, facts: Object.fromEntries(state.seen.facts) },
+    ...(state.creating && {
+      creating: state.creating.map((c) => ({ ...c, configs: Object.fromEntries(c.configs) })),
+    }),
     configsBefore: state.configsBefore.map((c) => ({ ...c, was: Object.fromEntries(c.was) })),
   })
 
 /** Fully checked; throws FERRY1402 or FERRY1403 naming `where`. */
-export const decodeDecisions = (source: string, where: string): MigrationState =>
-  decodeRecord(source, where, decisions)
+export const decodeDecisions = (source: string, where: string): MigrationState => {
+  const { entries: _, ...state } = decodeRecord(source, where, decisions)
+  return state
+}
+
+/** How many entries the journal had when these decisions were written; undefined: an older version did not say. */
+export const entriesBeside = (source: string, where: string): number | undefined =>
+  decodeRecord(source, where, decisions).entries

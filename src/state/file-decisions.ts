@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { MigrationState } from '../domain/state.ts'
 import type { Stored } from './content-codec.ts'
-import { decodeDecisions, encodeDecisions } from './decisions-codec.ts'
+import { decodeDecisions, encodeDecisions, entriesBeside } from './decisions-codec.ts'
 import {
   claimFile,
   makeFolder,
@@ -18,7 +18,7 @@ import { damaged, serialMoved } from './records.ts'
  * The decisions of one migration as files. `decisions.<serial>.json` is made first, and only one writer can make it: that is the
  * moment of the write, and what refuses a second writer of the same serial even without the lock. Then `decisions.json`, a copy for
  * people and the place where a reader starts, is replaced; a crash in between leaves it one behind, which a reader makes up for. The
- * numbered files double as backups: to go back, put one of them in the place of `decisions.json` and delete those with higher numbers.
+ * numbered files double as backups: `ferry state pull --backup` makes a whole state of one of them.
  */
 
 const BACKUPS_KEPT = 20
@@ -53,6 +53,7 @@ export const writeDecisionFiles = async (
   folder: string,
   next: MigrationState,
   expectedSerial: number,
+  entries: number,
 ): Promise<void> => {
   if (next.serial !== expectedSerial + 1) {
     throw new Error(`serial ${next.serial} does not follow ${expectedSerial}`)
@@ -63,7 +64,7 @@ export const writeDecisionFiles = async (
     throw serialMoved(current, expectedSerial, stored?.serial ?? 0)
   }
   await makeFolder(folder)
-  const text = encodeDecisions(next)
+  const text = encodeDecisions(next, entries)
   if (!(await claimFile(join(folder, numbered(next.serial)), text))) {
     throw serialMoved(current, expectedSerial, next.serial)
   }
@@ -80,7 +81,7 @@ export const writeDecisionFiles = async (
  */
 export const replaceDecisionFiles = async (
   folder: string,
-  next: MigrationState | undefined,
+  next: { readonly decisions: MigrationState; readonly entries: number } | undefined,
 ): Promise<void> => {
   const current = join(folder, CURRENT)
   const stored = await readDecisionFiles(folder)
@@ -91,10 +92,31 @@ export const replaceDecisionFiles = async (
   if (next === undefined) {
     await removeFile(current)
   } else {
-    await replaceFile(current, encodeDecisions(next))
-    await claimFile(join(folder, numbered(next.serial)), encodeDecisions(next))
+    const text = encodeDecisions(next.decisions, next.entries)
+    await replaceFile(current, text)
+    await claimFile(join(folder, numbered(next.decisions.serial)), text)
   }
   await syncFolder(folder)
+}
+
+/** Serials that were overwritten and are kept. */
+export const earlierSerials = async (folder: string): Promise<readonly number[]> => {
+  const now = (await readDecisionFiles(folder))?.serial ?? 0
+  return (await numberedIn(folder)).filter((serial) => serial < now)
+}
+
+/** One of them, and how long the journal was then. Undefined: it is not there, or from a version that did not write that down. */
+export const readEarlier = async (
+  folder: string,
+  serial: number,
+): Promise<
+  { readonly decisions: Stored<MigrationState>; readonly entries: number } | undefined
+> => {
+  if (!(await earlierSerials(folder)).includes(serial)) return undefined
+  const file = join(folder, numbered(serial))
+  const decisions = await readFrom(file)
+  const entries = decisions && entriesBeside(decisions.text, file)
+  return decisions && entries !== undefined ? { decisions, entries } : undefined
 }
 
 const readFrom = async (file: string): Promise<Stored<MigrationState> | undefined> => {

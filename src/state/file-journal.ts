@@ -15,6 +15,8 @@ const NEWLINE = 0x0a
 /** One journal as a file with an entry a line. */
 export interface FileJournal {
   read(): Promise<readonly JournalEntry[]>
+  /** How many entries there are. */
+  length(): Promise<number>
   append(entry: NewEntry): Promise<JournalEntry>
 }
 
@@ -37,6 +39,12 @@ export const openFileJournal = (file: string): FileJournal => {
 
   return {
     read: async () => (await readContent(file)).entries,
+    length: async () => {
+      if (known && (await sizeOf(file)) === known.bytes) return known.last?.seq ?? 0
+      const { entries, intactBytes, bytes, endsLine } = await readContent(file)
+      if (endsLine && intactBytes === bytes) known = { last: entries.at(-1), bytes }
+      return entries.length
+    },
     append: async (newEntry) => {
       await makeFolder(dirname(file))
       const before = known

@@ -12,7 +12,9 @@ import {
   syncFolder,
 } from './durable-files.ts'
 import {
+  earlierSerials,
   readDecisionFiles,
+  readEarlier,
   readStoredDecisions,
   replaceDecisionFiles,
   writeDecisionFiles,
@@ -38,7 +40,7 @@ const BACKUP = 'backup'
  * orders/journal.jsonl           an entry a line
  * orders/progress/<topic>-<n>.json, and <topic>-<n>.gaps.jsonl; of the way back <topic>-<n>.reverse.json
  * orders/lock/<n>.json           the highest number says who holds the lock
- * orders/backup/<serial>.json    what ferry state push or forget replaced, and what was in an older format
+ * orders/backup/<serial>.json    what ferry state push or forget replaced, and what was in an older format, whole
  * ```
  */
 export class FileStore implements StateStore {
@@ -63,7 +65,8 @@ export class FileStore implements StateStore {
   async writeDecisions(next: MigrationState, expectedSerial: number): Promise<void> {
     await this.#locks.get(next.migration)?.check()
     await this.#keepOlder(next.migration)
-    await writeDecisionFiles(this.#folder(next.migration), next, expectedSerial)
+    const entries = await this.#journal(next.migration).length()
+    await writeDecisionFiles(this.#folder(next.migration), next, expectedSerial, entries)
   }
 
   async readJournal(migration: string): Promise<readonly JournalEntry[]> {
@@ -166,20 +169,29 @@ export class FileStore implements StateStore {
       if (!kept.has(name)) await removeFile(join(folder, name))
     }
     // In this order a journal never stands alone, which would look as if its decisions were lost.
-    if (content) await replaceDecisionFiles(this.#folder(migration), content.decisions)
+    if (content) {
+      const { decisions, journal } = content
+      await replaceDecisionFiles(this.#folder(migration), { decisions, entries: journal.length })
+    }
     await this.#replaceJournal(migration, content?.journal)
     if (!content) await replaceDecisionFiles(this.#folder(migration), undefined)
   }
 
-  async backups(migration: string): Promise<ReadonlyMap<number, string>> {
-    const folder = this.#folder(migration, BACKUP)
-    const found = new Map<number, string>()
-    for (const name of await namesIn(folder)) {
-      const [, serial] = /^([0-9]+)\.json$/.exec(name) ?? []
-      const text = serial && (await readIfThere(join(folder, name)))
-      if (text) found.set(Number(serial), text.toString())
-    }
-    return found
+  async backups(migration: string): Promise<readonly number[]> {
+    const names = await namesIn(this.#folder(migration, BACKUP))
+    const whole = names.flatMap((name) => /^([0-9]+)\.json$/.exec(name)?.[1] ?? []).map(Number)
+    const earlier = await earlierSerials(this.#folder(migration))
+    return [...new Set([...whole, ...earlier])].sort((one, other) => one - other)
+  }
+
+  async backup(migration: string, serial: number): Promise<string | undefined> {
+    const whole = await readIfThere(join(this.#folder(migration, BACKUP), `${serial}.json`))
+    if (whole !== undefined) return whole.toString()
+    const earlier = await readEarlier(this.#folder(migration), serial)
+    if (earlier === undefined) return undefined
+    const { decisions, entries } = earlier
+    const journal = (await this.readJournal(migration)).slice(0, entries)
+    return encodeStored({ decisions, journal, progress: await this.#readProgress(migration) })
   }
 
   async close(): Promise<void> {}

@@ -64,10 +64,29 @@ export class MigrationRecords {
     return found && decodeLock(found.text, keyText(key))
   }
 
-  backups(table: StateTable): ReadonlyMap<number, string> {
-    return new Map(
-      this.#texts(table, 'backup').map(({ key, text }) => [Number(key.at(-1)), text] as const),
-    )
+  /** Those that were kept whole, and the decisions that were overwritten last. */
+  backups(table: StateTable): readonly number[] {
+    const serials = (kind: 'backup' | 'decisions') =>
+      table.keys(kind, this.#project, this.#migration).map((key) => Number(key.at(-1)))
+    const now = this.#highest(table, 'decisions')
+    const earlier = serials('decisions').filter((serial) => serial < now)
+    return [...new Set([...serials('backup'), ...earlier])].sort((one, other) => one - other)
+  }
+
+  /** Decisions that were overwritten, with the journal as long as it was when they were written. */
+  backup(
+    table: StateTable,
+    serial: number,
+    progress: readonly Stored<PartitionProgress>[],
+  ): string | undefined {
+    const whole = table.get(this.#key('backup', serial))
+    if (whole !== undefined) return whole.text
+    const key = this.#key('decisions', serial)
+    const found = table.get(key)
+    if (found === undefined || serial >= this.#highest(table, 'decisions')) return undefined
+    const { text, after } = found
+    const decisions = { value: decodeDecisions(text, keyText(key)), text }
+    return encodeStored({ decisions, journal: this.journal(table).slice(0, after), progress })
   }
 
   /** Throws FERRY1404 unless these follow from what is there. */
@@ -88,7 +107,7 @@ export class MigrationRecords {
     return [
       {
         key: this.#key('decisions', next.serial),
-        text: encodeDecisions(next),
+        text: encodeDecisions(next, this.#highest(table, 'journal')),
         after: this.#highest(table, 'journal'),
       },
       ...old.map((key) => ({ key, text: null })),
@@ -137,7 +156,7 @@ export class MigrationRecords {
       }
       writes.push({
         key: this.#key('decisions', decisions.serial),
-        text: encodeDecisions(decisions),
+        text: encodeDecisions(decisions, journal.length),
         after: journal.length,
       })
     }

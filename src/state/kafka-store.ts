@@ -191,8 +191,15 @@ export class KafkaStore implements StateStore {
     ])
   }
 
-  backups(migration: string): Promise<ReadonlyMap<number, string>> {
+  backups(migration: string): Promise<readonly number[]> {
     return this.#log.read(DECISIONS, (table) => this.#records(migration).backups(table))
+  }
+
+  async backup(migration: string, serial: number): Promise<string | undefined> {
+    const progress = await this.#storedProgress(migration)
+    return this.#log.read(DECISIONS, (table) =>
+      this.#records(migration).backup(table, serial, progress),
+    )
   }
 
   async close(): Promise<void> {

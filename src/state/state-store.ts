@@ -70,8 +70,13 @@ export interface StateStore {
    * there is kept as a backup first, in the format that it has.
    */
   replace(migration: string, content: StateContent | undefined): Promise<void>
-  /** What `replace` and the first write after an older format kept: for each serial the last text that was there, to be decoded by `decodeContent`. */
-  backups(migration: string): Promise<ReadonlyMap<number, string>>
+  /** Serials of what was overwritten and is kept, sorted: the last decisions, and what `replace` and the first write after an older format found. */
+  backups(migration: string): Promise<readonly number[]>
+  /**
+   * One of them as a text for `decodeContent`: the decisions of that serial, the journal as long as it was then, and the mirror's progress, which
+   * is no part of any overwrite, as it is now (behind a `replace`: as it was). Undefined: there is none of this serial.
+   */
+  backup(migration: string, serial: number): Promise<string | undefined>
 
   /** Ends what runs in the background. Locks that are held stay so, as when the process dies. */
   close(): Promise<void>

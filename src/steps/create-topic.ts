@@ -1,23 +1,35 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import type { TopicName } from '../domain/ids.ts'
 import type { TopicSpec } from '../domain/migration.ts'
-import type { MigrationState } from '../domain/state.ts'
+import {
+  type AskedTopic,
+  type MigrationState,
+  withoutCreated,
+  withoutCreating,
+} from '../domain/state.ts'
 import type { CreateTopic } from '../domain/step.ts'
+import type { TopicDescription } from '../kafka/cluster.ts'
 import type { Observed, ObservedTopic } from '../planner/observed.ts'
 import { effective, topicConfigs } from '../planner/topic-configs.ts'
+import { isRefusal } from './_refused.ts'
 import { humanDuration } from './_words.ts'
+import { notAskedFor } from './own-creation.ts'
 import type { PlanContext, Run, StepKind } from './step-kind.ts'
 
 /** Creates a topic of the source on the target, with the same partitions and configs that protect the mirror until the seal. */
 export const createTopic: StepKind<CreateTopic> = {
   kind: 'create-topic',
 
-  plan: ({ desired, observed, now }, stage) => {
+  plan: ({ desired, observed, state, now }, stage) => {
     if (stage !== 'prepared') return { steps: [] }
     const steps = desired.topics.flatMap((spec): CreateTopic[] => {
       const source = observed.source.topics.get(spec.name)
-      if (!source || observed.target.topics.has(spec.name)) return []
-      return [createStep({ observed, now }, spec, source)]
+      if (!source) return []
+      const step = createStep({ observed, now }, spec, source)
+      if (!observed.target.topics.has(spec.name)) return [step]
+      // Nothing may rest on it before it is known who made it.
+      const isOpen = state.creating?.some(({ topic }) => topic === spec.name)
+      return isOpen ? [{ ...step, reason: WAS_ASKED_FOR, wasAsked: true }] : []
     })
     return { steps }
   },
@@ -46,34 +58,16 @@ export const createTopic: StepKind<CreateTopic> = {
     const now = before.ok.get(step.topic)
     if (now === undefined) return { done: false, problem: before.failed.get(step.topic)! }
     if (now === 'absent') {
-      // Recorded before it is made: after a crash in between, a topic that Ferry made is still known to be its own.
-      await record(step.topic, run)
-      const created = await target.createTopics([
-        {
-          name: step.topic,
-          partitions: step.partitions,
-          replicationFactor: step.replicationFactor,
-          configs: new Map(Object.entries(step.configs)),
-        },
-      ])
-      const problem = created.failed.get(step.topic)
-      if (problem) {
-        await run.decide((state) => ({
-          ...state,
-          createdTopics: state.createdTopics.filter((topic) => topic !== step.topic),
-        }))
-        return { done: false, problem }
-      }
-    } else if (!run.state().createdTopics.includes(step.topic)) {
-      return {
-        done: false,
-        problem: diagnostic({
-          code: 'FERRY1401',
-          detail: `${step.topic} has appeared on ${target.name} since the plan was made, with ${now.partitions.length} partitions. Ferry did not make it.`,
-          fix: `Make a new plan: it says what has to change there before it can be mirrored to. Delete it first, if it is nobody's.`,
-        }),
+      const problem = await make(step, run)
+      if (problem) return { done: false, problem }
+    } else {
+      const why = await notOwn(step, now, run)
+      if (why !== undefined) {
+        await run.decide((state) => withoutCreated(state, step.topic))
+        return { done: false, problem: notMade(step.topic, target.name, why) }
       }
     }
+    await run.decide((state) => withoutCreating(state, step.topic))
     return { done: true, facts: { partitions: step.partitions } }
   },
 
@@ -89,16 +83,62 @@ export const createTopic: StepKind<CreateTopic> = {
   }),
 }
 
-const record = (topic: TopicName, run: Run): Promise<void> =>
-  run.decide((state) =>
-    state.createdTopics.includes(topic)
-      ? state
-      : { ...state, createdTopics: [...state.createdTopics, topic].sort() },
-  )
+const WAS_ASKED_FOR =
+  'it was asked for and no answer came: whether it is that one is looked at first'
+
+/**
+ * Recorded before it is made: after a crash in between, or where no answer comes, a topic that Ferry made is still known to be its own. What the
+ * target refuses is not, unless it was asked for before: then that may have come in between.
+ */
+const make = async (step: CreateTopic, run: Run): Promise<Diagnostic | undefined> => {
+  const { target } = run.clusters
+  const wasAsked = run.state().creating?.some(({ topic }) => topic === step.topic) ?? false
+  await run.decide((state) => ({
+    ...withoutCreated(state, step.topic),
+    createdTopics: [...new Set([...state.createdTopics, step.topic])].sort(),
+    creating: [...(withoutCreating(state, step.topic).creating ?? []), askedOf(step)],
+  }))
+  const { topic: name, partitions, replicationFactor, configs } = askedOf(step)
+  const created = await target.createTopics([{ name, partitions, replicationFactor, configs }])
+  const problem = created.failed.get(name)
+  if (problem && isRefusal(problem) && !wasAsked) {
+    await run.decide((state) => withoutCreated(state, name))
+  }
+  return problem
+}
+
+const askedOf = ({ topic, partitions, replicationFactor, configs }: CreateTopic): AskedTopic => ({
+  topic,
+  partitions,
+  replicationFactor,
+  configs: new Map(Object.entries(configs)),
+})
+
+/** Why a topic that is there is not Ferry's own; undefined: it is. */
+const notOwn = async (
+  step: CreateTopic,
+  there: TopicDescription,
+  run: Run,
+): Promise<string | undefined> => {
+  const { createdTopics, creating = [] } = run.state()
+  if (!createdTopics.includes(step.topic)) return 'Ferry did not make it'
+  const asked = creating.find(({ topic }) => topic === step.topic) ?? askedOf(step)
+  const why = await notAskedFor(run.clusters.target, asked, there)
+  return why && `It is not the one that Ferry asked for: ${why}`
+}
+
+const notMade = (topic: TopicName, target: string, why: string): Diagnostic =>
+  diagnostic({
+    code: 'FERRY1401',
+    detail: `${topic} has appeared on ${target} since the plan was made. ${why}.`,
+    fix: `Make a new plan: it says what has to change there before it can be mirrored to. Delete it first, if it is nobody's.`,
+  })
 
 /** Topics that Ferry made but never marked: what they hold is somebody else's. Marked ones are looked at when their mark is taken back. */
 const notEmpty = (state: MigrationState, { target }: Observed): readonly Diagnostic[] =>
   state.createdTopics.flatMap((topic) => {
+    // Whose it is the step that deletes it finds out, and leaves it if it is not Ferry's.
+    if (state.creating?.some((asked) => asked.topic === topic)) return []
     if ([...state.marks, ...state.markIntents, ...state.purges].some((m) => m.topic === topic))
       return []
     const used = target.topics.get(topic)?.partitions.find((p) => p.highWatermark > p.logStart)

@@ -1,8 +1,10 @@
 import { diagnostic } from '../domain/diagnostic.ts'
 import { emptiedEnds } from '../domain/emptied.ts'
 import { partitionKey } from '../domain/ids.ts'
+import { withoutCreated } from '../domain/state.ts'
 import type { DeleteTopic } from '../domain/step.ts'
 import { counted } from './_words.ts'
+import { notAskedFor } from './own-creation.ts'
 import { offsetsOf } from './partitions-now.ts'
 import type { StepKind } from './step-kind.ts'
 
@@ -18,8 +20,7 @@ export const deleteTopic: StepKind<DeleteTopic> = {
     const { target } = run.clusters
     const forget = () =>
       run.decide((state) => ({
-        ...state,
-        createdTopics: state.createdTopics.filter((topic) => topic !== step.topic),
+        ...withoutCreated(state, step.topic),
         emptied: (state.emptied ?? []).filter(({ topic }) => topic !== step.topic),
       }))
     const described = await target.describeTopics([step.topic])
@@ -28,6 +29,12 @@ export const deleteTopic: StepKind<DeleteTopic> = {
     if (topic === 'absent') {
       await forget()
       return { done: true, facts: {} }
+    }
+    const asked = run.state().creating?.find((each) => each.topic === step.topic)
+    const another = asked && (await notAskedFor(target, asked, topic))
+    if (another !== undefined) {
+      await forget()
+      return { done: true, facts: { left: `it is not the topic that Ferry asked for: ${another}` } }
     }
     const refuse = (detail: string) => ({
       done: false as const,

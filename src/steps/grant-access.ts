@@ -4,6 +4,7 @@ import type { AccessSpec } from '../domain/migration.ts'
 import type { Stage } from '../domain/stage.ts'
 import type { GrantAccess } from '../domain/step.ts'
 import { hasWayBack } from '../planner/guards/reverse.ts'
+import { isRefusal } from './_refused.ts'
 import { counted } from './_words.ts'
 import { groupsAreSynced, topicsAreSealed } from './gates/index.ts'
 import { undoGrants } from './revoke-access.ts'
@@ -79,14 +80,23 @@ export const grantAccess: StepKind<GrantAccess> = {
     const there = new Set(now.map(aclKey))
     const missing = step.acls.filter((acl) => !there.has(aclKey(acl)))
     // Recorded before they are made: after a crash in between, an ACL that Ferry made is still known to be its own.
-    await run.decide((state) => {
-      const known = new Set(state.grants.map(aclKey))
-      const added = missing.filter((acl) => !known.has(aclKey(acl)))
-      return added.length === 0 ? state : { ...state, grants: [...state.grants, ...added] }
-    })
+    const known = new Set(run.state().grants.map(aclKey))
+    const added = missing.filter((acl) => !known.has(aclKey(acl)))
+    if (added.length > 0) {
+      await run.decide((state) => ({ ...state, grants: [...state.grants, ...added] }))
+    }
     if (missing.length > 0) {
-      const answers = await target.createAcls(missing)
-      const [problem] = answers.failed.values()
+      const { failed } = await target.createAcls(missing)
+      const [problem] = failed.values()
+      // What the broker refused is nobody's yet: whoever makes it later must not lose it in a rollback.
+      const refused = new Set([...failed].flatMap(([key, each]) => (isRefusal(each) ? [key] : [])))
+      if (added.some((acl) => refused.has(aclKey(acl)))) {
+        const isKept = (key: string) => known.has(key) || !refused.has(key)
+        await run.decide((state) => ({
+          ...state,
+          grants: state.grants.filter((acl) => isKept(aclKey(acl))),
+        }))
+      }
       if (problem) return { done: false, problem }
     }
     return { done: true, facts: { created: missing.length } }

@@ -8,7 +8,7 @@ import {
   removedName,
 } from '../domain/migration.ts'
 import { RATES, rememberRates } from '../domain/quota-before.ts'
-import type { MigrationState, Removal } from '../domain/state.ts'
+import { type MigrationState, type Removal, withoutCreated } from '../domain/state.ts'
 import type { PutBack, RemoveObject } from '../domain/step.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { counted } from './_words.ts'
@@ -160,8 +160,7 @@ const REMOVE: {
     }
     if (step.on === 'target') {
       await run.decide((s) => ({
-        ...s,
-        createdTopics: s.createdTopics.filter((each) => each !== topic),
+        ...withoutCreated(s, topic),
         configsBefore: s.configsBefore.filter((before) => before.topic !== topic),
       }))
     }

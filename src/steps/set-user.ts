@@ -1,5 +1,7 @@
-import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
+import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
+import type { MigrationState } from '../domain/state.ts'
 import type { SetUser } from '../domain/step.ts'
+import { isRefusal } from './_refused.ts'
 import type { StepKind } from './step-kind.ts'
 
 /** Sets a SCRAM password on the target. A stored one cannot be read back: `passwordVersion` says when to set it again. */
@@ -78,21 +80,28 @@ export const setUser: StepKind<SetUser> = {
     const there = described.ok.get(step.user)
     if (there === undefined) return { done: false, problem: described.failed.get(step.user)! }
     const made = known?.made ?? !there.has(step.mechanism)
+    const others = ({ users }: MigrationState) =>
+      users.filter((u) => u.name !== step.user || u.mechanism !== step.mechanism)
+    const forget = () => run.decide((state) => ({ ...state, users: others(state) }))
     const record = (passwordVersion: number) =>
       run.decide((state) => ({
         ...state,
         users: [
-          ...state.users.filter((u) => u.name !== step.user || u.mechanism !== step.mechanism),
+          ...others(state),
           { name: step.user, mechanism: step.mechanism, passwordVersion, made },
         ],
       }))
     // Before it is made: after a crash in between, a credential that Ferry made is still known to be its own.
     if (made && known === undefined) await record(step.passwordVersion)
-    await run.clusters.target.setUser({
-      name: user.name,
-      mechanism: user.mechanism,
-      password: user.password,
-    })
+    const { name, mechanism, password } = user
+    try {
+      await run.clusters.target.setUser({ name, mechanism, password })
+    } catch (error) {
+      // What the broker refused Ferry has not made: whoever makes it later must not lose it in a rollback.
+      const isRefused = error instanceof FerryError && error.diagnostics.every(isRefusal)
+      if (isRefused && made && known === undefined) await forget()
+      throw error
+    }
     await record(step.passwordVersion)
     return { done: true, facts: { passwordVersion: step.passwordVersion } }
   },

@@ -63,7 +63,7 @@ describe('state', () => {
       journalEntries: 1,
       openIntent: 'mirror/orders.events',
       lock: { user: 'ines', operation: 'apply orders' },
-      backups: [],
+      backups: [1],
     })
     expect(JSON.parse((await ferry('state', 'show', 'orders')).stdout)).toMatchObject(only)
     expect((await ferry('state', 'show', 'billing')).code).toBe(64)
@@ -106,6 +106,20 @@ describe('state', () => {
     expect(now?.serial).toBe('lineage' in change ? 9 : recorded + 1)
     const backup = await ferry('state', 'pull', 'orders', '--backup', String(recorded))
     expect(decodeContent(backup.stdout, '').decisions).toEqual(fullState(recorded))
+  })
+
+  test('pull --backup gives what was overwritten, and push puts it back', async () => {
+    await fill(3)
+    const old = await ferry('state', 'pull', 'orders', '--backup', '2')
+    const { decisions, journal } = decodeContent(old.stdout, 'backup')
+    expect([decisions, journal]).toEqual([fullState(2), []])
+    const file = join(folder, 'old.state')
+    await writeFile(file, old.stdout)
+    expect((await ferry('state', 'push', 'orders', file)).stderr).toContain('FERRY1421')
+    const pushed = await ferry('state', 'push', 'orders', file, '--force')
+    expect(pushed.stdout).toMatch(/now at serial 4, .* --backup 3/)
+    expect(await store.readDecisions('orders')).toEqual({ ...fullState(2), serial: 4 })
+    expect((await ferry('state', 'pull', 'orders', '--backup', '1')).code).toBe(64)
   })
 
   test('push refuses a file that was changed, cut off, of another migration, or locked', async () => {

@@ -2,7 +2,13 @@ import { createServer, type Server, type Socket, connect as tcpConnect } from 'n
 import { setTimeout as pause } from 'node:timers/promises'
 
 /** Kafka's keys of the requests that change something. */
-export const API = { produce: 0, offsetCommit: 8, deleteRecords: 21, writeTxnMarkers: 27 } as const
+export const API = {
+  produce: 0,
+  offsetCommit: 8,
+  createTopics: 19,
+  deleteRecords: 21,
+  writeTxnMarkers: 27,
+} as const
 
 /** Which request to catch. */
 export interface Catch {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { EXIT } from '../../src/cli/exit-codes.ts'
 import { STEP_KINDS } from '../../src/steps/index.ts'
+import { API, FaultProxy } from '../faults/_proxy.ts'
 import { oracle } from '../kafka/index.ts'
 import { waitFor } from '../kafka/wait.ts'
 import { errorsIn } from './_findings.ts'
@@ -89,6 +90,67 @@ test('an apply that was killed leaves nothing to compare with, which drift says,
   const again = await project.ferry(['drift', 'gone'])
   expect(again, again.stderr).toMatchObject({ code: 0 })
 })
+
+test('a topic whose creation was not answered is Ferry’s own where it is what was asked for; one that somebody else has made since is left alone', async () => {
+  const [mine, theirs] = ['asked.a-mine', 'asked.b-theirs'] as const
+  const topics = [mine, theirs].map((topic) => ({ topic, replicationFactor: 1 }))
+  await withAdmin(world.source, (admin) => admin.createTopics({ topics }))
+  const project = projectOn(world, 'asked', 'file')
+  project.write('plans/asked.yaml', twoTopics(mine, theirs))
+  const args = ['apply', 'asked', '--auto-approve', '--confirm', 'asked']
+  const decisions = () => JSON.parse(project.read('.ferry/asked/decisions.json'))
+  const proxy = await FaultProxy.start(world.target.brokers[0]!.port)
+  /** The creation of a topic is caught: two requests before it only ask whether it would be taken. */
+  const losing = async (naming: string, at: 'request' | 'answer') => {
+    const creation = proxy.catch({ key: API.createTopics, naming, after: 2, at })
+    const applying = project.start(args, proxy.env)
+    const caught = await Promise.race([
+      creation,
+      applying.ended.then((ended) => {
+        throw new Error(`ended before it came there:\n${ended.stdout}${ended.stderr}`)
+      }),
+    ])
+    caught.drop()
+    // Whatever waits for an answer hears that there is none.
+    proxy.heal()
+    const ended = await applying.ended
+    expect(errorsIn(ended.stderr).map(({ code }) => code)).toEqual(['FERRY1212'])
+    expect(ended.code, ended.stderr).toBe(EXIT.partlyApplied)
+  }
+  try {
+    await losing(mine, 'answer')
+    expect(decisions()).toMatchObject({ createdTopics: [mine], creating: [{ topic: mine }] })
+    // It goes on with what it has made, and the next is lost before the broker has it.
+    await losing(theirs, 'request')
+    expect(decisions()).toMatchObject({
+      createdTopics: [mine, theirs],
+      creating: [{ topic: theirs }],
+    })
+  } finally {
+    await proxy.stop()
+  }
+  await withAdmin(world.target, (admin) => admin.createTopics({ topics: topics.slice(1) }))
+  const refused = await project.ferry(args)
+  expect(refused.code, refused.stderr).toBe(EXIT.partlyApplied)
+  const [error] = errorsIn(refused.stderr)
+  expect(error).toMatchObject({ code: 'FERRY1401' })
+  expect(error?.detail).toMatch(
+    /b-theirs has appeared on new .* not the one that Ferry asked for: its /,
+  )
+  expect(decisions()).toMatchObject({ createdTopics: [mine] })
+  expect(decisions()).not.toHaveProperty('creating')
+
+  const back = await project.ferry(['rollback', 'asked', '--to', 'nothing', ...args.slice(2)])
+  expect(back.code, back.stderr).toBe(0)
+  const left = await withAdmin(world.target, (admin) => admin.listTopics())
+  expect(left.filter((topic) => topic.startsWith('asked.'))).toEqual([theirs])
+})
+
+const twoTopics = (one: string, other: string): string => `apiVersion: ferry/v1
+kind: Migration
+metadata: { name: asked }
+spec: { from: old, to: new, stage: prepared, topics: [{ name: ${one} }, { name: ${other} }] }
+`
 
 describe('the first Ctrl-C lets the step end, the second leaves it half done, and the next run goes on', () => {
   test('of apply, of resync and of rollback', async () => {

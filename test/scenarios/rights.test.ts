@@ -11,6 +11,7 @@ import { connect } from '../adapter/connect.ts'
 import { oracle, startKafka, type TestCluster } from '../kafka/index.ts'
 import { waitFor } from '../kafka/wait.ts'
 import { withAdmin } from './_image.ts'
+import { dyingAt } from './_kill-apply.ts'
 import { type Ended, type Project, type Running, World } from './_world.ts'
 
 /**
@@ -204,6 +205,32 @@ describe("Ferry's user lacks a right", () => {
     ['plan', 'target', ['READ', 'GROUP', GROUP], undefined, missing('DESCRIBE', 'GROUP', GROUP)],
   ]
   test.each(BEFORE)('%s, %s: %s', (...row) => check(row))
+
+  // Taken away once the step has begun: before, the plan would say so.
+  test.each([
+    ['a credential', 'set-user/app/scram-sha-512', 'users'],
+    ['an ACL', 'grant-access/at-once/User:app', 'grants'],
+  ] as const)(
+    '%s that the broker refused is not Ferry’s to take back',
+    async (_, step, recorded) => {
+      project.write('died', '')
+      const dying = dyingAt(project, `^after intent ${step}`, 'SIGSTOP')
+      const applying = project.start(['apply', 'rights', '--auto-approve'], dying)
+      await waitFor('the step to be begun', { timeoutMs: 60_000 }, () =>
+        project.read('died').includes(`after intent ${step}`) ? true : undefined,
+      )
+      await grant('target', [['DESCRIBE', ...CLUSTER]])
+      await revoke('target', [['ALTER', ...CLUSTER]])
+      applying.child.kill('SIGCONT')
+      const ended = await applying.ended
+      await grant('target', [['ALTER', ...CLUSTER]])
+      await revoke('target', [['DESCRIBE', ...CLUSTER]])
+      expect(ended.stderr.replace(/\s+/g, ' ')).toMatch(missing('ALTER', ...CLUSTER))
+      expect(ended.code, ended.stderr).toBe(8)
+      const { decisions } = JSON.parse((await project.ferry(['state', 'pull', 'rights'])).stdout)
+      expect(decisions[recorded]).toEqual([])
+    },
+  )
 
   test('with all of them it is mirrored', async () => {
     const applied = await project.ferry(['apply', 'rights', '--auto-approve'])

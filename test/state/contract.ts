@@ -83,6 +83,9 @@ const added = (
     gaps: GapList.of(gaps.map(([start, end]) => ({ from: start, to: end }))).bytesFrom(from),
   })
 
+const backupOf = async (store: StateStore, serial: number): Promise<StateContent> =>
+  decodeContent((await store.backup('orders', serial)) ?? '', `backup ${serial}`)
+
 const PLAN = 'd'.repeat(64)
 const intent = (step: string) => ({ at: AT, plan: PLAN, what: { kind: 'intent', step } as const })
 
@@ -504,15 +507,45 @@ export const describeStateStore = (name: string, makePlace: () => Promise<StoreP
         const lock = await store.lock('orders', holder())
         await store.replace('orders', after)
         expect(plain(await content(await place.open()))).toEqual(plain(after))
-        const backups = await (await place.open()).backups('orders')
-        expect([...backups.keys()]).toEqual([2])
-        const backup = decodeContent(backups.get(2) ?? '', 'backup')
-        expect(plain(backup)).toEqual(plain(before))
+        const next = await place.open()
+        expect(await next.backups('orders')).toEqual([2])
+        expect(plain(await backupOf(next, 2))).toEqual(plain(before))
         // It goes on from there.
         await store.writeDecisions({ ...fullState(2), lineage: 'another' }, 1)
         expect((await store.appendJournal('orders', intent('c'))).seq).toBe(2)
         await lock.release()
         expect((await (await place.open()).readDecisions('orders'))?.serial).toBe(2)
+      })
+
+      test('is kept before every overwrite: each of the last serials can be had whole, as it was, and put back', async () => {
+        const lock = await store.lock('orders', holder())
+        const progress = [sampleProgress('orders.events', 0)]
+        await store.writeProgress('orders', progress)
+        const was: StateContent[] = []
+        const stages = ['prepared', 'mirrored', 'retired'] as const
+        for (let serial = 1; serial <= 24; serial++) {
+          const decisions = { ...fullState(serial), stage: stages[serial % 3] ?? 'prepared' }
+          await store.writeDecisions(decisions, serial - 1)
+          was.push({ decisions, journal: await store.readJournal('orders'), progress })
+          if (serial % 2 === 0) await store.appendJournal('orders', intent(`step ${serial}`))
+        }
+        const next = await place.open()
+        const kept = await next.backups('orders')
+        // Many, and not without end; what is there now is no backup.
+        expect(kept).toEqual(expect.arrayContaining([15, 16, 17, 18, 19, 20, 21, 22, 23]))
+        expect(kept).not.toContain(24)
+        expect(kept).not.toContain(3)
+        for (const serial of kept) {
+          expect(plain(await backupOf(next, serial))).toEqual(plain(was[serial - 1]!))
+        }
+        for (const none of [3, 24, 25]) expect(await next.backup('orders', none)).toBeUndefined()
+
+        const back = await backupOf(store, 20)
+        await store.replace('orders', { ...back, decisions: { ...back.decisions, serial: 25 } })
+        expect((await store.appendJournal('orders', intent('again'))).seq).toBe(10)
+        expect(await store.backups('orders')).toEqual([24])
+        expect((await backupOf(store, 24)).journal).toHaveLength(12)
+        await lock.release()
       })
 
       test('is forgotten but for a backup, which brings it back', async () => {
@@ -521,8 +554,7 @@ export const describeStateStore = (name: string, makePlace: () => Promise<StoreP
         await store.replace('orders', undefined)
         expect(await content(store)).toEqual({ decisions: undefined, journal: [], progress: [] })
         expect(await store.list()).toEqual([])
-        const text = (await store.backups('orders')).get(2) ?? ''
-        await store.replace('orders', decodeContent(text, 'backup'))
+        await store.replace('orders', await backupOf(store, 2))
         expect(plain(await content(await place.open()))).toEqual(plain(before))
       })
 
@@ -533,18 +565,18 @@ export const describeStateStore = (name: string, makePlace: () => Promise<StoreP
           await place.putOlder(older)
           const before = (await content(store)) as StateContent
           expect(before.decisions).toMatchObject({ formatVersion: STATE_FORMAT_VERSION, serial: 3 })
-          expect(await store.backups('orders')).toEqual(new Map())
+          expect(await store.backups('orders')).toEqual([])
           await store.lock('orders', holder())
           await store.writeDecisions({ ...before.decisions, serial: 4 }, 3)
           const next = await place.open()
           await store.writeDecisions({ ...before.decisions, serial: 5 }, 4)
-          const backups = await next.backups('orders')
-          expect([...backups.keys()]).toEqual([3])
-          const backup = JSON.parse(backups.get(3) ?? '')
+          expect(await next.backups('orders')).toEqual([3, 4])
+          const text = (await next.backup('orders', 3)) ?? ''
+          const backup = JSON.parse(text)
           expect(backup).toMatchObject({ formatVersion: 1, kind: 'ferry-state' })
           expect(backup.decisions).toEqual(JSON.parse(older.decisions))
           expect(backup.progress).toEqual([JSON.parse(older.progress)])
-          expect(plain(decodeContent(backups.get(3) ?? '', 'backup'))).toEqual(plain(before))
+          expect(plain(decodeContent(text, 'backup'))).toEqual(plain(before))
           expect((await next.readDecisions('orders'))?.serial).toBe(5)
         },
       )
@@ -555,7 +587,7 @@ export const describeStateStore = (name: string, makePlace: () => Promise<StoreP
         const before = (await content(store)) as StateContent
         await store.lock('orders', holder())
         await store.replace('orders', undefined)
-        const text = (await store.backups('orders')).get(3) ?? ''
+        const text = (await store.backup('orders', 3)) ?? ''
         expect(JSON.parse(text).decisions).toEqual(JSON.parse(older.decisions))
         await store.replace('orders', decodeContent(text, 'backup'))
         expect(plain(await content(await place.open()))).toEqual(plain(before))

@@ -121,6 +121,14 @@ export const fullState = (serial: number, migration = 'orders'): MigrationState 
     },
   ],
   users: [{ name: 'orders-api', mechanism: 'scram-sha-512', passwordVersion: 1, made: true }],
+  creating: [
+    {
+      topic: 'orders.dlq' as TopicName,
+      partitions: 3,
+      replicationFactor: -1,
+      configs: new Map([['retention.ms', '9007199254740993']]),
+    },
+  ],
   quotasBefore: [{ user: 'orders-api', producerByteRate: null, consumerByteRate: 1024 }],
   configsBefore: [
     {

@@ -64,9 +64,7 @@ const pull = async (
   const serial = countFlag(flags, 'backup')
   const content = serial === undefined ? await contentOf(store, name) : undefined
   const text =
-    serial === undefined
-      ? content && encodeContent(content)
-      : (await store.backups(name)).get(serial)
+    serial === undefined ? content && encodeContent(content) : await store.backup(name, serial)
   if (text === undefined) throw nothingRecorded(name, serial)
   const output = textFlag(flags, 'output')
   if (output === undefined) return text
@@ -143,12 +141,12 @@ export const stateCommand = (act: Act): Command =>
   new Command('state')
     .summary('look at, copy, restore or forget what is recorded')
     .description(
-      'list: every migration that something is recorded of. show NAME: stage, serial, lock, counts, backups. pull NAME: all of it as one file. push NAME FILE: put such a file in its place, also in another store. forget NAME: record nothing of it any more. What push and forget replace is kept as a backup. Output is JSON and holds no secrets.',
+      'list: every migration that something is recorded of. show NAME: stage, serial, lock, counts, backups. pull NAME: all of it as one file. push NAME FILE: put such a file in its place, also in another store. forget NAME: record nothing of it any more. What is overwritten is kept: the last serials, and all that push and forget replace; pull --backup SERIAL gives it as a file that push puts back. Output is JSON and holds no secrets.',
     )
     .argument('<what>', 'list, show, pull, push or forget')
     .argument('[name...]', 'the migration; with push also the file that ferry state pull wrote')
     .option('-o, --output <file>', 'with pull: write to this file, readable by its owner only')
-    .option('--backup <serial>', 'with pull: what push or forget replaced')
+    .option('--backup <serial>', 'with pull: what was overwritten, as it was at this serial')
     .option('--force', 'with push: also what does not follow from what is recorded')
     .option(
       '--confirm <name>',

@@ -60,7 +60,7 @@ export const CLUSTER_CODES = {
   FERRY1212: page(
     1,
     'Answer lost',
-    'The connection ended, or no answer came in time, after a request was sent that changes something. Whether the broker carried it out is unknown. Run the same command again: Ferry looks first.',
+    'The connection ended, or no answer came in time, after a request was sent that changes something, or the broker says that it did not wait for the end of it. Whether the broker carried it out is unknown. Run the same command again: Ferry looks first.',
   ),
   FERRY1213: page(
     4,
