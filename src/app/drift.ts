@@ -1,5 +1,5 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
-import type { Migration } from '../domain/migration.ts'
+import { type Migration, removedKey } from '../domain/migration.ts'
 import type { DriftReport } from '../views/drift.ts'
 import { makePlan, type PlanOptions } from './make-plan.ts'
 import type { Session } from './open-session.ts'
@@ -15,17 +15,22 @@ export const driftOf = async (
   const made = await makePlan(session, migration, options)
   const { seen, clusters } = made.state
   const since = { name: migration.name, since: seen?.at ?? null, pending: made.plan.steps.length }
-  const { driftBetween, factsOf, isComparable, withManaged } = await import('../planner/index.ts')
+  const { driftBetween, factsOf, isComparable, stillListed, withManaged } = await import(
+    '../planner/index.ts'
+  )
   if (seen === null || !isComparable(seen)) {
     const problems = clusters === null ? [] : [notSeen(migration)]
     return { ...since, drift: [], problems: [...made.observed.problems, ...problems] }
   }
-  const { managed } = seen
+  const listed = new Set(migration.removed.map(removedKey))
+  const removed = (seen.managed.removed ?? []).filter((key) => listed.has(key))
+  const managed = { ...seen.managed, removed }
   const users = managed.users.map((user) => ({ ...user, passwordVersion: 0 }))
   const whole = withManaged(migration, { ...managed, users })
   const { services, now, signal } = options
   const observed = await services.observe(made.clusters, whole, now, signal)
-  const drift = driftBetween(seen.facts, factsOf(managed, observed, made.state))
+  const before = stillListed(seen.facts, removed)
+  const drift = driftBetween(before, factsOf(managed, observed, made.state))
   return { ...since, drift, problems: observed.problems }
 }
 

@@ -10,6 +10,8 @@ export interface Managed {
   readonly users: readonly { readonly name: string; readonly mechanism: ScramMechanism }[]
   /** Users whose rates. */
   readonly quotas: readonly string[]
+  /** What it was to remove, by `removedKey`. Absent: an older version did not write it down. */
+  readonly removed?: readonly string[]
 }
 
 /** One fact that somebody else than Ferry has changed. */

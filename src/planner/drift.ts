@@ -20,8 +20,9 @@ export const seenOf = (
   return { managed, sourceConfigs: true, facts: factsOf(managed, observed, state) }
 }
 
-/** False for what an older version wrote down: each override on the source would be taken for a new one. */
-export const isComparable = (seen: SeenFacts): boolean => seen.sourceConfigs === true
+/** False for what an older version wrote down: what it did not know of would be taken for new. */
+export const isComparable = ({ sourceConfigs, managed }: SeenFacts): boolean =>
+  sourceConfigs === true && managed.removed !== undefined
 
 /** What is, in facts that can be compared with those of another time. Pure. */
 export const factsOf = (managed: Managed, observed: Observed, state: MigrationState): Facts => {
@@ -46,6 +47,8 @@ export const factsOf = (managed: Managed, observed: Observed, state: MigrationSt
     }
   }
   commitFacts(facts, managed, observed, state)
+  removedFacts(facts, managed, observed)
+  readerFacts(facts, managed, observed)
   return facts
 }
 
@@ -56,6 +59,10 @@ const topicFacts = (facts: Map<string, string>, side: ObservedSide, name: TopicN
   const of = `topic ${name} on ${side.name}`
   facts.set(of, topic.description.topicId ?? 'there')
   facts.set(`partitions of ${of}`, String(topic.description.partitions.length))
+  const factors = topic.description.partitions.map(({ replicas }) => replicas.length)
+  // Not all the same: somebody is about to change it, or has left it half done.
+  const each = [...new Set(factors)].sort((one, other) => one - other)
+  facts.set(`replication factor of ${of}`, each.join(' or '))
   for (const [key, value] of overrides(topic)) facts.set(`${key} of ${of}`, value)
 }
 
@@ -80,9 +87,44 @@ const commitFacts = (
   }
 }
 
-/** What differs, by name. */
-export const driftBetween = (before: Facts, now: Facts): readonly Drifted[] =>
-  [...new Set([...before.keys(), ...now.keys()])]
+/** What a plan has removed may come back, by the hand of somebody who does not know of it. */
+const removedFacts = (
+  facts: Map<string, string>,
+  managed: Managed,
+  { removed }: Observed,
+): void => {
+  for (const key of managed.removed ?? []) {
+    if (removed?.has(key)) facts.set(`${REMOVED}${key}`, 'there')
+  }
+}
+
+/** Who reads on the source, also groups that no plan file names: whoever comes there after the last apply is not moved. */
+const readerFacts = (facts: Map<string, string>, managed: Managed, { source }: Observed): void => {
+  const topics = new Set(managed.topics)
+  for (const group of source.coverage?.groups ?? []) {
+    for (const topic of group.topics.filter((each) => topics.has(each))) {
+      facts.set(`${READS}${group.id} on ${topic} on ${source.name}`, 'there')
+    }
+  }
+  if (source.coverage?.groups === null) facts.set(`${READS}on ${source.name}`, NOT_VISIBLE)
+}
+
+const REMOVED = 'removed '
+const READS = 'positions of '
+const NOT_VISIBLE = 'not visible'
+
+/** What differs, by name. A group that is gone has expired, or its owner has moved it: only those that have come are told, where all are visible. */
+export const driftBetween = (before: Facts, now: Facts): readonly Drifted[] => {
+  const isBlind = [before, now].some((facts) => [...facts.values()].includes(NOT_VISIBLE))
+  return [...new Set([...before.keys(), ...now.keys()])]
     .filter((what) => before.get(what) !== now.get(what))
+    .filter((what) => !what.startsWith(READS) || (now.has(what) && !isBlind))
     .sort()
     .map((what) => ({ what, was: before.get(what) ?? null, is: now.get(what) ?? null }))
+}
+
+/** Facts of then, without those of objects whose line was taken out of `removed` since: nobody looks whether they are there. */
+export const stillListed = (facts: Facts, removed: readonly string[]): Facts => {
+  const listed = new Set(removed.map((key) => `${REMOVED}${key}`))
+  return new Map([...facts].filter(([what]) => !what.startsWith(REMOVED) || listed.has(what)))
+}

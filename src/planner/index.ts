@@ -1,4 +1,4 @@
-export { driftBetween, factsOf, isComparable, seenOf } from './drift.ts'
+export { driftBetween, factsOf, isComparable, seenOf, stillListed } from './drift.ts'
 export { changedParts } from './fingerprint.ts'
 export { withManaged } from './managed.ts'
 export { observe } from './observe.ts'

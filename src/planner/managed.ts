@@ -1,5 +1,5 @@
 import type { Managed } from '../domain/drift.ts'
-import type { Migration } from '../domain/migration.ts'
+import { type Migration, removedKey } from '../domain/migration.ts'
 import { Secret } from '../domain/secret.ts'
 
 /** The names of all that a migration manages. */
@@ -9,6 +9,7 @@ export const managedOf = (desired: Migration): Managed => ({
   principals: unique(desired.access.map(({ principal }) => principal)),
   users: desired.users.map(({ name, mechanism }) => ({ name, mechanism })),
   quotas: desired.quotas.map(({ user }) => user),
+  removed: desired.removed.map(removedKey).sort(),
 })
 
 /** The migration with all of this too, so that it is read from the clusters; nothing is wanted of what is only named. */

@@ -213,6 +213,7 @@ const managed = objectOf<Managed>({
   principals: listOf(text<string>),
   users: listOf(objectOf({ name: text<string>, mechanism: oneOf(...SCRAM_MECHANISMS) })),
   quotas: listOf(text<string>),
+  removed: optional(listOf(text<string>)),
 })
 
 const seenFacts = objectOf<SeenFacts>({

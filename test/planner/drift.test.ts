@@ -1,8 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import type { PartitionKey, SourceOffset } from '../../src/domain/ids.ts'
-import { driftBetween, factsOf, isComparable, seenOf } from '../../src/planner/drift.ts'
+import {
+  driftBetween,
+  factsOf,
+  isComparable,
+  seenOf,
+  stillListed,
+} from '../../src/planner/drift.ts'
 import { managedOf } from '../../src/planner/managed.ts'
-import type { Observed, ObservedSide } from '../../src/planner/observed.ts'
+import type { Observed, ObservedSide, ObservedTopic } from '../../src/planner/observed.ts'
 import {
   ACCESS,
   AT,
@@ -68,6 +74,17 @@ const target = (parts: Partial<ObservedSide> = {}): Observed =>
     },
   })
 
+const replicated = (seen: ObservedTopic, factor: number): ObservedTopic => ({
+  ...seen,
+  description: {
+    ...seen.description,
+    partitions: seen.description.partitions.map((each) => ({
+      ...each,
+      replicas: Array.from({ length: factor }, (_, node) => node),
+    })),
+  },
+})
+
 const topics = (overrides: Readonly<Record<string, string>>, partitions = 1) => ({
   topics: new Map([
     [
@@ -116,6 +133,18 @@ describe('drift', () => {
       { acls: [...ACCESS.atOnce, { ...ACCESS.atOnce[0]!, principal: 'User:x' }] },
       'ACL TOPIC|LITERAL|orders|User:x|*|READ|ALLOW on new: null -> there',
     ],
+    [
+      'another replication factor',
+      {
+        topics: new Map([
+          [
+            topic('orders'),
+            replicated(topicSeen('orders', [[0n, 9n]], { 'retention.ms': '7' }), 2),
+          ],
+        ]),
+      },
+      'replication factor of topic orders on new: 3 -> 2',
+    ],
     ['a user', { users: new Map() }, 'user api (scram-sha-512) on new: there -> null'],
     ['a quota', { quotas: new Map() }, 'producerByteRate of api on new: 5 -> null'],
     [
@@ -140,10 +169,51 @@ describe('drift', () => {
     ])
   })
 
+  it('is a partition that was added on the source, and a group that reads there since', () => {
+    const readers = (...ids: readonly string[]) => ({
+      coverage: {
+        groups: ids.map((id) => ({
+          id: group(id),
+          topics: [topic('orders'), topic('other')],
+          members: 0,
+        })),
+        internalTopics: [],
+        transactionalIds: null,
+        acls: null,
+        notVisible: [],
+      },
+    })
+    const facts = (source: Partial<ObservedSide>) => factsOf(MANAGED, observed({ source }), STATE)
+    const before = facts({ ...topics({}), ...readers('api', 'old') })
+    expect(driftBetween(before, facts({ ...topics({}, 2), ...readers('api', 'late') }))).toEqual([
+      { what: 'partitions of topic orders on old', was: '1', is: '2' },
+      { what: 'positions of late on orders on old', was: null, is: 'there' },
+    ])
+    // Who cannot see them all now, or could not then, cannot tell which came.
+    const hidden = { ...topics({}), coverage: { ...readers().coverage, groups: null } }
+    expect(driftBetween(before, facts(hidden))).toEqual([])
+    expect(driftBetween(facts(hidden), before)).toEqual([])
+  })
+
+  it('is a removed object that came back; not one whose line was added or taken out since', () => {
+    const key = 'target/quota/left'
+    const there = {
+      ...observed(),
+      removed: new Map([[key, { says: '', topicId: null, fixed: '' }]]),
+    }
+    const managed = { ...MANAGED, removed: [key] }
+    const [gone, back] = [factsOf(managed, observed(), STATE), factsOf(managed, there, STATE)]
+    expect(driftBetween(gone, back)).toEqual([{ what: `removed ${key}`, was: null, is: 'there' }])
+    expect(driftBetween(gone, factsOf(MANAGED, there, STATE))).toEqual([])
+    expect(driftBetween(stillListed(back, []), factsOf(MANAGED, observed(), STATE))).toEqual([])
+  })
+
   it('cannot be told from what an older version wrote down, without the configs of the source', () => {
     const seen = { at: AT, ...seenOf(DESIRED, target(), STATE) }
     const { sourceConfigs: _, ...older } = seen
-    expect([isComparable(seen), isComparable(older)]).toEqual([true, false])
+    const { removed: _none, ...managed } = seen.managed
+    const others = [older, { ...seen, managed }].map(isComparable)
+    expect([isComparable(seen), ...others]).toEqual([true, false, false])
   })
 
   it('is a topic that was deleted, with all of it', () => {

@@ -70,9 +70,9 @@ const run = async (args: readonly string[]): Promise<void> => {
   expect(code, stdout + stderr).toBe(0)
 }
 
-const commit = (cluster: TestCluster, groupId: string, offset: string) =>
+const commit = (cluster: TestCluster, groupId: string, offset: string, topic = 'stale.a') =>
   withAdmin(cluster, (admin) =>
-    admin.setOffsets({ groupId, topic: 'stale.a', partitions: [{ partition: 0, offset }] }),
+    admin.setOffsets({ groupId, topic, partitions: [{ partition: 0, offset }] }),
   )
 
 const setConfig = (cluster: TestCluster, topic: string, name: string, value: string) =>
@@ -247,9 +247,11 @@ describe('drift', () => {
       MIGRATION.replaceAll('stale', 'drift')
         .replace('    - name: drift.b\n', '')
         .replace(', drift.b', '')
-        .replace('stage: prepared', 'stage: consumers-moved'),
+        .replace('stage: prepared', 'stage: consumers-moved')
+        .concat('  removed: [{ quota: drift-left, reason: has left }]\n'),
     )
-    const applied = await drifting.ferry(['apply', 'drift', '--auto-approve'])
+    await target.setQuota('drift-left', { consumerByteRate: 7 })
+    const applied = await drifting.ferry(['apply', 'drift', '--auto-approve', '--max-destroy', '1'])
     expect(applied.code, applied.stderr).toBe(0)
     expect(await drift(0)).toEqual([])
     await target.setUser({
@@ -272,6 +274,9 @@ describe('drift', () => {
     await target.alterTopicConfigs(new Map([[topic, new Map([['retention.bytes', '5000000']])]]))
     await setConfig(world.source, topic, 'retention.ms', '3600000')
     await addPartitions(world.target, topic, 2)
+    await addPartitions(world.source, topic, 3)
+    await commit(world.source, 'drift-late', '2', topic)
+    await target.setQuota('drift-left', { consumerByteRate: 8 })
     await target.createAcls([
       {
         resourceType: 'TOPIC',
@@ -301,6 +306,9 @@ describe('drift', () => {
       },
       { what: 'consumerByteRate of drift-reader on new', was: '20971520', is: '6' },
       { what: 'partitions of topic drift.a on new', was: '1', is: '2' },
+      { what: 'partitions of topic drift.a on old', was: '1', is: '3' },
+      { what: 'positions of drift-late on drift.a on old', was: null, is: 'there' },
+      { what: 'removed target/quota/drift-left', was: null, is: 'there' },
       { what: 'retention.bytes of topic drift.a on new', was: '-1', is: '5000000' },
       { what: 'retention.ms of topic drift.a on old', was: null, is: '3600000' },
       { what: 'user drift-reader (scram-sha-512) on new', was: 'there', is: null },

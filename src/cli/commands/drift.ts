@@ -30,7 +30,7 @@ export const driftCommand = (act: Act): Command =>
   new Command('drift')
     .summary('what changed outside of Ferry')
     .description(
-      'Compares the clusters with what they were at the end of the last apply: topics, overridden configs, ACLs, users, quotas, and commits that Ferry wrote. What a plan would change is no drift; it is only counted. Read-only. Exits with 3 if something changed.',
+      'Compares the clusters with what they were at the end of the last apply: topics, partitions, replication factors, overridden configs, ACLs, users, quotas, commits that Ferry wrote, groups that read on the source since, and removed objects that came back. What a plan would change is no drift; it is only counted. Read-only. Exits with 3 if something changed.',
     )
     .argument('[name...]', 'migrations; all of the project if none is named')
     .option('--json', 'as JSON')
