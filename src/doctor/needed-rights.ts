@@ -31,9 +31,9 @@ export const neededOnSource = (
 ): readonly NeededRight[] => [
   // Without it a broker leaves groups out of its list.
   onCluster('DESCRIBE', ['doctor', 'import', 'graph', 'resync']),
-  onCluster('DESCRIBE_CONFIGS', READS),
+  ...(speaks(CONFIGS) === undefined ? [] : [onCluster('DESCRIBE_CONFIGS', READS)]),
   ...migration.topics.flatMap(({ name }) => [
-    right('DESCRIBE_CONFIGS', 'TOPIC', name, READS),
+    ...(speaks(CONFIGS) === undefined ? [] : [right('DESCRIBE_CONFIGS', 'TOPIC', name, READS)]),
     right('READ', 'TOPIC', name, READS),
   ]),
   ...migration.groups.flatMap(({ id }) => [
@@ -41,15 +41,19 @@ export const neededOnSource = (
     right('READ', 'GROUP', id, ['rollback']),
   ]),
   // An id that Ferry may not see would make its transaction look as if nobody would ever end it.
-  right('DESCRIBE', 'TRANSACTIONAL_ID', '*', ['apply', 'import', 'graph']),
+  ...(speaks(IDEMPOTENT) === undefined
+    ? []
+    : [right('DESCRIBE', 'TRANSACTIONAL_ID', '*', ['apply', 'import', 'graph'])]),
   ...neededForWayBack(migration, project, speaks),
   ...neededForState(migration.from, project),
 ]
 
 /** The version of an API that a cluster speaks; undefined: it does not have it. */
 type Speaks = Cluster['supports']
-/** InitProducerId (0.11): without it there is no way back, and nothing to need. */
+/** InitProducerId (0.11): without it there is no way back, and nothing to need; nor are there transactions. */
 const IDEMPOTENT = 'InitProducerId'
+/** 0.11, and the operation with it. */
+const CONFIGS = 'DescribeConfigs'
 /** From the same version on (2.8) holes can be filled, and WRITE on any topic does where an idempotent producer needed a right of its own. */
 const SINCE_2_8 = 'DescribeProducers'
 

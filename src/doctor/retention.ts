@@ -1,7 +1,8 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import { partitionKey } from '../domain/ids.ts'
+import type { TopicSpec } from '../domain/migration.ts'
 import { effective } from '../planner/topic-configs.ts'
-import { humanDuration, humanSeconds } from '../steps/_words.ts'
+import { counted, humanDuration, humanSeconds } from '../steps/_words.ts'
 import type { Finding } from './check.ts'
 import type { MigrationFacts } from './facts.ts'
 import { sourceSizes, type TopicSizes } from './sizes.ts'
@@ -24,8 +25,14 @@ export const judgeRetention = (
   const copyMs = (total / rate) * 1000
   const problems: Diagnostic[] = []
   let shortest: number | undefined
-  for (const { name, at } of migration.topics) {
+  const untold: TopicSpec[] = []
+  for (const spec of migration.topics) {
+    const { name, at } = spec
     const topic = source.topics.get(name)
+    if (topic?.configs === null) {
+      untold.push(spec)
+      continue
+    }
     const retention = Number(effective(topic, 'retention.ms') ?? -1)
     const bytes = Number(effective(topic, 'retention.bytes') ?? -1)
     // A compacted topic deletes by key, which the mirror sees as gaps and not as loss.
@@ -49,12 +56,31 @@ export const judgeRetention = (
     }
   }
   problems.push(...lostPositions({ migration, observed }))
-  const least =
+  problems.push(...retentionIsUntold(untold, source.name))
+  const known =
     shortest === undefined ? 'nothing is deleted by time' : `shortest ${humanDuration(shortest)}`
+  const least = untold.length === 0 ? known : 'retention is not told'
   return {
     says: `${least}; first copy in ${humanSeconds(copyMs / 1000)} (${sizes.how}, at ${Math.round(rate / 2 ** 20)} MiB/s)`,
     problems,
   }
+}
+
+/** One question for all of them. */
+const retentionIsUntold = (topics: readonly TopicSpec[], source: string): readonly Diagnostic[] => {
+  const [first] = topics
+  if (first === undefined) return []
+  const some = topics.slice(0, 3).map(({ name }) => name)
+  const more = topics.length > 3 ? ` and ${counted(topics.length - 3, 'topic')} more` : ''
+  return [
+    diagnostic({
+      code: 'FERRY2003',
+      severity: 'warning',
+      detail: `${source} does not tell how long it keeps ${some.join(', ')}${more} (brokers tell configs from 0.11 on): nobody sees whether the mirror stays ahead of retention.`,
+      fix: 'Ask the operators for retention.ms and retention.bytes, and have them raised where they are below a day.',
+      at: first.at,
+    }),
+  ]
 }
 
 /** Groups that retention has overtaken already. */

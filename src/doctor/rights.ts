@@ -79,7 +79,10 @@ const see = async (cluster: Cluster, needed: readonly NeededRight[]): Promise<Ri
   ]
   const description = await cluster.describeCluster()
   const [acls, configs, topics, groups] = await Promise.all([
-    unlessRefused(() => cluster.describeAcls()),
+    // What has no API for it may check ACLs all the same.
+    cluster.supports('DescribeAcls') === undefined
+      ? ('failed' as const)
+      : unlessRefused(() => cluster.describeAcls()),
     unlessRefused(() => cluster.describeBrokerConfigs(description.brokers[0]!.nodeId)),
     cluster.describeTopics(named('TOPIC') as readonly TopicName[]),
     cluster.fetchCommits(named('GROUP') as readonly GroupId[]),
@@ -267,7 +270,27 @@ const missingOn = ({ cluster, rights }: SideRights, migration: string): readonly
           }),
         ],
   )
-  return [...needed, ...useful]
+  return [...needed, ...useful, ...notSeenOn(rights, cluster, migration)]
+}
+
+/** One question for all that a user needs and nobody tells. */
+const notSeenOn = (
+  rights: SideRights['rights'],
+  cluster: string,
+  migration: string,
+): readonly Diagnostic[] => {
+  const unseen = rights.filter(({ has, without }) => has === 'unknown' && without === undefined)
+  if (unseen.length === 0) return []
+  const some = unseen.slice(0, 3).map((right) => `${right.operation} on ${inWords(right)}`)
+  const more = unseen.length > 3 ? ` and ${unseen.length - 3} more` : ''
+  return [
+    diagnostic({
+      code: 'FERRY2003',
+      severity: 'warning',
+      detail: `Whether Ferry's user on ${cluster} has what it needs cannot be seen: ${some.join(', ')}${more}. What is missing is found when it is used.`,
+      fix: `Ask the operators; \`ferry doctor ${migration} --print-acls\` prints what is needed.`,
+    }),
+  ]
 }
 
 const inWords = ({ resourceType, resourceName }: Omit<NeededRight, 'operation'>): string =>

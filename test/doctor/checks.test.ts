@@ -7,13 +7,16 @@ import { ownedBy } from '../../src/doctor/coverage.ts'
 import { judgeRoom } from '../../src/doctor/disk.ts'
 import { sourceIsInSync } from '../../src/doctor/durability.ts'
 import type { NeededRight } from '../../src/doctor/needed-rights.ts'
+import { type NewestValues, newestValues } from '../../src/doctor/newest-values.ts'
 import { orderFits } from '../../src/doctor/order.ts'
 import { judgeRetention } from '../../src/doctor/retention.ts'
 import { judge, type RightsSeen } from '../../src/doctor/rights.ts'
-import { looksRegistered, schemaIdOf } from '../../src/doctor/schema-ids.ts'
+import { judgeValues, looksRegistered, schemaIdOf } from '../../src/doctor/schema-ids.ts'
 import { brokersSpeakEnough, refusesOldClients, releasesOf } from '../../src/doctor/versions.ts'
 import type { AclBinding, Operation } from '../../src/domain/access.ts'
 import { diagnostic, FerryError } from '../../src/domain/diagnostic.ts'
+import { partitionKey } from '../../src/domain/ids.ts'
+import { encodeBatch } from '../../src/records/index.ts'
 import { group, groupSeen, migration, NOW, observed, topic, topicSeen } from '../planner/_build.ts'
 
 const problem = (severity: 'error' | 'warning') =>
@@ -248,6 +251,79 @@ describe('values of a schema registry', () => {
       false,
       true,
     ])
+  })
+
+  const registered = Buffer.from([0, 0, 0, 0, 42, 7])
+  const at = { file: 'plans/x.yaml', line: 1, column: 1, pointer: '' }
+  const judged = (...each: readonly NewestValues[]) => {
+    const found = each.map((newest, i) => ({ topic: { name: topic(`t${i}`), at }, newest }))
+    const { says, problems } = judgeValues(found, { source: 'old', target: 'new' })
+    return [says, ...problems!.map(({ code, detail }) => `${code} ${detail.split('. ')[0]}`)]
+  }
+  const newest = (values: readonly Buffer[], partitions = 1, ...notLooked: readonly string[]) => ({
+    values,
+    partitions,
+    notLooked,
+  })
+
+  test('what was not seen is a question, and not a no', () => {
+    const text = Buffer.from('text')
+    expect(judged(newest([registered]), newest([text]), newest([], 0))).toEqual([
+      '1 of 3 topics look like it, by 2 of their newest values; 1 topic of them without records',
+      expect.stringMatching(/^FERRY2003 1 of 1 sampled values of t0 begin .*an id: 42\)/),
+    ])
+    expect(judged(newest([], 2))).toContainEqual(
+      'FERRY2003 Whether values of t0 on old hold ids of a schema registry cannot be told: none of the newest records of 2 partitions has a value',
+    )
+    const gone = ['t0:0 (NOT_LEADER)', 't0:1 (lost)']
+    expect(judged(newest([], 2, ...gone))[1]).toMatch(/NOT_LEADER\), t0:1 \(lost\) could not be/)
+    expect(judged(newest([text], 3, ...gone))[1]).toMatch(/looked at, 1 value of other partitions/)
+    // One partition says enough.
+    expect(judged(newest([registered], 3, ...gone))[1]).toMatch(/^FERRY2003 1 of 1 sampled/)
+  })
+
+  const batch = (...values: readonly (Buffer | null)[]) =>
+    encodeBatch({
+      baseOffset: 0,
+      records: values.map((value) => ({ timestamp: 1, key: null, value })),
+    })
+
+  /** What is made of each answer of a broker; nothing here claims anything about one. */
+  const looked = async (records: Buffer | Error, errorCode = 0, leader = 1) => {
+    const name = topic('t')
+    const key = partitionKey(name, 0)
+    const link = {
+      fetch: async () => {
+        if (records instanceof Error) throw records
+        return [{ topic: name, partition: 0, errorCode, records }]
+      },
+      close: async () => {},
+    }
+    const cluster = {
+      leaders: async () => new Map([[key, { leader, leaderEpoch: 0 }]]),
+      connectBroker: async () => link,
+    }
+    const found = await newestValues(
+      cluster as never,
+      [topicSeen('t', [[0n, 10n]])],
+      new AbortController().signal,
+    )
+    const { values, notLooked } = found.get(name)!
+    return [values.map(String), ...notLooked]
+  }
+
+  test('each reason why nothing was seen is told', async () => {
+    const fine = batch(Buffer.from('a'), null, Buffer.from('b'))
+    expect(await looked(fine)).toEqual([['a', 'b']])
+    expect(await looked(fine, 0, -1)).toEqual([[], 't:0 (it has no leader)'])
+    expect(await looked(fine, 6)).toEqual([[], 't:0 (NOT_LEADER_OR_FOLLOWER)'])
+    expect(await looked(new Error('lost'))).toEqual([[], 't:0 (lost)'])
+    const unknown = Buffer.from(fine)
+    unknown[16] = 9
+    expect(await looked(unknown)).toEqual([[], 't:0 (its records are unknown-magic)'])
+    const broken = Buffer.from(fine)
+    broken[61] = 99
+    expect(await looked(broken)).toEqual([[], expect.stringContaining('t:0 (')])
   })
 })
 

@@ -1,6 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { neededOnSource, neededOnTarget } from '../../src/doctor/needed-rights.ts'
-import { type MigrationRights, rightsSuffice, type SideRights } from '../../src/doctor/rights.ts'
+import {
+  type JudgedRight,
+  type MigrationRights,
+  rightsSuffice,
+  type SideRights,
+} from '../../src/doctor/rights.ts'
 import type { Cluster } from '../../src/kafka/cluster.ts'
 import { migration, topicSpec } from '../planner/_build.ts'
 
@@ -63,6 +68,16 @@ describe('what the way back needs on the source', () => {
   })
 })
 
+test('what a source before 0.11 knows nothing of is not needed there', () => {
+  const needed = neededOnSource(migration(), project as never, BEFORE_0_11)
+  expect(needed.map(({ operation, resourceType }) => `${operation} ${resourceType}`)).toEqual([
+    'DESCRIBE CLUSTER',
+    'READ TOPIC',
+    'DESCRIBE GROUP',
+    'READ GROUP',
+  ])
+})
+
 test('whoever copies to the target needs the group that is the lock of the mirror', () => {
   const lock = neededOnTarget(migration(), project as never).filter(
     ({ resourceName }) => resourceName === 'ferry-mirror-shop',
@@ -79,13 +94,19 @@ test('a right that is only useful is a warning, one that is needed an error', ()
     rights,
   })
   const needed = neededOnSource(migration(), project as never, SINCE_2_8)
-  const judged = (has: 'yes' | 'no') =>
+  const judged = (has: JudgedRight['has']) =>
     rightsSuffice({
       migration: 'orders',
       source: side(needed.map((right) => ({ ...right, has }))),
       target: side([]),
     } satisfies MigrationRights).problems?.map(({ severity, detail }) => `${severity} ${detail}`)
   expect(judged('yes')).toEqual([])
+  // What nobody tells is neither.
+  expect(judged('unknown')).toEqual([
+    expect.stringMatching(
+      /^warning Whether Ferry's user on old has what it needs cannot be seen: DESCRIBE on the cluster, .* more\./,
+    ),
+  ])
   expect(judged('no')?.filter((line) => line.startsWith('warning'))).toEqual([
     "warning Ferry's user on old lacks CLUSTER_ACTION or ALTER on the cluster. Without it offsets that were identical are dense from the seal on once the way back was taken.",
   ])

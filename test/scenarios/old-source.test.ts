@@ -1,21 +1,27 @@
 import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { DoctorReport } from '../../src/doctor/report.ts'
 import type { JudgedRight } from '../../src/doctor/rights.ts'
 import type { Plan } from '../../src/domain/plan.ts'
 import { positionsPartition } from '../../src/steps/gates/index.ts'
-import { oracle, startKafka } from '../kafka/index.ts'
+import { oracle, startKafka, type TestCluster } from '../kafka/index.ts'
 import { waitFor } from '../kafka/wait.ts'
 import { fill, readAndCommit } from './_clients.ts'
-import { errorsIn, type Finding } from './_findings.ts'
+import { errorsIn, expectNoStack, type Finding } from './_findings.ts'
 import { withAdmin } from './_image.ts'
 import { startWorld, World } from './_world.ts'
 
 /** A source that cannot say which commits are final (before 2.5), and that forgets commits of groups in use (before 2.1). */
 
 let world: World
+/** Another source, older still. */
+let older: TestCluster
 
 beforeAll(async () => {
-  world = await startWorld({ sourceVersion: '1.1' })
+  ;[world, older] = await Promise.all([
+    startWorld({ sourceVersion: '1.1' }),
+    startKafka({ version: '0.10.2' }),
+  ])
   const admin = new kafkajs.Kafka(world.source.kafka()).admin()
   await admin.connect()
   await admin.createTopics({
@@ -28,7 +34,7 @@ beforeAll(async () => {
   await admin.disconnect()
   await fill(world.source, 'old.in', 30, [0])
 })
-afterAll(() => world?.stop())
+afterAll(() => Promise.all([world?.stop(), older?.stop()]))
 
 test('a commit in a transaction that is still open is waited for, then the group goes on behind it', async () => {
   const group = 'old.processor'
@@ -172,16 +178,14 @@ ${topics.map((name) => `    - { name: ${name}, configs: { retention.ms: 7d } }\n
 })
 
 test('before 0.11 there is no way back, which a plan says before anything is done: with the reason, and where the line of no return is; late records are salvaged', async () => {
-  const older = await startKafka({ version: '0.10.2' })
-  try {
-    await withAdmin(older, (admin) =>
-      admin.createTopics({ topics: [{ topic: 'older', numPartitions: 1, replicationFactor: 1 }] }),
-    )
-    const project = new World(older, world.target).project('older')
-    const plan = (rollback: string) =>
-      project.write(
-        'plans/older.yaml',
-        `apiVersion: ferry/v1
+  await withAdmin(older, (admin) =>
+    admin.createTopics({ topics: [{ topic: 'older', numPartitions: 1, replicationFactor: 1 }] }),
+  )
+  const project = new World(older, world.target).project('older')
+  const plan = (rollback: string) =>
+    project.write(
+      'plans/older.yaml',
+      `apiVersion: ferry/v1
 kind: Migration
 metadata: { name: older }
 spec:
@@ -193,38 +197,136 @@ spec:
   gates: { sourceQuiet: 1s, timeout: 60s }
   ${rollback}
 `,
-      )
-    plan('rollback: { keepSourceWarm: true }')
-    const refused = await project.ferry(['plan', 'older'])
-    expect(refused.code).toBe(4)
-    expect(refused.stderr.replace(/\s+/g, ' ')).toMatch(
-      /FERRY1360.* old is older than 0\.11 and knows no idempotent producer: a record that is mirrored back to older could stand there twice/,
     )
-    plan('')
-    const planned = await project.ferry(['plan', 'older'])
-    expect(planned, planned.stderr).toMatchObject({ code: 0 })
-    expect(planned.stdout).toMatch(/point of no return/)
-    expect(planned.stdout).not.toMatch(/point of no return: none/)
-    const { steps } = JSON.parse((await project.ferry(['plan', 'older', '--json'])).stdout) as Plan
-    expect(steps.find(({ kind }) => kind === 'seal-topic')).toMatchObject({ noWayBack: true })
-    // Nothing is needed there for a way back that does not exist.
-    const doctor = await project.ferry(['doctor', '--json'])
-    const { source } = JSON.parse(doctor.stdout).migrations[0].rights
-    expect(source.rights.map((right: JudgedRight) => right.operation)).not.toContain('WRITE')
+  plan('rollback: { keepSourceWarm: true }')
+  const refused = await project.ferry(['plan', 'older'])
+  expect(refused.code).toBe(4)
+  expect(refused.stderr.replace(/\s+/g, ' ')).toMatch(
+    /FERRY1360.* old is older than 0\.11 and knows no idempotent producer: a record that is mirrored back to older could stand there twice/,
+  )
+  plan('')
+  const planned = await project.ferry(['plan', 'older'])
+  expect(planned, planned.stderr).toMatchObject({ code: 0 })
+  expect(planned.stdout).toMatch(/point of no return/)
+  expect(planned.stdout).not.toMatch(/point of no return: none/)
+  const { steps } = JSON.parse((await project.ferry(['plan', 'older', '--json'])).stdout) as Plan
+  expect(steps.find(({ kind }) => kind === 'seal-topic')).toMatchObject({ noWayBack: true })
+  // Nothing is needed there for a way back that does not exist.
+  const doctor = await project.ferry(['doctor', '--json'])
+  const { source } = JSON.parse(doctor.stdout).migrations[0].rights
+  expect(source.rights.map((right: JudgedRight) => right.operation)).not.toContain('WRITE')
 
-    // What comes late there is in the message format of then: it is salvaged as it is.
-    const records = { compression: 'gzip', size: 30 } as const
-    await oracle.produce(older, 'older', { ...records, count: 20 })
-    const moved = await project.ferry(['apply', 'older', '--auto-approve', '--confirm', 'older'])
-    expect(moved, moved.stderr).toMatchObject({ code: 0 })
-    await oracle.produce(older, 'older', { ...records, count: 5, firstId: 20 })
-    await oracle.write(older, 'older', [{ key: 'k', value: null }])
-    expect(await project.ferry(['salvage', 'older', '--confirm', 'older'])).toMatchObject({
-      code: 0,
-      stdout: 'Appended 6 records: older-0 offsets 20 to 25.\n',
-    })
-    expect(await oracle.read(world.target, 'older')).toEqual(await oracle.read(older, 'older'))
+  // What comes late there is in the message format of then: it is salvaged as it is.
+  const records = { compression: 'gzip', size: 30 } as const
+  await oracle.produce(older, 'older', { ...records, count: 20 })
+  const moved = await project.ferry(['apply', 'older', '--auto-approve', '--confirm', 'older'])
+  expect(moved, moved.stderr).toMatchObject({ code: 0 })
+  await oracle.produce(older, 'older', { ...records, count: 5, firstId: 20 })
+  await oracle.write(older, 'older', [{ key: 'k', value: null }])
+  expect(await project.ferry(['salvage', 'older', '--confirm', 'older'])).toMatchObject({
+    code: 0,
+    stdout: 'Appended 6 records: older-0 offsets 20 to 25.\n',
+  })
+  expect(await oracle.read(world.target, 'older')).toEqual(await oracle.read(older, 'older'))
+})
+
+/** What each lacks, the oldest first: all that a younger one lacks it lacks as well. */
+const LACKS = {
+  '1.1': [
+    'OffsetCommit v5',
+    'Metadata v8',
+    'OffsetFetch v7',
+    'Metadata v10',
+    'ListTransactions v0',
+  ],
+  '0.11': ['DescribeLogDirs v0'],
+  '0.10.2': ['Fetch v4', 'DescribeConfigs v0', 'DescribeAcls v0', 'InitProducerId v0'],
+} as const
+
+test('doctor looks at a source of any age: each check says what the version lacks, and values of every format are read', async () => {
+  const middle = await startKafka({ version: '0.11' })
+  const sources = [
+    ['1.1', world.source],
+    ['0.11', middle],
+    ['0.10.2', older],
+  ] as const
+  try {
+    await Promise.all(sources.map(([, source]) => fillRegistered(source, 'doctor', 'doctor-api')))
+    const lacking: string[] = []
+    for (const [version, source] of sources) {
+      lacking.push(...LACKS[version])
+      const isOldest = version === '0.10.2'
+      const project = new World(source, world.target).project(`doctor-${version}`)
+      project.write(
+        'plans/doctor.yaml',
+        `apiVersion: ferry/v1
+kind: Migration
+metadata: { name: doctor }
+spec:
+  from: old
+  to: new
+  stage: producers-moved
+  topics: [{ name: doctor, configs: { retention.ms: 7d } }]
+  groups: [{ id: doctor-api, uncommitted: absent }]
+`,
+      )
+      const ended = await project.ferry(['doctor', '--json'])
+      expectNoStack(ended)
+      const report = JSON.parse(ended.stdout) as DoctorReport
+      const old = report.clusters.find(({ cluster }) => cluster === 'old')!.checks
+      const checks = [...old, ...report.migrations[0]!.checks]
+      const of = (id: string) => checks.find((check) => check.id === id)!
+      expect(Object.fromEntries(checks.map(({ id, status }) => [id, status])), version).toEqual({
+        'bootstrap-servers': 'ok',
+        'advertised-brokers': 'ok',
+        'cluster-id': 'ok',
+        versions: 'warning',
+        connection: 'ok',
+        clock: 'warning',
+        answers: 'ok',
+        rights: isOldest ? 'warning' : 'ok',
+        coverage: 'ok',
+        applications: 'ok',
+        retention: isOldest ? 'warning' : 'ok',
+        order: 'ok',
+        'in-sync': 'ok',
+        durability: 'warning',
+        disk: 'ok',
+        clients: 'warning',
+        'schema-registry': 'warning',
+      })
+      expect(ended.code, ended.stderr).toBe(0)
+      expect(
+        of('versions')
+          .problems.map(({ detail }) => /lacks (\S+ v\d+)/.exec(detail)?.[1])
+          .sort(),
+      ).toEqual([...lacking].sort())
+      expect(of('coverage').says).toContain('not to be seen: transactional ids')
+      expect(of('disk').says).toContain(version === '1.1' ? '(measured)' : '(estimated)')
+      expect(of('schema-registry').problems).toMatchObject([
+        {
+          code: 'FERRY2003',
+          detail: expect.stringMatching(/^5 of 5 sampled values .*an id: 42\)/),
+        },
+      ])
+      expect(of('retention').says).toMatch(isOldest ? /^retention is not told/ : /^shortest 7d/)
+      // A broker that has no API for ACLs may check them all the same.
+      expect(of('rights').says).toMatch(isOldest ? /^0 of \d on old, \d cannot/ : /^old checks no/)
+    }
   } finally {
-    await older.stop()
+    await middle.stop()
   }
 })
+
+/** Compressed, as a serializer of a schema registry writes them; and a group that has read some. */
+const fillRegistered = async (cluster: TestCluster, topic: string, groupId: string) => {
+  await withAdmin(cluster, async (admin) => {
+    await admin.createTopics({ topics: [{ topic, numPartitions: 1, replicationFactor: 1 }] })
+    await admin.setOffsets({ groupId, topic, partitions: [{ partition: 0, offset: '3' }] })
+  })
+  const producer = new kafkajs.Kafka(cluster.kafka()).producer()
+  await producer.connect()
+  const messages = Array.from({ length: 5 }, () => ({ value: Buffer.from([0, 0, 0, 0, 42, 7, 7]) }))
+  await producer.send({ topic, messages, compression: kafkajs.CompressionTypes.GZIP })
+  await producer.disconnect()
+}
