@@ -38,18 +38,22 @@ const NOTICE = '<!-- Made by `npm run docs`. Do not edit. -->\n'
 // ── help ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** The command line as users have it, in a width that any page holds. Nothing of it runs. */
-const commandLine = (): Command =>
-  buildProgram(() => async () => {}, {
-    columns: 100,
-    stdout: { write: () => {} },
-  } as unknown as Streams)
+const commandLine = (write: (text: string) => void = () => {}): Command =>
+  buildProgram(() => async () => {}, { columns: 100, stdout: { write } } as unknown as Streams)
+
+/** What `ferry --help` prints, with what stands below the list of verbs. */
+export const helpText = (): string => {
+  const parts: string[] = []
+  commandLine((text) => parts.push(text)).outputHelp()
+  return parts.join('')
+}
 
 const commandLineText = (program: Command): string =>
   [
     '# Command line',
     '',
     NOTICE,
-    block(program.helpInformation()),
+    block(helpText()),
     ...program.commands.flatMap((verb) => [
       `## ferry ${verb.name()}`,
       '',

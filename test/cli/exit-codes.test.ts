@@ -1,13 +1,16 @@
 import { deepStrictEqual } from 'node:assert'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'vitest'
+import { helpText } from '../../scripts/reference.ts'
 import { EXIT, exitCodeFor } from '../../src/cli/exit-codes.ts'
 import { diagnostic } from '../../src/domain/diagnostic.ts'
 import { CODES } from '../../src/domain/diagnostic-codes.ts'
 
 const of = (code: keyof typeof CODES, severity: 'error' | 'warning' = 'error') =>
   diagnostic({ code, severity, detail: '', fix: '' })
+
+const read = (file: string) => readFileSync(join(import.meta.dirname, '../..', file), 'utf8')
 
 describe('exit codes', () => {
   it('are those of the design, and scripts rely on them', () => {
@@ -38,19 +41,29 @@ describe('exit codes', () => {
     it(name, () => deepStrictEqual(exitCodeFor(diagnostics), expected))
   }
 
-  it('each is expected of the built ferry by a scenario that CI runs', () => {
-    const folder = join(import.meta.dirname, '../scenarios')
-    const files = readdirSync(folder).filter((file) => file.endsWith('.ts') && !/slow/.test(file))
-    const text = files.map((file) => readFileSync(join(folder, file), 'utf8')).join('\n')
-    const expected = [
-      ...text.matchAll(/\bcode\)?(?:, [^\n]+)?\)?\.toBe\((\d+)\)|\b(?:code|exit): (\d+)\b/g),
-    ]
-    const codes = new Set(expected.map(([, one, other]) => Number(one ?? other)))
-    deepStrictEqual(
-      Object.values(EXIT).filter((code) => !codes.has(code)),
-      [],
-    )
+  describe('are listed where people look, all of them and no others', () => {
+    const all = Object.values(EXIT)
+    const numbersIn = (text: string) => [...text.matchAll(/\d+/g)].map(([number]) => Number(number))
+
+    it('by `ferry --help`, and so in the reference', () => {
+      const listed = /^Exit codes: ([^.]+)\.$/m
+      for (const text of [helpText(), read('docs/reference/command-line.md')]) {
+        const [, codes = ''] = listed.exec(text) ?? []
+        deepStrictEqual(numbersIn(codes), all)
+      }
+    })
+
+    it('with what to do at each', () => {
+      const [, table = ''] = read('docs/operations.md').split('## What to do at each exit code')
+      const rows = [...table.matchAll(/^\| (\d+) +\| *([^|]*\S) *\| *([^|]*\S) *\|$/gm)]
+      deepStrictEqual(
+        rows.map(([, code]) => Number(code)),
+        all,
+      )
+    })
   })
+
+  // That the built ferry ends with each of them: the last test of `test/scenarios/golden.test.ts`.
 
   it('every code has one of them', () => {
     const known = new Set<number>(Object.values(EXIT))

@@ -3,7 +3,7 @@ import { expect } from 'vitest'
 import { expectGolden, expectGoldenEvents, expectGoldenText, type Golden } from './_golden.ts'
 import { withAdmin } from './_image.ts'
 import { expectJunit } from './_junit.ts'
-import { type Project, startWorld, type World } from './_world.ts'
+import { type Ended, type Project, startWorld, type World } from './_world.ts'
 
 export const EVENTS = 'gold.events'
 export const DLQ = 'gold.dlq'
@@ -15,8 +15,8 @@ const STREAM = 'gold-stream'
 export class GoldenProject {
   readonly world: World
   readonly project: Project
-  /** The exit codes that were seen, with the case that saw each. */
-  readonly seen = new Map<number, string>()
+  /** The exit codes that were seen. */
+  readonly seen = new Set<number>()
 
   private constructor(world: World, project: Project) {
     this.world = world
@@ -67,9 +67,22 @@ export class GoldenProject {
     await producer.disconnect()
   }
 
+  /** Runs it to this exit code. */
+  async ends(exit: number, args: readonly string[]): Promise<Ended> {
+    const ended = await this.project.ferry(['--quiet', ...args])
+    this.saw(exit, ended)
+    return ended
+  }
+
+  /** One that ended with this exit code. */
+  saw(exit: number, { code, stdout, stderr }: Ended): void {
+    expect(code, stdout + stderr).toBe(exit)
+    this.seen.add(exit)
+  }
+
   async golden(each: Golden): Promise<void> {
     await expectGolden(this.world, this.project, each)
-    this.seen.set(each.exit, each.name)
+    this.seen.add(each.exit)
   }
 
   /** The plan file that a command writes. */

@@ -1,5 +1,5 @@
 import kafkajs from 'kafkajs'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, test } from 'vitest'
 import { EXIT } from '../../src/cli/exit-codes.ts'
 import { startConsumer } from './_clients.ts'
 import type { Golden } from './_golden.ts'
@@ -66,9 +66,7 @@ test('a gate that waits, a lock that is taken, an interrupt', async () => {
       text: false,
     })
     first.child.kill('SIGINT')
-    const { code, stderr } = await first.ended
-    expect(code, stderr).toBe(EXIT.interrupted)
-    gold.seen.set(code, 'an apply that was interrupted')
+    gold.saw(EXIT.interrupted, await first.ended)
   } finally {
     await consumer.stop()
   }
@@ -130,9 +128,4 @@ test('drift', async () => {
     }),
   )
   await golden({ name: 'drift', args: ['drift', 'gold'], exit: EXIT.drift })
-})
-
-test('every exit code was seen by one of these', () => {
-  const missing = Object.entries(EXIT).filter(([, code]) => !gold.seen.has(code))
-  expect(missing).toEqual([])
 })

@@ -1,8 +1,14 @@
+import { hostname, userInfo } from 'node:os'
+import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { EXIT } from '../../src/cli/exit-codes.ts'
 import { waitFor } from '../kafka/wait.ts'
-import { GoldenProject } from './_golden-project.ts'
+import { fill, startConsumer } from './_clients.ts'
+import { errorsIn } from './_findings.ts'
+import { EVENTS, GoldenProject } from './_golden-project.ts'
+import { imageOf, withAdmin } from './_image.ts'
 
-/** The first outputs of a migration, compared whole; `golden.slow.test.ts` goes on to its end. */
+/** The first outputs of a migration, compared whole, and every exit code; `golden.slow.test.ts` goes on to its end. */
 
 let gold: GoldenProject
 beforeAll(async () => {
@@ -41,6 +47,49 @@ test('mirrored, nothing to do, verified; a status that is watched follows it and
   expect(stages.at(0)).toBe('nothing')
   expect(stages.at(-1)).toBe('mirrored')
   expect(stderr).not.toMatch(/error|Interrupted/)
+})
+
+test('a gate that waits, a lock that is taken, an interrupt', async () => {
+  gold.setStage('consumers-moved')
+  const consumer = await startConsumer(gold.world.source, 'gold-api', EVENTS)
+  try {
+    await gold.ends(7, ['apply', 'gold', '--auto-approve', '--wait', '0s'])
+    const first = gold.project.start(['apply', 'gold', '--auto-approve', '--wait', '60s'])
+    await first.said('has no consumers on the source')
+    const before = await imageOf(gold.world)
+    const { stderr } = await gold.ends(6, ['apply', 'gold', '--auto-approve'])
+    expect(await imageOf(gold.world)).toEqual(before)
+    const [locked, ...more] = errorsIn(stderr)
+    expect(more).toEqual([])
+    expect(locked).toMatchObject({ code: 'FERRY1406' })
+    expect(locked?.detail).toContain(
+      `${userInfo().username}@${hostname()} (pid ${first.child.pid}, apply gold to consumers-moved, since `,
+    )
+    expect(locked?.fix).toContain('ferry unlock gold')
+    first.child.kill('SIGINT')
+    gold.saw(130, await first.ended)
+  } finally {
+    await consumer.stop()
+  }
+})
+
+test('a step that fails, a verification that fails, drift', async () => {
+  const { target } = gold.world
+  const partitions = [{ partition: 0, offset: '190' }]
+  await withAdmin(target, async (admin) => {
+    await admin.setOffsets({ groupId: 'gold-api', topic: EVENTS, partitions })
+  })
+  await gold.ends(8, ['apply', 'gold', '--auto-approve'])
+  await fill(target, EVENTS, 1, [0])
+  await gold.ends(9, ['verify', 'gold'])
+  const configEntries = [{ name: 'retention.ms', value: '3600000' }]
+  const resources = [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: EVENTS, configEntries }]
+  await withAdmin(target, (admin) => admin.alterConfigs({ validateOnly: false, resources }))
+  await gold.ends(3, ['drift', 'gold'])
+})
+
+test('every exit code was seen by one of these, from the built ferry', () => {
+  expect([...gold.seen.keys()].sort((one, other) => one - other)).toEqual(Object.values(EXIT))
 })
 
 test('a status that is watched goes on while a cluster is away', async () => {
