@@ -195,11 +195,13 @@ export class GoldenProject {
       const partitions = ['30', '100'].map((offset, partition) => ({ partition, offset }))
       await admin.setOffsets({ groupId: STREAM, topic: STREAM, partitions })
     })
-    this.project.write(`plans/${STREAM}.yaml`, STREAMED)
+    const project = this.world.project(STREAM)
+    project.env.GOLD_PASSWORD = 'gold-secret'
+    project.write(`plans/${STREAM}.yaml`, STREAMED)
     const args = ['apply', STREAM, '--auto-approve', '--confirm', STREAM, '--json']
-    const ended = await this.project.ferry(['--quiet', ...args])
+    const ended = await project.ferry(['--quiet', ...args])
     expect(ended.code, ended.stdout + ended.stderr).toBe(0)
-    const events = await expectGoldenEvents(this.world, this.project, 'apply-stream', ended.stdout)
+    const events = await expectGoldenEvents(this.world, project, 'apply-stream', ended.stdout)
     // How often depends on the machine, but no source is quiet for long enough at the first look.
     const told = events.map(({ event, step }) => `${event} ${step}`)
     expect(told).toContain(`waiting seal-topic/${STREAM}`)
