@@ -5,7 +5,7 @@ import { partitionKey } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
 import { indexFromEnds, type OffsetIndex } from '../domain/offset-index.ts'
 import type { Receipt } from '../domain/receipt.ts'
-import { offsetMapOf } from '../domain/state.ts'
+import { type MigrationState, offsetMapOf } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { decodeReceipt } from '../state/receipt-codec.ts'
@@ -69,13 +69,15 @@ export const verifyReceipt = async (
   const target = await session.cluster(migration.to)
   refuseOther(receipt, 'target', target)
   const found = await sourceIfThere(session, migration, signal)
+  const state = await session.store.readDecisions(migration.name)
   if ('cluster' in found) refuseOther(receipt, 'source', found.cluster)
   return checkReceipt({
     receipt,
     target,
     source: 'cluster' in found ? found.cluster : undefined,
     ...('away' in found && { sourceAway: found.away }),
-    indexes: await indexesOf(session, migration.name),
+    indexes: await indexesOf(session, migration.name, state),
+    known: state ?? {},
     report,
     signal,
   })
@@ -150,8 +152,8 @@ const refuseOther = (receipt: Receipt, side: 'source' | 'target', cluster: Clust
 const indexesOf = async (
   session: Session,
   migration: string,
+  state: MigrationState | undefined,
 ): Promise<ReadonlyMap<PartitionKey, OffsetIndex>> => {
-  const state = await session.store.readDecisions(migration)
   if (state === undefined) return new Map()
   const progress = await session.store.readProgress(migration)
   return new Map(

@@ -2,9 +2,9 @@ import { setTimeout } from 'node:timers/promises'
 import { type NamedRange, parseRangeName, rangeName } from '../domain/accepted-gap.ts'
 import { valuesOf } from '../domain/answers.ts'
 import { diagnostic, FerryError } from '../domain/diagnostic.ts'
-import { partitionKey, type TargetOffset } from '../domain/ids.ts'
+import { partitionKey, type TargetOffset, type TopicName } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
-import { endedWaysBack } from '../domain/reverse.ts'
+import { endedWaysBack, withOwn } from '../domain/reverse.ts'
 import type { LostRange, MigrationState, Salvage } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
 import { giveUpCommand, goneInWords, nameRange, type StrandedRange } from '../domain/stranded.ts'
@@ -42,6 +42,7 @@ export interface SalvageResult {
  *    back itself.
  * 4. Append what is missing of it, and write down that it is done, or how far it is where retention has taken what comes next.
  * 5. What is gone is written down as lost where its range was named: between what was mirrored back that ends the way back of its topic, too.
+ *    What is the mirror's own there is written down, so that it is not taken for something late once retention has taken it.
  *    The rest of it is told once all else was appended.
  */
 export const salvage = async (
@@ -81,7 +82,7 @@ export const salvage = async (
       }
       const step = `salvage/${partitionKey(intent.topic, intent.partition)}`
       await journal({ kind: 'intent', step })
-      await endWayBack(state, intent)
+      state = await endWayBack(state, [intent.topic])
       options.report(`appends ${nameRange(intent)}`)
       const others = state.salvages.filter((each) => each.producerId !== intent.producerId)
       const { records, to } = await salvageRange({
@@ -136,7 +137,7 @@ export const salvage = async (
       await journal({ kind: 'result', step, outcome: 'done', facts })
     }
     lost.push(...given)
-    return next
+    return endWayBack(next, [...new Set(given.map(({ topic }) => topic))])
   }
 
   function tellReopened({ reverse }: MigrationState, after: MigrationState): void {
@@ -175,18 +176,32 @@ export const salvage = async (
     }
   }
 
-  async function endWayBack(state: MigrationState, { topic }: Salvage): Promise<void> {
-    if (!endedWaysBack(state).has(topic)) return
-    const { withPartitions } = await import('../mirror/with-partitions.ts')
-    const { timings, log, signal, report } = options
-    const keys = state.reverse.marks
-      .filter((mark) => mark.topic === topic)
-      .map((mark) => partitionKey(mark.topic, mark.partition))
-    const member = { project: session.project.name, target: clusters.source, timings, log, signal }
-    report(`waits until every mirror has let go of ${topic} on its way back`)
-    await withPartitions({ ...member, report }, new Map([[topic, keys.length]]), (lock) =>
-      lock.write(keys, async () => {}),
+  /** Nothing more comes of a way back that has ended: what stands there by then is the mirror's, or late. */
+  async function endWayBack(
+    state: MigrationState,
+    topics: readonly TopicName[],
+  ): Promise<MigrationState> {
+    const ended = endedWaysBack(state)
+    const marks = state.reverse.marks.filter(
+      ({ topic }) => topics.includes(topic) && ended.has(topic),
     )
+    if (marks.length === 0) return state
+    const { withPartitions } = await import('../mirror/with-partitions.ts')
+    const { lookAtWayBack } = await import('../mirror/late-on-way-back.ts')
+    const { timings, log, signal, report } = options
+    const { source } = clusters
+    const keys = marks.map((mark) => partitionKey(mark.topic, mark.partition))
+    const counts = new Map<TopicName, number>()
+    for (const { topic } of marks) counts.set(topic, (counts.get(topic) ?? 0) + 1)
+    const member = { project: session.project.name, target: source, timings, log, signal, report }
+    report(
+      `waits until every mirror has let go of ${[...counts.keys()].join(', ')} on its way back`,
+    )
+    await withPartitions(member, counts, (lock) => lock.write(keys, async () => {}))
+    const progress = await store.readProgress(migration.name, 'reverse')
+    const { own } = await lookAtWayBack(source, { ...state.reverse, marks }, progress, signal)
+    const reverse = withOwn(state.reverse, own)
+    return reverse === state.reverse ? state : decide({ ...state, reverse }, {})
   }
 
   async function decide(

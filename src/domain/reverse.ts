@@ -1,6 +1,13 @@
 import type { TopicName } from './ids.ts'
 import type { Seal } from './mark.ts'
-import { type LostRange, type MigrationState, NO_REVERSE, type Reverse } from './state.ts'
+import {
+  type LostRange,
+  type MigrationState,
+  NO_REVERSE,
+  type Reverse,
+  type SourceRange,
+} from './state.ts'
+import { ofPartition, outside } from './stranded.ts'
 
 /** The producer ids of the marks that are sealed: which way back it is, whatever the clocks of those say who wrote down when. */
 export const sealedWayBack = ({ marks, seals }: Reverse): readonly bigint[] => [
@@ -58,6 +65,13 @@ export const endedWaysBack = (
   const marked = new Set(state.reverse.marks.map(({ topic }) => topic))
   const salvaged = state.salvages.filter(({ topic }) => marked.has(topic))
   return new Set([...salvaged, ...lostOnWayBack(state)].map(({ topic }) => topic))
+}
+
+/** What is the mirror's own on ways back that have ended, with what was seen now. */
+export const withOwn = (reverse: Reverse, seen: readonly SourceRange[]): Reverse => {
+  const known = reverse.own ?? []
+  const fresh = seen.flatMap((range) => outside(range, ofPartition(known, range)))
+  return fresh.length === 0 ? reverse : { ...reverse, own: [...known, ...fresh] }
 }
 
 /** The way back without the topics whose way has ended for good. */

@@ -1,5 +1,6 @@
 import { type AcceptedGap, acceptedOf } from './accepted-gap.ts'
 import type { AclBinding } from './access.ts'
+import type { Cleaned } from './cleaned.ts'
 import type { Diagnostic } from './diagnostic.ts'
 import type { Managed } from './drift.ts'
 import type { Emptied, PartitionEnd } from './emptied.ts'
@@ -77,6 +78,8 @@ export interface MigrationState {
   readonly purges: readonly Purge[]
   /** Topics that were emptied, until they are marked anew. Absent: none. */
   readonly emptied?: readonly Emptied[]
+  /** Copies at which a cleaner may have been. Absent: none. */
+  readonly cleaned?: readonly Cleaned[]
   /** The way back of sealed topics. */
   readonly reverse: Reverse
   /** Groups that were put back to the source, with what they had there before. */
@@ -129,6 +132,20 @@ export interface Reverse {
   readonly marks: readonly Mark[]
   readonly seals: readonly Seal[]
   readonly sealing?: readonly Seal[]
+  /**
+   * Where a way back has ended, what was seen there to be the mirror's own behind what it had looked at itself: of that nothing came late,
+   * also once retention has taken it. Absent: nothing.
+   */
+  readonly own?: readonly SourceRange[]
+}
+
+/** Offsets of one partition of the source. */
+export interface SourceRange {
+  readonly topic: TopicName
+  readonly partition: number
+  readonly from: SourceOffset
+  /** Exclusive. */
+  readonly to: SourceOffset
 }
 
 export const NO_REVERSE: Reverse = { marks: [], seals: [] }
@@ -235,6 +252,8 @@ export interface GroupSync {
   readonly status: 'pending' | 'done'
   readonly at: string
   readonly positions: ReadonlyMap<PartitionKey, SyncedPosition>
+  /** How many partitions of each topic were marked then, the first ones: others came since. Absent: all that are. */
+  readonly marked?: ReadonlyMap<TopicName, number>
   /** Of partitions that came since: written before their commit, one of `positions` after the proof. The others stay synced meanwhile. */
   readonly adding?: ReadonlyMap<PartitionKey, SyncedPosition>
 }

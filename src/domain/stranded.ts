@@ -18,12 +18,10 @@ export interface StrandedRange {
 
 /** What accounts for late records of one partition: they were salvaged, or retention took them and they were given up. In their order. */
 const settledOf = (
-  { topic, partition }: Pick<Seal, 'topic' | 'partition'>,
+  place: Pick<Seal, 'topic' | 'partition'>,
   { salvages, lost }: Pick<MigrationState, 'salvages' | 'lost'>,
 ): readonly Pick<StrandedRange, 'from' | 'to'>[] =>
-  [...salvages.filter(({ status }) => status === 'done'), ...lost]
-    .filter((each) => each.topic === topic && each.partition === partition)
-    .sort((a, b) => Number(a.from - b.from))
+  ofPartition([...salvages.filter(({ status }) => status === 'done'), ...lost], place)
 
 /**
  * Up to where a sealed partition of the source is accounted for: by the seal, and by what was salvaged or given up since, as far as that came
@@ -46,18 +44,31 @@ export const coveredTo = (
 export const notSalvaged = (
   ranges: readonly StrandedRange[],
   state: Pick<MigrationState, 'salvages' | 'lost'>,
-): readonly StrandedRange[] =>
-  ranges.flatMap((range) => {
-    const rest: StrandedRange[] = []
-    // A salvage took what there was then; the producer may have written on, so that several lie in one range.
-    let next = range.from
-    for (const { from, to } of settledOf(range, state)) {
-      if (to <= next || from >= range.to) continue
-      if (from > next) rest.push({ ...range, from: next, to: from })
-      next = to
-    }
-    return next < range.to ? [...rest, { ...range, from: next }] : rest
-  })
+): readonly StrandedRange[] => ranges.flatMap((range) => outside(range, settledOf(range, state)))
+
+/** What of a range lies in none of others, which are in their order. Several may lie in it: a salvage took what there was then. */
+export const outside = <R extends Pick<StrandedRange, 'from' | 'to'>>(
+  range: R,
+  others: readonly Pick<StrandedRange, 'from' | 'to'>[],
+): readonly R[] => {
+  const rest: R[] = []
+  let next = range.from
+  for (const { from, to } of others) {
+    if (to <= next || from >= range.to) continue
+    if (from > next) rest.push({ ...range, from: next, to: from })
+    next = to
+  }
+  return next < range.to ? [...rest, { ...range, from: next }] : rest
+}
+
+/** Those of the partition of a range, in their order. */
+export const ofPartition = <R extends Pick<StrandedRange, 'topic' | 'partition' | 'from'>>(
+  ranges: readonly R[],
+  { topic, partition }: Pick<StrandedRange, 'topic' | 'partition'>,
+): readonly R[] =>
+  ranges
+    .filter((each) => each.topic === topic && each.partition === partition)
+    .sort((a, b) => Number(a.from - b.from))
 
 /** Those of them that have ended the way back of their topic: what nobody has seen the mirror judges by what stands behind it. */
 export const lateBetween = (

@@ -2,9 +2,9 @@ import { valuesOf } from '../domain/answers.ts'
 import { diagnostic, FerryError } from '../domain/diagnostic.ts'
 import { type PartitionKey, partitionKey, type SourceOffset } from '../domain/ids.ts'
 import type { Mark } from '../domain/mark.ts'
-import type { PartitionProgress, Reverse } from '../domain/state.ts'
+import type { PartitionProgress, Reverse, SourceRange } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
-import type { StrandedRange } from '../domain/stranded.ts'
+import { ofPartition, outside, type StrandedRange } from '../domain/stranded.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import {
   baseOffset,
@@ -21,28 +21,42 @@ const READ_BYTES = 1024 * 1024
 /** So many answers without a batch, from a log that goes on further, mean that a cleaner left nothing there. */
 const EMPTY_ANSWERS = 3
 
+/** What stands on the source behind what the mirror itself has looked at on its way back. */
+export interface OnWayBack {
+  /** Of somebody else, or of nobody knows whom. */
+  readonly late: readonly StrandedRange[]
+  /** The mirror's own. */
+  readonly own: readonly SourceRange[]
+}
+
 /**
  * What somebody else than the mirror wrote to the source since the way back began, batch by batch: the ranges between what was mirrored
  * back. Only what no mirror has seen to be its own is read, so that it costs nothing where nobody wrote. Up to the last stable offset: what an open
  * transaction will have been nobody knows yet. What retention took before it was looked at is `unseen`, unless a batch of the mirror behind it
- * has the sequence of its place: then all before it was the mirror's too.
+ * has the sequence of its place, when all before it was the mirror's too, or it was seen to be the mirror's own when the way back ended.
  */
 export const lateOnWayBack = async (
+  ...args: Parameters<typeof lookAtWayBack>
+): Promise<readonly StrandedRange[]> => (await lookAtWayBack(...args)).late
+
+/** The same with what is the mirror's own. */
+export const lookAtWayBack = async (
   source: Cluster,
-  reverse: Pick<Reverse, 'marks' | 'seals'>,
+  reverse: Pick<Reverse, 'marks' | 'seals' | 'own'>,
   progress: ReadonlyMap<PartitionKey, PartitionProgress>,
   signal: AbortSignal,
-): Promise<readonly StrandedRange[]> => {
+): Promise<OnWayBack> => {
   // Behind the seal of the way back the source counts: what comes then is nobody's mistake.
   const { seals } = placesOf(reverse)
   const marks = reverse.marks.filter((mark) => !seals.has(partitionKey(mark.topic, mark.partition)))
-  if (marks.length === 0) return []
+  if (marks.length === 0) return { late: [], own: [] }
   const [ends, starts] = await Promise.all([
     source.listOffsets(marks, 'stable').then((answers) => valuesOf(answers)),
     source.listOffsets(marks, 'earliest').then((answers) => valuesOf(answers)),
   ])
   const reader = new LogReader(source)
   const found: StrandedRange[] = []
+  const own: SourceRange[] = []
   try {
     for (const mark of marks) {
       const key = partitionKey(mark.topic, mark.partition)
@@ -59,14 +73,16 @@ export const lateOnWayBack = async (
           : NOTHING_SEEN
       if (start > checked && !(seen.first && fits(mark, ours, seen.first))) {
         const unseen = { from: checked as bigint as SourceOffset, to: start as SourceOffset }
-        found.push({ topic, partition, ...unseen, unseen: true })
+        const range = { topic, partition, ...unseen, unseen: true }
+        found.push(...outside(range, ofPartition(reverse.own ?? [], mark)))
       }
       found.push(...seen.foreign)
+      own.push(...seen.own)
     }
   } finally {
     await reader.close()
   }
-  return found
+  return { late: found, own }
 }
 
 /** The first batch of records of the mirror that was read. */
@@ -77,10 +93,11 @@ interface OwnBatch {
 
 interface Seen {
   readonly foreign: readonly StrandedRange[]
+  readonly own: readonly SourceRange[]
   readonly first?: OwnBatch
 }
 
-const NOTHING_SEEN: Seen = { foreign: [] }
+const NOTHING_SEEN: Seen = { foreign: [], own: [] }
 
 /** Whether it stands where the mirror's own records, and nothing else, would have brought it. */
 const fits = (mark: Mark, progress: PartitionProgress | undefined, first: OwnBatch): boolean => {
@@ -132,7 +149,8 @@ const foreignIn = async (
   const { topic, partition, producerId: records, fillerProducerId: markers } = mark
   const key = partitionKey(topic, partition)
   const found: { from: number; to: number }[] = []
-  let own: OwnBatch | undefined
+  const own: { from: number; to: number }[] = []
+  let firstOwn: OwnBatch | undefined
   let empty = 0
   for (let next = from; next < end; ) {
     signal.throwIfAborted()
@@ -151,16 +169,15 @@ const foreignIn = async (
       next = to
       const who = isBatch ? producerId(cursor.buf, cursor.at) : -1n
       if (who === records) {
-        own ??= {
+        firstOwn ??= {
           base: baseOffset(cursor.buf, cursor.at),
           sequence: baseSequence(cursor.buf, cursor.at),
         }
-        continue
       }
-      if (who === markers) continue
-      const last = found.at(-1)
+      const kind = who === records || who === markers ? own : found
+      const last = kind.at(-1)
       if (last?.to === first) last.to = to
-      else found.push({ from: first, to })
+      else kind.push({ from: first, to })
     }
     if (next > before) {
       empty = 0
@@ -172,13 +189,16 @@ const foreignIn = async (
     // A cleaner may have left nothing up to the end; believed only of one that knew the end between its answers.
     if (++empty === EMPTY_ANSWERS) break
   }
-  return {
-    foreign: found.map((range) => ({
+  const ranges = (list: typeof found) =>
+    list.map((range) => ({
       topic,
       partition,
       from: BigInt(range.from) as SourceOffset,
       to: BigInt(Math.min(range.to, end)) as SourceOffset,
-    })),
-    ...(own !== undefined && { first: own }),
+    }))
+  return {
+    foreign: ranges(found),
+    own: ranges(own),
+    ...(firstOwn !== undefined && { first: firstOwn }),
   }
 }

@@ -1,5 +1,6 @@
 import type { AcceptedGap, GroupBefore } from '../domain/accepted-gap.ts'
 import { type AclBinding, OPERATIONS, PATTERN_TYPES, RESOURCE_TYPES } from '../domain/access.ts'
+import type { Cleaned } from '../domain/cleaned.ts'
 import type { Managed } from '../domain/drift.ts'
 import type { Emptied, PartitionEnd } from '../domain/emptied.ts'
 import type { ClusterId, GroupId, PartitionKey, SourceOffset, TopicName } from '../domain/ids.ts'
@@ -23,6 +24,7 @@ import {
   type Salvage,
   type SeenFacts,
   type SentBatch,
+  type SourceRange,
   STATE_FORMAT_VERSION,
 } from '../domain/state.ts'
 import type { SyncedPosition } from '../domain/step.ts'
@@ -134,6 +136,7 @@ const groupSync = objectOf<GroupSync>({
   status: oneOf('pending', 'done'),
   at: instant,
   positions: mapOf<PartitionKey, SyncedPosition>(position),
+  marked: optional(mapOf<TopicName, number>(count)),
   adding: optional(mapOf<PartitionKey, SyncedPosition>(position)),
 })
 
@@ -263,10 +266,14 @@ const decisions = objectOf<MigrationState & Beside>({
   configsBefore: listOf(configsBefore),
   purges: listOf(purge),
   emptied: optional(listOf(emptied)),
+  cleaned: optional(listOf(objectOf<Cleaned>({ topic: text, cluster: text }))),
   reverse: objectOf<Reverse>({
     marks: listOf(mark),
     seals: listOf(seal),
     sealing: optional(listOf(seal)),
+    own: optional(
+      listOf(objectOf<SourceRange>({ topic: text, partition: count, from: digits, to: digits })),
+    ),
   }),
   returns: listOf(groupReturn),
   seen: nullable(seenFacts),
@@ -279,9 +286,10 @@ export const encodeDecisions = (state: MigrationState, entries?: number): string
   encodeRecord({
     ...state,
     ...(entries !== undefined && { entries }),
-    syncs: state.syncs.map(({ adding, ...s }) => ({
+    syncs: state.syncs.map(({ marked, adding, ...s }) => ({
       ...s,
       positions: Object.fromEntries(s.positions),
+      ...(marked && { marked: Object.fromEntries(marked) }),
       ...(adding && { adding: Object.fromEntries(adding) }),
     })),
     removals: state.removals.map((r) => ({ ...r, commits: Object.fromEntries(r.commits) })),

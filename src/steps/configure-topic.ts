@@ -1,3 +1,4 @@
+import { withCleaned } from '../domain/cleaned.ts'
 import type { TopicSpec } from '../domain/migration.ts'
 import type { ReachedStage, Stage } from '../domain/stage.ts'
 import { placesOf } from '../domain/state-places.ts'
@@ -9,6 +10,7 @@ import {
   type TopicConfigs,
   topicConfigs,
 } from '../planner/topic-configs.ts'
+import { isBeingCleaned } from '../verify/index.ts'
 import { topicsAreSealed } from './gates/index.ts'
 import type { PlanContext, Run, StepKind, Undoing } from './step-kind.ts'
 
@@ -30,6 +32,7 @@ export const configureTopic: StepKind<ConfigureTopic> = {
 
   apply: async (step, run) => {
     if (step.phase !== 'before') await rememberBefore(step, run)
+    await rememberCleaner(step, run)
     const changes = new Map([[step.topic, new Map(Object.entries(step.set))]])
     const answers = await run.clusters.target.alterTopicConfigs(changes)
     const problem = answers.failed.get(step.topic)
@@ -130,6 +133,18 @@ const rememberBefore = async (step: ConfigureTopic, run: Run): Promise<void> => 
       ...state.configsBefore.filter((before) => before.topic !== step.topic),
       { topic: step.topic, was },
     ],
+  }))
+}
+
+/** Whoever compares the copy later sees the policy of then: the copy is known to be cleaned before the one or the other is set. */
+const rememberCleaner = async (step: ConfigureTopic, run: Run): Promise<void> => {
+  const policy = step.set['cleanup.policy']
+  if (policy === undefined || !placesOf(run.state()).markedTopics.has(step.topic)) return
+  const { target } = run.clusters
+  if (!policy?.includes('compact') && !(await isBeingCleaned(target, step.topic))) return
+  await run.decide((state) => ({
+    ...state,
+    cleaned: withCleaned(state.cleaned, { topic: step.topic, cluster: target.id }),
   }))
 }
 

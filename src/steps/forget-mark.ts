@@ -83,9 +83,11 @@ const putAside = async (step: ForgetMark, run: Run): Promise<void> => {
     seals: s.seals.filter((seal) => seal.topic !== step.topic),
     acceptedGaps: s.acceptedGaps.filter((gap) => gap.topic !== step.topic),
     lost: s.lost.filter((range) => range.topic !== step.topic),
-    syncs: s.syncs.map(({ adding, ...sync }) => ({
+    cleaned: (s.cleaned ?? []).filter(({ topic }) => topic !== step.topic),
+    syncs: s.syncs.map(({ marked, adding, ...sync }) => ({
       ...sync,
       positions: outsideOf(step.topic, sync.positions),
+      ...(marked && { marked: new Map([...marked].filter(([topic]) => topic !== step.topic)) }),
       ...(adding && { adding: outsideOf(step.topic, adding) }),
     })),
     purges: [
@@ -95,6 +97,7 @@ const putAside = async (step: ForgetMark, run: Run): Promise<void> => {
     reverse: {
       marks: s.reverse.marks.filter((mark) => mark.topic !== step.topic),
       seals: s.reverse.seals.filter((seal) => seal.topic !== step.topic),
+      ...(s.reverse.own && { own: s.reverse.own.filter(({ topic }) => topic !== step.topic) }),
     },
   }))
 }

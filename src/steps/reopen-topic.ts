@@ -45,6 +45,9 @@ export const reopenTopic: StepKind<ReopenTopic> = {
       reverse: {
         marks: state.reverse.marks.filter((mark) => mark.topic !== step.topic),
         seals: state.reverse.seals.filter((s) => s.topic !== step.topic),
+        ...(state.reverse.own && {
+          own: state.reverse.own.filter(({ topic }) => topic !== step.topic),
+        }),
       },
     }))
     return { done: true, facts: { late: step.late } }

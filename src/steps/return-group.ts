@@ -104,7 +104,7 @@ interface Wanted extends ReturnedPosition {
   readonly isPastSeal: boolean
 }
 
-const proofsOf = (wanted: readonly Wanted[], { clusters, signal }: Run) =>
+const proofsOf = (wanted: readonly Wanted[], { clusters, state, signal }: Run) =>
   provePositions({
     clusters,
     positions: wanted.map(({ index, isPastSeal, source, target }) =>
@@ -112,6 +112,7 @@ const proofsOf = (wanted: readonly Wanted[], { clusters, signal }: Run) =>
         ? { index, source: target as SourceOffset, target: source }
         : { index, source, target },
     ),
+    cleaned: { known: state() },
     signal,
   })
 

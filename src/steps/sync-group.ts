@@ -7,6 +7,7 @@ import {
   type TopicName,
 } from '../domain/ids.ts'
 import type { GroupSpec } from '../domain/migration.ts'
+import { placesOf } from '../domain/state-places.ts'
 import type { SyncedPosition, SyncGroup } from '../domain/step.ts'
 import { growthOf } from '../planner/grown.ts'
 import { provePositions } from '../verify/index.ts'
@@ -91,6 +92,7 @@ export const syncGroup: StepKind<SyncGroup> = {
         index: now.get(key)!.proven,
         source: p.source,
       })),
+      cleaned: { known: run.state() },
       signal: run.signal,
     })
     const positions = new Map<PartitionKey, SyncedPosition>()
@@ -136,15 +138,12 @@ const syncNew = (context: PlanContext, spec: GroupSpec): readonly SyncGroup[] =>
   const added = desired.topics.flatMap(({ name }) => {
     const growth = growthOf(context, name)
     const unmarked = growth && !growth.isSealed ? growth.source - growth.marked : 0
-    const marks = state.marks.filter(({ topic }) => topic === name)
+    const marked = placesOf(state).markedPartitions.get(name) ?? 0
     // A run that died, or stopped, before it came to their positions has marked them.
-    const since = marks.some(({ at }) => at <= sync.at)
-      ? marks.filter(({ at }) => at > sync.at)
-      : []
-    return [
-      ...since.map(({ partition }) => partitionKey(name, partition)),
-      ...Array.from({ length: unmarked }, (_, i) => partitionKey(name, growth!.marked + i)),
-    ]
+    const known = sync.marked?.get(name) ?? marked
+    return Array.from({ length: marked + unmarked - known }, (_, i) =>
+      partitionKey(name, known + i),
+    )
   })
   const topics = desired.topics.map(({ name }) => name)
   const isAdding = (key: PartitionKey) =>
@@ -213,6 +212,20 @@ const write = async (
   { positions, committed, isDue, lost }: Translated,
 ): Promise<Outcome> => {
   const before = step.onlyNew && run.state().syncs.find((s) => s.group === step.group)
+  const { markedPartitions } = placesOf(run.state())
+  const marked = new Map([
+    ...((before && before.marked) || []),
+    ...step.topics.flatMap((topic) => {
+      const count = markedPartitions.get(topic)
+      return count === undefined ? [] : [[topic, count] as const]
+    }),
+  ])
+  // What a run before this one has left in topics that are not looked at now stays as it is.
+  const left = new Map(
+    [...((before && before.adding) || [])].filter(
+      ([key]) => !step.topics.includes(parsePartitionKey(key).topic),
+    ),
+  )
   const record = (status: 'pending' | 'done') =>
     run.decide((state) => ({
       ...state,
@@ -226,6 +239,8 @@ const write = async (
               status,
               at: run.now().toISOString(),
               positions: new Map([...(before ? before.positions : []), ...positions]),
+              marked,
+              ...(left.size > 0 && { adding: left }),
             },
       ],
     }))

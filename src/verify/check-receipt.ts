@@ -5,9 +5,9 @@ import type { OffsetIndex } from '../domain/offset-index.ts'
 import { indexFigures, type Receipt, type ReceiptPartition } from '../domain/receipt.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { codecsReady } from '../records/codecs.ts'
+import { cleanedOn, type KnownCleaned } from './cleaned-topics.ts'
 import { inParallel } from './in-parallel.ts'
 import { LogReader } from './log-reader.ts'
-import { compactedTopics } from './partition-facts.ts'
 import { ReadingMeter } from './reading-meter.ts'
 import { checkBlocks, type SideOfReceipt } from './receipt-side.ts'
 import { notConfirmed } from './receipt-words.ts'
@@ -70,6 +70,8 @@ export interface CheckReceiptOptions {
   readonly sourceAway?: string
   /** The offset indexes that the state still has, by partition. */
   readonly indexes: ReadonlyMap<PartitionKey, OffsetIndex>
+  /** What the state still knows of cleaners that were at the copy. */
+  readonly known: KnownCleaned
   readonly report: (line: string) => void
   readonly patienceMs?: number
   readonly signal: AbortSignal
@@ -124,7 +126,7 @@ export const checkReceipt = async (options: CheckReceiptOptions): Promise<Receip
 const sideOf = async (
   cluster: Cluster,
   side: 'source' | 'target',
-  { receipt, patienceMs, signal }: CheckReceiptOptions,
+  { receipt, known, patienceMs, signal }: CheckReceiptOptions,
 ): Promise<SideOfReceipt> => {
   const names = [...new Set(receipt.partitions.map(({ topic }) => topic as TopicName))]
   const topics = await cluster.describeTopics(names)
@@ -138,7 +140,7 @@ const sideOf = async (
   const [starts, ends, compacted] = await Promise.all([
     cluster.listOffsets(there, 'earliest'),
     cluster.listOffsets(there, 'latest'),
-    compactedTopics(cluster, names.filter(isThere)),
+    cleanedOn(cluster, names.filter(isThere), known),
   ])
   const patience = patienceMs === undefined ? {} : { patienceMs }
   const reader = new LogReader(cluster, patience, signal)

@@ -3,6 +3,7 @@ export {
   checkReceipt,
   type ReceiptReport,
 } from './check-receipt.ts'
+export { isBeingCleaned } from './cleaned-topics.ts'
 export {
   compareRange,
   type RangeResult,

@@ -224,14 +224,3 @@ const anotherTopic = (topic: TopicName, cluster: string, what: string): Diagnost
     detail: `${topic} on ${cluster} ${what} at the mark: what was recorded about it holds no more, and no record was compared.`,
     fix: 'Find out who deleted it; then resync the topic.',
   })
-
-/** Topics whose cleaner may remove single records there. A cluster that cannot tell (0.10) counts as one that does not compact. */
-export const compactedTopics = async (
-  cluster: Cluster,
-  names: readonly TopicName[],
-): Promise<ReadonlySet<TopicName>> => {
-  const { ok } = await cluster.describeTopicConfigs(names)
-  return new Set(
-    names.filter((name) => ok.get(name)?.get('cleanup.policy')?.value?.includes('compact')),
-  )
-}

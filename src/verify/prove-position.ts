@@ -4,7 +4,6 @@ import {
   parsePartitionKey,
   partitionKey,
   type SourceOffset,
-  type TopicName,
 } from '../domain/ids.ts'
 import { expectedTargetEnd, type OffsetIndex } from '../domain/offset-index.ts'
 import type { SyncedPosition } from '../domain/step.ts'
@@ -19,11 +18,11 @@ import {
   type Refutation,
   refuted,
 } from './around-position.ts'
+import { type CleanedTopics, cleanedTopics, type KnownCleaned } from './cleaned-topics.ts'
 import { ranksBetween, type Side, without } from './compare-records.ts'
 import type { KeptRecord } from './decoded-batch.ts'
 import { inParallel } from './in-parallel.ts'
 import { LogReader } from './log-reader.ts'
-import { compactedTopics } from './partition-facts.ts'
 import { readFirst, readLast } from './read-some.ts'
 import { exact, samePosition, targetOf } from './translator.ts'
 
@@ -51,8 +50,8 @@ export type PositionProof = { readonly proof: Proof } | { readonly problem: Diag
 export interface ProveOptions {
   readonly clusters: { readonly source: Cluster; readonly target: Cluster }
   readonly positions: readonly PositionToProve[]
-  /** Topics whose cleaner there may have removed records since they were mirrored. Absent: the clusters are asked. */
-  readonly compacted?: Readonly<Record<'source' | 'target', ReadonlySet<TopicName>>>
+  /** Topics whose cleaner there may have removed records since they were mirrored; or the decisions, and the clusters are asked. */
+  readonly cleaned: CleanedTopics | { readonly known: KnownCleaned }
   readonly patienceMs?: number
   readonly signal: AbortSignal
 }
@@ -77,10 +76,12 @@ export const proveEach = async (options: ProveOptions): Promise<readonly Positio
   if (positions.length === 0) return []
   await codecsReady()
   const partitions = [...new Set(positions.map(({ index }) => keyOf(index)))].map(parsePartitionKey)
-  const [sourceStarts, targetStarts, compacted] = await Promise.all([
+  const [sourceStarts, targetStarts, cleaned] = await Promise.all([
     clusters.source.listOffsets(partitions, 'earliest'),
     clusters.target.listOffsets(partitions, 'earliest'),
-    options.compacted ?? compactedOn(clusters, positions),
+    'known' in options.cleaned
+      ? cleanedOf(options.cleaned.known, clusters, positions)
+      : options.cleaned,
   ])
   const patience = options.patienceMs === undefined ? {} : { patienceMs: options.patienceMs }
   const source = new LogReader(clusters.source, patience, signal)
@@ -97,7 +98,7 @@ export const proveEach = async (options: ProveOptions): Promise<readonly Positio
       const side = (name: 'source' | 'target', reader: LogReader, start: bigint): Side => ({
         reader,
         logStart: exact(start),
-        compacted: compacted[name].has(index.mark.topic),
+        compacted: cleaned[name].has(index.mark.topic),
       })
       const claim: Claim = {
         index,
@@ -117,17 +118,12 @@ export const proveEach = async (options: ProveOptions): Promise<readonly Positio
   }
 }
 
-const compactedOn = async (
-  { source, target }: ProveOptions['clusters'],
+const cleanedOf = (
+  known: KnownCleaned,
+  clusters: ProveOptions['clusters'],
   positions: readonly PositionToProve[],
-) => {
-  const names = [...new Set(positions.map(({ index }) => index.mark.topic))]
-  const [onSource, onTarget] = await Promise.all([
-    compactedTopics(source, names),
-    compactedTopics(target, names),
-  ])
-  return { source: onSource, target: onTarget }
-}
+): Promise<CleanedTopics> =>
+  cleanedTopics(clusters, [...new Set(positions.map(({ index }) => index.mark.topic))], known)
 
 const keyOf = ({ mark }: OffsetIndex): PartitionKey => partitionKey(mark.topic, mark.partition)
 

@@ -14,16 +14,12 @@ import {
 } from '../domain/receipt.ts'
 import type { MigrationState, PartitionProgress } from '../domain/state.ts'
 import { codecsReady } from '../records/codecs.ts'
+import { cleanedTopics } from './cleaned-topics.ts'
 import { ranksBetween, sourceOf, without } from './compare-records.ts'
 import { type BlockDigest, digestBlocks, type OffsetBlock } from './digest-blocks.ts'
 import { inParallel } from './in-parallel.ts'
 import { LogReader } from './log-reader.ts'
-import {
-  type BothClusters,
-  compactedTopics,
-  type PartitionFacts,
-  readFacts,
-} from './partition-facts.ts'
+import { type BothClusters, type PartitionFacts, readFacts } from './partition-facts.ts'
 import { ReadingMeter } from './reading-meter.ts'
 import { type BlockPlace, blocksEach, blocksOf, ranksIn } from './receipt-blocks.ts'
 import { exact, targetOf } from './translator.ts'
@@ -63,12 +59,10 @@ export const receiptPartitions = async (
   const marks = state.marks
     .filter(({ topic }) => places.has(topic))
     .sort((one, other) => placeOf(one) - placeOf(other) || one.partition - other.partition)
-  const [facts, onSource, onTarget] = await Promise.all([
+  const [facts, cleaned] = await Promise.all([
     readFacts(clusters, state, marks, progress),
-    compactedTopics(clusters.source, names),
-    compactedTopics(clusters.target, names),
+    cleanedTopics(clusters, names, state),
   ])
-  const compacted = (topic: TopicName) => onSource.has(topic) || onTarget.has(topic)
   const problem = facts.flatMap(({ problems }) => problems)[0]
   if (problem !== undefined) return { problem }
 
@@ -84,7 +78,10 @@ export const receiptPartitions = async (
     const read = await inParallel(planned, PARTITIONS_AT_ONCE, async (each) => {
       const part = await readPartition(each, {
         readers: { source, target },
-        compacted: compacted(each.facts.mark.topic),
+        cleaned: {
+          source: cleaned.source.has(each.facts.mark.topic),
+          target: cleaned.target.has(each.facts.mark.topic),
+        },
         count: (records) => meter.add(records),
         names: { source: clusters.source.name, target: clusters.target.name },
       })
@@ -131,14 +128,15 @@ const planOf = (facts: PartitionFacts, most: number): PlannedPartition => {
 
 interface Reading {
   readonly readers: { readonly source: LogReader; readonly target: LogReader }
-  readonly compacted: boolean
+  /** The sides whose cleaner may have been there. */
+  readonly cleaned: Readonly<Record<'source' | 'target', boolean>>
   readonly count: (records: number) => void
   readonly names: { readonly source: string; readonly target: string }
 }
 
 const readPartition = async (
   { facts, index, places }: PlannedPartition,
-  { readers, compacted, count, names }: Reading,
+  { readers, cleaned, count, names }: Reading,
 ): Promise<ReceiptPartition | Diagnostic> => {
   const { mark, seal, key } = facts
   const { topic, partition } = mark
@@ -173,7 +171,7 @@ const readPartition = async (
   for (const [i, place] of places.entries()) {
     const block = blockOf(place, (mine as BlockDigest[])[i]!, (theirs as BlockDigest[])[i]!, {
       ranks: ranksIn(index, place),
-      compacted,
+      cleaned,
     })
     if (block === 'differs') return differs(key, place, names)
     if (block !== undefined) blocks.push(block)
@@ -210,15 +208,16 @@ const blockOf = (
   place: BlockPlace,
   mine: BlockDigest,
   theirs: BlockDigest,
-  { ranks, compacted }: { readonly ranks: number; readonly compacted: boolean },
+  { ranks, cleaned }: { readonly ranks: number } & Pick<Reading, 'cleaned'>,
 ): ReceiptBlock | 'differs' | undefined => {
   if (theirs === 'gone') return undefined
   const block = (source: ReceiptBlock['source']): ReceiptBlock => ({ ...place, ...theirs, source })
-  if (theirs.records !== ranks && !compacted) return 'differs'
+  if (theirs.records !== ranks && !cleaned.target) return 'differs'
   if (mine === 'gone') return block('gone')
   if (mine.sha256 === theirs.sha256) return block('equal')
   // Cleaners work by themselves: where one of them has been, nothing follows from different digests.
-  const isCleaned = compacted && (mine.records < ranks || theirs.records < ranks)
+  const isCleaned =
+    (cleaned.source && mine.records < ranks) || (cleaned.target && theirs.records < ranks)
   return isCleaned ? block('compacted') : 'differs'
 }
 

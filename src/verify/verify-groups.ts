@@ -10,13 +10,9 @@ import type { OffsetIndex } from '../domain/offset-index.ts'
 import type { GroupSync, MigrationState } from '../domain/state.ts'
 import type { SyncedPosition } from '../domain/step.ts'
 import type { CommittedOffset } from '../kafka/cluster.ts'
+import type { CleanedTopics } from './cleaned-topics.ts'
 import type { BothClusters, PartitionFacts } from './partition-facts.ts'
-import {
-  type PositionProof,
-  type PositionToProve,
-  type ProveOptions,
-  proveEach,
-} from './prove-position.ts'
+import { type PositionProof, type PositionToProve, proveEach } from './prove-position.ts'
 import type { VerifiedPosition, VerifyReport } from './report.ts'
 import { exact, targetOf } from './translator.ts'
 
@@ -25,7 +21,7 @@ export interface GroupsToVerify {
   readonly migration: Pick<Migration, 'groups'>
   readonly state: Pick<MigrationState, 'syncs'>
   readonly facts: ReadonlyMap<PartitionKey, PartitionFacts>
-  readonly compacted: NonNullable<ProveOptions['compacted']>
+  readonly cleaned: CleanedTopics
   readonly patienceMs: number | undefined
   readonly report: (line: string) => void
   readonly signal: AbortSignal
@@ -47,7 +43,7 @@ interface Draft {
 
 /** Checks every position of the migration's groups: what was synced is still there, and the records around it are the same. */
 export const verifyGroups = async (options: GroupsToVerify): Promise<VerifyReport['groups']> => {
-  const { clusters, migration, compacted, signal, patienceMs } = options
+  const { clusters, migration, cleaned, signal, patienceMs } = options
   const ids = migration.groups.map(({ id }) => id)
   if (ids.length === 0) return []
   const [onSource, onTarget] = await Promise.all([
@@ -66,7 +62,7 @@ export const verifyGroups = async (options: GroupsToVerify): Promise<VerifyRepor
   const proofs = await proveEach({
     clusters,
     positions,
-    compacted,
+    cleaned,
     signal,
     ...(patienceMs !== undefined && { patienceMs }),
   })

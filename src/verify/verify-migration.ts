@@ -9,16 +9,12 @@ import { placesOf } from '../domain/state-places.ts'
 import { lostNote } from '../domain/stranded.ts'
 import type { OffsetAt } from '../kafka/cluster.ts'
 import { codecsReady } from '../records/codecs.ts'
+import { type CleanedTopics, cleanedTopics } from './cleaned-topics.ts'
 import { compareRange, type RangeResult, type RangeToCompare } from './compare-records.ts'
 import { findingDiagnostic } from './finding.ts'
 import { inParallel } from './in-parallel.ts'
 import { LogReader } from './log-reader.ts'
-import {
-  type BothClusters,
-  compactedTopics,
-  type PartitionFacts,
-  readFacts,
-} from './partition-facts.ts'
+import { type BothClusters, type PartitionFacts, readFacts } from './partition-facts.ts'
 import { VERIFY_FORMAT_VERSION, type VerifiedPartition, type VerifyReport } from './report.ts'
 import { requireRights } from './require-rights.ts'
 import { sampleRange } from './sample-range.ts'
@@ -51,7 +47,7 @@ const PARTITIONS_AT_ONCE = 32
 /**
  * Compares both clusters. Read-only.
  *
- * 1. Read log positions, topic ids and cleanup policies of both sides.
+ * 1. Read log positions, topic ids and cleanup policies of both sides; where a cleaner was before, the decisions know.
  * 2. Compare the records of each partition that can be mapped.
  * 3. Check and prove the positions of the groups.
  */
@@ -69,18 +65,16 @@ export const verifyMigration = async (options: VerifyOptions): Promise<VerifyRep
       .filter(({ topic }) => topic === name)
       .sort((one, other) => one.partition - other.partition),
   )
-  const [facts, onSource, onTarget, unmarked] = await Promise.all([
+  const [facts, cleaned, unmarked] = await Promise.all([
     readFacts(clusters, state, marks, progress),
-    compactedTopics(clusters.source, names),
-    compactedTopics(clusters.target, names),
+    cleanedTopics(clusters, names, state),
     unmarkedPartitions(clusters, marks, placesOf(state).sealedTopics),
   ])
-  const compacted = { source: onSource, target: onTarget }
-  const verified = await verifyRecords(options, facts, compacted)
+  const verified = await verifyRecords(options, facts, cleaned)
   const groups = await verifyGroups({
     ...options,
     facts: new Map(facts.map((each) => [each.key, each])),
-    compacted,
+    cleaned,
     patienceMs: options.patienceMs,
   })
   const topics = topicsOf(facts, verified, unmarked)
@@ -97,7 +91,7 @@ export const verifyMigration = async (options: VerifyOptions): Promise<VerifyRep
 const verifyRecords = async (
   { clusters, mode, report, signal, patienceMs }: VerifyOptions,
   facts: readonly PartitionFacts[],
-  compacted: Readonly<Record<'source' | 'target', ReadonlySet<TopicName>>>,
+  cleaned: CleanedTopics,
 ): Promise<readonly VerifiedPartition[]> => {
   const patience = patienceMs === undefined ? {} : { patienceMs }
   const source = new LogReader(clusters.source, patience, signal)
@@ -115,12 +109,12 @@ const verifyRecords = async (
         source: {
           reader: source,
           logStart: exact(each.sourceStart),
-          compacted: compacted.source.has(mark.topic),
+          compacted: cleaned.source.has(mark.topic),
         },
         target: {
           reader: target,
           logStart: exact(each.targetStart),
-          compacted: compacted.target.has(mark.topic),
+          compacted: cleaned.target.has(mark.topic),
         },
         sealed: each.seal !== undefined,
         windowBytes,

@@ -214,6 +214,7 @@ describe.concurrent('holes of the source survive', () => {
         const proofs = await proveEach({
           clusters: { source: pair.from, target: pair.to },
           positions,
+          cleaned: { known: {} },
           signal: new AbortController().signal,
         })
         deepStrictEqual(

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { FerryError } from '../../src/domain/diagnostic.ts'
 import type { SourceOffset, TargetOffset, TopicName } from '../../src/domain/ids.ts'
+import type { SourceRange } from '../../src/domain/state.ts'
 import type { Cluster, FetchedPartition, OffsetAt } from '../../src/kafka/cluster.ts'
 import { ErrorCode } from '../../src/kafka/error-codes.ts'
-import { lateOnWayBack } from '../../src/mirror/late-on-way-back.ts'
+import { lookAtWayBack } from '../../src/mirror/late-on-way-back.ts'
 import { encodeBatch } from '../../src/records/index.ts'
 import { fullState } from '../state/samples.ts'
 
@@ -31,7 +32,12 @@ type Answer = Pick<FetchedPartition, 'errorCode'> & { readonly records?: Buffer 
 const NOTHING: Answer = { errorCode: 0 }
 
 /** A cluster that answers what the test says, in turn, the last one for ever. Says nothing about what a broker does. */
-const look = (answers: readonly Answer[], ends: readonly bigint[] = [102n], start = 0n) => {
+const lookAt = (
+  answers: readonly Answer[],
+  ends: readonly bigint[] = [102n],
+  start = 0n,
+  own: readonly SourceRange[] = [],
+) => {
   const next = <T>(each: readonly T[], place: number): T => each[Math.min(place, each.length - 1)]!
   const asked = { fetch: 0, end: 0 }
   const source = {
@@ -48,8 +54,9 @@ const look = (answers: readonly Answer[], ends: readonly bigint[] = [102n], star
     }),
   } as unknown as Cluster
   const { signal } = new AbortController()
-  return lateOnWayBack(source, { marks: [MARK], seals: [] }, new Map(), signal)
+  return lookAtWayBack(source, { marks: [MARK], seals: [], own }, new Map(), signal)
 }
+const look = async (...args: Parameters<typeof lookAt>) => (await lookAt(...args)).late
 
 const late = (from: bigint, to: bigint) => ({ topic: 't', partition: 0, from, to })
 const ours = { errorCode: 0, records: batchAt(100, 7n) }
@@ -104,5 +111,22 @@ describe('what retention took on the way back before it was looked at', () => {
     expect(await look([], [103n], 103n)).toEqual([unseen])
     const other = { errorCode: 0, records: batchAt(103, 8n) }
     expect(await look([other], [104n], 103n)).toEqual([unseen, late(103n, 104n)])
+  })
+
+  it("was the mirror's as far as that was seen while it stood there", async () => {
+    const both = {
+      errorCode: 0,
+      records: Buffer.concat([batchAt(103, 7n, 1), batchAt(104, 7n, 2)]),
+    }
+    const { own } = await lookAt([both], [105n], 103n)
+    expect(own).toEqual([late(103n, 105n)])
+    expect(await look([], [105n], 105n, own as SourceRange[])).toEqual([unseen])
+    // Behind it, and in other partitions, that says nothing.
+    expect(await look([], [106n], 106n, own as SourceRange[])).toEqual([
+      unseen,
+      { ...late(105n, 106n), unseen: true },
+    ])
+    const elsewhere = own.map((range) => ({ ...range, partition: 1 }))
+    expect(await look([], [105n], 105n, elsewhere)).toEqual([{ ...unseen, to: 105n }])
   })
 })

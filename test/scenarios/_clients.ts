@@ -26,6 +26,29 @@ export const fill = async (
   }
 }
 
+/** Writes one record to partition 0 as a SCRAM user. `ok`, or why not. */
+export const writeAs = async (
+  cluster: TestCluster,
+  { name, password }: { readonly name: string; readonly password: string },
+  topic: string,
+  value = 'of the service',
+): Promise<string> => {
+  const config = cluster.kafka({
+    sasl: { mechanism: 'scram-sha-512', username: name, password },
+    retry: { retries: 1 },
+  })
+  const producer = new kafkajs.Kafka(config).producer({ allowAutoTopicCreation: false })
+  try {
+    await producer.connect()
+    await producer.send({ topic, messages: [{ partition: 0, key: name, value }] })
+    return 'ok'
+  } catch (error) {
+    return /not authorized/i.test(String(error)) ? 'not authorized' : String(error)
+  } finally {
+    await producer.disconnect()
+  }
+}
+
 /** A consumer that has joined its group and stays until it is stopped. */
 export interface RunningConsumer {
   /** Leaves the group. */

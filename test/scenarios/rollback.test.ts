@@ -2,7 +2,7 @@ import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { decodeDecisions } from '../../src/state/decisions-codec.ts'
 import { oracle, type TestCluster } from '../kafka/index.ts'
-import { readAndCommit } from './_clients.ts'
+import { readAndCommit, writeAs } from './_clients.ts'
 import { imageOf, usersOf, withAdmin } from './_image.ts'
 import { type Project, startWorld, type World } from './_world.ts'
 
@@ -60,23 +60,8 @@ const rollback = (project: Project, name: string, ...more: string[]) =>
 const toStage = (project: Project, name: string, stage: string): void =>
   project.edit(`plans/${name}.yaml`, /stage: .*/, `stage: ${stage}`)
 
-/** `ok`, or why not. */
-const writing = async (user: string, topic: string): Promise<string> => {
-  const config = world.target.kafka({
-    sasl: { mechanism: 'scram-sha-512', username: user, password: PASSWORD },
-    retry: { retries: 1 },
-  })
-  const producer = new kafkajs.Kafka(config).producer({ allowAutoTopicCreation: false })
-  try {
-    await producer.connect()
-    await producer.send({ topic, messages: [{ partition: 0, key: 'k', value: 'of the service' }] })
-    return 'ok'
-  } catch (error) {
-    return /not authorized/i.test(String(error)) ? 'not authorized' : String(error)
-  } finally {
-    await producer.disconnect()
-  }
-}
+const writing = (name: string, topic: string) =>
+  writeAs(world.target, { name, password: PASSWORD }, topic)
 
 const commitsOf = async (cluster: TestCluster, group: string): Promise<readonly string[]> =>
   (await oracle.groupOffsets(cluster, group))

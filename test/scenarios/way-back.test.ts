@@ -3,10 +3,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Plan } from '../../src/domain/plan.ts'
 import type { JournalEntry } from '../../src/domain/state.ts'
 import { oracle, type TestCluster } from '../kafka/index.ts'
+import type { Writing } from '../kafka/oracle.ts'
 import { waitFor } from '../kafka/wait.ts'
-import { fill, readAndCommit, startConsumer } from './_clients.ts'
+import { fill, readAndCommit, startConsumer, writeAs } from './_clients.ts'
 import { withAdmin } from './_image.ts'
-import { type Project, startWorld, type World } from './_world.ts'
+import { type Ended, type Project, startWorld, type World } from './_world.ts'
 
 /**
  * Edge case 20: back to the source after producers have written to the target. Judged with kafkajs and the Java client: every record is
@@ -16,7 +17,7 @@ import { type Project, startWorld, type World } from './_world.ts'
 let world: World
 
 beforeAll(async () => {
-  world = await startWorld()
+  world = await startWorld({ targetConfig: { 'log.cleaner.backoff.ms': '200' } })
 })
 afterAll(() => world?.stop())
 
@@ -50,23 +51,7 @@ const ACCESS = (topic: string, group: string) => `
     - { principal: User:shop, produce: [${topic}], consume: { topics: [${topic}], groups: [${group}] } }
 `
 
-/** `ok`, or why not. */
-const writingAsShop = async (topic: string): Promise<string> => {
-  const config = world.target.kafka({
-    sasl: { mechanism: 'scram-sha-512', username: SHOP.name, password: SHOP.password },
-    retry: { retries: 1 },
-  })
-  const producer = new kafkajs.Kafka(config).producer({ allowAutoTopicCreation: false })
-  try {
-    await producer.connect()
-    await producer.send({ topic, messages: [{ partition: 0, key: 'shop', value: 'of the shop' }] })
-    return 'ok'
-  } catch (error) {
-    return /not authorized/i.test(String(error)) ? 'not authorized' : String(error)
-  } finally {
-    await producer.disconnect()
-  }
-}
+const writingAsShop = (topic: string) => writeAs(world.target, SHOP, topic)
 
 /** Each record a batch of its own: a log start within one cannot be mirrored yet. */
 const write = (
@@ -398,6 +383,152 @@ describe('back after producers have moved', () => {
       ...(await readAndCommit(world.source, 'warm.api', ['warm'], all.length - read.length)),
     )
     expect(read.sort()).toEqual(all.sort())
+  })
+})
+
+/**
+ * A compacted topic whose cleaner runs on the target as soon as it may. Segments are rolled by the records' times, so that what was written in
+ * an earlier hour is cleaned once something of a later one has come.
+ */
+describe('back after the cleaner of the target was at the copy', () => {
+  const HOUR = 3_600_000
+  const BEGIN = Date.now() - 72 * HOUR
+  const CLEANED =
+    '{ cleanup.policy: compact, segment.ms: 10m, min.cleanable.dirty.ratio: "0.001", delete.retention.ms: 1d }'
+  const rows = (topic: string, hour: number, count: number, size = 1_000): Writing => ({
+    topic,
+    count,
+    keys: 10,
+    valuePrefix: `h${hour}-`,
+    size,
+    timestamp: BEGIN + hour * HOUR,
+    timestampStep: 1,
+  })
+  /** Two hours of it. The second one is compressed: the mirror leaves it alone, and merges nothing with it. */
+  const fillSource = async (topics: readonly string[], policy: string) => {
+    await withAdmin(world.source, (admin) =>
+      admin.createTopics({
+        topics: topics.map((topic) => ({
+          topic,
+          configEntries: [{ name: 'cleanup.policy', value: policy }],
+        })),
+      }),
+    )
+    await oracle.writeMany(
+      world.source,
+      topics.flatMap((topic): Writing[] => [
+        rows(topic, 0, 400),
+        { ...rows(topic, 5, 10), compression: 'gzip' },
+      ]),
+    )
+  }
+  const seen = async (cluster: TestCluster, topic: string, fromOffset = 0n) =>
+    oracle.readText(cluster, topic, { ...committed, fromOffset })
+  /** Until a record that a group stands at is gone from the target, and nothing else goes. */
+  const untilGone = (topic: string, offset: bigint) =>
+    waitFor(
+      `the cleaner to take ${topic} ${offset}`,
+      { timeoutMs: 60_000, everyMs: 500 },
+      async () =>
+        (await seen(world.target, topic)).some((record) => record.offset === offset)
+          ? undefined
+          : true,
+    )
+  const commitAt = (cluster: TestCluster, groupId: string, topic: string, offset: number) =>
+    withAdmin(cluster, (admin) =>
+      admin.setOffsets({ groupId, topic, partitions: [{ partition: 0, offset: String(offset) }] }),
+    )
+  const positionsOf = async (cluster: TestCluster, group: string) =>
+    Object.fromEntries(
+      (await oracle.groupOffsets(cluster, group)).map(({ topic, offset }) => [
+        topic,
+        Number(offset),
+      ]),
+    )
+  const done = async (ended: Promise<Ended>) => {
+    const { code, stderr } = await ended
+    expect(code, stderr).toBe(0)
+  }
+
+  test('cold: the copy is opened again, moved on, and given up; groups stand at records that are gone', async () => {
+    // Of the second one the source keeps everything: there nothing may be missing.
+    await Promise.all([fillSource(['sw.table'], 'compact'), fillSource(['sw.log'], 'delete')])
+    await commitAt(world.source, 'sw.api', 'sw.table', 20)
+    await commitAt(world.source, 'sw.api', 'sw.log', 30)
+    const project = world.project('sw')
+    const topics = `[{ name: sw.table, configs: ${CLEANED} }, { name: sw.log, configs: ${CLEANED} }]`
+    project.write('plans/sw.yaml', planFile('sw', topics, '  groups: [{ id: sw.api }]'))
+    await done(apply(project, 'sw'))
+    await Promise.all([untilGone('sw.table', 100n), untilGone('sw.log', 50n)])
+    await commitAt(world.target, 'sw.api', 'sw.table', 100)
+    await commitAt(world.target, 'sw.api', 'sw.log', 50)
+
+    // Nobody has written there: the same copy is mirrored on.
+    await done(rollback(project, 'sw', '--to', 'mirrored'))
+    expect(await positionsOf(world.source, 'sw.api')).toEqual({ 'sw.table': 100, 'sw.log': 50 })
+    await oracle.writeMany(
+      world.source,
+      ['sw.table', 'sw.log'].map((topic) => rows(topic, 9, 5)),
+    )
+    await done(apply(project, 'sw'))
+    expect(await positionsOf(world.target, 'sw.api')).toEqual({ 'sw.table': 100, 'sw.log': 50 })
+    await done(project.ferry(['verify', 'sw', '--full']))
+
+    // Its producers write three hours there, of which the first is cleaned before anything is mirrored back.
+    await oracle.writeMany(
+      world.target,
+      ['sw.table', 'sw.log'].flatMap((topic) => [20, 22, 24].map((hour) => rows(topic, hour, 30))),
+    )
+    await untilGone('sw.table', 420n)
+    await commitAt(world.target, 'sw.api', 'sw.table', 420)
+    const there = await seen(world.target, 'sw.table', 415n)
+    const next = there.find(({ offset }) => offset >= 420n)
+    await done(rollback(project, 'sw', '--to', 'prepared'))
+    const here = await seen(world.source, 'sw.table')
+    expect(here.slice(-there.length).map(({ value }) => value)).toEqual(
+      there.map(({ value }) => value),
+    )
+    const back = await positionsOf(world.source, 'sw.api')
+    expect(here.find(({ offset }) => offset >= BigInt(back['sw.table']!))?.value).toBe(next!.value)
+    // What the group read again there is gone on the target only.
+    expect(back['sw.log']).toBe(50)
+    const log = await seen(world.source, 'sw.log')
+    expect(log.slice(0, 415).map(({ offset }) => Number(offset))).toEqual(
+      Array.from({ length: 415 }, (_, i) => i),
+    )
+  })
+
+  test('warm: what was mirrored back is cleaned on the target afterwards', async () => {
+    await fillSource(['sww'], 'delete')
+    await commitAt(world.source, 'sww.api', 'sww', 10)
+    const project = world.project('sww')
+    project.write(
+      'plans/sww.yaml',
+      planFile(
+        'sww',
+        `[{ name: sww, configs: ${CLEANED} }]`,
+        '  rollback: { keepSourceWarm: true }\n  groups: [{ id: sww.api }]',
+      ),
+    )
+    await done(apply(project, 'sww'))
+    const mirror = project.start(['mirror', 'sww', '--metrics-port', '0'])
+    await mirror.said('/metrics')
+    await oracle.writeMany(world.target, [rows('sww', 20, 30)])
+    await waitFor('it to be on the source', { timeoutMs: 60_000 }, async () =>
+      String(await endsOf(world.source, 'sww')) === '440' ? true : undefined,
+    )
+    const copied = await seen(world.source, 'sww')
+    await oracle.writeMany(world.target, [rows('sww', 22, 30)])
+    await untilGone('sww', 415n)
+    await commitAt(world.target, 'sww.api', 'sww', 415)
+    await done(rollback(project, 'sww', '--to', 'prepared'))
+    mirror.child.kill('SIGTERM')
+    expect((await mirror.ended).code).toBe(0)
+    // The source holds all of it, and the group goes on at the very record that the target has no more.
+    const all = await seen(world.source, 'sww')
+    expect(all.slice(0, 440)).toEqual(copied)
+    expect(all).toHaveLength(470)
+    expect(await positionsOf(world.source, 'sww.api')).toEqual({ sww: 415 })
   })
 })
 

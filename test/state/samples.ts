@@ -101,6 +101,10 @@ export const fullState = (serial: number, migration = 'orders'): MigrationState 
           { source: 0n as SourceOffset, target: 0n, previous: null, metadata: 'ä', proof: 'empty' },
         ],
       ]),
+      marked: new Map([
+        ['orders.events' as TopicName, 3],
+        ['__proto__' as TopicName, 1],
+      ]),
       adding: new Map([
         [
           'orders.events:2' as PartitionKey,
@@ -161,6 +165,7 @@ export const fullState = (serial: number, migration = 'orders'): MigrationState 
       ends: [{ partition: 0, end: 9_007_199_254_740_993n }],
     },
   ],
+  cleaned: [{ topic: 'orders.events' as TopicName, cluster: 'new' as ClusterId }],
   reverse: {
     marks: [
       {
@@ -185,6 +190,14 @@ export const fullState = (serial: number, migration = 'orders'): MigrationState 
         sourceEnd: 9_007_199_254_740_995n as SourceOffset,
         targetEnd: 9n as TargetOffset,
         at: AT,
+      },
+    ],
+    own: [
+      {
+        topic: 'orders.events' as TopicName,
+        partition: 0,
+        from: 9_007_199_254_740_993n as SourceOffset,
+        to: 9_007_199_254_740_995n as SourceOffset,
       },
     ],
     sealing: [

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { PartitionKey, SourceOffset } from '../../src/domain/ids.ts'
+import type { PartitionKey, SourceOffset, TopicName } from '../../src/domain/ids.ts'
 import type { MigrationState } from '../../src/domain/state.ts'
 import { movedOnSource } from '../../src/steps/moved-since-sync.ts'
 import {
@@ -163,18 +163,24 @@ describe('a partition that came since the group was synced', () => {
     )
   })
 
-  it('is synced where a run died behind its mark', () => {
+  it('is synced where a run died behind its mark, whatever the clocks of the two runs said', () => {
     const [first, second] = SYNCED.marks
-    const since = [first!, { ...second!, at: '2100-01-01T00:00:00.000Z' }]
-    const reached = { ...letIn, stage: 'consumers-moved' as const }
-    expect(planned(here, { state: { ...reached, marks: since } })).toEqual(NEW)
-    expect(planned({ 'orders:0': 600n }, { state: { ...reached, marks: since } })).toEqual(NOTHING)
-    expect(planned(here, { state: reached })).toEqual(NOTHING)
-    const there = { 'orders:0': 500n, 'orders:1': 8n }
-    expect(planned(here, { state: { ...reached, marks: since }, there })).toEqual(NOTHING)
-    // All of a topic that was added: its groups are asked about as a whole.
-    const all = since.map((mark) => ({ ...mark, at: '2100-01-01T00:00:00.000Z' }))
-    expect(planned(here, { state: { ...reached, marks: all } })).toEqual(NOTHING)
+    const reached = (marked: readonly (readonly [TopicName, number])[], at = AT) => ({
+      ...letIn,
+      stage: 'consumers-moved' as const,
+      marks: [first!, { ...second!, at }],
+      syncs: SYNCED.syncs.map((each) => ({ ...each, marked: new Map(marked) })),
+    })
+    const one = [[topic('orders'), 1]] as const
+    for (const at of ['2000-01-01T00:00:00.000Z', AT, '2100-01-01T00:00:00.000Z']) {
+      expect(planned(here, { state: reached(one, at) })).toEqual(NEW)
+      expect(planned({ 'orders:0': 600n }, { state: reached(one, at) })).toEqual(NOTHING)
+      const there = { 'orders:0': 500n, 'orders:1': 8n }
+      expect(planned(here, { state: reached(one, at), there })).toEqual(NOTHING)
+      expect(planned(here, { state: reached([[topic('orders'), 2]], at) })).toEqual(NOTHING)
+      // All of a topic that was added: its groups are asked about as a whole.
+      expect(planned(here, { state: reached([], at) })).toEqual(NOTHING)
+    }
   })
 })
 

@@ -43,10 +43,10 @@ type Offsets = Record<string, bigint>
 
 class Died extends Error {}
 
-const world = (here: Offsets, there: Offsets) => {
+const world = (here: Offsets, there: Offsets, before: Partial<GroupSync> = {}) => {
   let state: MigrationState = stateWith({
     marks: [mark(0, 100n, 0n), mark(1, 100n, 30n)],
-    syncs: [SYNC],
+    syncs: [{ ...SYNC, ...before }],
   })
   let left = Number.POSITIVE_INFINITY
   let onCommit = () => {}
@@ -153,6 +153,19 @@ describe('a partition that came since its group was synced', () => {
     expect(await service.letsIn()).toBe('yes')
     expect(service.sync().positions.get(NEW)).toMatchObject({ source: 60n, target: 30n })
     expect(service.sync().positions.get(OLD)).toEqual(position(600n, 500n))
+  })
+
+  it('does not take with it what a run before has left in topics that it does not look at', async () => {
+    const elsewhere = ['elsewhere:3' as PartitionKey, position(5n, 5n)] as const
+    const left = { adding: new Map([elsewhere]), marked: new Map([['elsewhere' as TopicName, 3]]) }
+    const service = world({ [OLD]: 600n, [NEW]: 40n }, { [OLD]: 777n }, left)
+    expect(await service.apply()).toBe('done')
+    expect(service.sync()).toMatchObject(DONE)
+    expect([...service.sync().adding!]).toEqual([elsewhere])
+    // Whose partitions are the first ones of which topics.
+    expect(Object.fromEntries(service.sync().marked!)).toEqual({ elsewhere: 3, orders: 2 })
+    // Of this migration none is missing.
+    expect(await service.letsIn()).toBe('yes')
   })
 
   it('is left where the group has read there, or was synced there and lost it', async () => {

@@ -113,6 +113,16 @@ export const recordsFrom = (first: number, count: number, bytes = 20): NewRecord
     ],
   }))
 
+/** As a client can write them that knows no null in headers. */
+export const withoutNulls = (records: readonly NewRecord[]): NewRecord[] =>
+  records.map((record) => ({
+    ...record,
+    headers: (record.headers ?? []).map(({ key, value }) => ({
+      key,
+      value: value ?? Buffer.alloc(0),
+    })),
+  }))
+
 export interface WriteOptions {
   readonly partition?: number
   readonly batch?: number

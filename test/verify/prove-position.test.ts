@@ -6,6 +6,7 @@ import type { OffsetIndex } from '../../src/domain/offset-index.ts'
 import type { GroupSync } from '../../src/domain/state.ts'
 import type { SyncedPosition } from '../../src/domain/step.ts'
 import type { NewRecord } from '../../src/records/write-batch.ts'
+import type { KnownCleaned } from '../../src/verify/cleaned-topics.ts'
 import { type PositionProof, proveEach, provePositions } from '../../src/verify/index.ts'
 import {
   createTopic,
@@ -18,6 +19,7 @@ import {
   startPair,
   transact,
   verify,
+  withoutNulls,
   write,
 } from './pair.ts'
 
@@ -42,6 +44,7 @@ const mirrored = async (
 const prove = async (
   index: OffsetIndex,
   positions: readonly (readonly [source: number, target?: number])[],
+  known: KnownCleaned = {},
 ): Promise<readonly PositionProof[]> =>
   proveEach({
     clusters: pair.clusters,
@@ -50,6 +53,7 @@ const prove = async (
       source: BigInt(source) as SourceOffset,
       ...(target !== undefined && { target: BigInt(target) }),
     })),
+    cleaned: { known },
     patienceMs: 10_000,
     signal: new AbortController().signal,
   })
@@ -72,6 +76,7 @@ describe('proveEach', () => {
     const found = await provePositions({
       clusters: pair.clusters,
       positions: [{ index, source: 50n as SourceOffset }],
+      cleaned: { known: {} },
       signal: new AbortController().signal,
     })
     deepStrictEqual([...found], [[`${index.mark.topic}:0`, { proof: 'record' }]])
@@ -195,12 +200,7 @@ describe('proveEach', () => {
       { records: recordsFrom(0, 20), commit: true },
       { records: recordsFrom(21, 20), commit: true },
     ])
-    const noNulls = (records: readonly NewRecord[]) =>
-      records.map((r) => ({
-        ...r,
-        headers: r.headers!.map((h) => ({ key: h.key, value: h.value ?? Buffer.alloc(0) })),
-      }))
-    await write(pair.clusters.target, topic, noNulls(recordsFrom(0, 41)))
+    await write(pair.clusters.target, topic, withoutNulls(recordsFrom(0, 41)))
     const index = indexOf(markOf(topic, 0, 0), 41)
     match(
       (await proofs(index, [[20]]))[0]!,
@@ -211,6 +211,30 @@ describe('proveEach', () => {
     deepStrictEqual(await proofs(index, [[20], [21], [22], [41]]), [
       'cleaned',
       'record',
+      'record',
+      'boundary',
+    ])
+  })
+
+  it('goes on over what a cleaner removed on the target before that was protected again, as far as the decisions know it of that side', async () => {
+    const topic = await createTopic(pair, 'was-cleaned')
+    await write(pair.clusters.source, topic, withoutNulls(recordsFrom(0, 41)))
+    // A marker stands where the cleaner of the target removed offset 20.
+    await transact(pair.brokers.target, topic, [
+      { records: recordsFrom(0, 20), commit: true },
+      { records: recordsFrom(21, 20), commit: true },
+    ])
+    const index = indexOf(markOf(topic, 0, 0), 41)
+    const positions = [[19], [20], [21], [41]] as const
+    const { source, target } = pair.clusters
+    const missing = /^FERRY1812 .*must be at target offset 20; the next on the target is .* at 21/
+    for (const known of [{}, { cleaned: [{ topic, cluster: source.id }] }]) {
+      match((await proofs(index, positions, known))[1]!, missing)
+    }
+    const known = { cleaned: [{ topic, cluster: target.id }] }
+    deepStrictEqual(await proofs(index, positions, known), [
+      'record',
+      'cleaned',
       'record',
       'boundary',
     ])

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Cleaned } from '../../src/domain/cleaned.ts'
 import type { SourceOffset, TargetOffset, TopicName } from '../../src/domain/ids.ts'
 import type { Mark } from '../../src/domain/mark.ts'
 import type { ReceiptPartition } from '../../src/domain/receipt.ts'
@@ -11,6 +12,8 @@ import {
   type Pair,
   recordsFrom,
   startPair,
+  transact,
+  withoutNulls,
   write,
 } from './pair.ts'
 
@@ -35,7 +38,11 @@ const copied = async (
   return topic
 }
 
-const read = async (topics: readonly TopicName[], earlier: readonly ReceiptPartition[] = []) => {
+const read = async (
+  topics: readonly TopicName[],
+  earlier: readonly ReceiptPartition[] = [],
+  cleaned: readonly Cleaned[] = [],
+) => {
   const marks: readonly Mark[] = topics.map((topic) => markOf(topic, 0, 3))
   const seals = topics.map((topic) => ({
     topic,
@@ -47,7 +54,7 @@ const read = async (topics: readonly TopicName[], earlier: readonly ReceiptParti
   const kept: string[] = []
   const found = await receiptPartitions({
     clusters: pair.clusters,
-    state: { ...emptyState('test', 'lineage'), marks, seals },
+    state: { ...emptyState('test', 'lineage'), marks, seals, cleaned },
     topics,
     progress: new Map(),
     earlier,
@@ -108,6 +115,27 @@ describe('the partitions of a receipt', () => {
     expect(equal.length + part.blocks.filter(({ source }) => source === 'gone').length).toBe(
       part.blocks.length,
     )
+  })
+
+  it('are not all there where the decisions know of a cleaner at the copy, which says nothing of the source', async () => {
+    const topic = await createTopic(pair, 'receipt-cleaned')
+    await write(pair.clusters.source, topic, withoutNulls(recordsFrom(0, 100)))
+    // A marker stands where the cleaner of the target removed the record of offset 50.
+    await transact(pair.brokers.target, topic, [
+      { records: [...recordsFrom(900, 3), ...recordsFrom(0, 50)], commit: true },
+      { records: recordsFrom(51, 49), commit: true },
+    ])
+    const { source, target } = pair.clusters
+    for (const cleaned of [[], [{ topic, cluster: source.id }]]) {
+      const refused = await read([topic], [], cleaned)
+      expect(refused.found).toMatchObject({ problem: { code: 'FERRY1801' } })
+    }
+    const { found } = await read([topic], [], [{ topic, cluster: target.id }])
+    if ('problem' in found) throw new Error(found.problem.detail)
+    const [part] = found.partitions
+    expect(part).toMatchObject({ mirrored: 100, gone: 1 })
+    const others = part!.blocks.filter((block) => block.source !== 'equal')
+    expect(others).toMatchObject([{ sourceFrom: 48, records: 7, source: 'compacted' }])
   })
 
   it('that were read before are not read again', async () => {

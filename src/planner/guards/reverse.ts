@@ -160,7 +160,8 @@ export const mayReopenWayBack = ({
 /** The decisions with those seals open. A rollback that had begun must not go on with what it has done. */
 export const reopenedWayBack = (state: MigrationState): MigrationState => {
   if (state.reverse.seals.length === 0 || !mayReopenWayBack(state)) return state
-  return { ...state, plan: null, reverse: { marks: state.reverse.marks, seals: [] } }
+  const { sealing: _, ...reverse } = state.reverse
+  return { ...state, plan: null, reverse: { ...reverse, seals: [] } }
 }
 
 /**

@@ -1,4 +1,9 @@
-import type { GroupId, TopicName } from '../../domain/ids.ts'
+import {
+  type GroupId,
+  type PartitionKey,
+  parsePartitionKey,
+  type TopicName,
+} from '../../domain/ids.ts'
 import type { GroupSync } from '../../domain/state.ts'
 import type { Cluster, GroupDescription, GroupMember } from '../../kafka/cluster.ts'
 import { liveOnTarget, movedOnSource, type Strayed } from '../moved-since-sync.ts'
@@ -259,7 +264,11 @@ export const groupsAreSynced = (): Gate =>
     after: false,
     look: async (run) => {
       const state = run.state()
-      const done = state.syncs.filter((sync) => sync.status === 'done' && !sync.adding)
+      const topics = new Set(run.migration.topics.map(({ name }) => name))
+      const isOurs = (key: PartitionKey) => topics.has(parsePartitionKey(key).topic)
+      const done = state.syncs.filter(
+        (sync) => sync.status === 'done' && ![...(sync.adding?.keys() ?? [])].some(isOurs),
+      )
       return {
         groups: run.migration.groups.map(({ id }) => id),
         synced: new Set(done.map((sync) => sync.group)),

@@ -180,7 +180,8 @@ const lateOf = async (
   const ended = endedWaysBack(state)
   const seals = state.reverse.seals.filter(({ topic }) => !ended.has(topic))
   const progress = await run.store.readProgress(run.migration.name, 'reverse')
-  const late = await lateOnWayBack(run.clusters.source, { marks, seals }, progress, run.signal)
+  const reverse = { ...state.reverse, marks, seals }
+  const late = await lateOnWayBack(run.clusters.source, reverse, progress, run.signal)
   return notSalvaged(late, state)
 }
 
