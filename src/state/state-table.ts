@@ -19,6 +19,7 @@ export class StateTable {
       return
     }
     const header = numbersOf(record.header, where)
+    if (part >= header.parts) throw damaged(where, `is part ${part} of ${header.parts}`)
     const row = part === 0 ? undefined : this.#rows.get(id)
     const next =
       row?.parts === header.parts
@@ -147,8 +148,9 @@ const parsed = (text: string): readonly (string | number)[] | undefined => {
   }
 }
 
+/** No text has more parts than a hundred thousand: that many records would be written to delete it. */
 const numbersOf = (header: string, where: string): { parts: number; after: number } => {
-  const [, parts, after] = /^([1-9][0-9]{0,8}) ([0-9]{1,15})$/.exec(header) ?? []
+  const [, parts, after] = /^([1-9][0-9]{0,4}) ([0-9]{1,15})$/.exec(header) ?? []
   if (parts === undefined) throw damaged(where, 'has no header that Ferry writes')
   return { parts: Number(parts), after: Number(after) }
 }

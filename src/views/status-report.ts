@@ -16,7 +16,7 @@ export interface MigrationStatus {
   readonly stage: ReachedStage
   /** What the plan file asks for. */
   readonly asks: Stage
-  /** Who works on it now, for what and since when; absent: nobody has its lock. */
+  /** Who has its lock, for what and since when; absent: nobody. */
   readonly lock?: LockStatus
   readonly mirror: MirrorStatus
   /** What is mirrored back to the source; absent before anything is. */

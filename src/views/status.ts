@@ -82,12 +82,15 @@ const renderPage = (status: MigrationStatus, { style, columns }: StatusView): st
 
 type Line = (name: string, text: string) => string
 
-/** What it does changes what is shown here, while it is looked at. */
+/** What its holder does changes what is shown here, while it is looked at; unless it was killed, which only the next apply finds out. */
 const renderLock = ({ lock, at }: MigrationStatus, line: Line): readonly string[] => {
   if (lock === undefined) return []
   const age = duration(Math.max(0, Date.parse(at) - Date.parse(lock.since)))
   return [
-    line('lock', `${lock.user}@${lock.host} (pid ${lock.pid}) runs: ${lock.operation}, for ${age}`),
+    line(
+      'lock',
+      `held by ${lock.user}@${lock.host} (pid ${lock.pid}): ${lock.operation}, for ${age}`,
+    ),
   ]
 }
 

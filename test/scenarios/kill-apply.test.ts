@@ -257,7 +257,7 @@ describe.concurrent.each<StoreName>(['file', 'kafka'])(
       expect(words).toMatch(/FERRY1406/)
       expect(words).toContain(`(pid ${first.child.pid}, apply ${name} to mirrored, since `)
       const { stdout: status } = await project.ferry(['status', name])
-      expect(status).toContain(`(pid ${first.child.pid}) runs: apply ${name} to mirrored, for `)
+      expect(status).toContain(`(pid ${first.child.pid}): apply ${name} to mirrored, for `)
 
       const freed = await project.ferry(['unlock', name, '--confirm', name])
       expect(freed.stdout).toMatch(/^Freed the lock of /)

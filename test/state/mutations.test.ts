@@ -4,12 +4,22 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { FerryError } from '../../src/domain/diagnostic.ts'
 import { GapList } from '../../src/domain/offset-index.ts'
+import { identityOf } from '../../src/process-identity.ts'
 import { decodeContent, encodeContent } from '../../src/state/content-codec.ts'
 import { FileStore } from '../../src/state/file-store.ts'
 import { nextEntry } from '../../src/state/journal-chain.ts'
+import { MigrationRecords } from '../../src/state/kafka-decisions.ts'
+import { gapsWrites, progressIn, progressWrites } from '../../src/state/kafka-progress.ts'
+import { heldBy } from '../../src/state/lock-record.ts'
 import { encodeRecord } from '../../src/state/records.ts'
+import {
+  recordsOf,
+  type StateRecord,
+  StateTable,
+  type StateWrite,
+} from '../../src/state/state-table.ts'
 import { mutate, randomFrom } from '../_mutate.ts'
-import { AT, fullState, sampleChunk, sampleProgress } from './samples.ts'
+import { AT, fullState, holder, sampleChunk, sampleProgress } from './samples.ts'
 
 /** Everything that a store answers about a migration. */
 const answers = async (directory: string) => {
@@ -137,3 +147,135 @@ test('2,000 random mutations of an exported state are refused with a code, chang
   expect(ends.same).toBeGreaterThan(50)
   expect(ends.edited).toBeGreaterThan(50)
 })
+
+const PROJECT = 'shop'
+const MIGRATION = new MigrationRecords(PROJECT, 'orders')
+
+/** All records of a migration in a state topic, in small parts, as the store writes them. */
+const topicRecords = (): readonly StateRecord[] => {
+  const table = new StateTable()
+  const log: StateRecord[] = []
+  const write = (writes: readonly StateWrite[]) => {
+    for (const each of writes) {
+      for (const record of recordsOf(each, table.partsOf(each.key), 2_000)) {
+        table.apply(record, 'the log')
+        log.push(record)
+      }
+    }
+  }
+  const entries = [nextEntry(undefined, { at: AT, plan: 'd', what: { kind: 'plan-started' } })]
+  entries.push(nextEntry(entries[0], { at: AT, plan: 'd', what: { kind: 'plan-finished' } }))
+  write([MIGRATION.lockWrite(heldBy(holder(), identityOf(process.pid)))])
+  for (const serial of [1, 2, 3]) {
+    write(MIGRATION.decisionsWrites(table, fullState(serial), serial - 1))
+    const entry = entries[serial - 1]
+    if (entry) write([MIGRATION.entryWrite(table, entry)])
+  }
+  const progress = sampleProgress('orders.events', 0)
+  write(progressWrites(PROJECT, 'orders', [progress]))
+  write(gapsWrites(PROJECT, 'orders', [sampleChunk('orders.events', 0)], table))
+  write(MIGRATION.backupWrites(table, progressIn(PROJECT, 'orders', table)))
+  return log
+}
+
+/** Everything that a store answers from these. */
+const toldBy = (log: readonly StateRecord[]): string => {
+  const table = new StateTable()
+  for (const [offset, record] of log.entries()) table.apply(record, `offset ${offset}`)
+  const progress = progressIn(PROJECT, 'orders', table)
+  return JSON.stringify([
+    MIGRATION.lock(table),
+    MIGRATION.storedDecisions(table)?.text,
+    MIGRATION.journal(table),
+    progress.map(({ text, value }) => [text, [...value.gaps].map(String)]),
+    MIGRATION.backups(table).map((serial) => MIGRATION.backup(table, serial, progress)),
+    // What is written next goes by what is there.
+    MIGRATION.replaceWrites(table, undefined).map(
+      (each) => recordsOf(each, table.partsOf(each.key), 2_000).length,
+    ),
+  ])
+}
+
+/** One change to a log: bytes of a record, a record that is cut off, gone, there twice or in another place. */
+const changed = (
+  log: readonly StateRecord[],
+  pick: (below: number) => number,
+): readonly StateRecord[] => {
+  const at = pick(log.length)
+  const record = log[at]!
+  const bytes = () => Buffer.from(Array.from({ length: pick(40) }, () => pick(256)))
+  const hit = (buffer: Buffer | null) => {
+    const copy = Buffer.from(buffer ?? [0])
+    if (copy.length > 0) copy[pick(copy.length)] = pick(256)
+    return copy
+  }
+  const words = ['', '1', '2 0', '999999999 0', '1 999999999999999', '0 0', '1 0 0', '\u0000']
+  const keys = [
+    '["decisions","shop","orders",0]',
+    '["decisions","shop","orders","x",0]',
+    '["decisions","shop","orders",-1,0]',
+    '["journal","shop","orders",9007199254740991,0]',
+    '["progress","shop","orders",0]',
+    '["gaps","shop","orders","orders.events",0,0]',
+    '["lock","shop","orders",9007199254740991]',
+    '["__proto__","shop","orders",0]',
+    '{"0":"lock"}',
+  ]
+  const replaced = (change: Partial<StateRecord>) => log.with(at, { ...record, ...change })
+  switch (pick(10)) {
+    case 0:
+      return replaced({ value: bytes() })
+    case 1:
+      return replaced({ key: bytes() })
+    case 2:
+      return replaced({ value: hit(record.value) })
+    case 3:
+      return replaced({ key: hit(record.key) })
+    case 4:
+      return replaced({ value: record.value?.subarray(0, pick(record.value.length)) ?? null })
+    case 5:
+      return replaced({ header: words[pick(words.length)]! })
+    case 6:
+      return replaced({ key: Buffer.from(keys[pick(keys.length)]!) })
+    case 7:
+      return log.toSpliced(at, 1 + pick(3))
+    case 8:
+      return log.toSpliced(at, 1).toSpliced(pick(log.length), 0, record)
+    default:
+      return replaced({ value: null })
+  }
+}
+
+test('2,000 random mutations of the records of a state topic are refused with a code, or are a state', () => {
+  const log = topicRecords()
+  expect(log.length).toBeGreaterThan(15)
+  const whole = toldBy(log)
+  const ends = { refused: 0, same: 0, less: 0 }
+  for (let seed = 1; seed <= 2000; seed++) {
+    const pick = randomFrom(seed)
+    let now = log
+    for (let i = 0; i <= pick(3); i++) now = changed(now, pick)
+    try {
+      ends[toldBy(now) === whole ? 'same' : 'less']++
+    } catch (error) {
+      if (!(error instanceof FerryError)) throw new Error(`seed ${seed}`, { cause: error })
+      for (const { code } of error.diagnostics)
+        expect(code, `seed ${seed}`).toMatch(/^FERRY140[23]$/)
+      ends.refused++
+    }
+  }
+  // Else the mutations would show nothing, or everything were refused unseen.
+  expect(ends.refused).toBeGreaterThan(700)
+  expect(ends.same).toBeGreaterThan(50)
+})
+
+test.each([
+  ['999999999 0', '["lock","shop","orders",0]'],
+  ['2 0', '["lock","shop","orders",2]'],
+])(
+  'a record of the state topic that cannot be a part of a text is refused: %s %s',
+  (header, key) => {
+    const record = { key: Buffer.from(key), value: Buffer.from('x'), header }
+    expect(() => new StateTable().apply(record, 'offset 7')).toThrow(/offset 7/)
+  },
+)

@@ -244,7 +244,7 @@ group orders-api
   it('says who works on it, for what and for how long', () => {
     match(
       show({ lock: LOCK }),
-      /\n {2}lock {4}ana@box \(pid 7\) runs: rollback orders to prepared, for 5 min\n {2}next/,
+      /\n {2}lock {4}held by ana@box \(pid 7\): rollback orders to prepared, for 5 min\n {2}next/,
     )
   })
 
