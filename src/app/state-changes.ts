@@ -3,6 +3,7 @@ import { diagnostic, FerryError } from '../domain/diagnostic.ts'
 import { encodeContent } from '../state/content-codec.ts'
 import {
   allProgress,
+  type HeldBy,
   type LockHolder,
   type StateContent,
   type StateStore,
@@ -33,7 +34,7 @@ export interface StateSummary {
   readonly journalEntries: number
   /** The step that was begun last and has no result. */
   readonly openIntent: string | null
-  readonly lock: (LockHolder & { readonly ageSeconds: number }) | null
+  readonly lock: (HeldBy & { readonly ageSeconds: number }) | null
   /** Serials that `ferry state pull NAME --backup SERIAL` has. */
   readonly backups: readonly number[]
 }

@@ -41,6 +41,8 @@ export const factsOf = (managed: Managed, observed: Observed, state: MigrationSt
     }
   }
   for (const user of managed.quotas) {
+    // Once is enough: a removed one that is back is told as such.
+    if (managed.removed?.includes(`target/quota/${user}`)) continue
     for (const rate of ['producerByteRate', 'consumerByteRate'] as const) {
       const bytes = target.quotas.get(user)?.[rate]
       if (bytes !== undefined) facts.set(`${rate} of ${user} on ${target.name}`, String(bytes))

@@ -26,7 +26,7 @@ import { encodeEntry, type NewEntry } from './journal-chain.ts'
 import { decodeProgress, encodeProgress } from './progress-codec.ts'
 import { damaged } from './records.ts'
 import { safeName } from './safe-name.ts'
-import type { Lock, LockHolder, StateContent, StateStore } from './state-store.ts'
+import type { HeldBy, Lock, LockHolder, StateContent, StateStore } from './state-store.ts'
 
 /** So many progress files are written at a time. */
 const WRITERS = 16
@@ -139,7 +139,7 @@ export class FileStore implements StateStore {
     }
   }
 
-  async lockHolder(migration: string): Promise<LockHolder | undefined> {
+  async lockHolder(migration: string): Promise<HeldBy | undefined> {
     return readHolder(this.#folder(migration, 'lock'))
   }
 

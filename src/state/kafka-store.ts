@@ -9,7 +9,7 @@ import { MigrationRecords } from './kafka-decisions.ts'
 import { gapsWrites, progressIn, progressReplacing, progressWrites } from './kafka-progress.ts'
 import { heldBy, holderIsGone, type LockRecord, locked, lost } from './lock-record.ts'
 import { type Change, StateLog } from './state-log.ts'
-import type { Lock, LockHolder, StateContent, StateStore } from './state-store.ts'
+import type { HeldBy, Lock, LockHolder, StateContent, StateStore } from './state-store.ts'
 import type { StateTable } from './state-table.ts'
 import { DECISIONS, PROGRESS } from './state-topic.ts'
 
@@ -147,8 +147,11 @@ export class KafkaStore implements StateStore {
     }
   }
 
-  lockHolder(migration: string): Promise<LockHolder | undefined> {
-    return this.#log.read(DECISIONS, (table) => this.#records(migration).lock(table)?.holder)
+  lockHolder(migration: string): Promise<HeldBy | undefined> {
+    return this.#log.read(DECISIONS, (table) => {
+      const { holder, expires } = this.#records(migration).lock(table) ?? {}
+      return holder && { ...holder, ...(expires && { expires }) }
+    })
   }
 
   async breakLock(migration: string): Promise<LockHolder | undefined> {

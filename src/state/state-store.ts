@@ -11,6 +11,12 @@ export interface LockHolder {
   readonly since: string
 }
 
+/** Somebody who has a lock. */
+export interface HeldBy extends LockHolder {
+  /** Of a lease: it ends then unless it is renewed. ISO 8601. Absent: it is held until it is released. */
+  readonly expires?: string
+}
+
 export interface Lock {
   readonly holder: LockHolder
   /** Set when the lock was taken over from a holder whose process is gone; the last intent must be checked before anything is done. */
@@ -58,8 +64,8 @@ export interface StateStore {
 
   /** Throws FERRY1406 with the holder's name if somebody has it. */
   lock(migration: string, holder: LockHolder): Promise<Lock>
-  /** Who holds the lock now; undefined: nobody. */
-  lockHolder(migration: string): Promise<LockHolder | undefined>
+  /** Who holds the lock now, also a process that is gone since; undefined: nobody. */
+  lockHolder(migration: string): Promise<HeldBy | undefined>
   /** For `ferry unlock`: frees the lock whoever has it, and answers who had. The old holder's next write is refused (FERRY1407). */
   breakLock(migration: string): Promise<LockHolder | undefined>
 

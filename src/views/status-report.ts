@@ -37,6 +37,8 @@ export interface LockStatus {
   /** As `rollback orders to prepared`. */
   readonly operation: string
   readonly since: string
+  /** Of a lease: it ends then unless it is renewed. */
+  readonly expires?: string
 }
 
 export interface MirrorStatus {

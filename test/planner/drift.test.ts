@@ -205,6 +205,10 @@ describe('drift', () => {
     const [gone, back] = [factsOf(managed, observed(), STATE), factsOf(managed, there, STATE)]
     expect(driftBetween(gone, back)).toEqual([{ what: `removed ${key}`, was: null, is: 'there' }])
     expect(driftBetween(gone, factsOf(MANAGED, there, STATE))).toEqual([])
+    const rates = new Map([['left', { producerByteRate: 5, consumerByteRate: undefined }]])
+    const quotas = { ...managed, quotas: ['left'] }
+    const withRates = { ...there, target: { ...there.target, quotas: rates } }
+    expect(driftBetween(gone, factsOf(quotas, withRates, STATE))).toHaveLength(1)
     expect(driftBetween(stillListed(back, []), factsOf(MANAGED, observed(), STATE))).toEqual([])
   })
 

@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { contentOf, forgetState, pushState } from '../../src/app/state-changes.ts'
 import type { PartitionKey, SourceOffset, TargetOffset, TopicName } from '../../src/domain/ids.ts'
@@ -13,6 +12,7 @@ import { FileStore } from '../../src/state/file-store.ts'
 import type { KafkaStoreOptions } from '../../src/state/kafka-store.ts'
 import type { StateStore } from '../../src/state/state-store.ts'
 import { oracle, startKafka, type TestCluster } from '../kafka/index.ts'
+import { waitFor } from '../kafka/wait.ts'
 import { describeStateStore } from './contract.ts'
 import { elsewhere, KafkaPlaces } from './kafka-place.ts'
 import { killWriters } from './kill-writer.ts'
@@ -48,22 +48,29 @@ const intent = (step: string) => ({
 describe('the lock is a lease', () => {
   test('that its holder renews while it works, and nobody takes', async () => {
     const topic = newTopic()
-    const store = open(topic, { leaseMs: 1_500, identify: elsewhere })
+    const store = open(topic, { renewMs: 200, identify: elsewhere })
     await store.lock('orders', holder({ host: 'elsewhere' }))
-    await sleep(3_000)
-    const attempt = open(topic).lock('orders', holder())
+    const endOf = async () => (await store.lockHolder('orders'))?.expires ?? ''
+    const first = await endOf()
+    await waitFor('a renewal', { timeoutMs: 30_000 }, async () =>
+      (await endOf()) > first ? true : undefined,
+    )
+    // Where nobody had renewed it, it would be over.
+    const later = { now: () => new Date(Date.parse(first) + 1) }
+    const attempt = open(topic, later).lock('orders', holder())
     await expect(attempt).rejects.toThrow(/FERRY1406.*ines@elsewhere.*the lock ends at 20/)
     await store.writeDecisions(fullState(1), 0)
   })
 
   test('that ends unless it is renewed', async () => {
     const topic = newTopic()
-    const frozen = open(topic, { leaseMs: 1_000, renewMs: 1_000_000, identify: elsewhere })
+    const frozen = open(topic, { renewMs: 1_000_000, identify: elsewhere })
     await frozen.lock('orders', holder({ host: 'elsewhere' }))
-    const next = open(topic)
-    expect(await codesOf(next.lock('orders', holder({ user: 'omar' })))).toEqual(['FERRY1406'])
-    await sleep(1_100)
-    const taken = await next.lock('orders', holder({ user: 'omar' }))
+    const end = Date.parse((await frozen.lockHolder('orders'))?.expires ?? '')
+    const at = (ms: number) => open(topic, { now: () => new Date(ms) })
+    const early = at(end).lock('orders', holder({ user: 'omar' }))
+    expect(await codesOf(early)).toEqual(['FERRY1406'])
+    const taken = await at(end + 1).lock('orders', holder({ user: 'omar' }))
     expect(taken.takenOverFrom).toEqual(holder({ host: 'elsewhere' }))
   })
 
