@@ -8,6 +8,7 @@ import type { Project } from '../domain/migration.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { survey } from '../survey/survey.ts'
 import { closureOf, tiesOf } from '../survey/ties.ts'
+import { type AccessScope, aclsInScope, type SourceAccess, usersOf } from './import-access.ts'
 import { type ImportedMigration, migrationText } from './import-text.ts'
 import { nearMatches } from './near-matches.ts'
 import type { SessionOptions } from './open-session.ts'
@@ -34,7 +35,7 @@ export interface ImportResult {
  * 1. Find the clusters in the project.
  * 2. Survey the source; what was asked for must be there.
  * 3. Take in everything that shares topics with it, over any number of hops; nothing of it may belong to another migration.
- * 4. Read the topics and groups, write the file, and see that the project is valid with it.
+ * 4. Read the topics, the groups, and who may use them; write the file, and see that the project is valid with it.
  */
 export const importMigration = async (options: ImportOptions): Promise<ImportResult> => {
   const { services, report, signal, name, file } = options
@@ -122,13 +123,24 @@ const readMigration = async (
   if (taken.length > 0) throw new FerryError(taken)
   report(`reads ${closure.topics.length} topics of ${from}`)
   const ids = closure.ties.filter((tie) => tie.kind === 'group').map((tie) => tie.name as GroupId)
-  const [described, configs, members, defaults] = await Promise.all([
+  const scope: AccessScope = {
+    topics: closure.topics,
+    groups: ids,
+    transactionalIds:
+      seen.transactionalIds === 'unsupported'
+        ? undefined
+        : closure.ties.filter((tie) => tie.kind !== 'group').map((tie) => tie.name),
+    allTopics: [...seen.topics],
+    allGroups: [...seen.groups.keys()],
+  }
+  const [described, configs, members, defaults, access] = await Promise.all([
     allOf(source.describeTopics(closure.topics)),
     source.supports('DescribeConfigs') === undefined
       ? undefined
       : allOf(source.describeTopicConfigs(closure.topics)),
     allOf(source.describeGroups(ids)),
     brokerDefaults(target),
+    readAccess(source, scope),
   ])
   return {
     name,
@@ -142,6 +154,41 @@ const readMigration = async (
     configs,
     targetDefaults: defaults,
     groups: members,
+    access,
+    scope,
+  }
+}
+
+/** Who may do what on the source; where that cannot be read, why. */
+const readAccess = async (source: Cluster, scope: AccessScope): Promise<SourceAccess> => {
+  const acls = await unlessRefused('its ACLs', () => source.describeAcls())
+  if (acls === 'no-authorizer') {
+    const says =
+      source.supports('DescribeAcls') === undefined
+        ? `${source.name} does not tell its ACLs (before Kafka 0.11).`
+        : `${source.name} checks no ACLs, so it does not tell who the clients are.`
+    return { acls: says, users: new Map(), quotas: new Map() }
+  }
+  if (typeof acls === 'string') return { acls, users: new Map(), quotas: new Map() }
+  const names = usersOf(aclsInScope(acls, scope))
+  const [users, quotas] = await Promise.all([
+    source.supports('DescribeUserScramCredentials') === undefined
+      ? `${source.name} does not tell its SCRAM users (before Kafka 2.7): users are to be written by the owner.`
+      : unlessRefused('its SCRAM users', () => allOf(source.describeUsers(names))),
+    source.supports('DescribeClientQuotas') === undefined
+      ? `${source.name} does not tell its quotas (before Kafka 2.6): quotas are to be written by the owner.`
+      : unlessRefused('its quotas', () => source.describeQuotas(names)),
+  ])
+  return { acls, users, quotas }
+}
+
+/** Only a part of the file depends on it, which says so. */
+const unlessRefused = async <T>(what: string, read: () => Promise<T>): Promise<T | string> => {
+  try {
+    return await read()
+  } catch (error) {
+    if (!(error instanceof FerryError)) throw error
+    return `Ferry could not read ${what}: ${error.diagnostics[0]?.detail ?? ''}`
   }
 }
 

@@ -7,6 +7,7 @@ import type { ConfigEntry, GroupDescription, TopicDescription } from '../kafka/c
 import { defaultIn } from '../planner/topic-configs.ts'
 import { counted, humanBytes, humanDuration } from '../steps/_words.ts'
 import type { Closure } from '../survey/ties.ts'
+import { type AccessScope, accessLines, type SourceAccess } from './import-access.ts'
 
 /** What was read of the source for a new plan file. */
 export interface ImportedMigration {
@@ -22,6 +23,8 @@ export interface ImportedMigration {
   readonly configs: ReadonlyMap<TopicName, ReadonlyMap<string, ConfigEntry>> | undefined
   readonly targetDefaults: ReadonlyMap<string, ConfigEntry>
   readonly groups: ReadonlyMap<GroupId, GroupDescription>
+  readonly access: SourceAccess
+  readonly scope: AccessScope
 }
 
 /** Where the target's default would change how long or what a topic keeps, the source's is written out. */
@@ -42,8 +45,7 @@ export const migrationText = (from: ImportedMigration, now: Date): string =>
     '  topics:',
     ...from.closure.topics.flatMap((topic) => topicLines(topic, from)),
     ...groupLines(from),
-    '  # No broker tells who the clients will be on the target. To be written by the owner:',
-    '  # users: SCRAM users to make; access: what each may produce and consume; quotas.',
+    ...accessLines(from.access, from.scope, from.from),
     '',
   ].join('\n')
 

@@ -6,7 +6,7 @@ export const renderImported = ({ imported }: ImportResult, file: string): string
   const { closure, name } = imported
   const groups = closure.ties.filter(({ kind }) => kind === 'group').length
   return `Wrote ${file}: ${count(closure.topics.length, 'topic')}, ${count(groups, 'group')}.
-Read it, add users, access and quotas, then:
+Read it, add what no broker tells (users, their passwords, what else they may do), then:
   ferry validate
   ferry doctor ${name}
   ferry plan ${name}

@@ -75,7 +75,7 @@ export const importCommand = (act: Act): Command =>
   new Command('import')
     .summary('write a plan file from a live cluster')
     .description(
-      'Writes a complete plan file for a service: the groups and topics that are named, and everything that shares topics with them on the source, over any number of hops, with comments that say why. Users, access and quotas are left to the owner: no broker tells who the clients will be. Reads clusters only, and overwrites no file.',
+      'Writes a complete plan file for a service: the groups and topics that are named, and everything that shares topics with them on the source, over any number of hops, with comments that say why. Access and quotas are those of the source, as far as it tells them and for what moves; SCRAM users are left to the owner, since no broker tells a password. Reads clusters only, and overwrites no file.',
     )
     .option('--from <cluster>', 'the source, by the name of its cluster file')
     .option('--to <cluster>', 'the target, by the name of its cluster file')
