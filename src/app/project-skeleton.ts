@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { writeNew } from './import-migration.ts'
 import { readSchema } from './plan-structure.ts'
@@ -9,17 +9,23 @@ export interface SkeletonNames {
   readonly to: string
 }
 
+export interface Skeleton {
+  /** What was written, relative to the folder. */
+  readonly files: readonly string[]
+  /** A line that the .gitignore which was there before does not have. */
+  readonly toIgnore: string | undefined
+}
+
 /**
  * Writes the files of a new project: ferry.yaml, a file for each cluster, the schemas that editors check them with, and a .gitignore that
- * keeps the state out of the repository. All of them or, if one exists already, none. Answers their paths, relative to the folder.
+ * keeps the state out of the repository. All of them or, if one exists already, none; but for the .gitignore, which most folders have.
  */
-export const writeSkeleton = async (
-  folder: string,
-  names: SkeletonNames,
-): Promise<readonly string[]> => {
+export const writeSkeleton = async (folder: string, names: SkeletonNames): Promise<Skeleton> => {
   const written: string[] = []
+  const ignored = await readFile(join(folder, GITIGNORE), 'utf8').catch(() => undefined)
   try {
     for (const [path, text] of await skeleton(names)) {
+      if (path === GITIGNORE && ignored !== undefined) continue
       const file = join(folder, path)
       await writeNew(file, text)
       written.push(file)
@@ -28,8 +34,15 @@ export const writeSkeleton = async (
     await Promise.all(written.map((file) => rm(file, { force: true })))
     throw error
   }
-  return written.map((file) => relative(folder, file))
+  return {
+    files: written.map((file) => relative(folder, file)),
+    toIgnore:
+      ignored === undefined || /^\/?\.ferry\/?\s*$/m.test(ignored) ? undefined : STATE_FOLDER,
+  }
 }
+
+const GITIGNORE = '.gitignore'
+const STATE_FOLDER = '.ferry/'
 
 const skeleton = async ({
   project,
@@ -37,7 +50,10 @@ const skeleton = async ({
   to,
 }: SkeletonNames): Promise<readonly (readonly [path: string, text: string])[]> => [
   ['ferry.yaml', projectText(project)],
-  [`clusters/${from}.yaml`, clusterText(from, 'the old cluster: Ferry only reads there')],
+  [
+    `clusters/${from}.yaml`,
+    clusterText(from, 'the old cluster: Ferry writes there only on a way back'),
+  ],
   [`clusters/${to}.yaml`, clusterText(to, 'the new cluster')],
   ...(await Promise.all(
     ['project', 'cluster', 'migration'].map(
@@ -45,7 +61,7 @@ const skeleton = async ({
     ),
   )),
   // Marks and journals: never edited by hand, and of one machine. `state.store: kafka` shares them.
-  ['.gitignore', '.ferry/\n'],
+  [GITIGNORE, `${STATE_FOLDER}\n`],
 ]
 
 const projectText = (

@@ -66,11 +66,27 @@ describe('init', () => {
     expect(readFileSync(join(cwd, 'clusters/new.yaml'), 'utf8')).toBe('mine')
   })
 
+  test('begins in a folder that has a .gitignore: it is left alone, and what it lacks is said', async () => {
+    for (const [text, lacks] of [
+      ['node_modules/\n', true],
+      ['a\n/.ferry\nb\n', false],
+    ] as const) {
+      const cwd = folder()
+      writeFileSync(join(cwd, '.gitignore'), text)
+      const made = await ferry(cwd, ['init', '--from', 'old', '--to', 'new'])
+      expect(made).toMatchObject({ code: 0, err: '' })
+      expect(made.out.includes('Add .ferry/ to .gitignore')).toBe(lacks)
+      expect(readFileSync(join(cwd, '.gitignore'), 'utf8')).toBe(text)
+    }
+  })
+
   test('asks on a terminal for what no flag says, and not elsewhere', async () => {
     const cwd = folder('Not A Name')
     const missing = await ferry(cwd, ['init', '--from', 'old', '--to', 'new'])
     expect(missing).toMatchObject({ code: 64 })
     expect(missing.err).toContain('--name')
+    // All that is missing at once.
+    expect((await ferry(folder(), ['init'])).err).toContain('Give --from NAME and --to NAME')
     const asked = await ferry(cwd, ['init'], { tty: true, answers: ['stock', 'old', 'new'] })
     expect(asked.code).toBe(0)
     expect(readFileSync(join(cwd, 'ferry.yaml'), 'utf8')).toContain('name: stock')

@@ -44,7 +44,11 @@ describe('what nobody can carry out is a usage error, and stdout stays empty', (
     [['apply', 'a.plan', 'orders'], /a plan file is applied alone/],
     [['apply', 'orders'], /FERRY1106 Approval needed/],
     [['--log-level', 'loud', 'plan'], /FERRY1105/],
-    [['explain', 'FERRY1999'], /FERRY1108 Unknown code/],
+    [['explain', 'orders'], /FERRY1108 Unknown code.*\n.*\n {2}fix: `ferry explain` lists all/],
+    [
+      ['explain', 'FERRY1299'],
+      /FERRY1108.*\n.*\n {2}fix: (Did you.*)?The codes near it are: FERRY1201/,
+    ],
     [['schema', 'migratoin'], /FERRY1112.*\n.*\n {2}fix: Did you mean migration\?/],
   ] as const) {
     it(`ferry ${argv.join(' ')}`, async () => {

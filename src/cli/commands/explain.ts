@@ -27,7 +27,7 @@ const unknownCode = (text: string, wanted: string): FerryError => {
     diagnostic({
       code: 'FERRY1108',
       detail: `There is no code ${JSON.stringify(text)}.`,
-      fix: nearMatches(wanted, range.length > 0 ? range : all, 'codes'),
+      fix: `${range.length > 0 ? `${nearMatches(wanted, range, 'codes near it')} ` : ''}\`ferry explain\` lists all of them.`,
     }),
   )
 }
