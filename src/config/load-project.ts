@@ -107,7 +107,7 @@ const noProject = (directory: string): Diagnostic =>
   diagnostic({
     code: 'FERRY1019',
     detail: `${join(resolve(directory), 'ferry.yaml')} does not exist, so there is no project to work on.`,
-    fix: 'Go to the folder of the project, name it with --chdir DIR or --project FILE, or create ferry.yaml with `apiVersion: ferry/v1`, `kind: Project` and `metadata: { name: NAME }`.',
+    fix: 'Go to the folder of the project, name it with --chdir DIR or --project FILE, or start one with `ferry init`.',
   })
 
 const findFiles = async (
@@ -126,7 +126,11 @@ const findFiles = async (
         code: 'FERRY1020',
         severity: 'warning',
         detail: `No file matches ${quote(pattern)} below ${dirname(document.file)}.`,
-        fix: `Add a file there, or correct ${pointer === '/spec/clusters' || pointer.startsWith('/spec/clusters/') ? 'spec.clusters' : 'spec.migrations'}; .yml is another extension than .yaml.`,
+        fix: `${
+          /^\/spec\/clusters(\/|$)/.test(pointer)
+            ? 'Add a file there, or correct spec.clusters'
+            : 'Add a file there, as `ferry import` writes it, or correct spec.migrations'
+        }; .yml is another extension than .yaml.`,
         at: document.at(pointer),
       }),
     )
