@@ -185,6 +185,8 @@ export interface GroupReturn {
   readonly status: 'pending' | 'done'
   readonly at: string
   readonly positions: ReadonlyMap<PartitionKey, ReturnedPosition>
+  /** `at` of the sync that it takes back. Absent: it was not synced. */
+  readonly of?: string
   /** The {@link sealedWayBack} behind which it was put back. Absent: there was none. */
   readonly behind?: readonly bigint[]
 }
@@ -257,6 +259,14 @@ export interface GroupSync {
   /** Of partitions that came since: written before their commit, one of `positions` after the proof. The others stay synced meanwhile. */
   readonly adding?: ReadonlyMap<PartitionKey, SyncedPosition>
 }
+
+/** Whether a group was put back since it was synced so: an earlier move is over. Of a return that does not say so, their clocks tell. */
+export const takesBack = (
+  returned: Pick<GroupReturn, 'group' | 'at' | 'of'>,
+  sync: Pick<GroupSync, 'group' | 'at'>,
+): boolean =>
+  returned.group === sync.group &&
+  (returned.of === undefined ? returned.at >= sync.at : returned.of === sync.at)
 
 /** What a sync wrote, or was about to write when it ended, in one partition. */
 export const writtenBy = (

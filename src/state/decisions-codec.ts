@@ -207,6 +207,7 @@ const groupReturn = objectOf<GroupReturn>({
   status: oneOf('pending', 'done'),
   at: instant,
   positions: mapOf<PartitionKey, ReturnedPosition>(returned),
+  of: optional(instant),
   behind: optional(listOf(digits<bigint>)),
 })
 

@@ -2,7 +2,7 @@ import { aclKey } from '../domain/access.ts'
 import type { PartitionKey } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
 import { stageRank } from '../domain/stage.ts'
-import { type GroupSync, type MigrationState, writtenBy } from '../domain/state.ts'
+import { type GroupSync, type MigrationState, takesBack, writtenBy } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
 import type { Commits } from './sync-positions.ts'
 
@@ -25,7 +25,7 @@ export const movedOnSource = (
   here: Commits = new Map(),
 ): Strayed | undefined => {
   const { marks } = placesOf(state)
-  const returned = state.returns.find((r) => r.group === sync.group && r.at >= sync.at)
+  const returned = state.returns.find((r) => takesBack(r, sync))
   for (const [key, { offset }] of here) {
     if (!marks.has(key)) continue
     const position = writtenBy(sync, key)

@@ -155,6 +155,7 @@ const write = async (
       ],
     ),
   )
+  const sync = run.state().syncs.find(({ group }) => group === step.group)
   const behind = sealedWayBack(run.state().reverse)
   const record = (status: 'pending' | 'done') =>
     run.decide((state) => ({
@@ -166,6 +167,7 @@ const write = async (
           status,
           at: run.now().toISOString(),
           positions,
+          ...(sync && { of: sync.at }),
           ...(behind.length > 0 && { behind }),
         },
       ],

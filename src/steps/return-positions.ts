@@ -5,6 +5,7 @@ import {
   type GroupSync,
   type MigrationState,
   type ReturnedPosition,
+  takesBack,
   writtenBy,
 } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
@@ -134,7 +135,8 @@ export const beforeReturn = (
 ): ReturnedPosition['previous'] => {
   const sync = syncs.find((s) => s.group === group)
   const attempt = returns.find(
-    (r) => r.group === group && (r.status === 'pending' || (sync !== undefined && r.at >= sync.at)),
+    (r) =>
+      r.group === group && (r.status === 'pending' || (sync !== undefined && takesBack(r, sync))),
   )
   const known = attempt?.positions.get(key)
   if (known !== undefined) return known.previous
@@ -167,7 +169,7 @@ export const wasReturned = (
   lastReturn(state, sync) !== undefined && movedSinceReturn(state, sync, there) === undefined
 
 const lastReturn = (state: MigrationState, sync: GroupSync) =>
-  state.returns.find((r) => r.group === sync.group && r.status === 'done' && r.at >= sync.at)
+  state.returns.find((r) => r.status === 'done' && takesBack(r, sync))
 
 /**
  * Where a group that was put back stands on the target otherwise than it was put back from, synced to, or restored to: it has read on

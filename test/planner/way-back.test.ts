@@ -473,6 +473,45 @@ describe('what somebody wrote to the source of one topic while the way back of a
     )
   })
 
+  it('opens what is sealed beside a copy that is given up to its end: that topic is marked, mirrored and sealed anew before anybody writes there', () => {
+    const ends = [{ partition: 0, end: 1007n }]
+    const there = stateWith({
+      ...STATE,
+      syncs: [],
+      grants: [...ACCESS.atOnce],
+      emptied: [{ topic: other, targetTopicId: 'id-bills', ends }],
+      reverse: { marks: [both[0]!], seals: [{ ...back1, topic: topic('orders') }] },
+    })
+    const open = reopenedWayBack(there)
+    expect(open.reverse.seals).toEqual([])
+    const onTarget = new Map([
+      [topic('orders'), topicSeen(topic('orders'), [[0n, 1007n]])],
+      [other, topicSeen(other, [[1007n, 1007n]])],
+    ])
+    const { topics } = migration()
+    const { steps, problems } = back({
+      state: open,
+      desired: migration({
+        stage: 'producers-moved',
+        topics: [...topics, { ...topics[0]!, name: other }],
+        groups: [],
+      }),
+      observed: observed({ source: { topics: logs(100n, 1107n) }, target: { topics: onTarget } }),
+      purpose: { kind: 'migrate' },
+    })
+    expect(problems.filter(({ severity }) => severity === 'error')).toEqual([])
+    const ofIt = steps.map(({ id }) => id).filter((id) => /bills|after-seal/.test(id))
+    expect(ofIt).toEqual([
+      'configure-topic/protective/bills',
+      'mark-topic/bills',
+      'mirror-topic/bills',
+      'verify-topic/bills',
+      'seal-topic/bills',
+      'configure-topic/final/bills',
+      'grant-access/after-seal/User:orders-api/consume-orders-as-api',
+    ])
+  })
+
   it('does not open what groups were put back behind, or a copy was given up for', () => {
     // Whatever a clock said when it was put back.
     const { producerId } = both[0]!

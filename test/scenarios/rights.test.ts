@@ -10,6 +10,7 @@ import type { Cluster } from '../../src/kafka/cluster.ts'
 import { connect } from '../adapter/connect.ts'
 import { oracle, startKafka, type TestCluster } from '../kafka/index.ts'
 import { waitFor } from '../kafka/wait.ts'
+import { writeAs } from './_clients.ts'
 import { withAdmin } from './_image.ts'
 import { dyingAt } from './_kill-apply.ts'
 import { type Ended, type Project, type Running, World } from './_world.ts'
@@ -22,6 +23,8 @@ import { type Ended, type Project, type Running, World } from './_world.ts'
 const FERRY = { name: 'ferry', password: 'ferry-secret' }
 /** Has what `ferry doctor` says, and nothing else. */
 const BACK = { name: 'back', password: 'back-secret' }
+/** A service that writes: to the source as long as its administrator lets it, to the target as long as Ferry does. */
+const SERVICE = { name: 'svc', password: 'svc-secret' }
 const TOPIC = 'rights.data'
 const GROUP = 'rights.api'
 const PLAN = `apiVersion: ferry/v1
@@ -84,7 +87,7 @@ describe("Ferry's user lacks a right", () => {
 
   beforeAll(async () => {
     const start = (): Promise<TestCluster> =>
-      startKafka({ version: '4.x', secure: true, users: [FERRY, BACK] })
+      startKafka({ version: '4.x', secure: true, users: [FERRY, BACK, SERVICE] })
     const [source, target] = await Promise.all([start(), start()])
     world = new World(source, target)
     const [old, fresh] = await Promise.all([connect(source), connect(target)])
@@ -340,6 +343,13 @@ describe("Ferry's user lacks a right", () => {
     // Somebody whom no plan file lets in.
     const stranger = { ...aclOf(['WRITE', 'TOPIC', topic]), principal: 'User:cron' }
     expect((await admins.source.createAcls([stranger])).failed.size).toBe(0)
+    const writes: Right = ['WRITE', 'TOPIC', topic]
+    await grant('source', [writes], SERVICE)
+    const asService = async (value: string) => [
+      await writeAs(world.source, SERVICE, topic, value),
+      await writeAs(world.target, SERVICE, topic, value),
+    ]
+    const [ok, refusedToWrite] = ['ok', 'not authorized']
     const back = world.project('back')
     back.env.FERRY_USER = BACK.name
     back.env.FERRY_PASSWORD = BACK.password
@@ -354,7 +364,7 @@ spec:
   stage: producers-moved
   topics: [{ name: ${topic}, offsets: dense }]
   groups: [{ id: ${id} }]
-  access: [{ principal: User:app, produce: [${topic}] }]
+  access: [{ principal: User:svc, produce: [${topic}] }]
   rollback: { keepSourceWarm: true }
   gates: { sourceQuiet: 1s, timeout: 20s }
 `,
@@ -374,6 +384,10 @@ spec:
     const said = planned.stderr.replace(/\s+/g, ' ')
     expect(said).toMatch(/FERRY1340.*back\.api has no position in back\.data-2 on old/)
     expect(said).toMatch(/FERRY1345.*User:cron may WRITE on back\.data on old/)
+    expect(said).not.toMatch(/User:svc may WRITE/)
+    // What it wrote before its right was taken is copied, in whatever order its administrators go on.
+    expect(await writeAs(world.source, SERVICE, topic, 'before')).toBe(ok)
+    await revoke('source', [writes], SERVICE)
 
     const applied = await back.ferry(['apply', 'back', '--auto-approve', '--confirm', 'back'])
     expect(applied, applied.stderr).toMatchObject({ code: 0 })
@@ -386,9 +400,10 @@ spec:
       '"lostBeforeTheMark":{"back.data:1":"2"}',
     )
     const mirror = back.start(['mirror', 'back'])
+    expect(await asService('after')).toEqual([refusedToWrite, ok])
     await oracle.produce(world.target, topic, write)
     await waitFor('all of it on the source', { timeoutMs: 30_000 }, async () =>
-      (await oracle.offsets(world.source, topic)).every(({ end }) => end === 20n)
+      (await oracle.offsets(world.source, topic)).map(({ end }) => end).join() === '22,20,20'
         ? true
         : undefined,
     )
@@ -397,7 +412,6 @@ spec:
     // Something is left for the rollback.
     await oracle.produce(world.target, topic, { ...write, count: 3 })
 
-    const writes: Right = ['WRITE', 'TOPIC', topic]
     await grant('source', [['DESCRIBE', 'TOPIC', topic]], BACK)
     await revoke('source', [writes], BACK)
     const rollback = ['rollback', 'back', '--to', 'prepared', '--auto-approve']
@@ -408,9 +422,21 @@ spec:
     const done = await back.ferry(rollback)
     expect(done, done.stderr).toMatchObject({ code: 0 })
     expect(await oracle.offsets(world.source, topic)).toMatchObject([
-      { start: 0n, end: 21n },
+      { start: 0n, end: 23n },
       { start: 5n, end: 21n },
       { start: 0n, end: 21n },
+    ])
+    // Whose rights on the source are nothing of Ferry's; on the target it has taken back what it gave.
+    expect(await asService('later')).toEqual([refusedToWrite, refusedToWrite])
+    await grant('source', [writes], SERVICE)
+    expect(await asService('at home')).toEqual([ok, refusedToWrite])
+    const texts = (await oracle.readText(world.source, topic, { partitions: [0] })).map(
+      (r) => r.value,
+    )
+    expect(texts.filter((value) => !value?.startsWith('value-'))).toEqual([
+      'before',
+      'after',
+      'at home',
     ])
   })
 })

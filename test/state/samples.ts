@@ -282,6 +282,7 @@ export const fullState = (serial: number, migration = 'orders'): MigrationState 
       group: 'orders-audit' as GroupId,
       status: 'pending',
       at: AT,
+      of: AT,
       behind: [4n],
       positions: new Map([
         [

@@ -39,6 +39,8 @@ test.each([
   ['a run that died before its answer', { status: 'pending', at: '1' }, '550'],
   ['a run that died behind its answer', { status: 'done', at: '3' }, '550'],
   ['an earlier move of the group, which is over', { status: 'done', at: '1' }, '600'],
+  ['a run on a host whose clock is behind', { status: 'done', at: '1', of: '2' }, '550'],
+  ['an earlier move, on a host whose clock is ahead', { status: 'done', at: '3', of: '0' }, '600'],
 ] as const)('what the source had before it is put back: %s', (_, returned, wanted) => {
   const positions = new Map([
     [

@@ -207,7 +207,12 @@ it('a group has not moved where the sync took it back, or a rollback has put it'
     undefined,
   )
   const earlier = { ...returned, at: '2020-01-01T00:00:00.000Z' }
-  expect(movedOnSource({ ...state, returns: [earlier] }, plain, at(700n))).toMatchObject({
-    now: 700n,
-  })
+  const over = [earlier, { ...returned, at: '2100-01-01T00:00:00.000Z', of: earlier.at }]
+  for (const each of over) {
+    expect(movedOnSource({ ...state, returns: [each] }, plain, at(700n))).toMatchObject({
+      now: 700n,
+    })
+  }
+  const told = [{ ...earlier, of: plain.at }]
+  expect(movedOnSource({ ...state, returns: told }, plain, at(700n))).toBe(undefined)
 })
