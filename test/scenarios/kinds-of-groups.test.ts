@@ -1,14 +1,13 @@
 import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { CommitRenewer } from '../../src/app/renew-commits.ts'
-import { decodeDecisions } from '../../src/state/decisions-codec.ts'
+import { decodeDecisions, encodeDecisions } from '../../src/state/decisions-codec.ts'
 import { connect } from '../adapter/connect.ts'
 import { oracle, type TestCluster } from '../kafka/index.ts'
 import { waitFor } from '../kafka/wait.ts'
 import { fill, visit } from './_clients.ts'
 import { errorsIn } from './_findings.ts'
 import { joinShareGroup, joinStreamsGroup } from './_raw.ts'
-import { type Project, startWorld, type World } from './_world.ts'
+import { type Project, type Running, startWorld, type World } from './_world.ts'
 
 /** Groups of each protocol of a broker of today, through `ferry`. Judged by Kafka's own client and by kafkajs. */
 
@@ -153,7 +152,7 @@ describe('positions that Ferry wrote', () => {
     return groups.map((id) => log.filter(({ key }) => key?.includes(`${id}\0\u0004kept`)).length)
   }
 
-  test('are renewed in the last quarter of their life; a group that has joined, committed and left is never taken back', async () => {
+  test('are renewed by `ferry mirror` in the last quarter of their life; a group that has joined, committed and left is never taken back', async () => {
     const groups = ['kept-waiting', 'kept-visited', 'kept-same-again']
     const source = await connect(world.source)
     for (const id of groups) {
@@ -174,25 +173,45 @@ describe('positions that Ferry wrote', () => {
     expect(await commitsOf(groups)).toEqual([1, 2, 2])
 
     const state = decodeDecisions(project.read('.ferry/renewed/decisions.json'), 'decisions')
-    const lines: string[] = []
-    const target = await connect(world.target)
-    const lookIn = (days: number) =>
-      new CommitRenewer({
-        target,
-        log: ({ message }) => lines.push(message),
-        now: () => Date.now() + days * 86_400_000,
-      }).look('renewed', state)
+    /** What a mirror says of them that finds them that old. */
+    const mirrored = async (days: number, until: (mirror: Running) => Promise<unknown>) => {
+      const at = new Date(Date.now() - days * 86_400_000).toISOString()
+      const syncs = state.syncs.map((sync) => ({ ...sync, at }))
+      const older = encodeDecisions({ ...state, syncs })
+      for (const file of ['decisions', `decisions.${state.serial}`]) {
+        project.write(`.ferry/renewed/${file}.json`, older)
+      }
+      const mirror = project.start([
+        'mirror',
+        'renewed',
+        ...'--log-format json --log-level info'.split(' '),
+      ])
+      await until(mirror)
+      mirror.child.kill('SIGTERM')
+      const { code, stderr } = await mirror.ended
+      expect(code, stderr).toBe(0)
+      return stderr.split('\n').filter((line) => line.includes('the positions of'))
+    }
     // Of the seven days that a broker keeps them by default.
-    await lookIn(5)
+    const early = await mirrored(5, async () => {
+      // What it copies it copies after it has looked at them.
+      await fill(world.source, 'kept', 1, [0])
+      await waitFor('the new record', { timeoutMs: 30_000, everyMs: 200 }, async () =>
+        (await oracle.offsets(world.target, 'kept'))[0]?.end === 41n ? true : undefined,
+      )
+    })
+    expect(early).toEqual([])
     expect(await commitsOf(groups)).toEqual([1, 2, 2])
-    await lookIn(5.5)
+    const due = await mirrored(5.5, (mirror) =>
+      Promise.all([
+        mirror.said('renewed the positions of kept-waiting on new'),
+        ...['kept-visited', 'kept-same-again'].map((id) =>
+          mirror.said(`the positions of ${id} on new are not renewed: it has members`),
+        ),
+      ]),
+    )
+    expect(due).toHaveLength(3)
     expect(await commitsOf(groups)).toEqual([2, 2, 2])
-    await target.close()
-    expect(lines).toEqual([
-      expect.stringMatching(/^renewed the positions of kept-waiting on /),
-      expect.stringMatching(/^the positions of kept-visited on .* are not renewed: it has members/),
-      expect.stringMatching(/^the positions of kept-same-again on .* are not renewed: it has/),
-    ])
     const found = await Promise.all(groups.map((id) => oracle.groupOffsets(world.target, id)))
     expect(found.flat().map(({ offset, metadata }) => `${offset} ${metadata}`)).toEqual([
       '17 noted',
