@@ -6,6 +6,7 @@ import type { TopicName } from '../../src/domain/ids.ts'
 import { Secret } from '../../src/domain/secret.ts'
 import { Acls } from '../../src/kafka/acls.ts'
 import type { Brokers } from '../../src/kafka/brokers.ts'
+import { ErrorCode } from '../../src/kafka/error-codes.ts'
 import { FaultReporter } from '../../src/kafka/faults.ts'
 import { Session } from '../../src/kafka/session.ts'
 import { Topics } from '../../src/kafka/topics.ts'
@@ -22,6 +23,7 @@ import { specOf } from './connect.ts'
 
 /** INVALID_CONFIG stands for any refusal that is final. */
 const REFUSED = 40
+const UNKNOWN = ErrorCode.UNKNOWN_SERVER_ERROR
 
 type Write = (to: Encoder, items: readonly (readonly [string, number])[]) => void
 
@@ -128,7 +130,8 @@ const CALLS: readonly (readonly [string, Write, (s: Session) => Promise<Answers<
     ],
   ]
 
-describe.each(CALLS)('%s', (_, write, call) => {
+describe.each(CALLS)('%s', (api, write, call) => {
+  const isOfTopics = !api.endsWith('Acls')
   const answer = (items: readonly (readonly [string, number])[]) =>
     call(
       session((flexible) => {
@@ -146,6 +149,13 @@ describe.each(CALLS)('%s', (_, write, call) => {
   test('reports an error in the middle as that of its item', async () => {
     const items = topics.map((t) => [t, t === 'b' ? REFUSED : 0] as const)
     expect(outcome(await answer(items))).toEqual(['ok', 'FERRY1209', 'ok'])
+  })
+
+  test('does not say that it was refused where it may have been done', async () => {
+    for (const code of isOfTopics ? [ErrorCode.REQUEST_TIMED_OUT, UNKNOWN] : [UNKNOWN]) {
+      const items = topics.map((t) => [t, t === 'b' ? code : 0] as const)
+      expect(outcome(await answer(items))).toEqual(['ok', 'FERRY1212', 'ok'])
+    }
   })
 
   test('takes what is left out for an error', async () => {
