@@ -135,8 +135,9 @@ const useProgress = async (p: MirroredPartition, options: TendOptions): Promise<
   }
   p.inherited = false
   p.resume(ours, randomUUID())
-  // A group that was empty for long begins to count anew.
-  const others = ours === undefined || options.isOwn(ours.holder) ? 0 : ours.holder.generation + 1
+  // A group that was empty for long begins to count anew; so may a process of the same host and pid, which containers have.
+  const isThisOne = ours && options.isOwn(ours.holder) && p.fence >= ours.holder.generation
+  const others = ours === undefined || isThisOne ? 0 : ours.holder.generation + 1
   p.fence = Math.max(p.fence, options.generation(), others)
   if (ours === undefined) return
   p.checkedTo = Math.max(p.checkedTo, Number(ours.checkedTo))

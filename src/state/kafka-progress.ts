@@ -79,10 +79,17 @@ export const progressReplacing = (
     ...gapsWrites(project, migration, chunks, table),
   ]
   const written = new Set(writes.map(({ key }) => keyText(key)))
-  const old = (['progress', 'gaps', 'reverse-progress', 'reverse-gaps'] as const)
-    .flatMap((kind) => table.keys(kind, project, migration))
-    .filter((key) => !written.has(keyText(key)))
-  return [...writes, ...old.map((key) => ({ key, text: null }))]
+  const old = (['progress', 'gaps', 'reverse-progress', 'reverse-gaps'] as const).flatMap((kind) =>
+    table.keys(kind, project, migration),
+  )
+  const gone = (key: StateKey): StateWrite => ({ key, text: null })
+  const isWritten = (key: StateKey) => written.has(keyText(key))
+  // What is there may be of a later holder than what replaces it, and would stand.
+  return [
+    ...old.filter((key) => isWritten(key)).map(gone),
+    ...writes,
+    ...old.filter((key) => !isWritten(key)).map(gone),
+  ]
 }
 
 const keyOf = (

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { diagnostic, FerryError } from '../domain/diagnostic.ts'
 import type { TopicName } from '../domain/ids.ts'
 import type { Cluster, TransactionalProducer } from '../kafka/cluster.ts'
-import type { StateTable, StateWrite } from './state-table.ts'
+import { keyText, type StateTable, type StateWrite } from './state-table.ts'
 import { DECISIONS, PROGRESS, StateTopic } from './state-topic.ts'
 import { TopicWriter } from './topic-writer.ts'
 
@@ -78,13 +78,16 @@ export class StateLog {
     })
   }
 
-  /** Without a transaction: nobody is fenced, the last word counts. */
+  /** Without a transaction: nobody is fenced, the last word of the latest holder counts. */
   changeProgress(change: (table: StateTable) => readonly StateWrite[]): Promise<void> {
     return this.#inTurn(PROGRESS, async () => {
       const { topic, writer } = await this.#open()
       await topic.open()
       const table = await topic.read(PROGRESS)
-      await writer.append(change(table), table)
+      const writes = change(table)
+      const written = new Set(writes.map(({ key }) => keyText(key)))
+      const again = table.buried().filter(({ key }) => !written.has(keyText(key)))
+      await writer.append([...writes, ...again], table)
     })
   }
 

@@ -21,10 +21,17 @@ export class StateTable {
     const header = numbersOf(record.header, where)
     if (part >= header.parts) throw damaged(where, `is part ${part} of ${header.parts}`)
     const row = part === 0 ? undefined : this.#rows.get(id)
-    const next =
+    const word = wordOf(key, record.value)
+    const before = this.#rows.get(id)
+    if (isTooLate(word, before?.word)) {
+      before!.isBuried = true
+      return
+    }
+    const next: Row =
       row?.parts === header.parts
         ? row
         : { key, parts: header.parts, after: header.after, texts: new Map<number, Buffer>() }
+    if (word !== undefined) next.word = word
     next.texts.set(part, record.value)
     this.#rows.set(id, next)
   }
@@ -49,6 +56,17 @@ export class StateTable {
     }
     const parts = Array.from({ length: row.parts }, (_, i) => row.texts.get(i) ?? Buffer.alloc(0))
     return { text: Buffer.concat(parts).toString('utf8'), after: row.after }
+  }
+
+  /**
+   * Progress that stands although something of an earlier holder was written behind it. To be written again with whatever is written next: a
+   * broker that compacts the log keeps the last record of a key, whosever it is.
+   */
+  buried(): readonly StateWrite[] {
+    return [...this.#rows.values()].flatMap(({ key, isBuried }) => {
+      const stands = isBuried && this.get(key)
+      return stands ? [{ key, ...stands }] : []
+    })
   }
 
   /** Keys that begin with these words, in no order. */
@@ -100,7 +118,40 @@ interface Row {
   readonly parts: number
   readonly after: number
   readonly texts: Map<number, Buffer>
+  word?: Word
+  isBuried?: true
 }
+
+/** Whose progress it is. A holder of a partition takes a higher generation than any of whom it has read. */
+interface Word {
+  readonly producerId: string
+  readonly generation: number
+}
+
+const PROGRESS_KINDS = new Set<StateKind>(['progress', 'reverse-progress'])
+
+/** Whether a text is looked through for its checksum is decided where it is read; here only its place counts. */
+const wordOf = ([kind]: StateKey, value: Buffer): Word | undefined => {
+  if (!PROGRESS_KINDS.has(kind)) return undefined
+  try {
+    const { producerId, holder } = JSON.parse(value.toString()) as {
+      producerId: string
+      holder: { generation: number }
+    }
+    return { producerId, generation: holder.generation }
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Progress is written without fencing anybody: what a holder said at its end may come to the log when the next one has begun. Taken for the
+ * last word, it would say that nothing is on its way.
+ */
+const isTooLate = (word: Word | undefined, before: Word | undefined): boolean =>
+  word !== undefined &&
+  word.producerId === before?.producerId &&
+  word.generation < before.generation
 
 /** For people. */
 export const keyText = (key: StateKey): string => key.join('/')

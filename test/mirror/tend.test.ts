@@ -147,4 +147,23 @@ describe('who takes over from a holder of whom something may be on its way', () 
     deepStrictEqual(told.slice(0, 2), [0, 42])
     deepStrictEqual(padded.fences[0], 42)
   })
+
+  it('takes a higher fence also where that one had the same host and pid, and the group has begun to count anew', async () => {
+    const padded = begin(() => NOT_ENOUGH_REPLICAS)
+    const options: TendOptions = {
+      ...padded.options,
+      isOwn: () => true,
+      readProgress: async () => ({ ...HELD_BY_ANOTHER, mayBeInFlight: false }),
+    }
+    await run({ ...padded, options }, () => padded.asked.length > 0)
+    deepStrictEqual(padded.fences[0], 42)
+  })
+
+  it('keeps its own', async () => {
+    const padded = begin(() => NOT_ENOUGH_REPLICAS)
+    padded.p.fence = 41
+    const options: TendOptions = { ...padded.options, readProgress: async () => HELD_BY_ANOTHER }
+    await run({ ...padded, options }, () => padded.asked.length > 0)
+    deepStrictEqual(padded.fences[0], 41)
+  })
 })

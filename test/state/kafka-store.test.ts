@@ -105,6 +105,53 @@ describe('the lock is a lease', () => {
   })
 })
 
+describe('progress that an earlier holder said at its end, and that comes after the word of the next one', () => {
+  const key = 'orders.events:0' as PartitionKey
+  const word = (generation: number, mayBeInFlight: boolean, partition = 0) =>
+    sampleProgress('orders.events', partition, {
+      mayBeInFlight,
+      holder: { host: 'laptop', pid: generation, generation },
+    })
+
+  test('is not taken for the last word, and the last word is written again', async () => {
+    const topic = newTopic()
+    const [earlier, next] = [open(topic), open(topic)]
+    await earlier.writeProgress('orders', [word(3, true)])
+    await next.writeProgress('orders', [word(4, true)])
+    await earlier.writeProgress('orders', [word(3, false)])
+    for (const store of [earlier, next, open(topic)]) {
+      expect((await store.readProgress('orders')).get(key)).toEqual(word(4, true))
+    }
+    const inTheLog = async () => (await oracle.read(broker, topic, { partitions: [1] })).length
+    const before = await inTheLog()
+    // With whatever anybody writes next, and once.
+    await next.writeProgress('orders', [word(4, true, 1)])
+    expect((await inTheLog()) - before).toBe(2)
+    await next.writeProgress('orders', [word(4, false, 1)])
+    expect((await inTheLog()) - before).toBe(3)
+    expect((await open(topic).readProgress('orders')).get(key)).toEqual(word(4, true))
+  })
+
+  test('is not what ferry state push brings back: that replaces all', async () => {
+    const topic = newTopic()
+    const store = open(topic)
+    await store.writeDecisions(fullState(1), 0)
+    await store.writeProgress('orders', [word(4, true)])
+    const content = await contentOf(store, 'orders')
+    await store.replace('orders', { ...content!, progress: [word(3, false)] })
+    expect((await open(topic).readProgress('orders')).get(key)).toEqual(word(3, false))
+  })
+
+  test('is that of an older mark, or of none: then it says nothing', async () => {
+    const topic = newTopic()
+    const store = open(topic)
+    await store.writeProgress('orders', [word(9, false)])
+    const ofNewMark = { ...word(2, true), producerId: 4001n }
+    await store.writeProgress('orders', [ofNewMark])
+    expect((await open(topic).readProgress('orders')).get(key)).toEqual(ofNewMark)
+  })
+})
+
 describe('large states', () => {
   test('decisions of more than a batch come back whole, and go with their parts', async () => {
     const topic = newTopic()
