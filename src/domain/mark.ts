@@ -36,6 +36,10 @@ export interface Mark {
 export const hidesBelow = ({ targetStart, way }: Pick<Mark, 'targetStart' | 'way'>): boolean =>
   targetStart > 0n && way === undefined
 
+/** Whether a topic is another one than it was; without ids nobody can tell. */
+export const isOther = (was: string | undefined, is: string | undefined): boolean =>
+  was !== undefined && is !== undefined && was !== is
+
 /** The end of mirroring a partition: every source record below `sourceEnd` is on the target, below `targetEnd`. */
 export interface Seal {
   readonly topic: TopicName

@@ -129,10 +129,7 @@ const strangerness = (
   expected: number,
   tooFar: number,
 ): string | undefined => {
-  if (!isOfProducer(buf, at, ours.producerId)) {
-    const id = producerId(buf, at)
-    return id === -1n ? 'a producer without an id' : `producer ${id}`
-  }
+  if (!isOfProducer(buf, at, ours.producerId)) return writerOf(buf, at)
   const base = baseOffset(buf, at)
   const fits =
     base <= expected &&
@@ -143,4 +140,10 @@ const strangerness = (
   return fits
     ? undefined
     : 'the mirror itself, but at another place: something came before it or it came twice'
+}
+
+/** Who wrote a batch, for people. */
+export const writerOf = (buf: Buffer, at: number): string => {
+  const id = producerId(buf, at)
+  return id === -1n ? 'a producer without an id' : `producer ${id}`
 }

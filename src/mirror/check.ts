@@ -1,12 +1,13 @@
 import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { SourceOffset, TargetOffset } from '../domain/ids.ts'
-import { hidesBelow } from '../domain/mark.ts'
+import { isOther } from '../domain/mark.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { maxTimestamp, nextBatch, recordSet } from '../records/index.ts'
+import { hideBelowMark } from './below-mark.ts'
 import { checkTail } from './check-tail.ts'
 import { type BothEnds, compareFirst, compareLast } from './compare-logs.ts'
 import type { Block } from './intake.ts'
-import { type LogEnds, type LogReader, raiseLogStart } from './log-reader.ts'
+import type { LogEnds, LogReader } from './log-reader.ts'
 import type { MirrorLog, MirrorTimings } from './mirror.ts'
 import type { MirroredPartition, Position } from './partition.ts'
 import {
@@ -218,12 +219,11 @@ export class Checker {
 
   /** A broker makes a new log start durable only once a minute: after a crash it is back at the old one, and filler or an earlier copy is readable. */
   async #targetEnds(p: MirroredPartition): Promise<LogEnds> {
-    const { target, targetLog } = this.#options
-    const ends = await targetLog.ends(p.key)
-    const { targetStart } = p.offsets
-    if (ends.end < targetStart) throw new Error(`the target log ends at ${ends.end} again`)
-    if (!hidesBelow(p.mark) || ends.start >= targetStart) return ends
-    return raiseLogStart(target, targetLog, p.key, targetStart)
+    const { ends, problem } = await hideBelowMark(p, this.#options)
+    if (problem) throw new StopPartition(problem)
+    if (ends.end < p.offsets.targetStart)
+      throw new Error(`the target log ends at ${ends.end} again`)
+    return ends
   }
 
   /** From the first record behind the markers on, nothing is where it is on the source. */
@@ -252,10 +252,6 @@ export class Checker {
     return age < this.#options.freshMs()
   }
 }
-
-/** Whether a topic is another one than it was; without ids nobody can tell. */
-export const isOther = (was: string | undefined, is: string | undefined): boolean =>
-  was !== undefined && is !== undefined && was !== is
 
 const topicIdNow = async (log: LogReader, p: MirroredPartition): Promise<string | undefined> => {
   const found = await log.topic(p.topic)

@@ -155,6 +155,14 @@ export const foreignWrite = (
     fix: `Find the writer and take its WRITE right. ${resync}`,
   })
 
+/** Somebody else's, or taken for it: below a mark lies nothing that is not to be deleted. */
+export const foreignBelow = (key: PartitionKey, from: number, mark: number, who: string) =>
+  diagnostic({
+    code: 'FERRY1604',
+    detail: `${key}: since a crash of its broker the target's log begins at ${from} instead of the mark at ${mark}, and what stands there does not show that it is only what Ferry had deleted (${who}). Nothing of target ${range(from, mark)} was deleted.`,
+    fix: `Look at what it is. If nobody needs it, delete the records below ${mark} on the target (\`kafka-delete-records\`), then run it again.`,
+  })
+
 /** On the way back the others are producers that were forgotten on the source. What they wrote is on no target. */
 export const onItsWay = ({ mark, migration }: Stopped, foreign: Diagnostic): Diagnostic =>
   mark?.way === undefined

@@ -1,13 +1,14 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import type { PartitionEnd } from '../domain/emptied.ts'
 import { type PartitionKey, partitionKey } from '../domain/ids.ts'
-import type { Mark } from '../domain/mark.ts'
 import type { PartitionProgress, Purge } from '../domain/state.ts'
 import type { Cluster } from '../kafka/cluster.ts'
-import { checkTail } from './check-tail.ts'
+import { strangerBelow } from './below-mark.ts'
+import { checkTail, type Ours } from './check-tail.ts'
 import { type LogEnds, LogReader, raiseLogStart } from './log-reader.ts'
 import { MarkedOffsets } from './marked-offsets.ts'
 import type { MirrorTimings } from './mirror.ts'
+import { foreignBelow } from './problems.ts'
 import { settleUnderLock, untilSettled } from './settled.ts'
 import type { PartitionLock } from './with-partitions.ts'
 
@@ -50,14 +51,15 @@ export const purgeTopic = async (options: PurgeOptions): Promise<Purged> => {
     for (const partition of partitions) {
       const key = partitionKey(purge.topic, partition)
       await settleUnderLock(key, reader, options)
-      const log = await endsOf(partition, key, reader, options)
+      const log = await endsOf(key, reader, options)
       const rest = aboveEmptied(partition, log, options)
       const problem =
-        options.mayDelete === 'copy'
+        cutShort(partition, key, log, options) ??
+        (options.mayDelete === 'copy'
           ? await foreign(partition, key, rest, reader, options)
           : options.mayDelete === 'copied-back'
             ? notCopiedBack(partition, key, rest, options)
-            : undefined
+            : undefined)
       if (problem) return { problem }
       logs.set(partition, log)
     }
@@ -74,15 +76,29 @@ export const purgeTopic = async (options: PurgeOptions): Promise<Purged> => {
 
 /** Right after a crash a leader may announce less than it holds. What it does not hold by then was lost. */
 const endsOf = async (
-  partition: number,
   key: PartitionKey,
   reader: LogReader,
-  { emptied, timings, signal }: PurgeOptions,
+  { timings, signal }: PurgeOptions,
 ): Promise<LogEnds> => {
+  const { end } = await reader.logEnd(key)
   const log = await reader.ends(key)
-  if (log.end >= Number(emptied.get(partition) ?? 0n)) return log
+  if (log.end >= end) return log
   await untilSettled(reader, key, timings.requestTimeoutMs, signal)
   return reader.ends(key)
+}
+
+/** The end of what was emptied is lost: what stands below may be somebody else's by now, and no batch header tells. */
+const cutShort = (
+  partition: number,
+  key: PartitionKey,
+  { start, end }: LogEnds,
+  { emptied, target, mayDelete }: PurgeOptions,
+): Diagnostic | undefined => {
+  const known = emptied.get(partition) ?? 0n
+  if (mayDelete === 'all' || start === end || end >= known) return undefined
+  return notOnlyTheCopy(
+    `${key} on ${target.name} was emptied up to ${known}, and ends at ${end} since a crash of its broker: that holds offsets ${start} to ${end - 1} of the old copy, or what others wrote instead.`,
+  )
 }
 
 /** What a crash has brought back was looked at when it was deleted. */
@@ -129,35 +145,51 @@ const foreign = async (
   reader: LogReader,
   { purge, progress, signal, target }: PurgeOptions,
 ): Promise<Diagnostic | undefined> => {
-  const read = (of: PartitionKey, offset: number, bytes: number) => reader.read(of, offset, bytes)
-  const mark = purge.marks.find((m) => m.partition === partition)
   if (start === end) return undefined
+  const mark = purge.marks.find((m) => m.partition === partition)
   if (mark === undefined && purge.intent === null) {
     return notOnlyTheCopy(
       `${key} on ${target.name} holds offsets ${start} to ${end - 1}, which Ferry did not write.`,
     )
   }
+  const read = (of: PartitionKey, offset: number, bytes: number) => reader.read(of, offset, bytes)
+  const lookAt = async (ours: Omit<Ours, 'key'>, from: number, to: number) => {
+    const { problem } = await checkTail({ key, ...ours }, read, { from, end: to }, signal)
+    return problem && notOnlyTheCopy(problem.detail)
+  }
+  const filler = {
+    producerId: Number(mark?.fillerProducerId ?? purge.intent?.fillerProducerId),
+    producerEpoch: mark === undefined ? (purge.intent?.fillerProducerEpoch ?? 0) : 0,
+    sequenceOf: (offset: number) => offset % SEQUENCES,
+  }
+  if (mark === undefined) return lookAt(filler, start, end)
+  const copy = new MarkedOffsets(mark)
   const stored = progress.get(key)
-  const from = mark === undefined ? start : checkedTo(stored, mark)
-  const copy = mark && new MarkedOffsets(mark)
-  if (stored?.producerId === mark?.producerId && stored !== undefined) copy?.resume(stored)
-  const tail = await checkTail(
-    {
-      key,
-      producerId: Number(mark?.producerId ?? purge.intent?.fillerProducerId),
-      producerEpoch: mark?.producerEpoch ?? purge.intent?.fillerProducerEpoch ?? 0,
-      ...copy?.markers,
-      sequenceOf: (offset) => copy?.sequenceOf(offset) ?? offset % SEQUENCES,
-    },
-    read,
-    { from: Math.max(start, from), end },
-    signal,
+  if (stored?.producerId === mark.producerId) copy.resume(stored)
+  const checkedTo = Number(
+    stored?.producerId === mark.producerId ? stored.checkedTo : mark.targetStart,
   )
-  return tail.problem && notOnlyTheCopy(tail.problem.detail)
+  if (start < copy.targetStart) {
+    // Of a log that ends below the mark only filler can be told.
+    if (end < copy.targetStart) return lookAt(filler, start, end)
+    const who = await strangerBelow({ key, mark }, reader, end, end)
+    if (who) return notOnlyTheCopy(foreignBelow(key, start, copy.targetStart, who).detail)
+  }
+  const ours = {
+    producerId: Number(mark.producerId),
+    producerEpoch: mark.producerEpoch,
+    ...copy.markers,
+    sequenceOf: (offset: number) => copy.sequenceOf(offset),
+  }
+  const from = fromWhere(copy, checkedTo, end)
+  return lookAt(ours, Math.max(start, from), end)
 }
 
-const checkedTo = (stored: PartitionProgress | undefined, mark: Mark): number =>
-  Number(stored?.producerId === mark.producerId ? stored.checkedTo : mark.targetStart)
+/** Of a log that has lost what was checked, all is looked at again; its last checked batch tells whether it was filled up by somebody else. */
+const fromWhere = (copy: MarkedOffsets, checkedTo: number, end: number): number => {
+  if (end < checkedTo) return copy.targetStart
+  return copy.lastRecordBelow(checkedTo)?.target === checkedTo - 1 ? checkedTo - 1 : checkedTo
+}
 
 const notOnlyTheCopy = (detail: string): Diagnostic =>
   diagnostic({

@@ -89,6 +89,7 @@ class Engine implements RunningMirror {
   readonly #targetLog: LogReader
   readonly #ended = new AbortController()
   #partitions = new Map<PartitionKey, MirroredPartition>()
+  #sealed: readonly MirroredPartition[] = []
   #counts: ReadonlyMap<TopicName, number> = new Map()
   #open: ReadonlyMap<TopicName, number> = new Map()
   readonly #kept = new Map<TopicName, number>()
@@ -215,8 +216,8 @@ class Engine implements RunningMirror {
       warn: (message: string) => this.#warn(message),
     }
     const save = () => this.#saver.save(this.#holdings.held)
-    const lookAfterLoss = () => this.#watch.lookAfterLoss(this.#routes.unlinked)
-    const look = () => this.#watch.look(this.#holdings.tended, this.#counts)
+    const lookAfterLoss = () => this.#watch.lookAfterLoss(this.#routes.unlinked, this.#resting)
+    const look = () => this.#watch.look(this.#holdings.tended, this.#resting, this.#counts)
     this.#timers = [
       every(internals.saveEveryMs ?? 2_000, save, forGood),
       every(AFTER_LOSS_MS, lookAfterLoss, forGood),
@@ -233,6 +234,7 @@ class Engine implements RunningMirror {
     const wanted = new Map<PartitionKey, MirroredPartition>()
     const counts = new Map<TopicName, number>()
     const open = new Map<TopicName, number>()
+    const closed: MirroredPartition[] = []
     for (const { migration, marks, seals, acceptedGaps = [] } of migrations) {
       const sealed = new Set(seals.map((seal) => `${seal.topic}:${seal.partition}`))
       for (const mark of marks) {
@@ -240,7 +242,10 @@ class Engine implements RunningMirror {
         const mayGoOn = p.accept(acceptedOf(mark, acceptedGaps)) && p.state === 'stopped'
         if (mayGoOn) this.#holdings.again(p)
         counts.set(p.topic, Math.max(counts.get(p.topic) ?? 0, p.partition + 1))
-        if (sealed.has(p.key)) continue
+        if (sealed.has(p.key)) {
+          closed.push(p)
+          continue
+        }
         wanted.set(p.key, p)
         open.set(p.topic, Math.max(open.get(p.topic) ?? 0, p.partition + 1))
       }
@@ -249,6 +254,7 @@ class Engine implements RunningMirror {
       if (wanted.get(key) !== p) void this.#holdings.letGo(p).then(() => this.#saver.save([p]))
     }
     this.#partitions = wanted
+    this.#sealed = closed
     this.#counts = counts
     for (const p of wanted.values()) this.#holdings.place(p)
     this.#limit()
@@ -335,6 +341,12 @@ class Engine implements RunningMirror {
     await this.#holdings.letAllGo()
     await this.#routes.close()
     await Promise.all([this.#sourceLog.close(), this.#targetLog.close()])
+  }
+
+  /** What nobody copies any more. */
+  get #resting(): readonly MirroredPartition[] {
+    const stopped = [...this.#partitions.values()].filter((p) => p.state === 'stopped')
+    return [...this.#sealed, ...stopped]
   }
 
   #limit(): void {

@@ -1,9 +1,9 @@
-import { diagnostic } from '../domain/diagnostic.ts'
-import type { TopicName } from '../domain/ids.ts'
+import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
+import type { PartitionKey, TopicName } from '../domain/ids.ts'
 import { hidesBelow } from '../domain/mark.ts'
 import type { Cluster } from '../kafka/cluster.ts'
-import { isOther } from './check.ts'
-import { type LogReader, raiseLogStart } from './log-reader.ts'
+import { hideBelowMark, type Marked } from './below-mark.ts'
+import type { LogReader } from './log-reader.ts'
 import type { MirrorLog } from './mirror.ts'
 import type { MirroredPartition } from './partition.ts'
 
@@ -24,19 +24,24 @@ export class Watch {
   readonly #options: WatchOptions
   readonly #grown = new Map<TopicName, number>()
   readonly #seenAfterLoss = new WeakMap<MirroredPartition, number>()
-  readonly #deleting = new Set<MirroredPartition>()
+  readonly #seenResting = new Set<PartitionKey>()
+  readonly #refused = new Map<PartitionKey, string>()
+  readonly #deleting = new Set<PartitionKey>()
 
   constructor(options: WatchOptions) {
     this.#options = options
   }
 
+  /** `resting`: what nobody copies, since it is sealed or has stopped; what lies below its mark comes back all the same. */
   async look(
     partitions: readonly MirroredPartition[],
+    resting: readonly Marked[],
     counts: ReadonlyMap<TopicName, number>,
   ): Promise<void> {
     const flowing = partitions.filter((p) => p.flowing)
     const looks = [
       ...flowing.map((p) => this.#lookAtTarget(p)),
+      this.#lookAtResting(resting),
       this.#lookAtSources(flowing),
       ...[...counts].map(([topic, count]) => this.#lookForPartitions(topic, count)),
     ]
@@ -49,39 +54,70 @@ export class Watch {
 
   /**
    * A broker that went away may have forgotten a log start: each partition is looked at once after its connection was lost, as soon as its
-   * leader answers.
+   * leader answers. So are all that nobody copies: those have no connection that could be lost, and are looked at when they are new, too.
    */
-  async lookAfterLoss(partitions: readonly MirroredPartition[]): Promise<void> {
-    await Promise.allSettled(
-      partitions.map(async (p) => {
+  async lookAfterLoss(
+    partitions: readonly MirroredPartition[],
+    resting: readonly Marked[] = [],
+  ): Promise<void> {
+    const lost = partitions.filter(
+      (p) => p.flowing && hidesBelow(p.mark) && this.#seenAfterLoss.get(p) !== p.tenure,
+    )
+    if (lost.length > 0) this.#seenResting.clear()
+    await Promise.allSettled([
+      this.#lookAtResting(resting.filter(({ key }) => !this.#seenResting.has(key))),
+      ...lost.map(async (p) => {
         const { tenure } = p
-        if (!p.flowing || !hidesBelow(p.mark) || this.#seenAfterLoss.get(p) === tenure) return
         await this.#lookAtTarget(p)
         this.#seenAfterLoss.set(p, tenure)
       }),
-    )
+    ])
   }
 
   /** Deletes again what a crash of the target broker brought back below the mark. */
   async hideBelow(p: MirroredPartition, start: number): Promise<void> {
-    if (!hidesBelow(p.mark) || start >= p.offsets.targetStart || this.#deleting.has(p)) return
-    this.#deleting.add(p)
+    if (!hidesBelow(p.mark) || start >= p.offsets.targetStart) return
+    const problem = await this.#hide(p)
+    // The check that follows says so.
+    if (problem) p.end({ why: problem.detail, uncertain: false })
+  }
+
+  async #lookAtResting(resting: readonly Marked[]): Promise<void> {
+    await Promise.allSettled(
+      resting.map(async (each) => {
+        const { key, mark } = each
+        try {
+          const isBack =
+            hidesBelow(mark) && (await this.#options.targetLog.ends(key)).start < mark.targetStart
+          if (isBack) this.#tell(key, await this.#hide(each))
+          this.#seenResting.add(key)
+        } catch (error) {
+          // Its topic is gone, say: not asked for again before the next minute.
+          if (error instanceof FerryError && !error.retriable) this.#seenResting.add(key)
+        }
+      }),
+    )
+  }
+
+  /** Once: nothing stops for it. */
+  #tell(key: PartitionKey, problem: Diagnostic | undefined): void {
+    if (problem === undefined || this.#refused.get(key) === problem.detail) return
+    this.#refused.set(key, problem.detail)
+    const { code, detail, fix } = problem
+    this.#options.log({ level: 'error', message: `${code} ${detail} ${fix}` })
+  }
+
+  async #hide(each: Marked): Promise<Diagnostic | undefined> {
+    const { key, mark } = each
+    if (this.#deleting.has(key)) return undefined
+    this.#deleting.add(key)
     try {
-      const topic = await this.#options.targetLog.topic(p.topic)
-      if (topic === 'absent' || isOther(p.mark.targetTopicId, topic.topicId)) {
-        p.end({ why: 'the target topic is another one', uncertain: false })
-        return
-      }
-      const message = `${p.key}: the target's log start went back to ${start}; deleting below ${p.offsets.targetStart} again`
-      this.#options.log({ level: 'warn', message })
-      await raiseLogStart(
-        this.#options.target,
-        this.#options.targetLog,
-        p.key,
-        p.offsets.targetStart,
-      )
+      const { problem } = await hideBelowMark(each, this.#options)
+      const message = `${key}: the target's log start went back; deleted below ${mark.targetStart} again`
+      if (problem === undefined) this.#options.log({ level: 'warn', message })
+      return problem
     } finally {
-      this.#deleting.delete(p)
+      this.#deleting.delete(key)
     }
   }
 

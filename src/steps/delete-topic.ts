@@ -4,6 +4,7 @@ import { partitionKey } from '../domain/ids.ts'
 import { withoutCreated } from '../domain/state.ts'
 import type { DeleteTopic } from '../domain/step.ts'
 import { counted } from './_words.ts'
+import { logEnds } from './log-ends.ts'
 import { notAskedFor } from './own-creation.ts'
 import { offsetsOf } from './partitions-now.ts'
 import type { StepKind } from './step-kind.ts'
@@ -55,13 +56,18 @@ export const deleteTopic: StepKind<DeleteTopic> = {
     const partitions = topic.partitions.map(({ partition }) => ({ topic: step.topic, partition }))
     const [starts, ends] = await Promise.all([
       offsetsOf(target, partitions, 'earliest'),
-      offsetsOf(target, partitions, 'latest'),
+      logEnds(target, partitions),
     ])
     const emptied = emptiedEnds(run.state().emptied, step.topic, topic.topicId)
     for (const { partition } of partitions) {
       const key = partitionKey(step.topic, partition)
       const end = ends.get(key)!
       const below = emptied.get(partition) ?? 0n
+      if (starts.get(key)! < end && end < below) {
+        return refuse(
+          `${key} on ${target.name} was emptied up to ${below}, and ends at ${end} since a crash of its broker: that holds offsets ${starts.get(key)} to ${end - 1n} of the old copy, or what others wrote instead.`,
+        )
+      }
       // What a crash has brought back below is the mirror's.
       const start = starts.get(key)! > below ? starts.get(key)! : below
       if (end <= start) continue

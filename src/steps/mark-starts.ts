@@ -5,6 +5,7 @@ import type { MarkTopic } from '../domain/step.ts'
 import { primeTopic } from '../mirror/prime.ts'
 import { withPartitions } from '../mirror/with-partitions.ts'
 import { logTo } from './empty-topic.ts'
+import { logEnds } from './log-ends.ts'
 import { offsetsOf } from './partitions-now.ts'
 import { startsFrom } from './start-from.ts'
 import type { Run } from './step-kind.ts'
@@ -85,7 +86,7 @@ export const emptyStarts = async (
   const [starts, targetStarts, ends] = await Promise.all([
     startsOf(step, partitions, run),
     offsetsOf(target, partitions, 'earliest'),
-    offsetsOf(target, partitions, 'latest'),
+    logEnds(target, partitions),
   ])
   for (const [key, end] of ends) {
     if (end !== targetStarts.get(key)) {

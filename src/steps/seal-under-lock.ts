@@ -1,12 +1,10 @@
-import { valuesOf } from '../domain/answers.ts'
 import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
-import { type PartitionKey, partitionKey, type TopicName } from '../domain/ids.ts'
+import { partitionKey, type TopicName } from '../domain/ids.ts'
 import type { Seal } from '../domain/mark.ts'
 import type { Migration } from '../domain/migration.ts'
 import type { MigrationState, Reverse } from '../domain/state.ts'
-import type { Cluster } from '../kafka/cluster.ts'
 import { humanSeconds } from './_words.ts'
-import { offsetsOf } from './partitions-now.ts'
+import { logEnds } from './log-ends.ts'
 import type { Outcome, Run } from './step-kind.ts'
 
 type Seals = Pick<Reverse, 'seals' | 'sealing'>
@@ -131,23 +129,4 @@ const movedSince = async (
     }
   }
   return undefined
-}
-
-/** OffsetForLeaderEpoch v2 (2.1) takes the leader's epoch; it answers the log end, where ListOffsets answers the high watermark. */
-const TELLS_LOG_END = 2
-
-const logEnds = async (
-  cluster: Cluster,
-  seals: readonly Seal[],
-): Promise<ReadonlyMap<PartitionKey, bigint>> => {
-  const watermarks = await offsetsOf(cluster, seals, 'latest')
-  if ((cluster.supports('OffsetForLeaderEpoch') ?? 0) < TELLS_LOG_END) return watermarks
-  const asked = seals.map(({ topic, partition }) => partitionKey(topic, partition))
-  const ends = await cluster.epochEnds(new Map(asked.map((key) => [key, 'current'])))
-  return new Map(
-    [...valuesOf(ends, { retriable: true })].map(([key, { endOffset }]) => [
-      key,
-      endOffset < 0n ? watermarks.get(key)! : endOffset,
-    ]),
-  )
 }

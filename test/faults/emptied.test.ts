@@ -1,10 +1,11 @@
 import { deepStrictEqual, match, ok, strictEqual } from 'node:assert/strict'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { valuesOf } from '../../src/domain/answers.ts'
 import type { GroupId } from '../../src/domain/ids.ts'
 import { oracle } from '../kafka/index.ts'
 import { waitFor } from '../kafka/wait.ts'
-import { contentOf, createTopic, topicName } from '../mirror/_support.ts'
+import { contentOf, createTopic, cutLog, topicName } from '../mirror/_support.ts'
 import { fill } from '../scenarios/_clients.ts'
 import type { Project } from '../scenarios/_world.ts'
 import {
@@ -56,6 +57,33 @@ const mirrored = async (name: string, kinds: readonly ('same' | 'dense')[]): Pro
   return project
 }
 
+/** Primed and copied, and sealed by its producers, which move first. */
+const sealed = async (name: string): Promise<Project> => {
+  const topic = `${name}-same`
+  await createTopic(world.from, topicName(topic), 2)
+  await fill(world.source, topic, RECORDS, [0, 1])
+  valuesOf(
+    await world.from.deleteRecords(
+      new Map([0, 1].map((partition) => [keyOf(topic, partition), BigInt(RECORDS)])),
+    ),
+  )
+  await fill(world.source, topic, RECORDS, [0, 1])
+  const positions = [0, 1].map(
+    (partition) => [keyOf(topic, partition), { offset: 400n, metadata: '' }] as const,
+  )
+  valuesOf(await world.from.commitOffsets(`${name}-readers` as GroupId, new Map(positions)))
+  const project = world.project(name)
+  const file = migrationFile({ topics: [{ name: topic }], groups: [`${name}-readers`] })
+  project.write(
+    'plans/shop.yaml',
+    file
+      .replace('stage: mirrored', 'stage: producers-moved\n  order: producers-first')
+      .replace('mirrorLag: 0', 'mirrorLag: 0, sourceQuiet: 1s'),
+  )
+  succeeded(await project.ferry(['apply', 'shop', '--auto-approve']))
+  return project
+}
+
 const back = (project: Project, stage: string) =>
   project.ferry(['rollback', 'shop', '--to', stage, '--auto-approve'])
 
@@ -65,10 +93,11 @@ const apply = async (project: Project, stage: string) => {
   return ended
 }
 
-/** The target broker dies at once and comes back; what was deleted on it can be read again then, or this shows nothing. */
-const crash = async (topics: readonly string[]): Promise<void> => {
+/** The target broker dies at once and comes back; what was deleted on it can be read again then, or this shows nothing. Of `lost` nothing is. */
+const crash = async (topics: readonly string[], lost: string): Promise<void> => {
   const [broker] = world.target.brokers
   await broker!.kill('SIGKILL')
+  cutLog(join(broker!.dataFolder!, lost), 0)
   await broker!.start()
   const logs = [...(await oracle.offsetsMany(world.target, topics))]
   deepStrictEqual(
@@ -99,15 +128,18 @@ describe('kill -9 of the target broker right after a copy was emptied brings it 
     timeout: 240_000,
   }, async () => {
     const lap = stopwatch()
-    const [again, anew, gone] = await Promise.all([
+    const [again, anew, gone, cut, first] = await Promise.all([
       mirrored('again', ['same', 'dense']),
       mirrored('anew', ['dense']),
       mirrored('gone', ['dense']),
+      mirrored('cut', ['dense']),
+      sealed('first'),
     ])
     lap('mirrored')
     const ended = await Promise.all([
       back(again, 'prepared'),
       back(gone, 'prepared'),
+      back(cut, 'prepared'),
       anew.ferry([
         'resync',
         'shop',
@@ -125,28 +157,59 @@ describe('kill -9 of the target broker right after a copy was emptied brings it 
     valuesOf(await world.from.deleteRecords(ends))
     await fill(world.source, 'again-same', RECORDS, [0, 1])
     lap('emptied')
-    await crash(['again-same', 'again-dense', 'anew-dense', 'gone-dense'])
+    await crash(
+      ['again-same', 'again-dense', 'anew-dense', 'gone-dense', 'first-same'],
+      'cut-dense-1',
+    )
     lap('killed and back')
 
     const plan = await again.ferry(['plan', 'shop'])
     strictEqual(plan.code, 0, plan.stderr)
     match(plan.stdout + plan.stderr, /FERRY1339.*[\s\S]*again-dense-0 \(0 to 299\)/)
-    // Somebody writes behind one: that is not deleted, and named.
+    // Somebody writes behind one, and where the end of another was lost: that is not deleted, and named.
     await fill(world.target, 'gone-dense', 1, [1])
-    const [, , refused] = await Promise.all([
+    await fill(world.target, 'cut-dense', 5, [1])
+    const [, , , ...refused] = await Promise.all([
       apply(again, 'mirrored'),
       apply(anew, 'consumers-moved'),
+      // Its topic was sealed before: nobody mirrors it, and its groups move all the same.
+      apply(first, 'consumers-moved'),
       back(gone, 'nothing'),
+      cut.ferry(['apply', 'shop', '--auto-approve']),
     ])
-    strictEqual(refused.code, 4, refused.stderr)
-    match(refused.stderr, /FERRY1331[\s\S]*gone-dense-1 on new holds offsets 300 to 300, which/)
-    const [, theirs] = await oracle.offsets(world.target, 'gone-dense')
-    deepStrictEqual([theirs!.start, theirs!.end], [0n, 301n])
+    const said = [
+      /FERRY1331[\s\S]*gone-dense-1 on new holds offsets 300 to 300, which/,
+      /FERRY1331[\s\S]*cut-dense[-:]1 on new was emptied up to 300, and ends at 5 .*offsets 0 to 4/,
+    ]
+    for (const [i, { code, stderr }] of refused.entries()) {
+      strictEqual(code, [4, 8][i], stderr)
+      match(stderr.replace(/\s+/g, ' '), said[i]!)
+    }
+    const ofOthers = await oracle.offsetsMany(world.target, ['gone-dense', 'cut-dense'])
+    deepStrictEqual(
+      [...ofOthers].map(([topic, [, { start, end } = { start: -1n, end: -1n }]]) => [
+        topic,
+        start,
+        end,
+      ]),
+      [
+        ['gone-dense', 0n, 301n],
+        ['cut-dense', 0n, 5n],
+      ],
+    )
     lap('mirrored again')
-    await compare(['again-same', 'again-dense', 'anew-dense'])
+    await compare(['again-same', 'again-dense', 'anew-dense', 'first-same'])
     lap('compared')
 
-    await crash(['again-same', 'again-dense', 'anew-dense'])
+    await crash(['again-same', 'again-dense', 'anew-dense'], 'gone-dense-0')
+    // Where the end of what is to be deleted was lost, too.
+    await fill(world.target, 'gone-dense', 5, [0])
+    const lost = await back(gone, 'nothing')
+    strictEqual(lost.code, 4, lost.stderr)
+    match(
+      lost.stderr.replace(/\s+/g, ' '),
+      /FERRY1331.*gone-dense[-:]0 on new was emptied up to 300, and ends at 5/,
+    )
     // Its consumers have moved: what keeps mirroring until the seal deletes it.
     const mirror = anew.start(['mirror', 'shop'])
     const hidden = waitFor('the old copy to be deleted', { timeoutMs: 60_000 }, async () => {
@@ -163,7 +226,14 @@ describe('kill -9 of the target broker right after a copy was emptied brings it 
       [400n, 400n].map((at) => `again-dense ${at}`).concat(['again-same 300', 'again-same 300']),
     )
     // Last, since a broker that deletes a topic makes all its log starts durable.
-    valuesOf(await world.to.deleteRecords(new Map([[keyOf('gone-dense', 1), 301n]])))
+    valuesOf(
+      await world.to.deleteRecords(
+        new Map([
+          [keyOf('gone-dense', 0), 5n],
+          [keyOf('gone-dense', 1), 301n],
+        ]),
+      ),
+    )
     succeeded(await back(gone, 'nothing'))
     strictEqual(
       valuesOf(await world.to.describeTopics([topicName('gone-dense')])).get(

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, truncateSync, writeSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -271,4 +271,13 @@ export const damageBatch = (
   closeSync(disk)
   const base = Number(log.readBigInt64BE(at))
   return { from: base, to: base + log.readInt32BE(at + 23) + 1 }
+}
+
+/** Cuts the log of a partition behind its first batches while its broker is down, as a power loss does with what was not flushed. */
+export const cutLog = (folder: string, batches: number): void => {
+  const file = join(folder, '00000000000000000000.log')
+  const log = readFileSync(file)
+  let end = 0
+  for (let i = 0; i < batches && end < log.length; i++) end += 12 + log.readInt32BE(end + 8)
+  truncateSync(file, end)
 }

@@ -1,11 +1,14 @@
-import { deepStrictEqual, ok, strictEqual } from 'node:assert/strict'
+import { deepStrictEqual, match, ok, strictEqual } from 'node:assert/strict'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, it, test } from 'vitest'
 import { type PartitionKey, partitionKey, type TopicName } from '../../src/domain/ids.ts'
+import type { Seal } from '../../src/domain/mark.ts'
 import { startMirror } from '../../src/mirror/start-mirror.ts'
 import { oracle } from '../kafka/oracle.ts'
 import { waitFor } from '../kafka/wait.ts'
 import {
   createTopic,
+  cutLog,
   endsOf,
   FileProgress,
   markTopic,
@@ -60,53 +63,82 @@ describe('a mirror whose target broker is killed', () => {
     deepStrictEqual(after, before)
   })
 
-  it('deletes the filler again that it had deleted right before', async () => {
+  it('deletes the filler again that it had deleted right before, also where nothing is copied any more, and nothing that others wrote', async () => {
     const topic = topicName('filler')
-    await createTopic(pair.from, topic, 1)
-    await createTopic(pair.to, topic, 1)
-    await oracle.produce(pair.source, topic, { count: 120_000, size: 10 })
-    const end = (await endsOf(pair.from, [{ topic, partition: 0 }])).get(key(topic))!
-    await pair.from.deleteRecords(new Map([[key(topic), end]]))
-    await oracle.produce(pair.source, topic, { count: 100, size: 10 })
+    const partitions = [0, 1, 2, 3]
+    const [flowing, sealed, stopped, filled] = partitions as [number, number, number, number]
+    const places = partitions.map((partition) => ({ topic, partition }))
+    await createTopic(pair.from, topic, partitions.length)
+    await createTopic(pair.to, topic, partitions.length)
+    const upTo = 2_000n
+    await oracle.produce(pair.source, topic, { count: 2_000 * 4, size: 10, partitions })
+    const ends = await endsOf(pair.from, places)
+    strictEqual(ends.get(key(topic, filled)), upTo)
+    await pair.from.deleteRecords(ends)
+    await oracle.produce(pair.source, topic, { count: 400, size: 10, partitions })
     const filler = await pair.to.initProducerId()
-    await primeUpTo(pair.to, topic, [end], filler)
-    // Again: nothing to do.
-    await primeUpTo(pair.to, topic, [end], filler)
+    // In two batches of filler.
+    const half = partitions.map(() => upTo / 2n)
+    await primeUpTo(pair.to, topic, half, filler)
+    await primeUpTo(
+      pair.to,
+      topic,
+      partitions.map(() => upTo),
+      filler,
+    )
     const marks = await markTopic(pair.from, pair.to, topic, {
       mode: 'identical',
       fillerProducerId: filler.producerId,
     })
+    const starts = async () => (await oracle.offsets(pair.target, topic)).map(({ start }) => start)
     const broker = pair.target.brokers[0]!
     await broker.kill('SIGKILL')
+    // The second and last batch of filler was not flushed.
+    cutLog(join(broker.dataFolder!, `${topic}-${filled}`), 1)
     await broker.start()
-    const [filled] = await oracle.offsets(pair.target, topic)
-    strictEqual(filled!.start, 0n, 'this broker made the log start durable: the test shows nothing')
+    deepStrictEqual(await starts(), [0n, 0n, 0n, 0n], 'log starts are durable: this shows nothing')
+    // Where filler was, and more; behind the filler.
+    await oracle.produce(pair.target, topic, { count: 1_050, size: 10, partitions: [filled] })
+    await oracle.produce(pair.target, topic, { count: 1, partitions: [stopped] })
     await withFolder(async (folder) => {
       const lines: string[] = []
       const log = ({ message }: { readonly message: string }) => void lines.push(message)
-      const wentBack = () => lines.filter((line) => line.includes('log start went back')).length
+      const wentBack = (partition: number) =>
+        lines.filter((line) => line.startsWith(`${key(topic, partition)}: the target's log start`))
+          .length
       const mirror = startMirror(
         mirrorOptions(pair.from, pair.to, new FileProgress(`${folder}/p`), { log }),
         { watchEveryMs: 200 },
       )
+      const hidden = [upTo, upTo, upTo, 0n]
+      const untilHidden = () =>
+        waitFor('the filler to be deleted', { timeoutMs: 40_000 }, async () => {
+          const found = await starts()
+          return found.every((start, i) => start === hidden[i]) || undefined
+        })
       try {
-        mirror.follow([{ migration: 'm', marks, seals: [] }])
-        await untilCopied(mirror, await endsOf(pair.from, [{ topic, partition: 0 }]))
-        const [now] = await oracle.offsets(pair.target, topic)
-        strictEqual(now!.start, end)
-        // By the check, before the first record: the watch had nothing to do.
-        strictEqual(wentBack(), 0)
+        const end = { topic, partition: sealed, sourceEnd: upTo, targetEnd: upTo, at: '' }
+        mirror.follow([{ migration: 'm', marks, seals: [end as Seal] }])
+        const reports = await untilCopied(mirror, await endsOf(pair.from, places))
+        const problems = new Map(reports.map((r) => [r.partition, r.problem?.detail]))
+        match(problems.get(stopped)!, /target offset 2000 were not written by this mirror/)
+        match(
+          problems.get(filled)!,
+          /begins at 0 instead of the mark at 2000, .*\(a producer without an id\)\. Nothing of target offsets 0 to 1999 was deleted/,
+        )
+        await untilHidden()
+        // By the check, before the first record: the watch had nothing to do but where nothing is copied.
+        deepStrictEqual([wentBack(flowing), wentBack(sealed)], [0, 1])
+        const from = { partitions: [flowing] }
         deepStrictEqual(
-          await oracle.read(pair.target, topic),
-          await oracle.read(pair.source, topic),
+          await oracle.read(pair.target, topic, from),
+          await oracle.read(pair.source, topic, from),
         )
         // And while it runs.
         await broker.kill('SIGKILL')
         await broker.start()
-        await waitFor('the filler to be deleted', { timeoutMs: 40_000 }, async () => {
-          const [found] = await oracle.offsets(pair.target, topic)
-          return found!.start === end ? true : undefined
-        })
+        await untilHidden()
+        deepStrictEqual([wentBack(sealed), wentBack(stopped)], [2, 1])
       } finally {
         await mirror.stop()
       }

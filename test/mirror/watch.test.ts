@@ -11,6 +11,7 @@ import type { Mark } from '../../src/domain/mark.ts'
 import type { LogReader } from '../../src/mirror/log-reader.ts'
 import { MirroredPartition } from '../../src/mirror/partition.ts'
 import { Watch, type WatchOptions } from '../../src/mirror/watch.ts'
+import { encodeBatch } from '../../src/records/index.ts'
 
 const mark = (parts: Partial<Mark>): Mark => ({
   topic: 't' as TopicName,
@@ -27,6 +28,16 @@ const mark = (parts: Partial<Mark>): Mark => ({
   ...parts,
 })
 
+/** Of filler, up to the mark. */
+const filler = async () =>
+  encodeBatch({
+    baseOffset: 98,
+    producerId: 2n,
+    epoch: 0,
+    baseSequence: 98,
+    records: [98, 99].map(() => ({ timestamp: -1, key: null, value: null })),
+  })
+
 /** Up to where a log that begins at 40 is deleted. */
 const deletedFor = async (
   parts: Partial<Mark>,
@@ -42,7 +53,9 @@ const deletedFor = async (
     },
   }
   const log = {
-    ends: async () => ({ start: 100, end: 120 }),
+    ends: async () => ({ start: deleted.length > 0 ? 100 : 40, end: 120 }),
+    logEnd: async () => ({ leaderEpoch: 0, end: 120 }),
+    read: filler,
     topic: async () => found,
   } as unknown as LogReader
   const options = { target, sourceLog: log, targetLog: log, log: () => {} }
@@ -57,7 +70,7 @@ test('partitions that come on the source are told once, and not mirrored; the re
   const sourceLog = { topic: async () => ({ partitions: Array(partitions) }) }
   const options = { sourceLog, log: ({ message }: { message: string }) => void said.push(message) }
   const watch = new Watch(options as unknown as WatchOptions)
-  const look = () => watch.look([], new Map([['t' as TopicName, 3]]))
+  const look = () => watch.look([], [], new Map([['t' as TopicName, 3]]))
   await look()
   expect(said).toEqual([])
   partitions = 5
@@ -83,33 +96,65 @@ test('what came back is deleted below a mark; below one of the way back lie reco
   expect(await deletedFor({}, 'absent')).toEqual([])
 })
 
-test('after a connection was lost a partition is looked at once, as soon as its leader answers', async () => {
-  const deleted: bigint[] = []
-  let start: number | undefined
+test('after a connection was lost a partition is looked at once, as soon as its leader answers; so is what nobody copies', async () => {
+  const deleted: PartitionKey[] = []
+  const hidden = new Set<PartitionKey>()
+  let isBack = false
+  let asked: PartitionKey[] = []
   const target = {
     deleteRecords: async (wanted: ReadonlyMap<PartitionKey, bigint>) => {
-      deleted.push(...wanted.values())
-      start = 100
+      for (const key of wanted.keys()) {
+        deleted.push(key)
+        hidden.add(key)
+      }
       return { ok: wanted, failed: new Map() }
     },
   }
-  let asked = 0
-  const ends = async () => {
-    asked++
-    if (start === undefined) throw new Error('no leader')
-    return { start, end: 100 }
+  const ends = async (key: PartitionKey) => {
+    asked.push(key)
+    if (!isBack) throw new Error('no leader')
+    return { start: hidden.has(key) ? 100 : 40, end: 100 }
   }
-  const targetLog = { ends, topic: async () => ({}) } as unknown as LogReader
+  const logEnd = async () => ({ leaderEpoch: 0, end: 100 })
+  const targetLog = { ends, logEnd, read: filler, topic: async () => ({}) } as unknown as LogReader
   const options = { target, targetLog, log: () => {} }
   const watch = new Watch(options as unknown as WatchOptions)
-  const p = new MirroredPartition('m', mark({}))
-  void p.flow({ targetEnd: 100, sourceNext: 100, sourceEnd: 100, maxBytes: 1, tailIsFresh: true })
-  await watch.lookAfterLoss([p])
+  const flowing = () => {
+    const p = new MirroredPartition('m', mark({}))
+    void p.flow({ targetEnd: 100, sourceNext: 100, sourceEnd: 100, maxBytes: 1, tailIsFresh: true })
+    return p
+  }
+  const p = flowing()
+  const sealed = new MirroredPartition('m', mark({ partition: 1 }))
+  const look = (lost: readonly MirroredPartition[]) => watch.lookAfterLoss(lost, [sealed])
+  await look([p])
   expect(deleted).toEqual([])
-  start = 40
-  await watch.lookAfterLoss([p])
-  expect(deleted).toEqual([100n])
-  const before = asked
-  await watch.lookAfterLoss([p])
-  expect(asked).toBe(before)
+  isBack = true
+  await look([p])
+  expect(deleted.sort()).toEqual([p.key, sealed.key])
+  asked = []
+  await look([p])
+  expect(asked).toEqual([])
+  // Another crash.
+  hidden.clear()
+  await look([])
+  expect(asked).toEqual([])
+  await look([flowing()])
+  expect(deleted.slice(2).sort()).toEqual([p.key, sealed.key])
+})
+
+test('what others wrote below a mark where nothing is copied is told once, and kept', async () => {
+  const said: string[] = []
+  const targetLog = {
+    ends: async () => ({ start: 40, end: 100 }),
+    logEnd: async () => ({ leaderEpoch: 0, end: 100 }),
+    read: async () =>
+      encodeBatch({ baseOffset: 99, records: [{ timestamp: 1, key: null, value: null }] }),
+    topic: async () => ({}),
+  } as unknown as LogReader
+  const log = ({ message }: { readonly message: string }) => void said.push(message)
+  const watch = new Watch({ targetLog, log } as unknown as WatchOptions)
+  const sealed = new MirroredPartition('m', mark({}))
+  for (let minute = 0; minute < 3; minute++) await watch.look([], [sealed], new Map())
+  expect(said).toEqual([expect.stringMatching(/^FERRY1604 t:0: .*begins at 40 instead of/)])
 })

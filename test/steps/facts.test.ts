@@ -4,6 +4,7 @@ import { GapList } from '../../src/domain/offset-index.ts'
 import type { Deadline } from '../../src/domain/plan.ts'
 import { emptyState } from '../../src/domain/state.ts'
 import type { GroupDescription } from '../../src/kafka/cluster.ts'
+import { foreignBelow } from '../../src/mirror/problems.ts'
 import type { Fact } from '../../src/steps/gates/fact.ts'
 import { FACTS } from '../../src/steps/gates/list.ts'
 import type { PartitionNow } from '../../src/steps/partitions-now.ts'
@@ -227,14 +228,25 @@ const ROWS: Readonly<Record<string, Row>> = {
   'below-mark-hidden': {
     of: null,
     open: [
-      now(),
-      now({ mark: { targetStart: 7n }, targetStart: 7n }),
+      { now: now(), kept: new Map() },
+      { now: now({ mark: { targetStart: 7n }, targetStart: 7n }), kept: new Map() },
       // Below a mark of the way back lie records.
-      now({ mark: { targetStart: 7n, way: 'reverse' } }),
+      { now: now({ mark: { targetStart: 7n, way: 'reverse' } }), kept: new Map() },
     ],
     shut: [
-      [now({ mark: { targetStart: 7n } }), /begins at 0 instead of 7/, 'waits'],
-      [now({ mark: { targetStart: 7n, mode: 'identical' } }), /begins at 0 instead of 7/, 'waits'],
+      ...(['dense', 'identical'] as const).map(
+        (mode) =>
+          [
+            { now: now({ mark: { targetStart: 7n, mode } }), kept: new Map() },
+            /begins at 0 instead of 7/,
+            'waits',
+          ] as const,
+      ),
+      [
+        { now: now(), kept: new Map([[KEY, foreignBelow(KEY, 0, 7, 'producer 4711')]]) },
+        /begins at 0 instead of the mark at 7, .*\(producer 4711\).*delete the records below 7/,
+        'never',
+      ],
     ],
   },
   'counts-equal': {

@@ -1,7 +1,10 @@
+import type { Diagnostic } from '../../domain/diagnostic.ts'
 import type { GroupId, PartitionKey, SourceOffset, TopicName } from '../../domain/ids.ts'
 import { hidesBelow } from '../../domain/mark.ts'
 import { translateOffset } from '../../domain/translate-offset.ts'
-import type { CommittedOffset } from '../../kafka/cluster.ts'
+import type { Cluster, CommittedOffset } from '../../kafka/cluster.ts'
+import { hideBelowMark } from '../../mirror/below-mark.ts'
+import { LogReader } from '../../mirror/log-reader.ts'
 import type { PartitionReport } from '../../mirror/mirror.ts'
 import { counted } from '../_words.ts'
 import { lagOf, type PartitionNow, partitionsNow } from '../partitions-now.ts'
@@ -159,15 +162,23 @@ export const mirrorPassed = (
   },
 })
 
+interface BelowSeen {
+  readonly now: Now
+  /** Why what lies below a mark is not deleted. */
+  readonly kept: ReadonlyMap<PartitionKey, Diagnostic>
+}
+
 /**
  * No consumer can read filler, or an earlier copy. A crash of a target broker brings it back, since a new log start becomes durable only once
- * a minute; the mirror deletes it again as soon as it looks at the partition.
+ * a minute; the mirror deletes it again as soon as it looks at the partition, and this gate where nothing is mirrored any more.
  */
-export const BELOW_MARK_HIDDEN: Fact<null, Now> = {
+export const BELOW_MARK_HIDDEN: Fact<null, BelowSeen> = {
   name: 'below-mark-hidden',
   title: () => 'nothing below the marks can be read on the target',
   reads: 'ListOffsets of the target',
-  judge: (now) => {
+  judge: ({ now, kept }) => {
+    const [first] = kept.values()
+    if (first) return never(`${first.detail} ${first.fix}`)
     for (const [key, { mark, targetStart }] of now) {
       if (!hidesBelow(mark) || targetStart >= mark.targetStart) continue
       return waits(
@@ -183,6 +194,26 @@ export const belowMarkIsHidden = (topics: readonly TopicName[]): Gate =>
     after: true,
     look: async (run) => {
       await run.mirror()
-      return partitionsNow(run, topics)
+      return hideBelowSeals(await partitionsNow(run, topics), run.clusters.target)
     },
   })
+
+/** Nobody mirrors these any more, so nobody else would. */
+const hideBelowSeals = async (now: Now, target: Cluster): Promise<BelowSeen> => {
+  const hidden = new Map(now)
+  const kept = new Map<PartitionKey, Diagnostic>()
+  const targetLog = new LogReader(target)
+  try {
+    for (const [key, p] of now) {
+      if (p.seal === undefined || !hidesBelow(p.mark) || p.targetStart >= p.mark.targetStart) {
+        continue
+      }
+      const { ends, problem } = await hideBelowMark(p, { target, targetLog })
+      if (problem) kept.set(key, problem)
+      else hidden.set(key, { ...p, targetStart: BigInt(ends.start) })
+    }
+  } finally {
+    await targetLog.close()
+  }
+  return { now: hidden, kept }
+}
