@@ -135,10 +135,7 @@ const useProgress = async (p: MirroredPartition, options: TendOptions): Promise<
   }
   p.inherited = false
   p.resume(ours, randomUUID())
-  // A group that was empty for long begins to count anew; so may a process of the same host and pid, which containers have.
-  const isThisOne = ours && options.isOwn(ours.holder) && p.fence >= ours.holder.generation
-  const others = ours === undefined || isThisOne ? 0 : ours.holder.generation + 1
-  p.fence = Math.max(p.fence, options.generation(), others)
+  p.fence = Math.max(p.fence, options.generation(), fenceAbove(progress, p, options.isOwn))
   if (ours === undefined) return
   p.checkedTo = Math.max(p.checkedTo, Number(ours.checkedTo))
   // A problem of before is looked at again once; the check finds it if it is still there.
@@ -170,4 +167,18 @@ const flow = async (p: MirroredPartition, options: TendOptions, signal: AbortSig
     signal.removeEventListener('abort', stop)
     route.release()
   }
+}
+
+/**
+ * Above every holder before, of whatever mark: a group that was empty for long begins to count anew. One of the same host and pid need not be
+ * this process, as containers have the same ones again.
+ */
+const fenceAbove = (
+  progress: PartitionProgress | undefined,
+  { fence }: MirroredPartition,
+  isOwn: TendOptions['isOwn'],
+): number => {
+  if (progress === undefined) return 0
+  const { holder } = progress
+  return isOwn(holder) && fence >= holder.generation ? fence : holder.generation + 1
 }

@@ -21,17 +21,19 @@ export class StateTable {
     const header = numbersOf(record.header, where)
     if (part >= header.parts) throw damaged(where, `is part ${part} of ${header.parts}`)
     const row = part === 0 ? undefined : this.#rows.get(id)
-    const word = wordOf(key, record.value)
+    const generation = generationOf(key, record.value)
     const before = this.#rows.get(id)
-    if (isTooLate(word, before?.word)) {
-      before!.isBuried = true
+    // Progress is written without fencing anybody: what a holder said at its end may come when the next one has begun, and would say that
+    // nothing is on its way.
+    if (before?.generation !== undefined && generation! < before.generation) {
+      before.isBuried = true
       return
     }
     const next: Row =
       row?.parts === header.parts
         ? row
         : { key, parts: header.parts, after: header.after, texts: new Map<number, Buffer>() }
-    if (word !== undefined) next.word = word
+    if (generation !== undefined) next.generation = generation
     next.texts.set(part, record.value)
     this.#rows.set(id, next)
   }
@@ -118,40 +120,23 @@ interface Row {
   readonly parts: number
   readonly after: number
   readonly texts: Map<number, Buffer>
-  word?: Word
+  /** Of progress: its holder's, who takes a higher one than all before it. */
+  generation?: number
   isBuried?: true
-}
-
-/** Whose progress it is. A holder of a partition takes a higher generation than any of whom it has read. */
-interface Word {
-  readonly producerId: string
-  readonly generation: number
 }
 
 const PROGRESS_KINDS = new Set<StateKind>(['progress', 'reverse-progress'])
 
-/** Whether a text is looked through for its checksum is decided where it is read; here only its place counts. */
-const wordOf = ([kind]: StateKey, value: Buffer): Word | undefined => {
+/** Its checksum is seen to where it is read; here only its place among others counts. */
+const generationOf = ([kind]: StateKey, value: Buffer): number | undefined => {
   if (!PROGRESS_KINDS.has(kind)) return undefined
   try {
-    const { producerId, holder } = JSON.parse(value.toString()) as {
-      producerId: string
-      holder: { generation: number }
-    }
-    return { producerId, generation: holder.generation }
+    const { holder } = JSON.parse(value.toString()) as { readonly holder?: { generation?: number } }
+    return holder?.generation
   } catch {
     return undefined
   }
 }
-
-/**
- * Progress is written without fencing anybody: what a holder said at its end may come to the log when the next one has begun. Taken for the
- * last word, it would say that nothing is on its way.
- */
-const isTooLate = (word: Word | undefined, before: Word | undefined): boolean =>
-  word !== undefined &&
-  word.producerId === before?.producerId &&
-  word.generation < before.generation
 
 /** For people. */
 export const keyText = (key: StateKey): string => key.join('/')

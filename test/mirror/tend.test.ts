@@ -148,16 +148,20 @@ describe('who takes over from a holder of whom something may be on its way', () 
     deepStrictEqual(padded.fences[0], 42)
   })
 
-  it('takes a higher fence also where that one had the same host and pid, and the group has begun to count anew', async () => {
-    const padded = begin(() => NOT_ENOUGH_REPLICAS)
-    const options: TendOptions = {
-      ...padded.options,
-      isOwn: () => true,
-      readProgress: async () => ({ ...HELD_BY_ANOTHER, mayBeInFlight: false }),
-    }
-    await run({ ...padded, options }, () => padded.asked.length > 0)
-    deepStrictEqual(padded.fences[0], 42)
-  })
+  for (const [what, progress] of [
+    ['had the same host and pid', HELD_BY_ANOTHER],
+    ['had another mark', { ...HELD_BY_ANOTHER, producerId: 8n }],
+  ] as const) {
+    it(`takes a higher fence where the group has begun to count anew, also where that one ${what}`, async () => {
+      const padded = begin(() => NOT_ENOUGH_REPLICAS)
+      const options: TendOptions = {
+        ...padded.options,
+        readProgress: async () => ({ ...progress, mayBeInFlight: false }),
+      }
+      await run({ ...padded, options }, () => padded.asked.length > 0)
+      deepStrictEqual(padded.fences[0], 42)
+    })
+  }
 
   it('keeps its own', async () => {
     const padded = begin(() => NOT_ENOUGH_REPLICAS)

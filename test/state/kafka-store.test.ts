@@ -142,12 +142,13 @@ describe('progress that an earlier holder said at its end, and that comes after 
     expect((await open(topic).readProgress('orders')).get(key)).toEqual(word(3, false))
   })
 
-  test('is that of an older mark, or of none: then it says nothing', async () => {
+  test('is of an older mark, say, and stands behind the word of the new one', async () => {
     const topic = newTopic()
     const store = open(topic)
-    await store.writeProgress('orders', [word(9, false)])
-    const ofNewMark = { ...word(2, true), producerId: 4001n }
-    await store.writeProgress('orders', [ofNewMark])
+    const ofNewMark = { ...word(4, true), producerId: 4001n }
+    for (const each of [word(3, true), ofNewMark, word(3, false)]) {
+      await store.writeProgress('orders', [each])
+    }
     expect((await open(topic).readProgress('orders')).get(key)).toEqual(ofNewMark)
   })
 })
