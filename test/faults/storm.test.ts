@@ -9,12 +9,12 @@ describe('transactions, compacted and old records, dense and padded', () => {
   })
   afterAll(() => storm?.stop())
 
-  it('survive a kill, leaders that move, and two mirrors of which one is cut off with markers on their way: exactly one copy', {
+  it('survive a kill, a restart, leaders that move, and two mirrors of which one is cut off with markers on their way: exactly one copy', {
     timeout: 300_000,
   }, async () => {
     const pick = randomFrom(1)
     const random = () => pick(1 << 20) / (1 << 20)
-    const faults = ['kill', 'leader move', 'source leader move', 'late markers'] as const
+    const faults = ['kill', 'restart', 'leader move', 'source leader move', 'late markers'] as const
     await storm.run({ faults, scale: 1, random })
   })
 })
