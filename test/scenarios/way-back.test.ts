@@ -390,7 +390,7 @@ describe('back after producers have moved', () => {
  * A compacted topic whose cleaner runs on the target as soon as it may. Segments are rolled by the records' times, so that what was written in
  * an earlier hour is cleaned once something of a later one has come.
  */
-describe('back after the cleaner of the target was at the copy', () => {
+describe.concurrent('back after the cleaner of the target was at the copy', () => {
   const HOUR = 3_600_000
   const BEGIN = Date.now() - 72 * HOUR
   const CLEANED =
