@@ -54,7 +54,7 @@ test('a gate that waits, a lock that is taken, an interrupt', async () => {
   const consumer = await startConsumer(gold.world.source, 'gold-api', EVENTS)
   try {
     await gold.ends(7, ['apply', 'gold', '--auto-approve', '--wait', '0s'])
-    const first = gold.project.start(['apply', 'gold', '--auto-approve', '--wait', '60s'])
+    const first = gold.project.start(['apply', 'gold', '--auto-approve', '--wait', '150s'])
     await first.said('has no consumers on the source')
     const before = await imageOf(gold.world)
     const { stderr } = await gold.ends(6, ['apply', 'gold', '--auto-approve'])
@@ -79,7 +79,7 @@ test('a step that fails, a verification that fails, drift', async () => {
   await withAdmin(target, async (admin) => {
     await admin.setOffsets({ groupId: 'gold-api', topic: EVENTS, partitions })
   })
-  await gold.ends(8, ['apply', 'gold', '--auto-approve'])
+  await gold.ends(8, ['apply', 'gold', '--auto-approve', '--wait', '150s'])
   await fill(target, EVENTS, 1, [0])
   await gold.ends(9, ['verify', 'gold'])
   const configEntries = [{ name: 'retention.ms', value: '3600000' }]
