@@ -17,6 +17,8 @@ export interface WorldOptions {
   /** Default: 2.8. */
   readonly sourceVersion?: StartOptions['version']
   readonly sourceConfig?: Readonly<Record<string, string>>
+  /** SCRAM and ACLs on the source too, with the same login. Default: false. */
+  readonly isSourceSecure?: boolean
   readonly targetConfig?: Readonly<Record<string, string>>
 }
 
@@ -77,10 +79,11 @@ export const startWorld = async ({
   users = [],
   sourceVersion = '2.8',
   sourceConfig = {},
+  isSourceSecure = false,
   targetConfig = {},
 }: WorldOptions = {}): Promise<World> => {
   const [source, target] = await Promise.all([
-    startKafka({ version: sourceVersion, config: sourceConfig }),
+    startKafka({ version: sourceVersion, secure: isSourceSecure, config: sourceConfig }),
     startKafka({ version: '4.x', secure: true, users, config: targetConfig }),
   ])
   return new World(source, target)

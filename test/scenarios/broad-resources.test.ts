@@ -1,5 +1,6 @@
 import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Secret } from '../../src/domain/secret.ts'
 import { connect } from '../adapter/connect.ts'
 import type { TestCluster } from '../kafka/index.ts'
 import { fill } from './_clients.ts'
@@ -16,6 +17,7 @@ let world: World
 
 beforeAll(async () => {
   world = await startWorld({
+    isSourceSecure: true,
     targetConfig: {
       'log.retention.ms': String(3 * 86_400_000),
       'message.max.bytes': '900000',
@@ -278,6 +280,102 @@ spec:
     'message.timestamp.type': 'LogAppendTime',
     'message.timestamp.before.max.ms': '3600000',
   })
+})
+
+test('a service is imported with all that it may do on the source, and nothing is left to do once it has moved', async () => {
+  const { source, target } = world
+  const topic = (name: string) => ({ topic: name, numPartitions: 1, replicationFactor: 1 })
+  const acl = (
+    principal: string,
+    operation: number,
+    resourceType: number,
+    resourceName: string,
+    more: Partial<kafkajs.AclEntry> = {},
+  ): kafkajs.AclEntry => ({
+    principal: `User:${principal}`,
+    host: '*',
+    permissionType: kafkajs.AclPermissionTypes.ALLOW,
+    resourcePatternType: as.LITERAL,
+    resourceType,
+    resourceName,
+    operation,
+    ...more,
+  })
+  const prefixed = { resourcePatternType: as.PREFIXED }
+  await withAdmin(source, async (admin) => {
+    await admin.createTopics({ topics: ['imp.a', 'imp.b', 'imports.z'].map(topic) })
+    const position = { partitions: [{ partition: 0, offset: '2' }] }
+    await admin.setOffsets({ groupId: 'imp-api', topic: 'imp.a', ...position })
+    await admin.setOffsets({ groupId: 'imp-audit', topic: 'imp.a', ...position })
+    await admin.setOffsets({ groupId: 'imp-audit', topic: 'imp.b', ...position })
+    await admin.createAcls({
+      acl: [
+        acl('imp-api', op.READ, on.TOPIC, 'imp.', prefixed),
+        acl('imp-api', op.DESCRIBE, on.TOPIC, 'imp.', prefixed),
+        acl('imp-api', op.READ, on.GROUP, 'imp-', prefixed),
+        // Reaches what does not move: only what does is taken over.
+        acl('imp-shop', op.WRITE, on.TOPIC, 'imp', prefixed),
+        acl('imp-shop', op.WRITE, on.TRANSACTIONAL_ID, 'imp-tx-', prefixed),
+        acl('imp-shop', op.CREATE, on.CLUSTER, 'kafka-cluster'),
+        acl('imp-old', op.READ, on.TOPIC, 'imp.b', {
+          host: '10.0.0.9',
+          permissionType: kafkajs.AclPermissionTypes.DENY,
+        }),
+        acl('stranger', op.ALL, on.TOPIC, 'imports.z'),
+      ],
+    })
+  })
+  await fill(source, 'imp.a', 5, [0])
+  await fill(source, 'imp.b', 5, [0])
+  const cluster = await connect(source)
+  try {
+    const password = new Secret('on the source')
+    await cluster.setUser({ name: 'imp-api', mechanism: 'scram-sha-512', password })
+    await cluster.setQuota('imp-api', { producerByteRate: 1_000_000 })
+  } finally {
+    await cluster.close()
+  }
+
+  const project = world.project('imported')
+  const file = 'plans/imp-api.yaml'
+  await ok(project.ferry(['import', '--from', 'old', '--to', 'new', '--group', 'imp-api']))
+  await ok(project.ferry(['fmt', '--check']))
+  expect(project.read(file)).toContain('password: "${env:IMP_API_PASSWORD}"')
+  project.write(file, project.read(file).replace(/^ {2}# (users:| {2}- \{)/gm, '  $1'))
+  project.env.IMP_API_PASSWORD = 'on the target'
+  project.edit(
+    file,
+    '\n  stage: prepared',
+    '\n  stage: producers-moved\n  gates: { sourceQuiet: 1s }',
+  )
+  await ok(project.ferry(['apply', 'imp-api', '--auto-approve', '--confirm', 'imp-api']))
+  await ok(project.ferry(['plan', 'imp-api', '--detailed-exitcode']))
+
+  const { acls, topics, groups } = (await imageOf(world)).target
+  expect(Object.keys(topics).filter((name) => name.startsWith('imp'))).toEqual(['imp.a', 'imp.b'])
+  expect(Object.keys(groups).filter((name) => name.startsWith('imp-'))).toEqual([
+    'imp-api',
+    'imp-audit',
+  ])
+  expect(acls.filter((each) => /^User:(imp-|stranger)/.test(each))).toEqual(
+    [
+      `User:imp-api 3 ${op.READ} ${on.TOPIC} ${as.PREFIXED} imp. *`,
+      `User:imp-api 3 ${op.DESCRIBE} ${on.TOPIC} ${as.PREFIXED} imp. *`,
+      `User:imp-api 3 ${op.READ} ${on.GROUP} ${as.PREFIXED} imp- *`,
+      ...['imp.a', 'imp.b'].flatMap((name) => [
+        `User:imp-shop 3 ${op.WRITE} ${on.TOPIC} ${as.LITERAL} ${name} *`,
+        // Follows from WRITE on the source.
+        `User:imp-shop 3 ${op.DESCRIBE} ${on.TOPIC} ${as.LITERAL} ${name} *`,
+      ]),
+      // 2.8 does not tell which of them write here, and they open nothing by themselves.
+      `User:imp-shop 3 ${op.WRITE} ${on.TRANSACTIONAL_ID} ${as.PREFIXED} imp-tx- *`,
+      `User:imp-shop 3 ${op.DESCRIBE} ${on.TRANSACTIONAL_ID} ${as.PREFIXED} imp-tx- *`,
+      `User:imp-old 2 ${op.READ} ${on.TOPIC} ${as.LITERAL} imp.b 10.0.0.9`,
+    ].sort(),
+  )
+  const users = (await usersOf(target)).filter((line) => line.includes("'imp-api'"))
+  expect(users.join('\n')).toMatch(/producer_byte_rate=1000000/)
+  expect(users.join('\n')).toMatch(/SCRAM-SHA-512/)
 })
 
 const configsInForce = (
