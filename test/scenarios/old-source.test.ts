@@ -318,6 +318,45 @@ spec:
   }
 })
 
+test('doctor tells of a target that is too old what it lacks, and no check breaks on it', async () => {
+  const topic = 'too-old'
+  await withAdmin(world.target, (admin) =>
+    admin.createTopics({ topics: [{ topic, numPartitions: 1, replicationFactor: 1 }] }),
+  )
+  const project = new World(older, world.target).project('too-old')
+  project.write(
+    'plans/too-old.yaml',
+    `apiVersion: ferry/v1
+kind: Migration
+metadata: { name: too-old }
+spec:
+  from: new
+  to: old
+  stage: prepared
+  topics: [{ name: ${topic} }]
+  users: [{ name: shop, mechanism: scram-sha-512, password: "\${env:PASSWORD}" }]
+  access: [{ principal: User:shop, produce: [${topic}] }]
+  quotas: [{ user: shop, producerByteRate: 20MiB }]
+`,
+  )
+  project.env.PASSWORD = 'a-password'
+  const ended = await project.ferry(['doctor', '--json'])
+  expectNoStack(ended)
+  expect(ended.code, ended.stderr).toBe(4)
+  const report = JSON.parse(ended.stdout) as DoctorReport
+  const old = report.clusters.find(({ cluster }) => cluster === 'old')!.checks
+  const versions = old.find(({ id }) => id === 'versions')!
+  expect(versions.problems.map(({ detail }) => /lacks (\S+ v\d+)/.exec(detail)?.[1])).toEqual([
+    'IncrementalAlterConfigs v0',
+    'AlterUserScramCredentials v0',
+    'Metadata v10',
+  ])
+  for (const { id, says } of [...old, ...report.migrations[0]!.checks]) {
+    expect(says, id).toMatch(/\S/)
+    expect(says, id).not.toMatch(/FERRY1901|undefined|TypeError/)
+  }
+})
+
 /** Compressed, as a serializer of a schema registry writes them; and a group that has read some. */
 const fillRegistered = async (cluster: TestCluster, topic: string, groupId: string) => {
   await withAdmin(cluster, async (admin) => {
