@@ -37,17 +37,27 @@ export interface DataCase {
 const hasHoles = ({ offsets, records }: LoggedBatch): boolean => 0 < records && records < offsets
 const isEmptied = ({ records }: LoggedBatch): boolean => records === 0
 const SNAPPY = 2
+const LZ4 = 3
 const isRawSnappy = (log: readonly LoggedBatch[]): boolean =>
   log.every(
     ({ codec, payload }) => codec === SNAPPY && payload.toString('latin1', 1, 7) !== 'SNAPPY',
   )
+const codecsIn = (log: readonly LoggedBatch[]) => new Set(log.map(({ codec }) => codec))
+/** Those of a version have the ids from 0 on. */
+const hasEveryCodec = (log: readonly LoggedBatch[], version: KafkaVersion): boolean =>
+  codecsOf(version).every((_, id) => codecsIn(log).has(id))
+/** Messages of this format, single ones and sets of every codec that it knows. */
 const isOf = (magic: number) => (log: readonly LoggedBatch[]) =>
-  log.every((batch) => batch.magic === magic)
+  log.every((batch) => batch.magic === magic) && hasEveryCodec(log, '0.10.2')
+/** What a cleaner leaves of them: the last writer of a key used lz4. */
+const isOfCompacted = (magic: number) => (log: readonly LoggedBatch[]) =>
+  log.every((batch) => batch.magic === magic) && codecsIn(log).has(LZ4)
 
 export const DATA_CASES: readonly DataCase[] = [
   {
     name: 'plain, every codec',
     fill: (place) => produceAll(place, {}),
+    holds: hasEveryCodec,
     // The format of 0.10.2 is old by itself.
     opens: false,
   },
@@ -168,7 +178,14 @@ export const DATA_CASES: readonly DataCase[] = [
     impossible: (version) => since('0.11', 'batches')(version) ?? oldFormats(version),
     configs: { 'message.format.version': '0.9.0' },
     fill: fillGrowingFormats,
-    holds: (log) => [...new Set(log.map(({ magic }) => magic))].join() === '0,1,2',
+    holds: (log) =>
+      [...new Set(log.map(({ magic }) => magic))].join() === '0,1,2' &&
+      [0, 1].every((old) =>
+        hasEveryCodec(
+          log.filter(({ magic }) => magic === old),
+          '0.10.2',
+        ),
+      ),
     opens: true,
   },
   ...(['0.9.0', '0.10.0'] as const).flatMap((format, magic): DataCase[] => [
@@ -186,7 +203,7 @@ export const DATA_CASES: readonly DataCase[] = [
       // Without times segments are rolled by their size.
       configs: { ...COMPACTED, 'segment.bytes': '5000', 'message.format.version': format },
       fill: (place) => fillCompacted({ ...place, version: '0.10.2' }),
-      holds: isOf(magic),
+      holds: isOfCompacted(magic),
       opens: true,
     },
   ]),
@@ -195,7 +212,7 @@ export const DATA_CASES: readonly DataCase[] = [
     impossible: oldFormats,
     configs: { 'message.format.version': '0.10.0', 'message.timestamp.type': 'LogAppendTime' },
     fill: (place) => produceAll({ ...place, version: '0.10.2' }, { timestamp: 5_000 }),
-    holds: (log) => log.every(({ magic, isAppendTime }) => magic === 1 && isAppendTime),
+    holds: (log) => isOf(1)(log) && log.every(({ isAppendTime }) => isAppendTime),
     opens: true,
   },
 ]
