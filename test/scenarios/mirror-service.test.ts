@@ -47,6 +47,12 @@ describe('`ferry mirror` as a service', () => {
     const line = text.split('\n').find((each) => each.startsWith(`ferry_mirror_${name} `))
     return Number(line?.split(' ').at(-1))
   }
+  /** Batches sent so far, by how they were made. */
+  const batchesMade = async (url: string) => ({
+    passedThrough: await metric(url, 'batches_total{made="passed-through"}'),
+    merged: await metric(url, 'batches_total{made="merged"}'),
+    reEncoded: await metric(url, 'batches_total{made="re-encoded"}'),
+  })
   const untilMetric = (url: string, name: string, holds: (value: number) => boolean) =>
     waitFor(name, { timeoutMs: 40_000 }, async () =>
       holds(await metric(url, name)) ? true : undefined,
@@ -67,7 +73,12 @@ describe('`ferry mirror` as a service', () => {
     await untilMetric(url, `lag_records${LABELS}`, (n) => n === 0)
     strictEqual(await metric(url, 'lock_held{source="old",target="new"}'), 1)
     strictEqual(await metric(url, 'healthy'), 1)
-    ok((await metric(url, 'produce_requests_total')) > 0)
+    const requests = await metric(url, 'produce_requests_total')
+    const { passedThrough, merged, reEncoded } = await batchesMade(url)
+    // At least one for each partition, and none without a request; plain records are never opened.
+    ok(passedThrough + merged >= PARTITIONS.length && requests > 0, `${passedThrough} ${merged}`)
+    strictEqual(reEncoded, 0)
+    ok((await metric(url, 'source_batches_merged_total')) >= 2 * merged)
     ok((await metric(url, `bytes_total${LABELS}`)) > 100_000)
     await untilMetric(
       url,
@@ -95,6 +106,7 @@ describe('`ferry mirror` as a service', () => {
       `shop: ${TOPIC}:0 stopped: FERRY1604 Foreign write on target`,
     ])
     strictEqual(await metric(url, 'healthy'), 0)
+    ok((await metric(url, `errors_total${LABELS}`)) >= 1)
     await waitFor('the other partition', { timeoutMs: 20_000 }, async () => {
       const { ok: ends } = await world.to.listOffsets(partitionsOf(TOPIC, 2), 'latest')
       return [...ends.values()].some((end) => end === 1_600n) ? true : undefined
