@@ -1,5 +1,5 @@
-import { deepStrictEqual, match, ok, strictEqual } from 'node:assert/strict'
-import { describe, it, vi } from 'vitest'
+import { deepStrictEqual, match, strictEqual } from 'node:assert/strict'
+import { beforeEach, describe, it, vi } from 'vitest'
 import type { SourceOffset, TargetOffset, TopicName } from '../../src/domain/ids.ts'
 import type { Mark } from '../../src/domain/mark.ts'
 import { GapList } from '../../src/domain/offset-index.ts'
@@ -12,10 +12,14 @@ import { type TendOptions, tend } from '../../src/mirror/tend.ts'
 import { waitFor } from '../kafka/wait.ts'
 import { FakeLink, fakePosition, newSender } from './_fakes.ts'
 
-/** What comes between attempts is not what is tested. */
+/** How often it had been tried at each wait. None is waited for: how long they are is tested in `wait.test.ts`. */
+const attempts = vi.hoisted((): number[] => [])
 vi.mock('../../src/mirror/wait.ts', async (original) => ({
   ...(await original<typeof import('../../src/mirror/wait.ts')>()),
-  backoffMs: () => 0,
+  backoffMs: (attempt: number) => {
+    attempts.push(attempt)
+    return 0
+  },
 }))
 
 const PERSISTS = -1
@@ -35,6 +39,10 @@ const HELD_BY_ANOTHER: PartitionProgress = {
   holder: { host: 'elsewhere', pid: 1, generation: 41 },
   at: '',
 }
+
+beforeEach(() => {
+  attempts.length = 0
+})
 
 /** A padded partition whose source has a hole next, and a target that answers every request for markers with one code. */
 const begin = (code: () => number, written = (count: number) => count) => {
@@ -110,13 +118,19 @@ describe('a partition whose markers are answered with an error', () => {
     const padded = begin(() => (++times % 7 === 0 ? 0 : PERSISTS))
     await run(padded, () => padded.asked.length > 40)
     deepStrictEqual([padded.p.problem, padded.p.checkedTo >= 50], [undefined, true])
+    // So do the waits: the first failure behind what was written is the first again.
+    deepStrictEqual(attempts.slice(0, 14), [0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5, 0, 1])
   })
 
   it('that passes by itself: it waits as long as it takes', async () => {
     const padded = begin(() => NOT_ENOUGH_REPLICAS)
     await run(padded, () => padded.asked.length > 30)
-    ok(padded.asked.length > 30)
     strictEqual(padded.p.problem, undefined)
+    // Each wait is that of one more attempt, not of the first again.
+    deepStrictEqual(
+      attempts.slice(0, 30),
+      Array.from({ length: 30 }, (_, attempt) => attempt),
+    )
   })
 })
 
