@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import type { TopicName } from '../domain/ids.ts'
 import type { BrokerLink, FetchedPartition, FetchPartitionRequest } from '../kafka/cluster.ts'
 import { ErrorCode, errorName, isRetriable } from '../kafka/error-codes.ts'
@@ -18,6 +19,11 @@ const PARTITION_BYTES = 1024 * 1024
 const FEWEST_ASKED = 16
 /** How long the broker waits for records where there are none. */
 const IDLE_WAIT_MS = 250
+/**
+ * Where nobody is behind, a request that is answered at once rests so long for each partition that it named: both sides look at all of them
+ * to hear of one record. A thousand are asked twenty times a second then, ten as soon as they have something.
+ */
+const REST_MS_PER_PARTITION = 0.05
 /** While some partitions are left out because enough of them waits to be sent: those become ready any moment. */
 const BUSY_WAIT_MS = 5
 
@@ -96,6 +102,7 @@ export class Fetcher {
           continue
         }
         await this.#fetch(asked, ANSWER_BYTES)
+        if (!this.#partitions.some(isBehind)) await pause(restOf(asked))
       }
     } catch (error) {
       this.#closed = true
@@ -123,7 +130,6 @@ export class Fetcher {
    * the CPU; the others are asked as often as if nobody was behind. Where one of them has more than is left of the answer, it is behind, too.
    */
   #fewOf(wanting: readonly MirroredPartition[]): Asked {
-    const isBehind = (p: MirroredPartition) => p.next < p.sourceEnd
     const behind = wanting.filter(isBehind)
     if (behind.length === 0) return { partitions: wanting, inTurn: wanting.length }
     const few = behind.slice(0, this.#mostAsked)
@@ -226,6 +232,11 @@ export class Fetcher {
     }
   }
 }
+
+const isBehind = (p: MirroredPartition): boolean => p.next < p.sourceEnd
+
+const restOf = ({ partitions }: Asked): number =>
+  Math.min(partitions.length * REST_MS_PER_PARTITION, IDLE_WAIT_MS)
 
 const isFor = (answer: FetchedPartition, p: MirroredPartition): boolean =>
   answer.partition === p.partition && answer.topic === p.topic

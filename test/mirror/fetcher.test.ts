@@ -6,6 +6,7 @@ import { Budget } from '../../src/mirror/budget.ts'
 import { BufferPool } from '../../src/mirror/buffer-pool.ts'
 import { Fetcher } from '../../src/mirror/fetcher.ts'
 import type { Trouble } from '../../src/mirror/partition.ts'
+import { encodeBatch } from '../../src/records/index.ts'
 import { waitFor } from '../kafka/wait.ts'
 import { FakeLink, fakePosition, newSender } from './_fakes.ts'
 
@@ -128,20 +129,59 @@ it('a leader that hangs with a Fetch keeps nobody from asking the next one', asy
   next.close()
 })
 
+/** Answers each partition of a request with what `answer` says of it. */
+const answering =
+  (answer: (partition: number, fetchOffset: number) => Partial<FetchedPartition>) =>
+  async ({ topics }: FetchRequest): Promise<readonly FetchedPartition[]> =>
+    topics.flatMap(({ topic, partitions }) =>
+      partitions.map(({ partition, fetchOffset }) => ({
+        ...EMPTY,
+        topic,
+        partition,
+        ...answer(partition, fetchOffset),
+      })),
+    )
+
+it('a thousand that are followed closely are not asked again for each of their records', async () => {
+  const ALL = 1_000
+  const partitions = Array.from({ length: ALL }, (_, i) => newSender(new FakeLink(), {}, 0, i).p)
+  const record = { timestamp: 1, key: null, value: Buffer.from('x') }
+  const answer = answering((partition, offset) => {
+    if (partition > 0) return { lastStableOffset: 0 }
+    const records = encodeBatch({ records: [record], baseOffset: offset })
+    return { records, lastStableOffset: offset + 1, highWatermark: offset + 1 }
+  })
+  const requests: { readonly asked: number; readonly answered: number }[] = []
+  const fetch = async (request: FetchRequest) => {
+    const asked = performance.now()
+    const answers = await answer(request)
+    requests.push({ asked, answered: performance.now() })
+    return answers
+  }
+  const fetcher = new Fetcher(Object.assign(new FakeLink(), { fetch }), options())
+  for (const p of partitions) {
+    void p.flow({ ...fakePosition(0), sourceEnd: 0 })
+    fetcher.add(p)
+  }
+  await waitFor('five requests', { timeoutMs: 30_000 }, () => requests.length >= 5 || undefined)
+  fetcher.close()
+  const rests = requests.slice(1).map(({ asked }, i) => asked - requests[i]!.answered)
+  // A timer may be a millisecond early.
+  ok(Math.min(...rests) >= 49, `rested ${rests.map(Math.round).join(', ')} ms`)
+  // What there is of all partitions was taken, one record a request.
+  ok(partitions[0]!.next >= 4 && partitions[0]!.next <= requests.length)
+})
+
 it('those at the end of their log are named a few times a second while others are behind', async () => {
   const [BEHIND, ALL] = [3, 40]
   const partitions = Array.from({ length: ALL }, (_, i) => newSender(new FakeLink(), {}, 0, i).p)
   const named: number[] = []
-  const fetch = async ({ topics }: FetchRequest): Promise<readonly FetchedPartition[]> => {
+  const answer = answering((partition) => ({ lastStableOffset: partition < BEHIND ? 10 : 0 }))
+  const fetch = async (request: FetchRequest) => {
     await pause(1)
-    const asked = topics.flatMap(({ topic, partitions: each }) =>
-      each.map(({ partition, fetchOffset }) => ({ topic, partition, fetchOffset })),
-    )
-    named.push(asked.length)
-    return asked.map(({ topic, partition }) => {
-      const lastStableOffset = partition < BEHIND ? 10 : 0
-      return { ...EMPTY, topic, partition, lastStableOffset }
-    })
+    const answers = await answer(request)
+    named.push(answers.length)
+    return answers
   }
   const fetcher = new Fetcher(Object.assign(new FakeLink(), { fetch }), options())
   const began = performance.now()
