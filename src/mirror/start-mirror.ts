@@ -25,6 +25,7 @@ import type {
 } from './mirror.ts'
 import { MirroredPartition } from './partition.ts'
 import { ProgressSaver, readProgressOf } from './progress-saver.ts'
+import { reportOf } from './report-of.ts'
 import { Routes } from './routes.ts'
 import type { SendCounters } from './sender.ts'
 import { stillMirrored } from './still-mirrored.ts'
@@ -295,26 +296,7 @@ class Engine implements RunningMirror {
   }
 
   reports(): readonly PartitionReport[] {
-    return [...this.#partitions.values()].map((p) => {
-      const next = p.offsets.sourceOf(Math.max(p.checkedTo, p.offsets.targetStart))
-      const waitsFor = p.waitsFor === 'the lock' ? (this.#lockWaitsFor ?? p.waitsFor) : p.waitsFor
-      return {
-        migration: p.migration,
-        key: p.key,
-        topic: p.topic,
-        partition: p.partition,
-        ...(p.mark.way && { way: p.mark.way }),
-        state: p.state,
-        ...(p.state === 'waiting' && { waitsFor }),
-        next,
-        lag: Math.max(0, p.sourceEnd - next),
-        records: p.numbers.records,
-        bytes: p.numbers.bytes,
-        errors: p.numbers.errors,
-        ...(p.problem !== undefined && { problem: p.problem }),
-        ...(p.offsets.diverged !== null && { divergedAt: Number(p.offsets.diverged.source) }),
-      }
-    })
+    return [...this.#partitions.values()].map((p) => reportOf(p, this.#lockWaitsFor))
   }
 
   facts(): MirrorFacts {
