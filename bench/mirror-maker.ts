@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { recordClassArchive } from '../test/kafka/class-archive.ts'
 import { fetchJars } from '../test/kafka/jars.ts'
 import { javaCommand } from '../test/kafka/java-command.ts'
 import { spawnGuarded } from '../test/kafka/process.ts'
@@ -29,7 +30,18 @@ const TUNED = {
 export const isOfMirrorMaker = (topic: string): boolean =>
   topic.startsWith('mm2-') || topic === 'heartbeats' || topic.endsWith('checkpoints.internal')
 
-const mirrorMaker = (name: EngineName, tuning: Readonly<Record<string, string>>): Engine => ({
+interface StartFlags {
+  /** Its classes come from an archive: it copies the same, and starts sooner. */
+  readonly usesArchive: boolean
+  /** Beside what it is shipped with. */
+  readonly flags?: readonly string[]
+}
+
+const mirrorMaker = (
+  name: EngineName,
+  tuning: Readonly<Record<string, string>>,
+  { usesArchive, flags = [] }: StartFlags,
+): Engine => ({
   name,
   // A clean end takes seconds, and nobody needs what it would write: its topics are deleted, and the next one has a group of its own.
   endsBy: 'SIGKILL',
@@ -67,11 +79,21 @@ const mirrorMaker = (name: EngineName, tuning: Readonly<Record<string, string>>)
       main: 'org.apache.kafka.connect.mirror.MirrorMaker',
       args: [file],
       heap: HEAP,
-      flags: FLAGS,
+      flags: [...FLAGS, ...flags],
+      usesArchive,
     })
     return spawnGuarded(command, join(folder, 'log'))
   },
 })
 
-export const mm2Default = mirrorMaker('mm2Default', {})
-export const mm2Tuned = mirrorMaker('mm2Tuned', TUNED)
+export const mm2Default = (start: StartFlags): Engine => mirrorMaker('mm2Default', {}, start)
+export const mm2Tuned = (start: StartFlags): Engine => mirrorMaker('mm2Tuned', TUNED, start)
+
+/** Records the archive of its classes, unless that was done before: `copy` has an engine copy something. */
+export const recordMirrorMaker = async (copy: (engine: Engine) => Promise<unknown>) => {
+  const jars = await fetchJars('mirror-maker')
+  await recordClassArchive(jars, async (flag) => {
+    const engine = mm2Default({ usesArchive: false, flags: [flag] })
+    await copy({ ...engine, endsBy: 'SIGTERM' })
+  })
+}

@@ -32,6 +32,8 @@ export interface BenchReport extends TransactionalRates {
         readonly ratioDefault: number
         /** CPU of tuned MirrorMaker 2 over that of Ferry, for the same records. */
         readonly cpuRatioTuned: number
+        /** Peak RSS of tuned MirrorMaker 2 over that of Ferry. */
+        readonly rssRatioTuned: number
       }
     >
   >
@@ -75,6 +77,7 @@ export const reportOf = (
           ratioTuned: medianRatio(ferry, mm2Tuned, (m) => m.recordsPerSecond),
           ratioDefault: medianRatio(ferry, mm2Default, (m) => m.recordsPerSecond),
           cpuRatioTuned: medianRatio(mm2Tuned, ferry, (m) => m.cpuSeconds),
+          rssRatioTuned: medianRatio(mm2Tuned, ferry, (m) => m.peakRssMB),
         },
       ]
     }),

@@ -18,6 +18,7 @@ const HEAD = [
   'peak RSS',
   'rate',
   'CPU',
+  'RSS',
 ]
 
 /** For people: a row for each case and engine, with the ratios of Ferry to it. */
@@ -45,7 +46,7 @@ export const renderTable = (report: BenchReport, results: readonly CaseResult[])
     `${cores} cores (${cpu}), ${memoryGB} GB, Node ${node}; both brokers on this machine; medians of ${rounds} rounds`,
     ...aligned([HEAD, ...rows]),
     'CPU s/GB: user and system of the whole process, its start included; copying: without its start.',
-    'rate, CPU: of Ferry, compared with that engine.',
+    'rate, CPU, RSS: of Ferry, compared with that engine.',
     ...Object.entries(report.toPlain).map(
       ([name, ratio]) => `${name}: ${ratio.toFixed(2)} x the rate of 1kb`,
     ),
@@ -60,12 +61,13 @@ const perSecond = (rate: number): string => `${rate.toLocaleString('en')} record
 const ratiosTo = (
   engine: EngineName,
   { ferry, mm2Default, ...ratios }: NonNullable<BenchReport['cases'][CaseName]>,
-): readonly [rate: string, cpu: string] => {
-  if (engine === 'ferry') return ['', '']
+): readonly [rate: string, cpu: string, rss: string] => {
+  if (engine === 'ferry') return ['', '', '']
   const isTuned = engine === 'mm2Tuned'
   const rate = isTuned ? ratios.ratioTuned : ratios.ratioDefault
   const cpu = isTuned ? ratios.cpuRatioTuned : mm2Default.cpuSecondsPerGB / ferry.cpuSecondsPerGB
-  return [`${rate.toFixed(1)} x`, `1/${cpu.toFixed(1)}`]
+  const rss = isTuned ? ratios.rssRatioTuned : mm2Default.peakRssMB / ferry.peakRssMB
+  return [`${rate.toFixed(1)} x`, `1/${cpu.toFixed(1)}`, `1/${rss.toFixed(1)}`]
 }
 
 /** Words to the left, numbers to the right. */

@@ -23,12 +23,15 @@ export interface JavaProgram {
   readonly flags?: readonly string[]
   /** Behind the jars on the class path, where it leaves the archive of the jars valid. */
   readonly classes?: string
+  /** False: it loads its classes from the jars, as any installation does. */
+  readonly usesArchive?: boolean
 }
 
 /** The command line of a Java program with our logging and a short start. */
 export function javaCommand(program: JavaProgram): string[] {
   const { jars, main, args, heap = '512m', flags = FAST_START_FLAGS, classes } = program
   const archive = classArchive(jars)
+  const isArchived = program.usesArchive !== false && existsSync(archive)
   return [
     'java',
     `-Xmx${heap}`,
@@ -36,7 +39,7 @@ export function javaCommand(program: JavaProgram): string[] {
     '-Djava.net.preferIPv4Stack=true',
     '-Djava.awt.headless=true',
     loggingFlag(jars.name),
-    ...(existsSync(archive) ? [`-XX:SharedArchiveFile=${archive}`, '-Xlog:cds*=off'] : []),
+    ...(isArchived ? [`-XX:SharedArchiveFile=${archive}`, '-Xlog:cds*=off'] : []),
     ...OPEN_TO_OLD_KAFKA,
     ...flags,
     '-cp',
