@@ -1,6 +1,6 @@
 import { FerryError } from '../domain/diagnostic.ts'
 import type { GroupId } from '../domain/ids.ts'
-import type { GroupSync, MigrationState } from '../domain/state.ts'
+import { type GroupSync, type MigrationState, oldestWrite } from '../domain/state.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import type { MirrorLog } from '../mirror/mirror.ts'
 
@@ -13,7 +13,7 @@ const RENEWED_AFTER = 0.75
 interface Watched {
   /** The sync that this is about: a new one begins anew. */
   readonly at: string
-  /** When its positions were last written, by the sync or by this process. */
+  /** When the oldest of its positions was last written, by the sync or by this process. */
   writtenAt: number
   /** It has, or had, members of its own: its positions are not Ferry's any more. */
   isLeftAlone: boolean
@@ -72,10 +72,11 @@ export class CommitRenewer {
     }
   }
 
-  #watch(key: string, { at }: GroupSync): Watched {
+  #watch(key: string, sync: GroupSync): Watched {
+    const { at } = sync
     const known = this.#watched.get(key)
     if (known?.at === at) return known
-    const watched = { at, writtenAt: Date.parse(at), isLeftAlone: false }
+    const watched = { at, writtenAt: Date.parse(oldestWrite(sync)), isLeftAlone: false }
     this.#watched.set(key, watched)
     return watched
   }

@@ -252,6 +252,7 @@ export interface LostRange {
 export interface GroupSync {
   readonly group: GroupId
   readonly status: 'pending' | 'done'
+  /** Which sync it is: partitions that came since are added to it, each with an `at` of its own. */
   readonly at: string
   readonly positions: ReadonlyMap<PartitionKey, SyncedPosition>
   /** How many partitions of each topic were marked then, the first ones: others came since. Absent: all that are. */
@@ -259,6 +260,13 @@ export interface GroupSync {
   /** Of partitions that came since: written before their commit, one of `positions` after the proof. The others stay synced meanwhile. */
   readonly adding?: ReadonlyMap<PartitionKey, SyncedPosition>
 }
+
+/** When the oldest position of a sync was written: the first one to expire. */
+export const oldestWrite = ({ at, positions }: Pick<GroupSync, 'at' | 'positions'>): string =>
+  [...positions.values()].reduce<string | undefined>((oldest, position) => {
+    const written = position.at ?? at
+    return oldest === undefined || written < oldest ? written : oldest
+  }, undefined) ?? at
 
 /** Whether a group was put back since it was synced so: an earlier move is over. Of a return that does not say so, their clocks tell. */
 export const takesBack = (

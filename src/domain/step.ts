@@ -295,4 +295,6 @@ export interface SyncedPosition {
   readonly previous: { readonly offset: bigint; readonly metadata: string } | null
   readonly metadata: string
   readonly proof: 'record' | 'boundary' | 'cleaned' | 'count' | 'empty'
+  /** When it was added to the sync, as its partition came since. Absent: with the sync. */
+  readonly at?: string
 }

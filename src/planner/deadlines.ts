@@ -5,6 +5,7 @@ import {
   type TopicPartition,
 } from '../domain/ids.ts'
 import type { Deadline, Invariant } from '../domain/plan.ts'
+import { oldestWrite } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
 import { counted } from '../steps/_words.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
@@ -191,8 +192,9 @@ const targetCommits = ({ desired, observed, state, now }: PlanContext): readonly
     .filter(
       ({ group }) => (observed.target.groups.get(group)?.description.members.length ?? 0) === 0,
     )
-    .flatMap(({ group, at }): Deadline[] => {
-      const expires = Date.parse(at) + lifeMs(observed.target)
+    .flatMap((sync): Deadline[] => {
+      const { group } = sync
+      const expires = Date.parse(oldestWrite(sync)) + lifeMs(observed.target)
       // Its positions are still there after it: they were renewed, and the state does not say when.
       if (expires <= now.getTime()) return []
       const { protocolType = '', type = 'classic' } =

@@ -129,6 +129,7 @@ const position = objectOf<SyncedPosition>({
   previous: nullable(commit),
   metadata: text,
   proof: oneOf('record', 'boundary', 'cleaned', 'count', 'empty'),
+  at: optional(instant),
 })
 
 const groupSync = objectOf<GroupSync>({

@@ -211,10 +211,12 @@ const write = async (
   run: Run,
   { positions, committed, isDue, lost }: Translated,
 ): Promise<Outcome> => {
-  const before = step.onlyNew && run.state().syncs.find((s) => s.group === step.group)
+  const before = step.onlyNew ? run.state().syncs.find((s) => s.group === step.group) : undefined
+  // The others grow no younger by it, nor does it become another sync than the one that a rollback has put back.
+  const added = before ? writtenAt(run.now().toISOString(), positions) : positions
   const { markedPartitions } = placesOf(run.state())
   const marked = new Map([
-    ...((before && before.marked) || []),
+    ...(before?.marked ?? []),
     ...step.topics.flatMap((topic) => {
       const count = markedPartitions.get(topic)
       return count === undefined ? [] : [[topic, count] as const]
@@ -222,7 +224,7 @@ const write = async (
   ])
   // What a run before this one has left in topics that are not looked at now stays as it is.
   const left = new Map(
-    [...((before && before.adding) || [])].filter(
+    [...(before?.adding ?? [])].filter(
       ([key]) => !step.topics.includes(parsePartitionKey(key).topic),
     ),
   )
@@ -233,12 +235,12 @@ const write = async (
         ...state.syncs.filter((s) => s.group !== step.group),
         before && status === 'pending'
           ? // Its other positions stay synced, whatever becomes of these.
-            { ...before, adding: new Map([...(before.adding ?? []), ...positions]) }
+            { ...before, adding: new Map([...(before.adding ?? []), ...added]) }
           : {
               group: step.group,
               status,
-              at: run.now().toISOString(),
-              positions: new Map([...(before ? before.positions : []), ...positions]),
+              at: before?.at ?? run.now().toISOString(),
+              positions: new Map([...(before?.positions ?? []), ...added]),
               marked,
               ...(left.size > 0 && { adding: left }),
             },
@@ -268,6 +270,9 @@ const write = async (
     },
   }
 }
+
+const writtenAt = (at: string, positions: Translated['positions']): Translated['positions'] =>
+  new Map([...positions].map(([key, position]) => [key, { ...position, at }]))
 
 /** Members first: who commits and leaves after they were looked for is seen by the commits. */
 const movedMeanwhile = async (

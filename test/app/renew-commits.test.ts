@@ -2,14 +2,14 @@ import { expect, test } from 'vitest'
 import { CommitRenewer } from '../../src/app/renew-commits.ts'
 import { diagnostic } from '../../src/domain/diagnostic.ts'
 import type { GroupId, PartitionKey, SourceOffset } from '../../src/domain/ids.ts'
-import { emptyState } from '../../src/domain/state.ts'
+import { emptyState, type GroupSync } from '../../src/domain/state.ts'
 import type { Cluster, GroupDescription } from '../../src/kafka/cluster.ts'
 
 /** When positions are written again, and when never. That a broker forgets them, and what it says of a group: test/scenarios/kinds-of-groups.test.ts. */
 
 const DAY = 86_400_000
 const API = 'api' as GroupId
-const KEY = 'orders:0' as PartitionKey
+const [KEY, ADDED] = ['orders:0', 'orders:1'] as PartitionKey[] as [PartitionKey, PartitionKey]
 const UNTOUCHED = { state: 'empty', type: 'classic', protocolType: '', members: [] } as const
 
 /** A group whose position was written on day 0, and what it looks like at each look of days later. */
@@ -19,15 +19,19 @@ const lookedAt = async (
     groups = [],
     commits = () => ({ offset: 5n, metadata: 'noted' }),
     refuses = () => false,
+    keys = () => [KEY],
   }: {
     /** One for each time that it is described; then untouched again. */
     readonly groups?: readonly Partial<GroupDescription>[]
     readonly commits?: () => { readonly offset: bigint; readonly metadata: string } | undefined
     readonly refuses?: () => boolean
+    /** What has a position on which day; that of the partition that came since is of day 5. */
+    readonly keys?: (day: number) => readonly PartitionKey[]
   } = {},
 ) => {
   let day = 0
   const written: number[] = []
+  const of: PartitionKey[][] = []
   const said: string[] = []
   const described = [...groups]
   const target = {
@@ -40,13 +44,16 @@ const lookedAt = async (
     }),
     fetchCommits: async () => {
       const commit = commits()
-      const found = new Map(commit === undefined ? [] : [[KEY, { ...commit, leaderEpoch: -1 }]])
+      const found = new Map(
+        commit === undefined ? [] : keys(day).map((key) => [key, { ...commit, leaderEpoch: -1 }]),
+      )
       return { ok: new Map([[API, found]]), failed: new Map() }
     },
-    commitOffsets: async () => {
+    commitOffsets: async (_: GroupId, wanted: ReadonlyMap<PartitionKey, unknown>) => {
       const why = diagnostic({ code: 'FERRY1209', detail: 'it has members', fix: '' })
       if (refuses()) return { ok: new Map(), failed: new Map([[KEY, why]]) }
       written.push(day)
+      of.push([...wanted.keys()])
       return { ok: new Map(), failed: new Map() }
     },
   } as unknown as Cluster
@@ -59,17 +66,35 @@ const lookedAt = async (
     ...{ source: 5n as SourceOffset, target: 5n, previous: null },
     ...{ metadata: 'noted', proof: 'record' as const },
   }
-  const sync = {
-    ...{ group: API, status: 'done' as const, at: new Date(0).toISOString() },
-    positions: new Map([[KEY, position]]),
+  const syncOf = (): GroupSync => ({
+    ...{ group: API, status: 'done', at: new Date(0).toISOString() },
+    positions: new Map(
+      keys(day).map((key) => [
+        key,
+        { ...position, ...(key === ADDED && { at: new Date(5 * DAY).toISOString() }) },
+      ]),
+    ),
+  })
+  for (day of days) {
+    await renewer.look('orders', { ...emptyState('orders', 'l'), syncs: [syncOf()] })
   }
-  for (day of days) await renewer.look('orders', { ...emptyState('orders', 'l'), syncs: [sync] })
-  return { written, said }
+  return { written, of, said }
 }
 
 test('are written again in the last quarter of seven days, and then count anew', async () => {
   const { written } = await lookedAt([0, 5.2, 5.3, 5.4, 10.5, 10.6])
   expect(written).toEqual([5.3, 10.6])
+})
+
+test.each<[string, readonly number[], readonly PartitionKey[], readonly number[]]>([
+  ['by a process that was there before', [0, 5.1, 5.2, 5.3, 10.5, 10.6], [KEY], [5.3, 10.6]],
+  ['by one that starts after', [5.1, 5.2, 5.3, 10.5, 10.6], [KEY], [5.3, 10.6]],
+  ['which may be one of them', [0, 5.3, 10.2, 10.3], [], [10.3]],
+])('are as old as the oldest where partitions came since, %s', async (_, days, first, renewed) => {
+  const has = { keys: (day: number) => (day > 5 ? [...first, ADDED] : first) }
+  const { written, of } = await lookedAt(days, has)
+  expect(written).toEqual(renewed)
+  expect(of[0]).toEqual([...first, ADDED])
 })
 
 test.each<[string, Partial<GroupDescription>]>([

@@ -310,6 +310,18 @@ describe('deadlines', () => {
     expect(deadlines({ observed: observed(seen), state: stateWith({ syncs: [sync] }) })).toEqual([
       `${inHours(6 * 24)} target-commits`,
     ])
+    // Of partitions that came since: the oldest position is the first to go.
+    const later = (...keys: readonly string[]) => {
+      const added = keys.map((key) => [key, { target: 1n, at: inHours(-12) }] as const)
+      const positions = new Map([...sync.positions, ...added] as never)
+      return stateWith({ syncs: [{ ...sync, positions: positions as typeof sync.positions }] })
+    }
+    expect(deadlines({ observed: observed(seen), state: later('orders:1') })).toEqual([
+      `${inHours(6 * 24)} target-commits`,
+    ])
+    expect(deadlines({ observed: observed(seen), state: later('orders:0', 'orders:1') })).toEqual([
+      `${inHours(6.5 * 24)} target-commits`,
+    ])
     const there = { groups: new Map([[group('api'), groupSeen('api', {}, { members: [MEMBER] })]]) }
     expect(
       deadlines({

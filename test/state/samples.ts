@@ -108,7 +108,14 @@ export const fullState = (serial: number, migration = 'orders'): MigrationState 
       adding: new Map([
         [
           'orders.events:2' as PartitionKey,
-          { source: 1n as SourceOffset, target: 2n, previous: null, metadata: '', proof: 'record' },
+          {
+            source: 1n as SourceOffset,
+            target: 2n,
+            previous: null,
+            metadata: '',
+            proof: 'record',
+            at: AT,
+          },
         ],
       ]),
     },

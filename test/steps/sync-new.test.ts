@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import type { GroupId, PartitionKey, SourceOffset, TopicName } from '../../src/domain/ids.ts'
-import type { GroupSync, MigrationState } from '../../src/domain/state.ts'
-import type { SyncGroup } from '../../src/domain/step.ts'
+import {
+  type GroupSync,
+  type MigrationState,
+  oldestWrite,
+  takesBack,
+} from '../../src/domain/state.ts'
+import type { SyncedPosition, SyncGroup } from '../../src/domain/step.ts'
 import { groupsAreSynced } from '../../src/steps/gates/index.ts'
 import { movedTo } from '../../src/steps/return-positions.ts'
 import type { Run } from '../../src/steps/step-kind.ts'
@@ -23,6 +28,7 @@ const position = (source: bigint, target: bigint) => ({
   metadata: '',
   proof: 'record' as const,
 })
+const NOW = '2030-01-01T00:00:00.000Z'
 const SYNC: GroupSync = {
   group: GROUP,
   status: 'done',
@@ -89,7 +95,7 @@ const world = (here: Offsets, there: Offsets, before: Partial<GroupSync> = {}) =
       if (left-- <= 0) throw new Died()
       state = change(state)
     },
-    now: () => new Date('2030-01-01T00:00:00.000Z'),
+    now: () => new Date(NOW),
     signal: new AbortController().signal,
   } as unknown as Run
   return {
@@ -121,9 +127,9 @@ const world = (here: Offsets, there: Offsets, before: Partial<GroupSync> = {}) =
 
 const DONE = {
   status: 'done',
-  positions: new Map([
+  positions: new Map<PartitionKey, SyncedPosition>([
     [OLD, position(600n, 500n)],
-    [NEW, { ...position(40n, 30n), proof: 'empty' }],
+    [NEW, { ...position(40n, 30n), proof: 'empty', at: NOW }],
   ]),
 }
 
@@ -140,6 +146,22 @@ describe('a partition that came since its group was synced', () => {
     expect(service.there).toEqual({ [OLD]: 777n, [NEW]: 30n })
     expect(service.sync()).toMatchObject(DONE)
     expect(service.sync().adding).toBeUndefined()
+  })
+
+  it.each<[string, readonly PartitionKey[], string]>([
+    ['is as old as the oldest', [OLD], AT],
+    ['is as old as the first', [], NOW],
+  ])('makes nothing of its sync younger: what was synced before %s', async (_, before, oldest) => {
+    const positions = new Map(before.map((key) => [key, position(600n, 500n)]))
+    const service = world({ [NEW]: 40n }, {}, { positions })
+    const returned = { group: GROUP, at: AT, of: service.sync().at }
+    expect(await service.apply(1)).toBe('died')
+    expect(takesBack(returned, service.sync())).toBe(true)
+    expect(await service.apply()).toBe('done')
+    expect(oldestWrite(service.sync())).toBe(oldest)
+    expect(service.sync().positions.get(NEW)).toMatchObject({ at: NOW })
+    // A rollback that had put it back knows it still.
+    expect(takesBack(returned, service.sync())).toBe(true)
   })
 
   it('gets the new position where the group commits on the source in that moment', async () => {
