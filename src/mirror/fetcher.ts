@@ -36,7 +36,7 @@ export interface FetcherOptions {
   readonly received: (p: MirroredPartition) => void
 }
 
-/** Whom a request names. The first `inTurn` share the answer; what the others have is little, or asked for next. */
+/** Whom a request names. The last `inTurn` share the answer in turn; what the others have is little, and comes before. */
 interface Asked {
   readonly partitions: readonly MirroredPartition[]
   readonly inTurn: number
@@ -127,17 +127,18 @@ export class Fetcher {
 
   /**
    * Those that are behind fill an answer by themselves, a few at a time. Naming a thousand in each request, to hear of four, took a fourth of
-   * the CPU; the others are asked as often as if nobody was behind. Where one of them has more than is left of the answer, it is behind, too.
+   * the CPU; the others are asked as often as if nobody was behind, and come first: they wait for no turn. One that has more is behind, too, from then on.
    */
   #fewOf(wanting: readonly MirroredPartition[]): Asked {
     const behind = wanting.filter(isBehind)
     if (behind.length === 0) return { partitions: wanting, inTurn: wanting.length }
     const few = behind.slice(0, this.#mostAsked)
     const now = performance.now()
-    if (now - this.#restAskedAt < IDLE_WAIT_MS) return { partitions: few, inTurn: few.length }
+    const isTooEarly = now - this.#restAskedAt < IDLE_WAIT_MS
+    if (isTooEarly || few[0]!.isStarved) return { partitions: few, inTurn: few.length }
     this.#restAskedAt = now
     const rest = wanting.filter((p) => !isBehind(p))
-    return { partitions: [...few, ...rest], inTurn: few.length }
+    return { partitions: [...rest, ...few], inTurn: few.length }
   }
 
   /** The next request begins behind what this one brought, and asks for as many as fill an answer. */
@@ -175,7 +176,7 @@ export class Fetcher {
       } as const
       const answers = await this.link.fetch(request, memory.space)
       memory.arrived(answers.reduce((sum, { records }) => sum + records.length, 0))
-      this.#adapt(wanting.slice(0, inTurn), answers.slice(0, inTurn))
+      this.#adapt(wanting.slice(-inTurn), answers.slice(-inTurn))
       answered()
       const inOrder = answers.length === wanting.length
       for (let i = 0; i < wanting.length; i++) {
