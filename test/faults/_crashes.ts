@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import type { GroupId } from '../../src/domain/ids.ts'
 import { oracle } from '../kafka/index.ts'
 import { waitFor } from '../kafka/wait.ts'
-import { createTopic, cutLog, topicName } from '../mirror/_support.ts'
+import { createTopic, cutLog, FORGETS_LOG_STARTS, topicName } from '../mirror/_support.ts'
 import type { Project, Running } from '../scenarios/_world.ts'
 import { beginAt } from './_source.ts'
 import {
@@ -22,8 +22,6 @@ import {
   succeeded,
 } from './_world.ts'
 
-/** Not made durable by itself while a test runs. */
-const FORGETS_LOG_STARTS = { 'log.flush.start.offset.checkpoint.interval.ms': '3600000' }
 const STARTS = [150_000, 40_000, 7]
 /** Of each topic. */
 const RECORDS = 18_000

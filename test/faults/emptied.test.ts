@@ -5,7 +5,13 @@ import { valuesOf } from '../../src/domain/answers.ts'
 import type { GroupId } from '../../src/domain/ids.ts'
 import { oracle } from '../kafka/index.ts'
 import { waitFor } from '../kafka/wait.ts'
-import { contentOf, createTopic, cutLog, topicName } from '../mirror/_support.ts'
+import {
+  contentOf,
+  createTopic,
+  cutLog,
+  FORGETS_LOG_STARTS,
+  topicName,
+} from '../mirror/_support.ts'
 import { fill } from '../scenarios/_clients.ts'
 import type { Project } from '../scenarios/_world.ts'
 import {
@@ -20,11 +26,6 @@ import {
   succeeded,
 } from './_world.ts'
 
-/** Not made durable by itself while a test runs, also not the first time, which would be 30 s after the start. */
-const FORGETS_LOG_STARTS = {
-  'log.flush.start.offset.checkpoint.interval.ms': '3600000',
-  'log.initial.task.delay.ms': '3600000',
-}
 const RECORDS = 300
 
 let world: FaultWorld

@@ -11,6 +11,7 @@ import {
   cutLog,
   endsOf,
   FileProgress,
+  FORGETS_LOG_STARTS,
   markTopic,
   mirrorOptions,
   type Pair,
@@ -25,7 +26,7 @@ const key = (topic: TopicName, partition = 0): PartitionKey => partitionKey(topi
 
 let pair: Pair
 beforeAll(async () => {
-  pair = await startPair()
+  pair = await startPair({ target: { config: FORGETS_LOG_STARTS } })
 })
 afterAll(() => pair?.stop())
 
