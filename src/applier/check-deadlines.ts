@@ -3,7 +3,7 @@ import { type GroupId, type PartitionKey, parsePartitionKey } from '../domain/id
 import type { Deadline } from '../domain/plan.ts'
 import { commitsOf } from '../steps/commits-of.ts'
 import { DEADLINE_AHEAD, type DeadlineSeen, only } from '../steps/gates/index.ts'
-import { type PartitionNow, partitionsNow } from '../steps/partitions-now.ts'
+import { offsetsOf, type PartitionNow, partitionsNow } from '../steps/partitions-now.ts'
 import { reversedLook } from '../steps/reversed.ts'
 import type { Run } from '../steps/step-kind.ts'
 
@@ -30,8 +30,16 @@ const seen = async (about: Deadline['about'], run: LookingRun): Promise<Deadline
   switch (about.kind) {
     case 'source-retention':
       return { kind: about.kind, partition: await partitionOf(run, about.partition) }
-    case 'back-retention':
-      return { kind: about.kind, partition: await partitionOf(reversedLook(run), about.partition) }
+    case 'back-retention': {
+      const place = parsePartitionKey(about.partition)
+      const configs = only(await target.describeTopicConfigs([place.topic]), place.topic)
+      return {
+        kind: about.kind,
+        partition: await partitionOf(reversedLook(run), about.partition),
+        logStart: (await offsetsOf(target, [place], 'earliest')).get(about.partition)!,
+        retentionMs: configs.get('retention.ms')?.value ?? undefined,
+      }
+    }
     case 'target-retention':
       return {
         kind: about.kind,

@@ -62,6 +62,8 @@ export interface Deadline {
         readonly kind: 'source-retention' | 'back-retention'
         readonly partition: PartitionKey
         readonly offset: string
+        /** Of `back`: the retention.ms that it was counted with. Where it is longer by then, only what is gone counts. */
+        readonly retentionMs?: string
       }
     | {
         readonly kind: 'target-retention'

@@ -2,8 +2,10 @@ import {
   type GroupId,
   type PartitionKey,
   partitionKey,
+  type TopicName,
   type TopicPartition,
 } from '../domain/ids.ts'
+import type { Seal } from '../domain/mark.ts'
 import type { Deadline, Invariant } from '../domain/plan.ts'
 import { oldestWrite } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
@@ -91,38 +93,65 @@ const sourceSize = (context: PlanContext): readonly Deadline[] => {
   }))
 }
 
-/**
- * The target's retention takes what is still to be mirrored back. When it was written follows from the seal, after which all of it came,
- * taking that records come evenly.
- */
+/** Of all that is marked for the way back the first. */
 const backRetention = (context: PlanContext): readonly Deadline[] => {
-  const { observed, state, backProgress, now } = context
+  const topics = placesOf(context.state.reverse).markedTopics
+  return backRetentionOf(context, [...topics]).slice(0, 1)
+}
+
+/**
+ * The target's retention takes what is still to be mirrored back: for each topic the first moment, earliest first. When it was written
+ * follows from the seal, after which all of it came, taking that records come evenly.
+ */
+export const backRetentionOf = (
+  context: PlanContext,
+  topics: readonly TopicName[],
+): readonly Deadline[] => {
+  const { observed, state, now } = context
   const back = placesOf(state.reverse)
-  const first = new Earliest<TopicPartition & { readonly next: bigint }>()
-  for (const { topic, partition, producerId, sourceStart } of state.reverse.marks) {
-    const key = partitionKey(topic, partition)
-    const seal = placesOf(state).seals.get(key)
-    const there = observed.target.topics.get(topic)
-    const end = partitionAt(there, partition)?.highWatermark
-    const retention = Number(effective(there, 'retention.ms') ?? '-1')
-    if (seal === undefined || end === undefined || back.seals.has(key) || retention < 0) continue
-    const known = backProgress?.get(key)
-    const next = known?.producerId === producerId ? known.mirroredTo : sourceStart
-    if (next >= end) continue
-    const sealed = Date.parse(seal.at)
-    const part = Number(next - seal.targetEnd) / Number(end - seal.targetEnd)
-    const at = sealed + Math.max(0, part) * (now.getTime() - sealed) + retention
-    if (at > now.getTime()) first.offer({ topic, partition, next }, at)
-  }
-  return first.as(({ topic, partition, next }, at) => ({
-    at,
-    says: `retention of ${topic}-${partition} on ${observed.target.name} reaches what is still to be mirrored back`,
-    about: {
-      kind: 'back-retention',
-      partition: partitionKey(topic, partition),
-      offset: String(next),
-    },
-  }))
+  return topics
+    .flatMap((topic) => {
+      const there = observed.target.topics.get(topic)
+      const retention = Number(effective(there, 'retention.ms') ?? '-1')
+      if (retention < 0) return []
+      const first = new Earliest<TopicPartition & { readonly next: bigint }>()
+      for (const seal of placesOf(state).sealedTopics.get(topic) ?? []) {
+        const { partition } = seal
+        const end = partitionAt(there, partition)?.highWatermark
+        if (end === undefined || back.seals.has(partitionKey(topic, partition))) continue
+        const next = mirroredBackTo(context, seal)
+        if (next >= end) continue
+        const sealed = Date.parse(seal.at)
+        const part = Number(next - seal.targetEnd) / Number(end - seal.targetEnd)
+        const at = sealed + Math.max(0, part) * (now.getTime() - sealed) + retention
+        if (at > now.getTime()) first.offer({ topic, partition, next }, at)
+      }
+      return first.as(({ partition, next }, at) => ({
+        at,
+        says: `retention of ${topic}-${partition} on ${observed.target.name} reaches what is still to be mirrored back`,
+        about: {
+          kind: 'back-retention',
+          partition: partitionKey(topic, partition),
+          offset: String(next),
+          retentionMs: String(retention),
+        },
+      }))
+    })
+    .sort(earlierFirst)
+}
+
+/** The first offset of the target behind a seal that is not on the source again, as the decisions and mirrors say. */
+export const mirroredBackTo = (
+  { state, backProgress }: Pick<PlanContext, 'state' | 'backProgress'>,
+  { topic, partition, targetEnd }: Seal,
+): bigint => {
+  const key = partitionKey(topic, partition)
+  const back = placesOf(state.reverse)
+  const mark = back.marks.get(key)
+  const sealedTo = back.seals.get(key)?.sourceEnd
+  if (sealedTo !== undefined) return sealedTo
+  const stored = backProgress?.get(key)
+  return mark && stored?.producerId === mark.producerId ? stored.mirroredTo : targetEnd
 }
 
 /** Producers first: final configs are set at the seal, while groups still have to read what was mirrored. */

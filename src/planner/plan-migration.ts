@@ -1,5 +1,6 @@
 import { acceptedNote, acceptedOf } from '../domain/accepted-gap.ts'
 import type { Diagnostic } from '../domain/diagnostic.ts'
+import type { TopicName } from '../domain/ids.ts'
 import { PLAN_FORMAT_VERSION, type Plan, type Purpose } from '../domain/plan.ts'
 import { type ReachedStage, stageRank, stagesInOrder } from '../domain/stage.ts'
 import type { MigrationState } from '../domain/state.ts'
@@ -9,7 +10,7 @@ import { stepsOfStage } from '../steps/index.ts'
 import { unconfirmedSeals } from '../steps/seal-under-lock.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
 import type { Elsewhere } from './coverage.ts'
-import { deadlines, invariants } from './deadlines.ts'
+import { backRetentionOf, deadlines, invariants } from './deadlines.ts'
 import { fingerprint } from './fingerprint.ts'
 import { wayBackDeadlines } from './forgetting.ts'
 import {
@@ -22,6 +23,7 @@ import {
 import { planAcceptGap } from './plan-accept-gap.ts'
 import { planResync } from './plan-resync.ts'
 import { type PlanParts, planRollback } from './plan-rollback.ts'
+import { earlierFirst } from './uncopied.ts'
 import { withEmptied } from './with-emptied.ts'
 
 export interface PlanInputs extends PlanContext {
@@ -68,7 +70,7 @@ export const planMigration = (given: PlanInputs): Plan => {
     steps: parts.steps,
     fingerprint: fingerprint(desired, observed, state),
     invariants: isForwards ? invariants(inputs) : [],
-    deadlines: isForwards ? deadlines(inputs) : wayBackDeadlines(inputs, mirroredBackBy(parts)),
+    deadlines: isForwards ? deadlines(inputs) : deadlinesBack(inputs, mirroredBackBy(parts)),
     problems: deduplicated([
       ...unconfirmed,
       ...problems,
@@ -84,6 +86,10 @@ export const planMigration = (given: PlanInputs): Plan => {
     ...(maxDestroyFlag !== undefined && { maxDestroy: maxDestroyFlag }),
   }
 }
+
+/** What the target must still have when it is mirrored back. */
+const deadlinesBack = (inputs: PlanInputs, topics: readonly TopicName[]) =>
+  [...wayBackDeadlines(inputs, topics), ...backRetentionOf(inputs, topics)].sort(earlierFirst)
 
 const mirroredBackBy = ({ steps }: PlanParts) =>
   steps.flatMap((step) => (step.kind === 'mirror-reverse' ? [step.topic] : []))

@@ -7,7 +7,12 @@ import { placesOf } from '../domain/state-places.ts'
 import type { MirrorReverse, SealReverse, Step, VerifyReverse } from '../domain/step.ts'
 import { lateBetween, nameRange, strandedRanges } from '../domain/stranded.ts'
 import { forgottenOnWayBack, shortOnSource } from '../planner/forgetting.ts'
-import { mayReopenWayBack, reverseGuards, salvagedGuard } from '../planner/guards/reverse.ts'
+import {
+  goneGuard,
+  mayReopenWayBack,
+  reverseGuards,
+  salvagedGuard,
+} from '../planner/guards/reverse.ts'
 import { type Observed, partitionAt } from '../planner/observed.ts'
 import { markReverseStep } from './mark-reverse.ts'
 import type { PlanContext } from './step-kind.ts'
@@ -104,9 +109,9 @@ export const wayBack = (
     steps: [...marks, ...mirrors, ...seals, ...verifies],
     problems: [
       ...open.flatMap((topic) =>
-        // Of what was marked retention may have taken what is mirrored back already; what was salvaged since counts.
+        // What the source could not take was seen before it was marked; what was salvaged, or is gone, since counts.
         back.markedTopics.has(topic)
-          ? salvagedGuard(context, topic)
+          ? [...salvagedGuard(context, topic), ...goneGuard(context, topic)]
           : reverseGuards(context, topic),
       ),
       ...endedGuards(context, topics),

@@ -26,6 +26,8 @@ interface Parts {
   readonly back?: bigint
   readonly backSealed?: boolean
   readonly cleanup?: string
+  /** Of the target now. */
+  readonly retentionMs?: string
 }
 
 const sides = ({ back, mirrored = 100n, targetStart = 0n }: Parts) => {
@@ -66,7 +68,15 @@ const check = async (about: Deadline['about'], parts: Parts) => {
       failed: new Map(),
     }),
     describeTopicConfigs: async (topics: readonly TopicName[]) => ({
-      ok: new Map([[topics[0], new Map([['cleanup.policy', { value: parts.cleanup }]])]]),
+      ok: new Map([
+        [
+          topics[0],
+          new Map([
+            ['cleanup.policy', { value: parts.cleanup }],
+            ['retention.ms', { value: parts.retentionMs ?? '3600000' }],
+          ]),
+        ],
+      ]),
       failed: new Map(),
     }),
     fetchCommits: async () => ({
@@ -107,9 +117,15 @@ const KINDS: Readonly<
     },
   },
   'back-retention': {
-    about: { kind: 'back-retention', partition: KEY, offset: '850' },
+    about: { kind: 'back-retention', partition: KEY, offset: '850', retentionMs: '3600000' },
     lost: { back: 850n },
     moot: {
+      'the target keeps it for longer now': {
+        back: 850n,
+        targetStart: 850n,
+        retentionMs: '3600001',
+      },
+      'the target keeps everything now, and nothing is marked': { sealed: true, retentionMs: '-1' },
       'it was mirrored back': { back: 851n },
       'its way back was sealed': { back: 820n, backSealed: true },
     },
@@ -156,6 +172,17 @@ const rows = Object.entries(KINDS).map(([kind, row]) => [kind, row] as const)
 test.each(rows)('%s: after it apply refuses, before it it does not', async (_, { about, lost }) => {
   expect(await check(about, lost)).toEqual([`FERRY1412 ${AT} has passed: it is too late.`])
   expect(await check(about, { ...lost, now: BEFORE })).toEqual([])
+})
+
+test('back-retention: what is gone is lost, however long the target keeps the rest by now, marked or not', async () => {
+  const { about } = KINDS['back-retention']
+  for (const parts of [{ back: 850n }, { sealed: true }]) {
+    const protectedNow = { ...parts, retentionMs: '-1', targetStart: 851n }
+    expect(await check(about, protectedNow)).toEqual([
+      `FERRY1412 ${AT} has passed: it is too late.`,
+    ])
+  }
+  expect(await check(about, { sealed: true })).toHaveLength(1)
 })
 
 const moot = rows.flatMap(([kind, { about, moot }]) =>

@@ -186,7 +186,12 @@ describe('deadlines', () => {
         ]),
       }).deadlines.map(({ at, about }) => `${at} ${JSON.stringify(about)}`)
     const about = (offset: number) =>
-      JSON.stringify({ kind: 'back-retention', partition: 'orders:0', offset: String(offset) })
+      JSON.stringify({
+        kind: 'back-retention',
+        partition: 'orders:0',
+        offset: String(offset),
+        retentionMs: String(24 * HOUR),
+      })
     // A thousand records came in the ten hours since the seal; half of them are on the source.
     expect(back(1500n)).toEqual([`${inHours(-5 + 24)} ${about(1500)}`])
     expect(back(1500n, 1n)).toEqual([`${inHours(-10 + 24)} ${about(1000)}`])

@@ -219,6 +219,54 @@ describe('a rollback after producers have written to the target', () => {
   })
 })
 
+/** Up to where a mirror has said that it copied back. */
+const copiedBackTo = (to: bigint): Pick<Parts, 'backProgress'> => ({
+  backProgress: new Map([
+    [
+      'orders:0' as PartitionKey,
+      { producerId: MARK.producerId, mirroredTo: to, at: AT } as PartitionProgress,
+    ],
+  ]),
+})
+
+describe('what the retention of the target takes before it is mirrored back', () => {
+  const reverse = { marks: [{ ...MARK, way: 'reverse' as const }], seals: [] }
+  const warm = stateWith({ ...STATE, reverse })
+  const taken = observed({ source: source(), target: target(1003n) })
+
+  it('is refused with the range also where the way back is marked, before anybody is fenced', () => {
+    expect(errors({ state: warm, observed: taken, ...copiedBackTo(1001n) })).toEqual([
+      expect.stringMatching(/^FERRY1360 orders:0: offsets 1001 to 1002 .* gone there by retention/),
+    ])
+    expect(errors({ state: warm, observed: taken })).toEqual([
+      expect.stringMatching(/^FERRY1360 orders:0: offsets 1000 to 1002 /),
+    ])
+    expect(errors({ state: warm, observed: taken, ...copiedBackTo(1003n) })).toEqual([])
+    // What is sealed on the source is there.
+    const seals = [{ ...SEAL, sourceEnd: 1003n as SourceOffset, targetEnd: 1103n as TargetOffset }]
+    const sealed = stateWith({ ...STATE, reverse: { ...reverse, seals } })
+    expect(errors({ state: sealed, observed: taken })).toEqual([])
+  })
+
+  it('is a deadline of the rollback, marked or not', () => {
+    const now = new Date(Date.parse(AT) + 7 * 60_000)
+    const kept = topicSeen('orders', [[0n, 1007n]], { 'retention.ms': '3600000' })
+    const seen = observed({
+      source: source(),
+      target: { ...target(), topics: new Map([[topic('orders'), kept]]) },
+    })
+    const limits = (parts: Parts) =>
+      back({ now, observed: seen, ...parts }).deadlines.map(({ at, about }) => ({ at, about }))
+    const limit = (minutes: number, offset: string) => ({
+      at: new Date(Date.parse(AT) + minutes * 60_000).toISOString(),
+      about: { kind: 'back-retention', partition: 'orders:0', offset, retentionMs: '3600000' },
+    })
+    expect(limits({})).toEqual([limit(60, '1000')])
+    expect(limits({ state: warm, ...copiedBackTo(1003n) })).toEqual([limit(63, '1003')])
+    expect(limits({ state: warm, ...copiedBackTo(1007n) })).toEqual([])
+  })
+})
+
 /** A topic that is compacted on the target; sealed at AT. */
 const compacted = (parts: { readonly now: Date; readonly end?: bigint; readonly looks?: string }) =>
   ({
@@ -258,9 +306,10 @@ describe('the way back of a topic that is compacted on the target', () => {
       severity: 'warning',
       detail: expect.stringContaining(until),
     })
-    expect(soon.deadlines).toMatchObject([
-      { at: until, about: { kind: 'tombstones', topic: 'orders' } },
-    ])
+    expect(soon.deadlines[0]).toMatchObject({
+      at: until,
+      about: { kind: 'tombstones', topic: 'orders' },
+    })
     expect(errors(compacted({ now: at(61) }))[0]).toMatch(FORGETS)
   })
 
@@ -557,14 +606,12 @@ describe('what came late before the way back was marked, and is salvaged after i
     }
   })
 
-  it('is named with both ways on; retention of the target is none of its business', () => {
+  it('is named with both ways on', () => {
     const state = stateWith({ ...STATE, reverse })
     const { problems } = back({ state, observed: seen, purpose: { kind: 'migrate' } })
     expect(problems.find(({ code }) => code === 'FERRY1342')?.fix).toMatch(
       /ferry salvage orders, which ends the way back of orders for good.* carry on the rollback/,
     )
-    const taken = observed({ source: source(1103n), target: target(1003n) })
-    expect(errors({ state, observed: taken })).toEqual([])
   })
 
   it('is where it belongs once the way back is sealed, and no longer said to be stranded', () => {

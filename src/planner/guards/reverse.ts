@@ -7,16 +7,15 @@ import { placesOf } from '../../domain/state-places.ts'
 import { lateBetween, nameRange } from '../../domain/stranded.ts'
 import { counted } from '../../steps/_words.ts'
 import type { PlanContext } from '../../steps/step-kind.ts'
+import { mirroredBackTo } from '../deadlines.ts'
 import { addedOnTarget } from '../grown.ts'
-import type { Observed } from '../observed.ts'
+import { type Observed, partitionAt } from '../observed.ts'
 import { effective } from '../topic-configs.ts'
 import { mayMirrorBack } from './access.ts'
 
 /** What stands against mirroring a sealed topic back to the source, all of it. Pure. */
-export const reverseGuards = (
-  { state, observed }: PlanContext,
-  topic: TopicName,
-): readonly Diagnostic[] => {
+export const reverseGuards = (context: PlanContext, topic: TopicName): readonly Diagnostic[] => {
+  const { state, observed } = context
   const { source, target } = observed
   const here = source.topics.get(topic)
   const found: Diagnostic[] = []
@@ -44,15 +43,26 @@ export const reverseGuards = (
   }
   found.push(...mayMirrorBack(source, topic))
   found.push(...salvagedGuard({ state, observed }, topic))
-  for (const seal of placesOf(state).sealedTopics.get(topic) ?? []) {
-    const start = target.topics.get(topic)?.partitions[seal.partition]?.logStart
-    if (start === undefined || start <= seal.targetEnd) continue
-    refuse(
-      `${topic}:${seal.partition}: offsets ${seal.targetEnd} to ${start - 1n} were written to ${target.name} after the seal and are gone there by retention: they cannot be mirrored back.`,
-      `Stay on ${target.name}.`,
-    )
-  }
+  found.push(...goneGuard(context, topic))
   return found
+}
+
+/** What was written to the target after the seal, is not on the source again, and is gone: no mirror can bring it back. */
+export const goneGuard = (context: PlanContext, topic: TopicName): readonly Diagnostic[] => {
+  const { state, observed } = context
+  const { target } = observed
+  return (placesOf(state).sealedTopics.get(topic) ?? []).flatMap((seal) => {
+    const start = partitionAt(target.topics.get(topic), seal.partition)?.logStart
+    const next = mirroredBackTo(context, seal)
+    if (start === undefined || start <= next) return []
+    return [
+      diagnostic({
+        code: 'FERRY1360',
+        detail: `${topic}:${seal.partition}: offsets ${next} to ${start - 1n} were written to ${target.name} after the seal and are gone there by retention: they cannot be mirrored back.`,
+        fix: `Stay on ${target.name}.`,
+      }),
+    ]
+  })
 }
 
 /**

@@ -9,9 +9,14 @@ import { HOLDS, never } from './reading.ts'
 
 /** What a deadline is about, as it is now. */
 export type DeadlineSeen =
+  | { readonly kind: 'source-retention'; readonly partition: PartitionNow | undefined }
   | {
-      readonly kind: 'source-retention' | 'back-retention'
+      readonly kind: 'back-retention'
+      /** Seen from the other side; undefined: its way back is not marked. */
       readonly partition: PartitionNow | undefined
+      /** Of the target. */
+      readonly logStart: bigint
+      readonly retentionMs: string | undefined
     }
   | {
       readonly kind: 'target-retention'
@@ -48,11 +53,14 @@ export const DEADLINE_AHEAD: Fact<DeadlineOf, DeadlineSeen> = {
 const isLost = (seen: DeadlineSeen, { about }: Deadline): boolean => {
   switch (seen.kind) {
     case 'source-retention':
+      return seen.partition === undefined || isUncopied(seen.partition, about)
     case 'back-retention': {
-      const { partition } = seen
-      if (partition === undefined) return true
-      const offset = BigInt('offset' in about ? about.offset : 0)
-      return !partition.seal && partition.index.mirroredTo <= offset
+      const { partition, logStart } = seen
+      if (partition !== undefined && !isUncopied(partition, about)) return false
+      // A rollback that has begun has protected what is there.
+      return (
+        !isKeptLonger(seen, about) || logStart > (partition?.index.mirroredTo ?? offsetOf(about))
+      )
     }
     case 'target-retention': {
       const { isSynced, partition, committed } = seen
@@ -67,6 +75,19 @@ const isLost = (seen: DeadlineSeen, { about }: Deadline): boolean => {
     case 'tombstones':
       return seen.isCompacted
   }
+}
+
+const offsetOf = (about: Deadline['about']): bigint => BigInt('offset' in about ? about.offset : 0)
+
+const isUncopied = ({ seal, index }: PartitionNow, about: Deadline['about']): boolean =>
+  !seal && index.mirroredTo <= offsetOf(about)
+
+const isKeptLonger = (
+  { retentionMs: now }: Extract<DeadlineSeen, { kind: 'back-retention' }>,
+  about: Deadline['about'],
+): boolean => {
+  const then = 'retentionMs' in about ? about.retentionMs : undefined
+  return now !== undefined && then !== undefined && (BigInt(now) < 0n || BigInt(now) > BigInt(then))
 }
 
 /** What is still to be copied of a partition is still on the source. */
