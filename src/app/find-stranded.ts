@@ -2,7 +2,7 @@ import { valuesOf } from '../domain/answers.ts'
 import { diagnostic, FerryError } from '../domain/diagnostic.ts'
 import { partitionKey } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
-import type { MigrationState } from '../domain/state.ts'
+import type { LostRange, MigrationState } from '../domain/state.ts'
 import {
   giveUpCommand,
   goneInWords,
@@ -65,30 +65,40 @@ export const strandedNow = async (
   return heldAndGone(ranges, valuesOf(await source.listOffsets(ranges, 'earliest')))
 }
 
-/** What is printed before anything is appended, if nobody confirmed it. */
+/** What is printed before anything is appended, or written down, if nobody confirmed it. `begun` was given up by a run that broke off. */
 export const unconfirmedSalvage = (
   { name, from, to }: Migration,
   { held, gone }: Stranded,
+  begun: readonly LostRange[],
 ): FerryError => {
   const topics = [...new Set(held.map(({ topic }) => topic))].join(', ')
   const unseen = [...new Set(gone.flatMap(({ topic, unseen }) => (unseen ? [topic] : [])))]
-  const appended = `${held.map(nameRange).join(', ')} would be appended to ${to}, behind what producers have written there since. No rollback leads behind the seal of ${topics} from then on.`
+  const says = [
+    begun.length > 0 &&
+      `${begun.map(nameRange).join(', ')} on ${from} were given up by a run that broke off: what is the mirror's own behind them is not written down yet.`,
+    held.length > 0 &&
+      `${held.map(nameRange).join(', ')} would be appended to ${to}, behind what producers have written there since. No rollback leads behind the seal of ${topics} from then on.`,
+    gone.length > 0 && `${goneInWords(from, gone)}.`,
+    unseen.length > 0 &&
+      `Giving that up ends the way back of ${unseen.join(', ')}: no rollback leads behind its seal.`,
+  ].filter((each) => each !== false)
+  const [why, command] =
+    gone.length > 0
+      ? [
+          'If the late producers are stopped, to append what is there and to go on without what is gone',
+          giveUpCommand(name, gone),
+        ]
+      : [
+          held.length > 0
+            ? 'If the late producers are stopped and these records are wanted'
+            : 'To go on',
+          `ferry salvage ${name}`,
+        ]
   return new FerryError(
     diagnostic({
       code: 'FERRY1411',
-      detail: [
-        ...(held.length > 0 || gone.length === 0 ? [appended] : []),
-        ...(gone.length > 0 ? [`${goneInWords(from, gone)}.`] : []),
-        ...(unseen.length > 0
-          ? [
-              `Giving that up ends the way back of ${unseen.join(', ')}: no rollback leads behind its seal.`,
-            ]
-          : []),
-      ].join(' '),
-      fix:
-        gone.length === 0
-          ? `If the late producers are stopped and these records are wanted: ferry salvage ${name} --confirm ${name}.`
-          : `If the late producers are stopped, to append what is there and to go on without what is gone: ${giveUpCommand(name, gone)} --confirm ${name}.`,
+      detail: says.length > 0 ? says.join(' ') : `Nothing of ${name} is stranded.`,
+      fix: `${why}: ${command} --confirm ${name}.`,
     }),
   )
 }

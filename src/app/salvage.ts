@@ -1,16 +1,16 @@
 import { setTimeout } from 'node:timers/promises'
-import { type NamedRange, parseRangeName, rangeName } from '../domain/accepted-gap.ts'
 import { valuesOf } from '../domain/answers.ts'
 import { diagnostic, FerryError } from '../domain/diagnostic.ts'
 import { partitionKey, type TargetOffset, type TopicName } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
 import { endedWaysBack, withOwn } from '../domain/reverse.ts'
-import type { LostRange, MigrationState, Salvage } from '../domain/state.ts'
+import type { LostRange, MigrationState, Salvage, SourceRange } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
 import { giveUpCommand, goneInWords, nameRange, type StrandedRange } from '../domain/stranded.ts'
 import type { MirrorLog, MirrorTimings } from '../mirror/mirror.ts'
-import { reopenedWayBack, rollbackUnderWay, withGivenUp } from '../planner/guards/reverse.ts'
+import { reopenedWayBack } from '../planner/guards/reverse.ts'
 import { strandedNow } from './find-stranded.ts'
+import { finishGivingUp, type GivingUp, giveUp } from './give-up.ts'
 import { lockHolder } from './lock-holder.ts'
 import type { PlanOptions } from './make-plan.ts'
 import type { Session } from './open-session.ts'
@@ -42,7 +42,8 @@ export interface SalvageResult {
  *    back itself.
  * 4. Append what is missing of it, and write down that it is done, or how far it is where retention has taken what comes next.
  * 5. What is gone is written down as lost where its range was named: between what was mirrored back that ends the way back of its topic, too.
- *    What is the mirror's own there is written down, so that it is not taken for something late once retention has taken it.
+ *    What is the mirror's own there is written down, so that it is not taken for something late once retention has taken it; a run that died
+ *    before that is finished by the next one.
  *    The rest of it is told once all else was appended.
  */
 export const salvage = async (
@@ -57,15 +58,23 @@ export const salvage = async (
   const lock = await store.lock(migration.name, holder)
   const done: SalvagedRange[] = []
   const lost: LostRange[] = []
+  const { user, host } = holder
+  const { accept, now, report } = options
+  const givingUp: GivingUp = {
+    ...{ migration, accept, by: { user, host }, now, report, decide, journal, ownOnWayBack },
+  }
   try {
     let state = await store.readDecisions(migration.name)
     for (;;) {
       if (state === undefined) return { done, lost }
+      const finished = await finishGivingUp(state, givingUp)
+      state = finished.state
+      lost.push(...finished.lost)
       const open = state.salvages.find(({ status }) => status === 'pending')
       let next: StrandedRange | undefined = open
       if (next === undefined) {
         const { held, gone } = await strandedNow(session, migration, state, options.signal)
-        const given = await giveUp(state, gone)
+        const given = await giveUp(state, gone, givingUp)
         if (given !== state) {
           state = given
           continue
@@ -77,7 +86,7 @@ export const salvage = async (
       const intent = open ?? (await intentOf(next))
       if (!open) {
         const reopened = reopenedWayBack(state)
-        tellReopened(state, reopened)
+        if (reopened.reverse !== state.reverse) report('opens the seals of the way back again')
         state = await decide(reopened, { salvages: [...state.salvages, intent] })
       }
       const step = `salvage/${partitionKey(intent.topic, intent.partition)}`
@@ -108,40 +117,6 @@ export const salvage = async (
     }
   } finally {
     await lock.release()
-  }
-
-  /** Writes down what was named, if it is gone: all of it, or nothing. Where that ends a way back, no rollback under way can end any more. */
-  async function giveUp(
-    state: MigrationState,
-    gone: readonly StrandedRange[],
-  ): Promise<MigrationState> {
-    const { user, host } = holder
-    const at = options.now().toISOString()
-    const isKnown = (name: string) => state.lost.some((each) => rangeName(each) === name)
-    const given = options.accept
-      .filter((name) => !isKnown(name))
-      .map((name): LostRange => {
-        const range = parseRangeName(name)
-        const within = gone.find((each) => range !== undefined && holds(each, range))
-        if (range === undefined || within === undefined) throw notGone(migration, name, gone)
-        return { ...range, unseen: within.unseen === true, by: { user, host }, at }
-      })
-    if (given.length === 0) return state
-    const after = withGivenUp(state, given)
-    if (after === undefined) throw new FerryError(rollbackUnderWay({ desired: migration, state }))
-    tellReopened(state, after)
-    const next = await decide(after, {})
-    for (const range of given) {
-      const facts = { lost: nameRange(range), user, host }
-      const step = `accept-gap/${rangeName(range)}`
-      await journal({ kind: 'result', step, outcome: 'done', facts })
-    }
-    lost.push(...given)
-    return endWayBack(next, [...new Set(given.map(({ topic }) => topic))])
-  }
-
-  function tellReopened({ reverse }: MigrationState, after: MigrationState): void {
-    if (after.reverse !== reverse) options.report('opens the seals of the way back again')
   }
 
   function isGone(gone: readonly StrandedRange[]): FerryError {
@@ -176,16 +151,24 @@ export const salvage = async (
     }
   }
 
-  /** Nothing more comes of a way back that has ended: what stands there by then is the mirror's, or late. */
   async function endWayBack(
     state: MigrationState,
     topics: readonly TopicName[],
   ): Promise<MigrationState> {
+    const reverse = withOwn(state.reverse, await ownOnWayBack(state, topics))
+    return reverse === state.reverse ? state : decide({ ...state, reverse })
+  }
+
+  /** Nothing more comes of a way back that has ended: what stands there by then is the mirror's, or late. */
+  async function ownOnWayBack(
+    state: MigrationState,
+    topics: readonly TopicName[],
+  ): Promise<readonly SourceRange[]> {
     const ended = endedWaysBack(state)
     const marks = state.reverse.marks.filter(
       ({ topic }) => topics.includes(topic) && ended.has(topic),
     )
-    if (marks.length === 0) return state
+    if (marks.length === 0) return []
     const { withPartitions } = await import('../mirror/with-partitions.ts')
     const { lookAtWayBack } = await import('../mirror/late-on-way-back.ts')
     const { timings, log, signal, report } = options
@@ -199,14 +182,12 @@ export const salvage = async (
     )
     await withPartitions(member, counts, (lock) => lock.write(keys, async () => {}))
     const progress = await store.readProgress(migration.name, 'reverse')
-    const { own } = await lookAtWayBack(source, { ...state.reverse, marks }, progress, signal)
-    const reverse = withOwn(state.reverse, own)
-    return reverse === state.reverse ? state : decide({ ...state, reverse }, {})
+    return (await lookAtWayBack(source, { ...state.reverse, marks }, progress, signal)).own
   }
 
   async function decide(
     state: MigrationState,
-    change: Partial<Pick<MigrationState, 'salvages'>>,
+    change: Partial<Pick<MigrationState, 'salvages'>> = {},
   ): Promise<MigrationState> {
     const next = { ...state, ...change, serial: state.serial + 1 }
     await store.writeDecisions(next, state.serial)
@@ -227,19 +208,3 @@ const mirrorOf = (
   const { marks, seals } = placesOf(state)
   return { producerId: marks.get(key)!.producerId, sealedEnd: seals.get(key)!.targetEnd }
 }
-
-const holds = (whole: StrandedRange, { topic, partition, from, to }: NamedRange): boolean =>
-  whole.topic === topic && whole.partition === partition && whole.from <= from && to <= whole.to
-
-/** A range that was named and is not gone as it was named. */
-const notGone = ({ name }: Migration, named: string, gone: readonly StrandedRange[]): FerryError =>
-  new FerryError(
-    diagnostic({
-      code: 'FERRY1351',
-      detail: `${named} cannot be given up: ${gone.length === 0 ? 'no late record is gone from the source' : `what is gone from the source is ${gone.map(rangeName).join(', ')}`}.`,
-      fix:
-        gone.length === 0
-          ? `Leave it out: ferry salvage ${name} --confirm ${name} appends what is there.`
-          : `Name that, if it is to be given up: ${giveUpCommand(name, gone)} --confirm ${name}.`,
-    }),
-  )

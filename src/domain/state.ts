@@ -246,6 +246,8 @@ export interface LostRange {
   readonly unseen: boolean
   readonly by: { readonly user: string; readonly host: string }
   readonly at: string
+  /** Given up, but what is the mirror's own on the way back that it may have ended is not written down yet. Absent: it is. */
+  readonly pending?: boolean
 }
 
 /** `pending` is written before the commit (with what was there before), `done` after the proof. */

@@ -152,7 +152,9 @@ export const lostNote = (range: LostRange): Diagnostic =>
     code: 'FERRY1352',
     severity: 'warning',
     detail: `${nameRange(range)} of the source ${range.unseen ? 'were gone there before anybody saw whether a record of them came late' : 'came after the seal and were gone there before they were salvaged'}: they are on no cluster, which ${range.by.user}@${range.by.host} has accepted on ${range.at}.`,
-    fix: 'Nothing is to be done: it is said so that nobody looks for these records.',
+    fix: range.pending
+      ? "Whoever did so broke off before what is the mirror's own behind them was written down: run the same `ferry salvage` again before retention of the source takes that, too."
+      : 'Nothing is to be done: it is said so that nobody looks for these records.',
   })
 
 /** Whether the target may hold records that did not come through the mirror: from the first WRITE grant on. */

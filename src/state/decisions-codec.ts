@@ -102,6 +102,7 @@ const lostRange = objectOf<LostRange>({
   unseen: flag,
   by: objectOf<LostRange['by']>({ user: text, host: text }),
   at: instant,
+  pending: optional(flag),
 })
 
 const groupBefore = objectOf<GroupBefore>({

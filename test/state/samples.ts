@@ -282,6 +282,7 @@ export const fullState = (serial: number, migration = 'orders'): MigrationState 
       unseen: true,
       by: { user: 'ines', host: 'here' },
       at: AT,
+      pending: true,
     },
   ],
   returns: [

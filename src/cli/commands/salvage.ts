@@ -26,12 +26,14 @@ export const salvage = (
     const migration = session.migrations[0] as Migration
     const accept = gapsToAccept(named, { migration })
     const stranded = await found.findStranded(session, migration, context.signal)
-    const open = (await session.store.readDecisions(name))?.salvages.some(
-      ({ status }) => status === 'pending',
-    )
+    const state = await session.store.readDecisions(name)
+    const open = state?.salvages.some(({ status }) => status === 'pending')
+    const begun = state?.lost.filter(({ pending }) => pending) ?? []
     const isNothing = stranded.held.length === 0 && stranded.gone.length === 0
-    if (isNothing && !open && accept.length === 0) return { done: [], lost: [] }
-    if (confirmed !== name) throw found.unconfirmedSalvage(migration, stranded)
+    if (isNothing && !open && begun.length === 0 && accept.length === 0) {
+      return { done: [], lost: [] }
+    }
+    if (confirmed !== name) throw found.unconfirmedSalvage(migration, stranded, begun)
     const timings = mirrorTimings(context.streams.env, DEFAULT_TIMINGS)
     const { log } = context
     return app.salvage(session, migration, { ...planOptions(context), timings, log, accept })

@@ -1,0 +1,89 @@
+import { type NamedRange, parseRangeName, rangeName } from '../domain/accepted-gap.ts'
+import { diagnostic, FerryError } from '../domain/diagnostic.ts'
+import type { TopicName } from '../domain/ids.ts'
+import type { Migration } from '../domain/migration.ts'
+import { withOwn } from '../domain/reverse.ts'
+import type { JournalEntry, LostRange, MigrationState, SourceRange } from '../domain/state.ts'
+import { giveUpCommand, nameRange, type StrandedRange } from '../domain/stranded.ts'
+import { rollbackUnderWay, withGivenUp } from '../planner/guards/reverse.ts'
+
+/** What giving up needs of the salvage that does it. */
+export interface GivingUp {
+  readonly migration: Migration
+  /** Ranges by name: `orders.events:3:100-149`. */
+  readonly accept: readonly string[]
+  readonly by: LostRange['by']
+  now(): Date
+  report(line: string): void
+  /** Writes the decisions, and answers with what was written. */
+  decide(state: MigrationState): Promise<MigrationState>
+  journal(what: JournalEntry['what']): Promise<void>
+  /** What is the mirror's own on the ways back of these topics that have ended, once every mirror has let go of them. */
+  ownOnWayBack(state: MigrationState, topics: readonly TopicName[]): Promise<readonly SourceRange[]>
+}
+
+/**
+ * Writes down what was named, if it is gone: all of it, or nothing. Where that ends a way back, no rollback under way can end any more. The
+ * same state if nothing of it is new. {@link finishGivingUp} does the rest.
+ */
+export const giveUp = async (
+  state: MigrationState,
+  gone: readonly StrandedRange[],
+  parts: GivingUp,
+): Promise<MigrationState> => {
+  const { migration, by } = parts
+  const at = parts.now().toISOString()
+  const isKnown = (name: string) => state.lost.some((each) => rangeName(each) === name)
+  const given = parts.accept
+    .filter((name) => !isKnown(name))
+    .map((name): LostRange => {
+      const range = parseRangeName(name)
+      const within = gone.find((each) => range !== undefined && holds(each, range))
+      if (range === undefined || within === undefined) throw notGone(migration, name, gone)
+      return { ...range, unseen: within.unseen === true, by, at, pending: true }
+    })
+  if (given.length === 0) return state
+  const after = withGivenUp(state, given)
+  if (after === undefined) throw new FerryError(rollbackUnderWay({ desired: migration, state }))
+  if (after.reverse !== state.reverse) parts.report('opens the seals of the way back again')
+  return parts.decide(after)
+}
+
+/**
+ * Finishes what was given up, by this run or by one that died behind that decision: mirrors let go only of a way back that has ended, so what is
+ * their own there is known after it. The journal may name a range twice, never not at all.
+ */
+export const finishGivingUp = async (
+  state: MigrationState,
+  parts: Pick<GivingUp, 'ownOnWayBack' | 'journal' | 'decide'>,
+): Promise<{ readonly state: MigrationState; readonly lost: readonly LostRange[] }> => {
+  const begun = state.lost.filter(({ pending }) => pending).map(finished)
+  if (begun.length === 0) return { state, lost: [] }
+  const topics = [...new Set(begun.map(({ topic }) => topic))]
+  const reverse = withOwn(state.reverse, await parts.ownOnWayBack(state, topics))
+  for (const range of begun) {
+    const facts = { lost: nameRange(range), ...range.by }
+    const step = `accept-gap/${rangeName(range)}`
+    await parts.journal({ kind: 'result', step, outcome: 'done', facts })
+  }
+  const next = { ...state, reverse, lost: state.lost.map(finished) }
+  return { state: await parts.decide(next), lost: begun }
+}
+
+const finished = ({ pending: _, ...range }: LostRange): LostRange => range
+
+const holds = (whole: StrandedRange, { topic, partition, from, to }: NamedRange): boolean =>
+  whole.topic === topic && whole.partition === partition && whole.from <= from && to <= whole.to
+
+/** A range that was named and is not gone as it was named. */
+const notGone = ({ name }: Migration, named: string, gone: readonly StrandedRange[]): FerryError =>
+  new FerryError(
+    diagnostic({
+      code: 'FERRY1351',
+      detail: `${named} cannot be given up: ${gone.length === 0 ? 'no late record is gone from the source' : `what is gone from the source is ${gone.map(rangeName).join(', ')}`}.`,
+      fix:
+        gone.length === 0
+          ? `Leave it out: ferry salvage ${name} --confirm ${name} appends what is there.`
+          : `Name that, if it is to be given up: ${giveUpCommand(name, gone)} --confirm ${name}.`,
+    }),
+  )

@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest'
+import { unconfirmedSalvage } from '../../src/app/find-stranded.ts'
+import { finishGivingUp, type GivingUp, giveUp } from '../../src/app/give-up.ts'
+import { endedWaysBack } from '../../src/domain/reverse.ts'
+import type { JournalEntry, MigrationState, SourceRange } from '../../src/domain/state.ts'
+import { lostNote } from '../../src/domain/stranded.ts'
+import { AT, migration, stateWith, topic } from '../planner/_build.ts'
+import { mark } from '../planner/_moved.ts'
+
+/** Giving up what ends a way back, and a run that dies at any of its writes. On brokers: test/scenarios/seal-lock.test.ts. */
+
+const range = (from: bigint, to: bigint) =>
+  ({ topic: topic('orders'), partition: 0, from, to }) as unknown as SourceRange
+const GONE = [{ ...range(21n, 23n), unseen: true }]
+const BY = { user: 'ines', host: 'here' }
+
+class Died extends Error {}
+
+const world = () => {
+  let state: MigrationState = stateWith({ reverse: { marks: [mark(0, 0n, 20n)], seals: [] } })
+  const journal: JournalEntry['what'][] = []
+  let left = Number.POSITIVE_INFINITY
+  const write = () => {
+    if (left-- <= 0) throw new Died()
+  }
+  const parts: GivingUp = {
+    migration: migration(),
+    accept: ['orders:0:21-22'],
+    by: BY,
+    now: () => new Date(AT),
+    report: () => {},
+    decide: async (next) => {
+      write()
+      state = next
+      return next
+    },
+    journal: async (what) => {
+      write()
+      journal.push(what)
+    },
+    // A mirror lets go of what the decisions say has ended, and of nothing else.
+    ownOnWayBack: async (now) => (endedWaysBack(now).has(topic('orders')) ? [range(23n, 30n)] : []),
+  }
+  return {
+    state: () => state,
+    journal,
+    run: async (writes = Number.POSITIVE_INFINITY, accept = parts.accept) => {
+      left = writes
+      try {
+        const first = await finishGivingUp(state, parts)
+        const given = await giveUp(first.state, GONE, { ...parts, accept })
+        return [...first.lost, ...(await finishGivingUp(given, parts)).lost]
+      } catch (error) {
+        if (error instanceof Died) return 'died'
+        throw error
+      }
+    },
+  }
+}
+
+const LOST = { ...GONE[0]!, by: BY, at: AT }
+const RESULT = {
+  ...{ kind: 'result', step: 'accept-gap/orders:0:21-22', outcome: 'done' },
+  facts: { lost: 'orders-0 offsets 21 to 22', ...BY },
+}
+
+describe('giving up what is gone of a way back', () => {
+  it.each([1, 2])(
+    'is finished by the next run, whatever that names, where one died behind write %s',
+    async (n) => {
+      const { state, journal, run } = world()
+      expect(await run(n)).toBe('died')
+      expect(state().lost).toEqual([{ ...LOST, pending: true }])
+      const broke = unconfirmedSalvage(migration(), { held: [], gone: [] }, state().lost)
+      expect(broke.diagnostics[0]!.detail).toMatch(/^orders-0 offsets 21 to 22 on .* broke off/)
+      expect(lostNote(state().lost[0]!).fix).toMatch(/run the same `ferry salvage` again/)
+      expect(await run(Number.POSITIVE_INFINITY, [])).toEqual([LOST])
+      expect(state().reverse.own).toEqual([range(23n, 30n)])
+      expect(state().lost).toEqual([LOST])
+      expect(journal.at(-1)).toEqual(RESULT)
+      // Once, and for all.
+      const before = { serial: state(), entries: journal.length }
+      expect(await run()).toEqual([])
+      expect({ serial: state(), entries: journal.length }).toEqual(before)
+    },
+  )
+
+  it('leaves nothing of it where a run died before', async () => {
+    const { state, journal, run } = world()
+    const before = state()
+    expect(await run(0)).toBe('died')
+    expect(state()).toBe(before)
+    expect(await run()).toHaveLength(1)
+    expect(state().lost).toEqual([LOST])
+    expect(journal).toEqual([RESULT])
+  })
+})
