@@ -36,13 +36,7 @@ export interface FetcherOptions {
   readonly received: (p: MirroredPartition) => void
 }
 
-/** Whom a request names. The last `inTurn` share the answer in turn; what the others have is little, and comes before. */
-interface Asked {
-  readonly partitions: readonly MirroredPartition[]
-  readonly inTurn: number
-}
-
-/** One connection to one source leader, one request at a time: those that are behind take turns, so that none starves. */
+/** One connection to one source leader: all its partitions in one request, each in turn the first, so that none starves. */
 export class Fetcher {
   readonly link: BrokerLink
   readonly #options: FetcherOptions
@@ -50,7 +44,7 @@ export class Fetcher {
   readonly #wanted = new Wake()
   #turn = 0
   #mostAsked = FEWEST_ASKED
-  #restAskedAt = Number.NEGATIVE_INFINITY
+  #allAskedAt = Number.NEGATIVE_INFINITY
   #closed = false
 
   constructor(link: BrokerLink, options: FetcherOptions) {
@@ -92,8 +86,8 @@ export class Fetcher {
   async #run(): Promise<void> {
     try {
       while (!this.#closed) {
-        const asked = this.#choose()
-        if (asked.partitions.length === 0) {
+        const wanting = this.#choose()
+        if (wanting.length === 0) {
           await this.#wanted.wait()
           continue
         }
@@ -101,8 +95,8 @@ export class Fetcher {
           await this.#options.budget.freed(100)
           continue
         }
-        await this.#fetch(asked, ANSWER_BYTES)
-        if (!this.#partitions.some(isBehind)) await pause(restOf(asked))
+        await this.#fetch(wanting, ANSWER_BYTES)
+        if (!this.#partitions.some(isBehind)) await pause(restOf(wanting))
       }
     } catch (error) {
       this.#closed = true
@@ -112,7 +106,7 @@ export class Fetcher {
     }
   }
 
-  #choose(): Asked {
+  #choose(): MirroredPartition[] {
     const all = this.#partitions
     const wanting: MirroredPartition[] = []
     for (let i = 0; i < all.length; i++) {
@@ -127,18 +121,16 @@ export class Fetcher {
 
   /**
    * Those that are behind fill an answer by themselves, a few at a time. Naming a thousand in each request, to hear of four, took a fourth of
-   * the CPU; the others are asked as often as if nobody was behind, and come first: they wait for no turn. One that has more is behind, too, from then on.
+   * the CPU; the others are asked as often as if nobody was behind.
    */
-  #fewOf(wanting: readonly MirroredPartition[]): Asked {
-    const behind = wanting.filter(isBehind)
-    if (behind.length === 0) return { partitions: wanting, inTurn: wanting.length }
-    const few = behind.slice(0, this.#mostAsked)
+  #fewOf(wanting: MirroredPartition[]): MirroredPartition[] {
     const now = performance.now()
-    const isTooEarly = now - this.#restAskedAt < IDLE_WAIT_MS
-    if (isTooEarly || few[0]!.isStarved) return { partitions: few, inTurn: few.length }
-    this.#restAskedAt = now
-    const rest = wanting.filter((p) => !isBehind(p))
-    return { partitions: [...rest, ...few], inTurn: few.length }
+    const behind = wanting.filter(isBehind)
+    if (behind.length > this.#mostAsked && now - this.#allAskedAt < IDLE_WAIT_MS) {
+      return behind.slice(0, this.#mostAsked)
+    }
+    this.#allAskedAt = now
+    return wanting
   }
 
   /** The next request begins behind what this one brought, and asks for as many as fill an answer. */
@@ -159,7 +151,7 @@ export class Fetcher {
     this.#mostAsked = Math.max(most, FEWEST_ASKED)
   }
 
-  async #fetch({ partitions: wanting, inTurn }: Asked, bytes: number): Promise<void> {
+  async #fetch(wanting: readonly MirroredPartition[], bytes: number): Promise<void> {
     const tenures = wanting.map((p) => p.tenure)
     for (const p of wanting) p.fetchedIn = p.tenure
     const answered = () => {
@@ -176,7 +168,7 @@ export class Fetcher {
       } as const
       const answers = await this.link.fetch(request, memory.space)
       memory.arrived(answers.reduce((sum, { records }) => sum + records.length, 0))
-      this.#adapt(wanting.slice(-inTurn), answers.slice(-inTurn))
+      this.#adapt(wanting, answers)
       answered()
       const inOrder = answers.length === wanting.length
       for (let i = 0; i < wanting.length; i++) {
@@ -236,8 +228,8 @@ export class Fetcher {
 
 const isBehind = (p: MirroredPartition): boolean => p.next < p.sourceEnd
 
-const restOf = ({ partitions }: Asked): number =>
-  Math.min(partitions.length * REST_MS_PER_PARTITION, IDLE_WAIT_MS)
+const restOf = (asked: readonly MirroredPartition[]): number =>
+  Math.min(asked.length * REST_MS_PER_PARTITION, IDLE_WAIT_MS)
 
 const isFor = (answer: FetchedPartition, p: MirroredPartition): boolean =>
   answer.partition === p.partition && answer.topic === p.topic

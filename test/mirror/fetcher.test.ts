@@ -171,27 +171,3 @@ it('a thousand that are followed closely are not asked again for each of their r
   // What there is of all partitions was taken, one record a request.
   ok(partitions[0]!.next >= 4 && partitions[0]!.next <= requests.length)
 })
-
-it('those at the end of their log are named a few times a second while others are behind', async () => {
-  const [BEHIND, ALL] = [3, 40]
-  const partitions = Array.from({ length: ALL }, (_, i) => newSender(new FakeLink(), {}, 0, i).p)
-  const named: number[] = []
-  const answer = answering((partition) => ({ lastStableOffset: partition < BEHIND ? 10 : 0 }))
-  const fetch = async (request: FetchRequest) => {
-    await pause(1)
-    const answers = await answer(request)
-    named.push(answers.length)
-    return answers
-  }
-  const fetcher = new Fetcher(Object.assign(new FakeLink(), { fetch }), options())
-  const began = performance.now()
-  for (const p of partitions) {
-    void p.flow({ ...fakePosition(0), sourceEnd: p.partition < BEHIND ? 10 : 0 })
-    fetcher.add(p)
-  }
-  await waitFor('fifty requests', { timeoutMs: 60_000 }, () => named.length >= 50 || undefined)
-  const turns = 1 + Math.ceil((performance.now() - began) / 250)
-  fetcher.close()
-  const wide = named.filter((count) => count > BEHIND).length
-  ok(wide > 0 && wide <= turns, `${wide} of ${named.length} requests name all`)
-})
