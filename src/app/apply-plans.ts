@@ -12,6 +12,7 @@ import type { MigrationState, PartitionProgress } from '../domain/state.ts'
 import { DEFAULT_MEMORY_BUDGET, type MirrorLog, type MirrorTimings } from '../mirror/mirror.ts'
 import type { Clusters } from '../steps/step-kind.ts'
 import { allowingRewind, checkRewinds, rewindsOf } from './allow-rewind.ts'
+import { driftSince } from './drift.ts'
 import { changedInputs, inputDigests } from './input-digests.ts'
 import { lockHolder, operationOf } from './lock-holder.ts'
 import { makePlan, type PlanOptions, readState } from './make-plan.ts'
@@ -19,6 +20,7 @@ import { mirroredNow } from './mirrored-now.ts'
 import type { Session } from './open-session.ts'
 import type { ApplyParts } from './services.ts'
 import { toolVersion } from './tool-version.ts'
+import { type Unwritten, unwrittenOf } from './unwritten.ts'
 
 /** A plan that may run, with the migration it is for. */
 export interface PlannedMigration {
@@ -114,25 +116,44 @@ export interface RunOptions extends PlanOptions {
   readonly stopping: AbortSignal
 }
 
+/** A plan without steps, looked at once more. */
+export interface IdlePlan {
+  readonly problems: readonly Diagnostic[]
+  /** Undefined: all is as the last apply has written it down. */
+  readonly unwritten: Unwritten | undefined
+}
+
 /**
- * What stands against a plan without steps. It never comes to the applier, and must not say that nothing is to be done where something is, or
- * where the source no longer holds what is left to copy. One of a file is compared with what would be planned now.
+ * What stands against a plan without steps, and whether there is something to write down all the same. It must not say that nothing is to be
+ * done where something is, or where the source no longer holds what is left to copy. One of a file is compared with what would be planned now.
  */
 export const checkIdle = async (
   session: Session,
   idle: PlannedMigration,
   options: PlanOptions,
-): Promise<readonly Diagnostic[]> => {
+): Promise<IdlePlan> => {
   const parts = await options.services.applyParts()
   const clusters = await session.clustersOf(idle.migration)
   const check = checks(session, idle, options, parts, clusters)
   const { state, changed } =
     idle.state === undefined ? await check.again() : { state: idle.state, changed: [] }
+  const isOwn = state.plan?.status === 'open' && state.plan.digest === digestOf(idle.plan)
   const errors = changed.filter(({ severity }) => severity === 'error')
-  if (errors.length > 0) return errors
+  // Its own run has written since; the applier goes on with it.
+  if (errors.length > 0 && !isOwn) return { problems: errors, unwritten: undefined }
   const { store } = session
-  const { migration } = idle
-  return check.checkInvariants({ clusters, store, migration, state: () => state, now: options.now })
+  const { migration, plan } = idle
+  const looking = { clusters, store, migration, state: () => state, now: options.now }
+  const problems = await check.checkInvariants(looking)
+  if (problems.length > 0) return { problems, unwritten: undefined }
+  // Nobody has seen in a file what changed outside since, nor asks for it who goes back.
+  const mayAccept = idle.state !== undefined && plan.purpose.kind === 'migrate'
+  const found =
+    state.clusters === null ? undefined : await driftSince({ migration, state, clusters }, options)
+  return {
+    problems: found?.problems ?? [],
+    unwritten: unwrittenOf(plan, state, mayAccept || !found ? found?.drift : []),
+  }
 }
 
 type Checks = Pick<ApplyOptions, 'recheck'> & {
@@ -159,7 +180,10 @@ const checks = (
       const { changed, state } = await again()
       const { store } = session
       const looking = { clusters, store, migration, state: () => state, now: options.now }
-      return [...(await parts.passedDeadlines(plan.deadlines, looking)), ...changed]
+      // Else asked before each step.
+      const gone =
+        plan.steps.length > 0 ? [] : await parts.checkInvariants(plan.invariants, looking)
+      return [...(await parts.passedDeadlines(plan.deadlines, looking)), ...gone, ...changed]
     },
     checkInvariants: async (run) => [
       ...(await parts.passedDeadlines(plan.deadlines, run)),

@@ -1,5 +1,7 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import { type Migration, removedKey } from '../domain/migration.ts'
+import type { MigrationState } from '../domain/state.ts'
+import type { Clusters } from '../steps/step-kind.ts'
 import type { DriftReport } from '../views/drift.ts'
 import { makePlan, type PlanOptions } from './make-plan.ts'
 import type { Session } from './open-session.ts'
@@ -12,26 +14,49 @@ export const driftOf = async (
   migration: Migration,
   options: PlanOptions,
 ): Promise<DriftReport> => {
-  const made = await makePlan(session, migration, options)
-  const { seen, clusters } = made.state
-  const since = { name: migration.name, since: seen?.at ?? null, pending: made.plan.steps.length }
+  const { plan, observed, state, clusters } = await makePlan(session, migration, options)
+  const report = {
+    name: migration.name,
+    since: state.seen?.at ?? null,
+    pending: plan.steps.length,
+  }
+  const found = await driftSince({ migration, state, clusters }, options)
+  if (found === undefined) {
+    const problems = state.clusters === null ? [] : [notSeen(migration)]
+    return { ...report, drift: [], problems: [...observed.problems, ...problems] }
+  }
+  return { ...report, ...found }
+}
+
+/** The same alone; undefined: there is nothing to compare with. */
+export const driftSince = async (
+  {
+    migration,
+    state,
+    clusters,
+  }: {
+    readonly migration: Migration
+    readonly state: MigrationState
+    readonly clusters: Clusters
+  },
+  { services, now, signal }: PlanOptions,
+): Promise<Pick<DriftReport, 'drift' | 'problems'> | undefined> => {
+  const { seen } = state
   const { driftBetween, factsOf, isComparable, stillListed, withManaged } = await import(
     '../planner/index.ts'
   )
-  if (seen === null || !isComparable(seen)) {
-    const problems = clusters === null ? [] : [notSeen(migration)]
-    return { ...since, drift: [], problems: [...made.observed.problems, ...problems] }
-  }
+  if (seen === null || !isComparable(seen)) return undefined
   const listed = new Set(migration.removed.map(removedKey))
   const removed = (seen.managed.removed ?? []).filter((key) => listed.has(key))
   const managed = { ...seen.managed, removed }
   const users = managed.users.map((user) => ({ ...user, passwordVersion: 0 }))
   const whole = withManaged(migration, { ...managed, users })
-  const { services, now, signal } = options
-  const observed = await services.observe(made.clusters, whole, now, signal)
+  const observed = await services.observe(clusters, whole, now, signal)
   const before = stillListed(seen.facts, removed)
-  const drift = driftBetween(before, factsOf(managed, observed, made.state))
-  return { ...since, drift, problems: observed.problems }
+  return {
+    drift: driftBetween(before, factsOf(managed, observed, state)),
+    problems: observed.problems,
+  }
 }
 
 const notSeen = ({ name }: Migration): Diagnostic =>

@@ -307,6 +307,10 @@ const nextStep = ({ migration, state, plan, words }: StatusParts): NextStep => {
           : { step: sentence(waiting, words), waitsFor: words.gates(waiting) },
     }
   }
+  if (plan.from !== plan.to) {
+    const step = `writing down that nothing is left to do for ${plan.to}`
+    return { kind: 'apply', command: `ferry apply ${migration.name}`, step, gate: null }
+  }
   const stages = stagesInOrder(migration.order)
   const further = stages[stageRank(state.stage, migration.order)]
   return further === undefined ? { kind: 'finished' } : { kind: 'edit', stage: further }

@@ -1,3 +1,4 @@
+import type { Unwritten } from '../app/unwritten.ts'
 import type { ApplyEvents, ApplyResult } from '../applier/apply-options.ts'
 import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { Live } from '../domain/live.ts'
@@ -15,10 +16,13 @@ import {
 } from '../views/apply-events.ts'
 import { renderLive } from '../views/live.ts'
 import type { StepWords } from '../views/step-words.ts'
+import { renderUnwritten } from '../views/unwritten.ts'
 import type { Context } from './context.ts'
 
 /** Who is told what an apply does: people on stderr, always; and with --json a program on stdout, an event a line. */
 export interface ApplyTeller {
+  /** What a plan without steps is about to write down, before anybody is asked. */
+  writesDown(plan: Plan, unwritten: Unwritten): void
   /** A plan begins; what its steps tell goes there. */
   began(plan: Plan): ApplyEvents
   ended(plan: Plan, result: ApplyResult): void
@@ -42,6 +46,11 @@ export const applyTeller = (context: Context, words: StepWords, asEvents: boolea
     if (asEvents) context.streams.stdout.write(renderEvent(event, now()))
   }
   return {
+    writesDown: (plan, unwritten) => {
+      const says = renderUnwritten(plan, unwritten)
+      if (asEvents) tell(warningEvent(plan.migration, says))
+      else context.print(`\n${says}\n`)
+    },
     began: (plan) => {
       tell(startedEvent(plan, words))
       const people = toPeople(context, words)

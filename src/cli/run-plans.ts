@@ -1,4 +1,4 @@
-import type { PlannedMigration } from '../app/apply-plans.ts'
+import type { IdlePlan, PlannedMigration } from '../app/apply-plans.ts'
 import type { Session } from '../app/open-session.ts'
 import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { Stage } from '../domain/stage.ts'
@@ -33,7 +33,8 @@ interface Ran {
 
 /**
  * 1. Plan.
- * 2. Show it; stop if it has errors or nothing to do, or if that is not so any more.
+ * 2. Show it; stop if it has errors or nothing to do, or if that is not so any more. One without steps runs only where something else than
+ *    what is recorded is to be written down.
  * 3. Get approval.
  * 4. Apply one migration after the other; the first that does not finish ends it.
  */
@@ -49,12 +50,19 @@ const runPlans = (
     context.tell([...problems, ...planned.flatMap((each) => each.warnings)])
     const blocked = exitCodeFor(problems)
     if (blocked !== EXIT.done) return { applied: [], code: blocked, problems }
-    const pending = planned.filter((each) => each.plan.steps.length > 0)
-    const changed = await run.stillIdle(planned.filter((each) => !pending.includes(each)))
+    const idle = planned.filter((each) => each.plan.steps.length === 0)
+    const looked = await run.look(idle)
+    const changed = looked.flatMap((each) => each.problems)
     if (changed.length > 0) {
       context.tell(changed)
       return { applied: [], code: exitCodeFor(changed), problems: changed }
     }
+    const unwritten = idle.filter((each, index) => {
+      const what = looked[index]?.unwritten
+      if (what !== undefined) teller.writesDown(each.plan, what)
+      return what !== undefined
+    })
+    const pending = planned.filter((each) => !idle.includes(each) || unwritten.includes(each))
     if (pending.length === 0) return { applied: [], code: EXIT.done, problems: [] }
     const confirmed = await ask(context, pending, {
       approved: wanted.approved,
@@ -72,8 +80,8 @@ const runPlans = (
 
 interface RunPlan {
   apply(planned: PlannedMigration, confirmed: boolean): Promise<AppliedPlan['result']>
-  /** What stands against these, which have no steps. */
-  stillIdle(planned: readonly PlannedMigration[]): Promise<readonly Diagnostic[]>
+  /** At these, which have no steps. */
+  look(idle: readonly PlannedMigration[]): Promise<readonly IdlePlan[]>
 }
 
 const withPlans = async <T>(
@@ -86,10 +94,10 @@ const withPlans = async <T>(
   const { DEFAULT_TIMINGS } = await import('../mirror/mirror.ts')
   return withSession(context, wanted.names, async (session) => {
     const planned = await wanted.plan(session)
-    const stillIdle = async (idle: readonly PlannedMigration[]) => {
+    const look: RunPlan['look'] = async (idle) => {
       const options = { ...planOptions(context), maxDestroy: wanted.maxDestroy }
-      const found: Diagnostic[] = []
-      for (const each of idle) found.push(...(await checkIdle(session, each, options)))
+      const found: IdlePlan[] = []
+      for (const each of idle) found.push(await checkIdle(session, each, options))
       return found
     }
     const apply: RunPlan['apply'] = async (each, confirmed) => {
@@ -108,7 +116,7 @@ const withPlans = async <T>(
       teller.ended(each.plan, result)
       return result
     }
-    return work(planned, { apply, stillIdle })
+    return work(planned, { apply, look })
   })
 }
 

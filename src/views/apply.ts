@@ -41,7 +41,8 @@ export const renderApplied = (
     ]
   })
   const list = table([{ title: 'result' }, { title: 'step' }, { title: '' }], rows)
-  return `${list}\n\n${verdict(plan, result, again, style)}\n`
+  const said = verdict(plan, result, again, style)
+  return rows.length === 0 ? `${said}\n` : `${list}\n\n${said}\n`
 }
 
 const verdict = (plan: Plan, result: ApplyResult, again: string, style: Style): string => {

@@ -26,10 +26,15 @@ const renderOne = ({ name, since, drift, pending }: DriftReport, style: Style): 
   if (drift.length === 0) {
     return `${style.bold(name)}: ${style.good('no drift')} since ${since}. ${plan}`
   }
-  const rows = drift.map(({ what, was, is }) => [what, was ?? 'absent', is ?? 'absent'])
-  const columns = [{ title: `changed since ${since}` }, { title: 'was' }, { title: 'is' }]
-  return `${style.bold(name)}: ${style.warning(`${count(drift.length, 'change')} outside of Ferry`)}. ${plan}\n\n${table(columns, rows)}`
+  const ways = pending === 0 ? ` Change it back, or \`ferry apply ${name}\` takes it as it is.` : ''
+  return `${style.bold(name)}: ${style.warning(`${count(drift.length, 'change')} outside of Ferry`)}. ${plan}${ways}\n\n${driftTable(`changed since ${since}`, drift)}`
 }
+
+export const driftTable = (title: string, drift: readonly Drifted[]): string =>
+  table(
+    [{ title }, { title: 'was' }, { title: 'is' }],
+    drift.map(({ what, was, is }) => [what, was ?? 'absent', is ?? 'absent']),
+  )
 
 export const renderDriftJson = (reports: readonly DriftReport[]): string =>
   renderJson({ formatVersion: OUTPUT_FORMAT_VERSION, migrations: reports })

@@ -67,7 +67,7 @@ const renderNoChanges = (plan: Plan): string =>
     ? `No steps. ${plan.migration} is at stage ${plan.from}; the plan file asks for ${plan.to}.`
     : plan.from === plan.to
       ? `No changes. ${plan.migration} is at stage ${plan.to}, as the plan file asks.`
-      : `No steps. ${plan.migration} is at stage ${plan.from}; the plan file asks for ${plan.to}.`
+      : `No steps. ${plan.migration} is at stage ${plan.from}; apply takes it to ${plan.to}, which needs none.`
 
 /** `Plan: 2 to add, 0 to change, 0 to destroy; 1 to mirror, 1 group to sync.` */
 export const renderSummary = (steps: readonly Step[], words: StepWords): string => {

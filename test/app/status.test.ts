@@ -254,6 +254,16 @@ it('tells who is in a group and how far it is behind', () => {
   })
 })
 
+it('names apply, and no edit, where no step leads to the stage that the file asks for already', () => {
+  const plan = aPlan({ steps: [], from: 'mirrored', to: 'consumers-moved' })
+  deepStrictEqual(statusOf({ ...parts({}), plan }).next, {
+    kind: 'apply',
+    command: 'ferry apply orders',
+    step: 'writing down that nothing is left to do for consumers-moved',
+    gate: null,
+  })
+})
+
 it('names the command, the step it begins with, and the first gate on the way', () => {
   deepStrictEqual(statusOf(parts({})).next, {
     kind: 'apply',

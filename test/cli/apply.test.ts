@@ -153,6 +153,30 @@ describe('ferry apply NAME', () => {
     )
   })
 
+  it('comes to a stage that no step leads to as to any other: it shows that, asks, and has the applier write it down', async () => {
+    const plan = { steps: [], from: 'mirrored', to: 'consumers-moved' } as const
+    const services = fakeServices({ plan })
+    const asking = { tty: true, answers: ['yes'] }
+    const { code, out, asked } = await ferry(['apply', 'orders'], services, asking)
+    deepStrictEqual([code, services.applied.length, asked.length], [0, 1, 1])
+    match(
+      out,
+      /^No steps\. orders is at stage mirrored; apply takes it to consumers-moved, which needs none\.\n\norders comes to stage consumers-moved: nothing is left to do for it\.\n\n.*Applied.*: no steps\. orders is at stage consumers-moved\.\n$/,
+    )
+    deepStrictEqual((await ferry(['apply', 'orders'], services)).code, 1)
+    deepStrictEqual(services.applied.length, 1)
+  })
+
+  it('has the applier ask under the lock, for a plan without steps, what is asked before each step of others', async () => {
+    const lost = diagnostic({ code: 'FERRY1410', detail: 'they are gone', fix: '' })
+    let asked = 0
+    const checkInvariants = async () => (++asked > 1 ? [lost] : [])
+    const plan = { steps: [], from: 'mirrored', to: 'consumers-moved' } as const
+    const services = fakeServices({ plan, parts: { checkInvariants } })
+    await ferry(['apply', 'orders', '--auto-approve'], services)
+    deepStrictEqual(await services.applied[0]?.recheck(), [lost])
+  })
+
   it('does not say that nothing is to be done where the source has lost what is left to copy', async () => {
     const lost = diagnostic({ code: 'FERRY1410', detail: 'they are gone', fix: '' })
     const plan = { steps: [], from: 'mirrored', to: 'mirrored' } as const
@@ -252,9 +276,21 @@ describe('ferry apply --json', () => {
     deepStrictEqual(found[4]?.gates, gates)
   })
 
+  it('tells what a plan without steps writes down before it runs', async () => {
+    const { code, found } = await events(fakeServices({ plan: { steps: [], from: 'mirrored' } }))
+    deepStrictEqual(
+      [code, found.map((each) => each.event), found[0]?.says],
+      [
+        0,
+        ['warning', 'started', 'plan-finished', 'finished'],
+        'orders comes to stage producers-moved: nothing is left to do for it.',
+      ],
+    )
+  })
+
   it('ends with its last event also where nothing is to do, or all is refused', async () => {
     for (const [services, argv, expected] of [
-      [fakeServices({ plan: { steps: [] } }), ['orders'], 0],
+      [fakeServices({ plan: { steps: [], from: 'mirrored', to: 'mirrored' } }), ['orders'], 0],
       [fakeServices({ plan: { problems: [{ ...gate, code: 'FERRY1301' }] } }), ['orders'], 4],
       [undoable(), ['ordres'], 64],
       [undoable(), ['no-such.plan'], 1],

@@ -37,8 +37,14 @@ describe('ferry plan', () => {
 
   it('exits with 2 for changes if asked to, and with 0 for none', async () => {
     deepStrictEqual((await ferry(['plan', 'orders', '--detailed-exitcode'])).code, 2)
-    const none = fakeServices({ plan: { steps: [] } })
-    deepStrictEqual((await ferry(['plan', 'orders', '--detailed-exitcode'], none)).code, 0)
+    for (const [from, expected] of [
+      ['mirrored', 0],
+      // No step leads there, and yet it is not there.
+      ['prepared', 2],
+    ] as const) {
+      const none = fakeServices({ plan: { steps: [], from, to: 'mirrored' } })
+      deepStrictEqual((await ferry(['plan', 'orders', '--detailed-exitcode'], none)).code, expected)
+    }
   })
 
   it('shows a blocked plan, tells why on stderr, and exits with 4 whatever was asked', async () => {

@@ -75,7 +75,7 @@ test('apply killed inside of every kind of step, its work done and not yet recor
   )
 }, 600_000)
 
-test('an apply that was killed leaves nothing to compare with, which drift says, until one has ended', async () => {
+test('an apply by name that was killed leaves nothing to compare with, which drift says, until one has ended, whether or not a step is left for that', async () => {
   const project = projectOn(world, 'gone', 'file')
   await makeService(world, project, 'gone')
   project.edit('plans/gone.yaml', 'stage: mirrored', 'stage: prepared')
@@ -85,10 +85,38 @@ test('an apply that was killed leaves nothing to compare with, which drift says,
   const blind = await project.ferry(['drift', 'gone'])
   expect(errorsIn(blind.stderr).map(({ code }) => code)).toEqual(['FERRY1430'])
   expect(blind.code).toBe(4)
-  const ended = await project.ferry(apply)
-  expect(ended.code, ended.stderr).toBe(0)
-  const again = await project.ferry(['drift', 'gone'])
-  expect(again, again.stderr).toMatchObject({ code: 0 })
+  const decisions = () => JSON.parse(project.read('.ferry/gone/decisions.json'))
+  // Behind its last step, and behind its last stage: no plan has a step for what is missing then.
+  for (const [at, stage, said] of [
+    ['^before decisions 1 behind result', 'nothing', 'gone: nothing -> prepared'],
+    ['^before decisions 1 behind plan-finished', 'prepared', 'gone comes to stage prepared'],
+  ] as const) {
+    const { code, stdout, stderr } = await project.ferry(apply, dyingAt(project, at))
+    expect(code, stderr).toBe(-1)
+    expect(stdout).toContain(said)
+    expect(decisions()).toMatchObject({ stage, plan: { status: 'open' }, seen: null })
+  }
+  const ran = async (code: number, args: readonly string[]) => {
+    const ended = await project.ferry(args)
+    expect(ended.code, ended.stderr).toBe(code)
+    return ended.stdout
+  }
+  expect(await ran(0, apply)).toContain('did not write down what it left behind')
+  expect(decisions()).toMatchObject({ stage: 'prepared', plan: { status: 'done' } })
+
+  // What changes from here on is seen, and where it needs no step it is taken as it is.
+  await withAdmin(world.source, (admin) =>
+    admin.setOffsets({
+      groupId: 'gone-late',
+      topic: 'gone',
+      partitions: [{ partition: 0, offset: '1' }],
+    }),
+  )
+  expect(await ran(3, ['drift', 'gone'])).toContain('`ferry apply gone` takes it as it is')
+  const taken = await ran(0, apply)
+  expect(taken).toContain('1 thing that changed outside is taken as it is')
+  expect(taken).toContain('positions of gone-late on gone on old')
+  await ran(0, ['drift', 'gone'])
 })
 
 test('a topic whose creation was not answered is Ferry’s own where it is what was asked for; one that somebody else has made since is left alone', async () => {

@@ -68,7 +68,7 @@ export const plan = (context: Context, args: PlanArgs): Promise<readonly MadePla
 export const planExitCode = (made: readonly MadePlan[], args: PlanArgs): ExitCode => {
   const blocked = exitCodeFor(made.flatMap((each) => each.plan.problems))
   if (blocked !== EXIT.done) return blocked
-  const pending = made.some((each) => each.plan.steps.length > 0)
+  const pending = made.some(({ plan: { steps, from, to } }) => steps.length > 0 || from !== to)
   return args.detailedExitcode && pending ? EXIT.changesPending : EXIT.done
 }
 

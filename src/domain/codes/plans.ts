@@ -84,6 +84,6 @@ export const PLAN_CODES = {
   FERRY1430: page(
     4,
     'Nothing to compare with',
-    'Drift is what differs from the end of the last apply. That apply was killed before it could write down what it left behind, so what somebody else has changed cannot be told from what it did itself. The same is so where an older version wrote down less than is compared now. The next apply that ends writes it down.',
+    'Drift is what differs from the end of the last apply. That apply was killed before it could write down what it left behind, so what somebody else has changed cannot be told from what it did itself. The same is so where an older version wrote down less than is compared now. The next apply that ends writes it down, also where no step is left to do.',
   ),
 } as const satisfies Record<string, CodePage>
