@@ -10,8 +10,8 @@ import {
   lateBetween,
   nameRange,
   notSalvaged,
-  producersMayWrite,
   type StrandedRange,
+  sealsStay,
   strandedRanges,
 } from '../domain/stranded.ts'
 import { reopenedWayBack, rollbackUnderWay } from '../planner/guards/reverse.ts'
@@ -43,7 +43,7 @@ export const strandedNow = async (
   signal: AbortSignal,
 ): Promise<Stranded> => {
   const { lateOnWayBack } = await import('../mirror/late-on-way-back.ts')
-  const { source } = await session.clustersOf(migration)
+  const { source, target } = await session.clustersOf(migration)
   const progress = await session.store.readProgress(migration.name, 'reverse')
   const between = await lateOnWayBack(source, state.reverse, progress, signal)
   const open = reopenedWayBack(state)
@@ -53,15 +53,22 @@ export const strandedNow = async (
   }
   // Not past an open transaction: what it will have been nobody knows yet.
   const ends = valuesOf(await source.listOffsets(state.seals, 'stable'))
-  const mayBeWritten = ({ topic }: StrandedRange) =>
-    producersMayWrite(topic, state, migration.order)
-  const stranded = strandedRanges(state, ({ topic, partition }) =>
+  const behind = strandedRanges(state, ({ topic, partition }) =>
     ends.get(partitionKey(topic, partition)),
-  ).filter(mayBeWritten)
+  )
+  const late = notSalvaged(between, state)
+  const topics = new Set([...behind, ...late].map(({ topic }) => topic))
+  const seals = state.seals.filter(({ topic }) => topics.has(topic))
+  const there = valuesOf(await target.listOffsets(seals, 'latest'))
+  const isStranded = ({ topic }: StrandedRange) =>
+    sealsStay(topic, state, migration.order, (seal) =>
+      there.get(partitionKey(seal.topic, seal.partition)),
+    )
+  const stranded = behind.filter(isStranded)
   // Appended behind a sealed way back they would stop the rollback, which alone may go on then. What came between has ended that way already.
   const underWay = rollbackUnderWay({ desired: migration, state })
   if (stranded.length > 0 && underWay.length > 0) throw new FerryError(underWay)
-  const ranges = [...stranded, ...notSalvaged(between, state).filter(mayBeWritten)]
+  const ranges = [...stranded, ...late.filter(isStranded)]
   return heldAndGone(ranges, valuesOf(await source.listOffsets(ranges, 'earliest')))
 }
 

@@ -157,8 +157,22 @@ export const lostNote = (range: LostRange): Diagnostic =>
       : 'Nothing is to be done: it is said so that nobody looks for these records.',
   })
 
-/** Whether the target may hold records that did not come through the mirror: from the first WRITE grant on. */
-export const producersMayWrite = (topic: TopicName, state: MigrationState, order: Order): boolean =>
+/**
+ * Whether the seals of a topic stay, so that what comes late to its source is stranded: producers may write to the target, from the first WRITE
+ * grant on, or somebody has written there behind a seal, before that right was taken back or without any. `targetEnd`: undefined if not known.
+ */
+export const sealsStay = (
+  topic: TopicName,
+  state: MigrationState,
+  order: Order,
+  targetEnd: (seal: Seal) => bigint | undefined,
+): boolean =>
+  producersMayWrite(topic, state, order) ||
+  (placesOf(state).sealedTopics.get(topic) ?? []).some(
+    (seal) => (targetEnd(seal) ?? seal.targetEnd) > seal.targetEnd,
+  )
+
+const producersMayWrite = (topic: TopicName, state: MigrationState, order: Order): boolean =>
   stageRank(state.stage, order) >= stageRank('producers-moved', order) ||
   state.grants.some(
     (acl) =>

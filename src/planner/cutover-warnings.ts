@@ -9,8 +9,8 @@ import {
   heldAndGone,
   nameRange,
   notSalvaged,
-  producersMayWrite,
   type StrandedRange,
+  sealsStay,
   strandedRanges,
 } from '../domain/stranded.ts'
 import { counted } from '../steps/_words.ts'
@@ -180,8 +180,10 @@ export const strandedSeen = ({ desired, observed, state }: StrandedContext) => {
     partitionAt(observed.source.topics.get(topic), partition)
   // Once a way back is sealed the source counts, where they stand.
   const isGoingBack = rollbackUnderWay({ desired, state }).length > 0
+  const there = ({ topic, partition }: TopicPartition) =>
+    partitionAt(observed.target.topics.get(topic), partition)?.highWatermark
   const ranges = strandedRanges(state, (seal) => seen(seal)?.highWatermark).filter(
-    ({ topic }) => !isGoingBack && producersMayWrite(topic, state, desired.order),
+    ({ topic }) => !isGoingBack && sealsStay(topic, state, desired.order, there),
   )
   const late = notSalvaged(observed.lateOnWayBack ?? [], state)
   const starts = new Map(

@@ -1,10 +1,11 @@
 import type { TopicName } from '../domain/ids.ts'
+import type { Seal } from '../domain/mark.ts'
 import type { Order } from '../domain/stage.ts'
 import type { MigrationState } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
 import type { ReopenTopic } from '../domain/step.ts'
-import { producersMayWrite } from '../domain/stranded.ts'
-import type { Observed } from '../planner/observed.ts'
+import { sealsStay } from '../domain/stranded.ts'
+import { type Observed, partitionAt } from '../planner/observed.ts'
 import { counted } from './_words.ts'
 import { nothingOnlyOnTarget } from './gates/index.ts'
 import type { StepKind } from './step-kind.ts'
@@ -64,14 +65,16 @@ export const reopenTopic: StepKind<ReopenTopic> = {
   }),
 }
 
-/** Records on the source above the seals of a topic whose WRITE was not granted yet; 0 once it was. */
+/** Records on the source above the seals of a topic that can be opened again; 0 once they stay. */
 export const lateRecords = (
   topic: TopicName,
   observed: Observed,
   state: MigrationState,
   order: Order,
 ): bigint => {
-  if (producersMayWrite(topic, state, order)) return 0n
+  const there = observed.target.topics.get(topic)
+  const ends = ({ partition }: Seal) => partitionAt(there, partition)?.highWatermark
+  if (sealsStay(topic, state, order, ends)) return 0n
   const source = observed.source.topics.get(topic)
   if (!source) return 0n
   const seals = placesOf(state).sealedTopics.get(topic) ?? []

@@ -401,6 +401,26 @@ describe('the right to write to the source', () => {
   })
 })
 
+describe('what came late after WRITE was taken from producers that had written to the target by then', () => {
+  const grants = STATE.grants.filter(({ operation }) => operation !== 'WRITE')
+  const state = stateWith({ ...STATE, stage: 'consumers-moved', grants })
+  const forwards = (end: bigint) => {
+    const seen = observed({ source: source(1103n), target: target(0n, end) })
+    const { steps, problems } = back({ state, observed: seen, purpose: { kind: 'migrate' } })
+    const told = problems.find(({ code }) => code === 'FERRY1342')
+    return { reopens: steps.some(({ kind }) => kind === 'reopen-topic'), told }
+  }
+
+  it('is stranded and salvaged: a seal with something behind it cannot be opened again', () => {
+    const { reopens, told } = forwards(1007n)
+    expect(reopens).toBe(false)
+    expect(told?.detail).toContain('orders-0 offsets 1100 to 1102')
+    expect(told?.fix).toContain('ferry salvage orders')
+    // They have written nothing: it is mirrored as ever.
+    expect(forwards(1000n)).toEqual({ reopens: true, told: undefined })
+  })
+})
+
 describe('what somebody wrote to the source between what was mirrored back', () => {
   const reverse = {
     marks: [{ ...MARK, way: 'reverse' as const, targetStart: 1100n as TargetOffset }],

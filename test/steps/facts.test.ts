@@ -299,6 +299,15 @@ const ROWS: Readonly<Record<string, Row>> = {
     open: [sealed(500n)],
     shut: [
       [sealed(501n), /grown on the source from 500 to 501 since the seal/, 'never'],
+      [sealed(501n), /the next plan opens the seal again and copies the rest$/, 'never'],
+      [
+        sealed(501n, {
+          now: [partition({ seal, sourceEnd: 501n, targetEnd: 401n })],
+          state: { ...emptyState('orders', ''), seals: [seal] },
+        }),
+        /then ferry salvage orders appends what came late$/,
+        'never',
+      ],
       [sealed(500n, { now: [partition()] }), /orders is not sealed/, 'never'],
       [sealed(500n, { unsealed: ['orders:1'] }), /orders:1 came on the source/, 'never'],
     ],

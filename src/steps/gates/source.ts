@@ -1,8 +1,14 @@
-import type { PartitionKey, TopicName, TopicPartition } from '../../domain/ids.ts'
+import {
+  type PartitionKey,
+  partitionKey,
+  type TopicName,
+  type TopicPartition,
+} from '../../domain/ids.ts'
+import type { Seal } from '../../domain/mark.ts'
 import { expectedTargetEnd } from '../../domain/offset-index.ts'
 import type { Order } from '../../domain/stage.ts'
 import type { MigrationState } from '../../domain/state.ts'
-import { coveredTo, producersMayWrite, watchedEnd } from '../../domain/stranded.ts'
+import { coveredTo, sealsStay, watchedEnd } from '../../domain/stranded.ts'
 import type { Cluster } from '../../kafka/cluster.ts'
 import type { PartitionReport } from '../../mirror/mirror.ts'
 import { counted, humanDuration } from '../_words.ts'
@@ -282,13 +288,15 @@ export const NOTHING_LATE: Fact<SealedOf, SealedSeen> = {
         `${added} came on the source after the seal, and holds records that nothing copies: move them by hand and delete them there`,
       )
     }
+    const targetEnd = ({ topic, partition }: Seal) =>
+      now.find(({ key }) => key === partitionKey(topic, partition))?.targetEnd
     for (const { key, seal, sourceEnd } of now) {
       const covered = seal && coveredTo(seal, state)
       if (covered === undefined || seal === undefined) continue
       if (watchedEnd(seal, state, sourceEnd) === covered) continue
       const what = `${key} has grown on the source from ${covered} to ${sourceEnd} since the seal: stop its producers`
       return never(
-        producersMayWrite(seal.topic, state, order)
+        sealsStay(seal.topic, state, order, targetEnd)
           ? `${what}; then ferry salvage ${migration} appends what came late`
           : `${what}; the next plan opens the seal again and copies the rest`,
       )
