@@ -11,7 +11,24 @@ const WRITERS = 16
 
 type Of = Pick<GapChunk, 'topic' | 'partition' | 'way'>
 
-export const progressFileNameOf = (of: Of): string => `${stemOf(of)}.json`
+/**
+ * One for each generation of holders: what one says at its end may be written when the next has begun, and must not stand for what that one
+ * says. The highest counts.
+ */
+export const progressFileNameOf = (
+  of: Of & { readonly holder: { readonly generation: number } },
+): string => `${stemOf(of)}.${of.holder.generation}.json`
+
+/** As it was called by versions that knew one holder only. */
+export const oldProgressFileNameOf = (of: Of): string => `${stemOf(of)}.json`
+
+/** What the name of a progress file says; undefined: it is something else. */
+export const progressFileOf = (
+  name: string,
+): { readonly stem: string; readonly generation: number } | undefined => {
+  const [, stem, generation = -1] = /^(.+?)(?:\.([0-9]+))?\.json$/.exec(name) ?? []
+  return stem === undefined ? undefined : { stem, generation: Number(generation) }
+}
 
 export const gapFileNameOf = (of: Of): string => `${stemOf(of)}.gaps.jsonl`
 

@@ -19,7 +19,14 @@ import {
   replaceDecisionFiles,
   writeDecisionFiles,
 } from './file-decisions.ts'
-import { appendGapFiles, gapFileNameOf, progressFileNameOf, readGapFile } from './file-gaps.ts'
+import {
+  appendGapFiles,
+  gapFileNameOf,
+  oldProgressFileNameOf,
+  progressFileNameOf,
+  progressFileOf,
+  readGapFile,
+} from './file-gaps.ts'
 import { type FileJournal, openFileJournal } from './file-journal.ts'
 import { breakLock, type FileLock, readHolder, takeLock } from './file-lock.ts'
 import { encodeEntry, type NewEntry } from './journal-chain.ts'
@@ -38,7 +45,7 @@ const BACKUP = 'backup'
  * ```
  * orders/decisions.json          decisions.<serial>.json: the last twenty
  * orders/journal.jsonl           an entry a line
- * orders/progress/<topic>-<n>.json, and <topic>-<n>.gaps.jsonl; of the way back <topic>-<n>.reverse.json
+ * orders/progress/<topic>-<n>.<generation>.json, and <topic>-<n>.gaps.jsonl; of the way back <topic>-<n>.reverse.<generation>.json
  * orders/lock/<n>.json           the highest number says who holds the lock
  * orders/backup/<serial>.json    what ferry state push or forget replaced, and what was in an older format, whole
  * ```
@@ -49,6 +56,8 @@ export class FileStore implements StateStore {
   readonly #journals = new Map<string, FileJournal>()
   /** Locks that this store holds: nothing is written under one that was broken meanwhile. */
   readonly #locks = new Map<string, FileLock>()
+  /** Progress files beside which nothing earlier is left. */
+  readonly #alone = new Set<string>()
   /** Migrations whose decisions are in the newest format. */
   readonly #current = new Set<string>()
 
@@ -86,24 +95,29 @@ export class FileStore implements StateStore {
     return progressOfWay(stored, way)
   }
 
-  /** Of both ways. */
+  /** Of both ways: of each partition what its latest holder has said. */
   async #readProgress(migration: string): Promise<readonly Stored<PartitionProgress>[]> {
     const folder = this.#folder(migration, 'progress')
-    const found: Stored<PartitionProgress>[] = []
+    const found = new Map<string, Stored<PartitionProgress>>()
     for (const name of await namesIn(folder)) {
-      if (!name.endsWith('.json')) continue
+      const { stem, generation } = progressFileOf(name) ?? {}
+      if (stem === undefined || generation === undefined) continue
+      const latest = found.get(stem)?.value.holder.generation
+      if (latest !== undefined && generation >= 0 && generation <= latest) continue
       const file = join(folder, name)
       const text = (await readIfThere(file))?.toString()
       if (text === undefined) continue
       const progress = decodeProgress(text, file)
       // A copied file would answer for another partition, or for one twice.
-      if (progressFileNameOf(progress) !== name) {
+      if (![progressFileNameOf(progress), oldProgressFileNameOf(progress)].includes(name)) {
         throw damaged(file, `holds the progress of ${progress.topic}:${progress.partition}`)
       }
-      await readGapFile(folder, progress)
-      found.push({ value: progress, text })
+      if (latest === undefined || progress.holder.generation > latest) {
+        found.set(stem, { value: progress, text })
+      }
     }
-    return found
+    for (const { value } of found.values()) await readGapFile(folder, value)
+    return [...found.values()]
   }
 
   async writeProgress(migration: string, progress: readonly PartitionProgress[]): Promise<void> {
@@ -118,6 +132,21 @@ export class FileStore implements StateStore {
     }
     await Promise.all(Array.from({ length: WRITERS }, writer))
     await syncFolder(folder)
+    await this.#removeEarlier(folder, progress.map(progressFileNameOf))
+  }
+
+  /** Only tidiness: what is left of earlier holders is passed over. */
+  async #removeEarlier(folder: string, written: readonly string[]): Promise<void> {
+    const fresh = written.filter((name) => !this.#alone.has(join(folder, name)))
+    if (fresh.length === 0) return
+    const latest = new Map(
+      fresh.map((name) => [progressFileOf(name)!.stem, progressFileOf(name)!.generation]),
+    )
+    for (const name of await namesIn(folder)) {
+      const { stem = '', generation = 0 } = progressFileOf(name) ?? {}
+      if (generation < (latest.get(stem) ?? 0)) await removeFile(join(folder, name))
+    }
+    for (const name of fresh) this.#alone.add(join(folder, name))
   }
 
   async appendGaps(migration: string, chunks: readonly GapChunk[]): Promise<void> {

@@ -14,11 +14,12 @@ export const progressWrites = (
   project: string,
   migration: string,
   next: readonly PartitionProgress[],
+  table: StateTable,
 ): readonly StateWrite[] =>
-  next.map((each) => ({
-    key: keyOf('progress', project, migration, each),
-    text: encodeProgress(each),
-  }))
+  next.map((each) => {
+    const key = keyOf('progress', project, migration, each)
+    return { key, text: encodeProgress(each), after: table.nextOf(key) }
+  })
 
 /** The changes that append chunks of gaps, in their order. */
 export const gapsWrites = (
@@ -75,7 +76,7 @@ export const progressReplacing = (
   table: StateTable,
 ): readonly StateWrite[] => {
   const writes = [
-    ...progressWrites(project, migration, next),
+    ...progressWrites(project, migration, next, table),
     ...gapsWrites(project, migration, chunks, table),
   ]
   const written = new Set(writes.map(({ key }) => keyText(key)))

@@ -100,7 +100,9 @@ export class KafkaStore implements StateStore {
 
   async writeProgress(migration: string, progress: readonly PartitionProgress[]): Promise<void> {
     if (progress.length === 0) return
-    await this.#log.changeProgress(() => progressWrites(this.#options.project, migration, progress))
+    await this.#log.changeProgress((table) =>
+      progressWrites(this.#options.project, migration, progress, table),
+    )
   }
 
   async appendGaps(migration: string, chunks: readonly GapChunk[]): Promise<void> {

@@ -25,7 +25,12 @@ export class StateTable {
     const before = this.#rows.get(id)
     // Progress is written without fencing anybody: what a holder said at its end may come when the next one has begun, and would say that
     // nothing is on its way.
-    if (before?.generation !== undefined && generation! < before.generation) {
+    // And what somebody else writes again may be older than what the holder has said since.
+    if (
+      before?.generation !== undefined &&
+      (generation! < before.generation ||
+        (generation === before.generation && header.after < before.after))
+    ) {
       before.isBuried = true
       return
     }
@@ -41,6 +46,11 @@ export class StateTable {
   /** How many parts a key has now; 0 if it is not there. */
   partsOf(key: StateKey): number {
     return this.#rows.get(JSON.stringify(key))?.parts ?? 0
+  }
+
+  /** Where the next text of a key stands among all of it that were ever there: for those whose order in the log is not theirs. */
+  nextOf(key: StateKey): number {
+    return (this.#rows.get(JSON.stringify(key))?.after ?? 0) + 1
   }
 
   /** False where parts are missing, or all of it. */
@@ -96,7 +106,7 @@ export type StateKind = (typeof KINDS)[number]
 
 export interface StateText {
   readonly text: string
-  /** How many of the other kind (journal entries, or the serial of the decisions) were there when this was written. */
+  /** How many of the other kind (journal entries, or the serial of the decisions) were there when this was written; of progress, how many before it. */
   readonly after: number
 }
 

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { digestOf } from '../../src/domain/canonical-json.ts'
-import type { TopicName } from '../../src/domain/ids.ts'
+import type { PartitionKey, TopicName } from '../../src/domain/ids.ts'
 import { GapList } from '../../src/domain/offset-index.ts'
 import {
   type GapChunk,
@@ -241,6 +241,25 @@ export const describeStateStore = (name: string, makePlace: () => Promise<StoreP
           [`${'x'.repeat(249)}:12345`, long],
         ])
         expect(await (await place.open()).readProgress('orders')).toEqual(expected)
+      })
+
+      test('that an earlier holder said at its end, and that comes after the word of the next one, is not the last word', async () => {
+        const word = (generation: number, mayBeInFlight: boolean) =>
+          sampleProgress('orders.events', 0, {
+            mayBeInFlight,
+            holder: { host: 'laptop', pid: generation, generation },
+          })
+        const [earlier, next] = [await place.open(), await place.open()]
+        await earlier.writeProgress('orders', [word(3, true)])
+        await next.writeProgress('orders', [word(4, true)])
+        await earlier.writeProgress('orders', [word(3, false)])
+        for (const store of [earlier, next, await place.open()]) {
+          const found = await store.readProgress('orders')
+          expect(found.get('orders.events:0' as PartitionKey)).toEqual(word(4, true))
+        }
+        await next.writeProgress('orders', [word(4, false)])
+        const found = await (await place.open()).readProgress('orders')
+        expect(found.get('orders.events:0' as PartitionKey)).toEqual(word(4, false))
       })
 
       test('has the gaps that were appended, also in another process', async () => {

@@ -8,6 +8,7 @@ import {
   mkdtemp,
   readdir,
   readFile,
+  rename,
   rm,
   stat,
   utimes,
@@ -17,6 +18,7 @@ import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { sha256 } from '../../src/domain/canonical-json.ts'
+import type { PartitionKey } from '../../src/domain/ids.ts'
 import { GapList } from '../../src/domain/offset-index.ts'
 import { FileStore } from '../../src/state/file-store.ts'
 import { describeStateStore } from './contract.ts'
@@ -205,10 +207,22 @@ describe('decisions', () => {
 describe('progress', () => {
   test('that is damaged or in the wrong file is an error, not less progress', async () => {
     await store.writeProgress('orders', [sampleProgress('a', 0)])
-    await cp(file('progress', 'a-0.json'), file('progress', 'a-1.json'))
+    await cp(file('progress', 'a-0.3.json'), file('progress', 'a-1.3.json'))
     await expect(store.readProgress('orders')).rejects.toThrow('holds the progress of a:0')
-    await writeFile(file('progress', 'a-1.json'), '')
+    await writeFile(file('progress', 'a-1.3.json'), '')
     expect(await codesOf(store.readProgress('orders'))).toEqual(['FERRY1402'])
+  })
+
+  test('of an earlier version, with one file for all holders, is read, and goes with the first word of the next one', async () => {
+    const of = (generation: number) =>
+      sampleProgress('a', 0, { holder: { host: 'laptop', pid: 1, generation } })
+    await store.writeProgress('orders', [of(3)])
+    await rename(file('progress', 'a-0.3.json'), file('progress', 'a-0.json'))
+    const key = 'a:0' as PartitionKey
+    expect((await store.readProgress('orders')).get(key)).toEqual(of(3))
+    await new FileStore(directory).writeProgress('orders', [of(4)])
+    expect((await store.readProgress('orders')).get(key)).toEqual(of(4))
+    expect(await readdir(file('progress'))).toEqual(['a-0.4.json'])
   })
 
   test('keeps a hundred thousand gaps in less than three bytes each', async () => {

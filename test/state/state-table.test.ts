@@ -36,6 +36,26 @@ test('and is no longer buried once it, or a later one, was written again', () =>
   expect(after([2, 3, 2, 4])).toEqual([4, []])
 })
 
+test('what somebody writes again hides nothing that its holder has said since', () => {
+  const said = (checkedTo: bigint) =>
+    encodeProgress(sampleProgress('orders.events', 0, { checkedTo: checkedTo as never }))
+  const table = new StateTable()
+  const write = (text: string, place: number) => {
+    for (const record of recordsOf({ key: KEY, text, after: place }, 1, 1_000_000)) {
+      table.apply(record, 'the log')
+    }
+  }
+  expect(table.nextOf(KEY)).toBe(1)
+  write(said(10n), table.nextOf(KEY))
+  write(said(20n), table.nextOf(KEY))
+  write(said(10n), 1)
+  expect(table.get(KEY)).toEqual({ text: said(20n), after: 2 })
+  expect(table.buried()).toEqual([{ key: KEY, text: said(20n), after: 2 }])
+  write(said(30n), table.nextOf(KEY))
+  expect(table.get(KEY)).toEqual({ text: said(30n), after: 3 })
+  expect(table.buried()).toEqual([])
+})
+
 test('what was deleted stands no more: then all is taken', () => {
   expect(after([4, null, 3])).toEqual([3, []])
   expect(after([4, 3, null])).toEqual([undefined, []])
