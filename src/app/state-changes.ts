@@ -1,5 +1,6 @@
 import { openIntent } from '../applier/plan-journal.ts'
 import { diagnostic, FerryError } from '../domain/diagnostic.ts'
+import type { MigrationState } from '../domain/state.ts'
 import { encodeContent } from '../state/content-codec.ts'
 import {
   allProgress,
@@ -8,6 +9,7 @@ import {
   type StateContent,
   type StateStore,
 } from '../state/state-store.ts'
+import { type ListedBackup, listedBackups } from './backups.ts'
 import { lockHolder } from './lock-holder.ts'
 
 /** All that is recorded of a migration; undefined if it has no decisions. */
@@ -35,8 +37,8 @@ export interface StateSummary {
   /** The step that was begun last and has no result. */
   readonly openIntent: string | null
   readonly lock: (HeldBy & { readonly ageSeconds: number }) | null
-  /** Serials that `ferry state pull NAME --backup SERIAL` has. */
-  readonly backups: readonly number[]
+  /** What `ferry state pull NAME --backup` has. */
+  readonly backups: readonly ListedBackup[]
 }
 
 /** Of a migration that has decisions. */
@@ -60,14 +62,14 @@ export const summaryOf = async (
     journalEntries: journal.length,
     openIntent: openIntent(journal) ?? null,
     lock: lock && age !== undefined ? { ...lock, ageSeconds: Math.round(age / 1000) } : null,
-    backups: await store.backups(migration),
+    backups: listedBackups(await store.backups(migration)),
   }
 }
 
 export interface PushedState {
   readonly serial: number
   /** Undefined: nothing was there. It is now a backup. */
-  readonly replaced: number | undefined
+  readonly replaced: MigrationState | undefined
   /** False if the very same was there already. */
   readonly changed: boolean
 }
@@ -94,15 +96,15 @@ export const pushState = (
         ? Math.max(next.decisions.serial, found.decisions.serial + 1)
         : next.decisions.serial
     await store.replace(migration, { ...next, decisions: { ...next.decisions, serial } })
-    return { serial, replaced: found?.decisions.serial, changed: true }
+    return { serial, replaced: found?.decisions, changed: true }
   })
 
-/** Forgets a migration, under the lock; a backup stays. Answers its serial; undefined if nothing was recorded. */
+/** Forgets a migration, under the lock; a backup stays. Answers what was forgotten; undefined if nothing was recorded. */
 export const forgetState = (
   store: StateStore,
   migration: string,
   { confirmed, now }: { readonly confirmed: boolean; readonly now: Date },
-): Promise<number | undefined> =>
+): Promise<MigrationState | undefined> =>
   whileLocked(store, migration, lockHolder(`state forget ${migration}`, now), async () => {
     const state = await store.readDecisions(migration)
     if (state === undefined) return undefined
@@ -116,7 +118,7 @@ export const forgetState = (
       )
     }
     await store.replace(migration, undefined)
-    return state.serial
+    return state
   })
 
 const doesNotFollow = (found: StateContent, next: StateContent): string | undefined => {

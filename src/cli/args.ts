@@ -79,7 +79,7 @@ export const portFlag = (flags: RawFlags, name: string): number | undefined => {
   return Number(text)
 }
 
-const wrongValue = (flag: string, value: string, fix: string): FerryError =>
+export const wrongValue = (flag: string, value: string, fix: string): FerryError =>
   new FerryError(
     diagnostic({
       code: 'FERRY1105',

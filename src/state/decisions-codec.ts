@@ -309,7 +309,3 @@ export const decodeDecisions = (source: string, where: string): MigrationState =
   const { entries: _, ...state } = decodeRecord(source, where, decisions)
   return state
 }
-
-/** How many entries the journal had when these decisions were written; undefined: an older version did not say. */
-export const entriesBeside = (source: string, where: string): number | undefined =>
-  decodeRecord(source, where, decisions).entries

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import type { MigrationState } from '../domain/state.ts'
+import type { Kept } from './backups.ts'
 import type { Stored } from './content-codec.ts'
-import { decodeDecisions, encodeDecisions, entriesBeside } from './decisions-codec.ts'
+import { decodeDecisions, encodeDecisions } from './decisions-codec.ts'
 import {
   claimFile,
   makeFolder,
@@ -99,24 +100,22 @@ export const replaceDecisionFiles = async (
   await syncFolder(folder)
 }
 
-/** Serials that were overwritten and are kept. */
-export const earlierSerials = async (folder: string): Promise<readonly number[]> => {
-  const now = (await readDecisionFiles(folder))?.serial ?? 0
-  return (await numberedIn(folder)).filter((serial) => serial < now)
-}
+/** Texts of decisions below this serial that are kept. */
+export const readEarlier = (folder: string, below: number): Promise<Kept['earlier']> =>
+  readAll(folder, (name) => (serialOf(name) ?? below) < below)
 
-/** One of them, and how long the journal was then. Undefined: it is not there, or from a version that did not write that down. */
-export const readEarlier = async (
+/** All files of a folder that have such names. */
+export const readAll = async (
   folder: string,
-  serial: number,
-): Promise<
-  { readonly decisions: Stored<MigrationState>; readonly entries: number } | undefined
-> => {
-  if (!(await earlierSerials(folder)).includes(serial)) return undefined
-  const file = join(folder, numbered(serial))
-  const decisions = await readFrom(file)
-  const entries = decisions && entriesBeside(decisions.text, file)
-  return decisions && entries !== undefined ? { decisions, entries } : undefined
+  isAsked: (name: string) => boolean,
+): Promise<Kept['whole']> => {
+  const found: Kept['whole'][number][] = []
+  for (const name of (await namesIn(folder)).filter(isAsked)) {
+    const where = join(folder, name)
+    const text = (await readIfThere(where))?.toString()
+    if (text !== undefined) found.push({ where, text })
+  }
+  return found
 }
 
 const readFrom = async (file: string): Promise<Stored<MigrationState> | undefined> => {
@@ -145,7 +144,9 @@ const prune = async (folder: string, upTo: number): Promise<void> => {
 const numbered = (serial: number): string => `decisions.${serial}.json`
 
 const numberedIn = async (folder: string): Promise<readonly number[]> =>
-  (await namesIn(folder))
-    .map((name) => /^decisions\.([1-9][0-9]*)\.json$/.exec(name)?.[1])
-    .filter((serial) => serial !== undefined)
-    .map(Number)
+  (await namesIn(folder)).flatMap((name) => serialOf(name) ?? [])
+
+const serialOf = (name: string): number | undefined => {
+  const [, serial] = /^decisions\.([1-9][0-9]*)\.json$/.exec(name) ?? []
+  return serial === undefined ? undefined : Number(serial)
+}

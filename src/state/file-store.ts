@@ -1,6 +1,7 @@
 import { join, relative } from 'node:path'
 import type { PartitionKey } from '../domain/ids.ts'
 import type { GapChunk, JournalEntry, MigrationState, PartitionProgress } from '../domain/state.ts'
+import { backupOf, backupsIn, contentOfBackup, type Kept } from './backups.ts'
 import { encodeStored, isOlder, progressOfWay, type Stored, wholeChunks } from './content-codec.ts'
 import {
   makeFolder,
@@ -12,7 +13,7 @@ import {
   syncFolder,
 } from './durable-files.ts'
 import {
-  earlierSerials,
+  readAll,
   readDecisionFiles,
   readEarlier,
   readStoredDecisions,
@@ -33,12 +34,13 @@ import { encodeEntry, type NewEntry } from './journal-chain.ts'
 import { decodeProgress, encodeProgress } from './progress-codec.ts'
 import { damaged } from './records.ts'
 import { safeName } from './safe-name.ts'
-import type { HeldBy, Lock, LockHolder, StateContent, StateStore } from './state-store.ts'
+import type { Backup, HeldBy, Lock, LockHolder, StateContent, StateStore } from './state-store.ts'
 
 /** So many progress files are written at a time. */
 const WRITERS = 16
 /** Folder of what `replace` kept. */
 const BACKUP = 'backup'
+const BACKUP_NAME = /^([0-9]+|.+\.[0-9]+\.[0-9a-f]{16})\.json$/
 
 /**
  * The state in a folder of this machine, a folder for each migration:
@@ -47,7 +49,8 @@ const BACKUP = 'backup'
  * orders/journal.jsonl           an entry a line
  * orders/progress/<topic>-<n>.<generation>.json, and <topic>-<n>.gaps.jsonl; of the way back <topic>-<n>.reverse.<generation>.json
  * orders/lock/<n>.json           the highest number says who holds the lock
- * orders/backup/<serial>.json    what ferry state push or forget replaced, and what was in an older format, whole
+ * orders/backup/<lineage>.<serial>.<digest>.json
+ *                                what ferry state push or forget replaced, and what was in an older format, whole; 0.1 named it <serial>.json
  * ```
  */
 export class FileStore implements StateStore {
@@ -206,24 +209,26 @@ export class FileStore implements StateStore {
     if (!content) await replaceDecisionFiles(this.#folder(migration), undefined)
   }
 
-  async backups(migration: string): Promise<readonly number[]> {
-    const names = await namesIn(this.#folder(migration, BACKUP))
-    const whole = names.flatMap((name) => /^([0-9]+)\.json$/.exec(name)?.[1] ?? []).map(Number)
-    const earlier = await earlierSerials(this.#folder(migration))
-    return [...new Set([...whole, ...earlier])].sort((one, other) => one - other)
+  async backups(migration: string): Promise<readonly Backup[]> {
+    return backupsIn(await this.#kept(migration))
   }
 
-  async backup(migration: string, serial: number): Promise<string | undefined> {
-    const whole = await readIfThere(join(this.#folder(migration, BACKUP), `${serial}.json`))
-    if (whole !== undefined) return whole.toString()
-    const earlier = await readEarlier(this.#folder(migration), serial)
-    if (earlier === undefined) return undefined
-    const { decisions, entries } = earlier
-    const journal = (await this.readJournal(migration)).slice(0, entries)
-    return encodeStored({ decisions, journal, progress: await this.#readProgress(migration) })
+  async backup(migration: string, which: Backup): Promise<string | undefined> {
+    const progress = await this.#readProgress(migration)
+    return contentOfBackup(await this.#kept(migration), which, progress)
   }
 
   async close(): Promise<void> {}
+
+  async #kept(migration: string): Promise<Kept> {
+    const now = await this.readDecisions(migration)
+    return {
+      whole: await readAll(this.#folder(migration, BACKUP), (name) => BACKUP_NAME.test(name)),
+      earlier: await readEarlier(this.#folder(migration), now?.serial ?? 0),
+      now,
+      journal: await this.readJournal(migration),
+    }
+  }
 
   /** Once: after that, all that this store finds was written by versions that know the newest format. */
   async #keepOlder(migration: string): Promise<void> {
@@ -247,7 +252,8 @@ export class FileStore implements StateStore {
     const folder = this.#folder(migration, BACKUP)
     await makeFolder(folder)
     const text = encodeStored({ decisions, journal, progress })
-    await replaceFile(join(folder, `${decisions.value.serial}.json`), text)
+    const { lineage, serial, digest } = backupOf(text, folder)
+    await replaceFile(join(folder, `${safeName(lineage)}.${serial}.${digest}.json`), text)
     await syncFolder(folder)
   }
 

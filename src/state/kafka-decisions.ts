@@ -1,4 +1,5 @@
 import type { JournalEntry, MigrationState, PartitionProgress } from '../domain/state.ts'
+import { backupOf, type Kept } from './backups.ts'
 import { encodeStored, type Stored } from './content-codec.ts'
 import { decodeDecisions, encodeDecisions } from './decisions-codec.ts'
 import { encodeEntry, readEntry } from './journal-chain.ts'
@@ -64,29 +65,19 @@ export class MigrationRecords {
     return found && decodeLock(found.text, keyText(key))
   }
 
-  /** Those that were kept whole, and the decisions that were overwritten last. */
-  backups(table: StateTable): readonly number[] {
-    const serials = (kind: 'backup' | 'decisions') =>
-      table.keys(kind, this.#project, this.#migration).map((key) => Number(key.at(-1)))
-    const now = this.#highest(table, 'decisions')
-    const earlier = serials('decisions').filter((serial) => serial < now)
-    return [...new Set([...serials('backup'), ...earlier])].sort((one, other) => one - other)
-  }
-
-  /** Decisions that were overwritten, with the journal as long as it was when they were written. */
-  backup(
-    table: StateTable,
-    serial: number,
-    progress: readonly Stored<PartitionProgress>[],
-  ): string | undefined {
-    const whole = table.get(this.#key('backup', serial))
-    if (whole !== undefined) return whole.text
-    const key = this.#key('decisions', serial)
-    const found = table.get(key)
-    if (found === undefined || serial >= this.#highest(table, 'decisions')) return undefined
-    const { text, after } = found
-    const decisions = { value: decodeDecisions(text, keyText(key)), text }
-    return encodeStored({ decisions, journal: this.journal(table).slice(0, after), progress })
+  /** What was overwritten and is there still: kept whole, and the decisions that were overwritten last. */
+  kept(table: StateTable): Kept {
+    const highest = this.#highest(table, 'decisions')
+    const texts = (kind: 'backup' | 'decisions') =>
+      this.#texts(table, kind).map(({ key, ...each }) => ({ ...each, key, where: keyText(key) }))
+    return {
+      whole: texts('backup'),
+      earlier: texts('decisions').flatMap(({ key, after, ...each }) =>
+        Number(key.at(-1)) < highest ? [{ ...each, entries: after }] : [],
+      ),
+      now: this.decisions(table),
+      journal: this.journal(table),
+    }
   }
 
   /** Throws FERRY1404 unless these follow from what is there. */
@@ -134,7 +125,9 @@ export class MigrationRecords {
     const decisions = this.storedDecisions(table)
     if (decisions === undefined) return []
     const text = encodeStored({ decisions, journal: this.journal(table), progress })
-    return [{ key: this.#key('backup', decisions.value.serial), text }]
+    const { lineage, serial, digest } = backupOf(text, 'the state')
+    // The serial last, where versions before look for it.
+    return [{ key: this.#key('backup', lineage, digest, serial), text }]
   }
 
   /** These instead of all that is there. */
@@ -165,14 +158,17 @@ export class MigrationRecords {
     return [...writes, ...deletes.map((key) => ({ key, text: null }))]
   }
 
-  #key(kind: 'decisions' | 'journal' | 'lock' | 'backup', ...rest: readonly number[]): StateKey {
+  #key(
+    kind: 'decisions' | 'journal' | 'lock' | 'backup',
+    ...rest: readonly (string | number)[]
+  ): StateKey {
     return [kind, this.#project, this.#migration, ...rest]
   }
 
   /** In the order of their numbers. */
   #texts(
     table: StateTable,
-    kind: 'journal' | 'backup',
+    kind: 'journal' | 'backup' | 'decisions',
   ): readonly (StateText & { readonly key: StateKey })[] {
     return [...table.keys(kind, this.#project, this.#migration)]
       .sort((left, right) => Number(left.at(-1)) - Number(right.at(-1)))

@@ -2,6 +2,7 @@ import type { PartitionKey, TopicName } from '../domain/ids.ts'
 import type { GapChunk, JournalEntry, MigrationState, PartitionProgress } from '../domain/state.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { identityOf, type ProcessIdentity } from '../process-identity.ts'
+import { backupsIn, contentOfBackup } from './backups.ts'
 import { isOlder, progressOfWay, wholeChunks } from './content-codec.ts'
 import { encodeDecisions } from './decisions-codec.ts'
 import { type NewEntry, nextEntry } from './journal-chain.ts'
@@ -9,7 +10,7 @@ import { MigrationRecords } from './kafka-decisions.ts'
 import { gapsWrites, progressIn, progressReplacing, progressWrites } from './kafka-progress.ts'
 import { heldBy, holderIsGone, type LockRecord, locked, lost } from './lock-record.ts'
 import { type Change, StateLog } from './state-log.ts'
-import type { HeldBy, Lock, LockHolder, StateContent, StateStore } from './state-store.ts'
+import type { Backup, HeldBy, Lock, LockHolder, StateContent, StateStore } from './state-store.ts'
 import type { StateTable } from './state-table.ts'
 import { DECISIONS, PROGRESS } from './state-topic.ts'
 
@@ -196,14 +197,14 @@ export class KafkaStore implements StateStore {
     ])
   }
 
-  backups(migration: string): Promise<readonly number[]> {
-    return this.#log.read(DECISIONS, (table) => this.#records(migration).backups(table))
+  backups(migration: string): Promise<readonly Backup[]> {
+    return this.#log.read(DECISIONS, (table) => backupsIn(this.#records(migration).kept(table)))
   }
 
-  async backup(migration: string, serial: number): Promise<string | undefined> {
+  async backup(migration: string, which: Backup): Promise<string | undefined> {
     const progress = await this.#storedProgress(migration)
     return this.#log.read(DECISIONS, (table) =>
-      this.#records(migration).backup(table, serial, progress),
+      contentOfBackup(this.#records(migration).kept(table), which, progress),
     )
   }
 

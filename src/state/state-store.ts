@@ -31,6 +31,16 @@ export interface StateContent {
   readonly progress: readonly PartitionProgress[]
 }
 
+/** A state that was overwritten and is kept. */
+export interface Backup {
+  readonly lineage: string
+  readonly serial: number
+  /** Of the last entry of its journal; null: it has none. ISO 8601. */
+  readonly at: string | null
+  /** Tells it from others of its lineage and serial: a state that was forgotten and pushed again may go on otherwise. */
+  readonly digest: string
+}
+
 /**
  * Where decisions, journal and progress live. One contract suite runs over every store.
  * Decisions and journal are written only by the holder of the lock; progress by whoever holds the partition in the mirror's group.
@@ -76,13 +86,17 @@ export interface StateStore {
    * there is kept as a backup first, in the format that it has.
    */
   replace(migration: string, content: StateContent | undefined): Promise<void>
-  /** Serials of what was overwritten and is kept, sorted: the last decisions, and what `replace` and the first write after an older format found. */
-  backups(migration: string): Promise<readonly number[]>
   /**
-   * One of them as a text for `decodeContent`: the decisions of that serial, the journal as long as it was then, and the mirror's progress, which
-   * is no part of any overwrite, as it is now (behind a `replace`: as it was). Undefined: there is none of this serial.
+   * What was overwritten and is kept, by lineage and serial: the last decisions, and what `replace` and the first write after an older format
+   * found. None of these two ever takes the place of another backup.
    */
-  backup(migration: string, serial: number): Promise<string | undefined>
+  backups(migration: string): Promise<readonly Backup[]>
+  /**
+   * One of them as a text for `decodeContent`. Behind a `replace` or an older format all is as it was. Of the last decisions the journal is as
+   * long as it was then; the mirror's progress is no part of their overwrite and comes as it is now, that of marks that they and the
+   * decisions of now both have: any other is void. Undefined: it is not there.
+   */
+  backup(migration: string, which: Backup): Promise<string | undefined>
 
   /** Ends what runs in the background. Locks that are held stay so, as when the process dies. */
   close(): Promise<void>

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { run } from '../../src/cli/run.ts'
 import { decodeContent, encodeContent } from '../../src/state/content-codec.ts'
 import { FileStore } from '../../src/state/file-store.ts'
-import { fullState, holder, sampleChunk, sampleProgress } from '../state/samples.ts'
+import { fullState, holder, LINEAGE, sampleChunk, sampleProgress } from '../state/samples.ts'
 import { fakeServices } from './fake-services.ts'
 import { streamsForTesting } from './streams-for-testing.ts'
 
@@ -63,7 +63,7 @@ describe('state', () => {
       journalEntries: 1,
       openIntent: 'mirror/orders.events',
       lock: { user: 'ines', operation: 'apply orders' },
-      backups: [1],
+      backups: [{ name: '9e3b6f1e:1', lineage: LINEAGE, serial: 1, at: null }],
     })
     expect(JSON.parse((await ferry('state', 'show', 'orders')).stdout)).toMatchObject(only)
     expect((await ferry('state', 'show', 'billing')).code).toBe(64)
@@ -104,7 +104,7 @@ describe('state', () => {
     const now = await store.readDecisions('orders')
     // Never a serial that a plan may have been made with.
     expect(now?.serial).toBe('lineage' in change ? 9 : recorded + 1)
-    const backup = await ferry('state', 'pull', 'orders', '--backup', String(recorded))
+    const backup = await ferry('state', 'pull', 'orders', '--backup', `9e3b6f1e:${recorded}`)
     expect(decodeContent(backup.stdout, '').decisions).toEqual(fullState(recorded))
   })
 
@@ -117,9 +117,65 @@ describe('state', () => {
     await writeFile(file, old.stdout)
     expect((await ferry('state', 'push', 'orders', file)).stderr).toContain('FERRY1421')
     const pushed = await ferry('state', 'push', 'orders', file, '--force')
-    expect(pushed.stdout).toMatch(/now at serial 4, .* --backup 3/)
+    expect(pushed.stdout).toMatch(/now at serial 4, .* --backup 9e3b6f1e:3\./)
     expect(await store.readDecisions('orders')).toEqual({ ...fullState(2), serial: 4 })
     expect((await ferry('state', 'pull', 'orders', '--backup', '1')).code).toBe(64)
+  })
+
+  test('pull --backup takes a serial in the lineage of now, and of others only with their name', async () => {
+    const lineage = async (name: string, to: number) => {
+      for (let serial = 1; serial <= to; serial++) {
+        await store.writeDecisions({ ...fullState(serial), lineage: name }, serial - 1)
+      }
+    }
+    const of = async (name: string) => {
+      const { code, stdout, stderr } = await ferry('state', 'pull', 'orders', '--backup', name)
+      return code === 0
+        ? decodeContent(stdout, name).decisions
+        : [code, stderr.replaceAll(/\s+/g, ' ')]
+    }
+    const forget = () => ferry('state', 'forget', 'orders', '--confirm', 'orders')
+    await lineage('aaaaaaaa-1', 5)
+    expect((await forget()).stdout).toContain('ferry state pull orders --backup aaaaaaaa:5.')
+    await lineage('bbbbbbbb-1', 8)
+    const shown = JSON.parse((await ferry('state', 'show', 'orders')).stdout)
+    expect(shown.backups.map(({ name }: { name: string }) => name)).toEqual([
+      'aaaaaaaa:5',
+      ...[1, 2, 3, 4, 5, 6, 7].map((serial) => `bbbbbbbb:${serial}`),
+    ])
+    expect(await of('5')).toMatchObject({ lineage: 'bbbbbbbb-1', serial: 5 })
+    expect(await of('aaaaaaaa:5')).toEqual({ ...fullState(5), lineage: 'aaaaaaaa-1' })
+    await forget()
+    await lineage('aaaaaaaa-2', 6)
+    expect(await of('8')).toEqual([
+      64,
+      expect.stringMatching(
+        /no backup 8 .* its lineage, aaaaaaaa-2\. Of others there are: bbbbbbbb:8 \(lineage bbbbbbbb-1, no journal\)/,
+      ),
+    ])
+    expect(await of('5')).toMatchObject({ lineage: 'aaaaaaaa-2' })
+    expect(await of('aaaaaaaa:5')).toEqual([
+      64,
+      expect.stringMatching(/2 backups .*: aaaaaaaa-1:5 \(.*; aaaaaaaa-2:5 \(/),
+    ])
+    expect(await of('aaaaaaaa-1:5')).toEqual({ ...fullState(5), lineage: 'aaaaaaaa-1' })
+    await forget()
+    expect(await of('6')).toMatchObject({ lineage: 'aaaaaaaa-2' })
+    // What was forgotten, put back and changed is there twice.
+    const file = join(folder, 'a.state')
+    await ferry('state', 'pull', 'orders', '--backup', 'aaaaaaaa-2:6', '-o', file)
+    await edited(file, { stage: 'retired' })
+    await ferry('state', 'push', 'orders', file)
+    await forget()
+    const [, refusal = ''] = (await of('6')) as [number, string]
+    const both = refusal.match(/aaaaaaaa:6:[0-9a-f]{16}(?= \()/g) ?? []
+    const was = { ...fullState(6), lineage: 'aaaaaaaa-2' }
+    const given = await Promise.all(both.map(of))
+    expect(given).toHaveLength(2)
+    expect(given).toEqual(expect.arrayContaining([was, { ...was, stage: 'retired' }]))
+    for (const wrong of ['x', 'a:', ':5', '0', 'a:5:x', 'a:5:']) {
+      expect(await of(wrong)).toEqual([64, expect.stringContaining('FERRY1105')])
+    }
   })
 
   test('push refuses a file that was changed, cut off, of another migration, or locked', async () => {

@@ -1,5 +1,5 @@
 import { deepStrictEqual, match, ok, strictEqual } from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, it } from 'vitest'
@@ -129,8 +129,16 @@ describe.concurrent('a mirror stops a partition, and names the range', () => {
         })
         const end = async () => Number((await endsOf(pair.to, places(topic))).get(key(topic)))
         strictEqual(await end(), copied)
-        await oracle.produce(pair.target, topic, { count: 5, idempotent: true })
         await produce(50)
+        // As a restored state has them: of others than those that were mirrored since, whose progress is void.
+        const restored = marks.map((mark) => ({ ...mark, producerId: mark.producerId + 1_000n }))
+        await withFolder(async (copy) => {
+          await cp(folder, copy, { recursive: true })
+          const [stop] = await run(restored, copy, async (mirror) => void (await stopped(mirror)))
+          strictEqual(stop!.problem!.code, 'FERRY1604')
+        })
+        strictEqual(await end(), copied)
+        await oracle.produce(pair.target, topic, { count: 5, idempotent: true })
         const [report] = await run(marks, folder, async (mirror) => void (await stopped(mirror)))
         strictEqual(report!.problem!.code, 'FERRY1604')
         match(

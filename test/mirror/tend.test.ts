@@ -162,18 +162,23 @@ describe('who takes over from a holder of whom something may be on its way', () 
     deepStrictEqual(padded.fences[0], 42)
   })
 
-  for (const [what, progress] of [
-    ['had the same host and pid', HELD_BY_ANOTHER],
-    ['had another mark', { ...HELD_BY_ANOTHER, producerId: 8n }],
+  for (const [what, progress, checkedTo] of [
+    ['had the same host and pid', HELD_BY_ANOTHER, 5],
+    // A state that was restored has marks of its own: what was checked of others says nothing of them.
+    ['had another mark', { ...HELD_BY_ANOTHER, producerId: 8n }, 0],
   ] as const) {
     it(`takes a higher fence where the group has begun to count anew, also where that one ${what}`, async () => {
       const padded = begin(() => NOT_ENOUGH_REPLICAS)
       const options: TendOptions = {
         ...padded.options,
-        readProgress: async () => ({ ...progress, mayBeInFlight: false }),
+        readProgress: async () => ({
+          ...progress,
+          checkedTo: 5n as TargetOffset,
+          mayBeInFlight: false,
+        }),
       }
       await run({ ...padded, options }, () => padded.asked.length > 0)
-      deepStrictEqual(padded.fences[0], 42)
+      deepStrictEqual([padded.fences[0], padded.p.checkedTo], [42, checkedTo])
     })
   }
 

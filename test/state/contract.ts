@@ -83,8 +83,24 @@ const added = (
     gaps: GapList.of(gaps.map(([start, end]) => ({ from: start, to: end }))).bytesFrom(from),
   })
 
+/** Of all backups, as text. */
+const backupTexts = async (store: StateStore): Promise<readonly string[]> =>
+  Promise.all(
+    (await store.backups('orders')).map(async (each) => (await store.backup('orders', each))!),
+  )
+
+/** The only one of this serial. */
+const backupText = async (store: StateStore, serial: number): Promise<string> => {
+  const found = (await store.backups('orders')).filter((each) => each.serial === serial)
+  expect(found).toHaveLength(1)
+  return (await store.backup('orders', found[0]!)) ?? ''
+}
+
 const backupOf = async (store: StateStore, serial: number): Promise<StateContent> =>
-  decodeContent((await store.backup('orders', serial)) ?? '', `backup ${serial}`)
+  decodeContent(await backupText(store, serial), `backup ${serial}`)
+
+const serials = async (store: StateStore): Promise<readonly number[]> =>
+  (await store.backups('orders')).map(({ serial }) => serial)
 
 const PLAN = 'd'.repeat(64)
 const intent = (step: string) => ({ at: AT, plan: PLAN, what: { kind: 'intent', step } as const })
@@ -527,7 +543,7 @@ export const describeStateStore = (name: string, makePlace: () => Promise<StoreP
         await store.replace('orders', after)
         expect(plain(await content(await place.open()))).toEqual(plain(after))
         const next = await place.open()
-        expect(await next.backups('orders')).toEqual([2])
+        expect(await serials(next)).toEqual([2])
         expect(plain(await backupOf(next, 2))).toEqual(plain(before))
         // It goes on from there.
         await store.writeDecisions({ ...fullState(2), lineage: 'another' }, 1)
@@ -549,7 +565,7 @@ export const describeStateStore = (name: string, makePlace: () => Promise<StoreP
           if (serial % 2 === 0) await store.appendJournal('orders', intent(`step ${serial}`))
         }
         const next = await place.open()
-        const kept = await next.backups('orders')
+        const kept = await serials(next)
         // Many, and not without end; what is there now is no backup.
         expect(kept).toEqual(expect.arrayContaining([15, 16, 17, 18, 19, 20, 21, 22, 23]))
         expect(kept).not.toContain(24)
@@ -557,12 +573,18 @@ export const describeStateStore = (name: string, makePlace: () => Promise<StoreP
         for (const serial of kept) {
           expect(plain(await backupOf(next, serial))).toEqual(plain(was[serial - 1]!))
         }
-        for (const none of [3, 24, 25]) expect(await next.backup('orders', none)).toBeUndefined()
+        for (const [i, { at }] of (await next.backups('orders')).entries()) {
+          expect(at).toBe(kept[i]! > 2 ? AT : null)
+        }
+        const [some] = await next.backups('orders')
+        for (const other of [{ serial: 3 }, { lineage: 'another' }, { digest: '0' }]) {
+          expect(await next.backup('orders', { ...some!, ...other })).toBeUndefined()
+        }
 
         const back = await backupOf(store, 20)
         await store.replace('orders', { ...back, decisions: { ...back.decisions, serial: 25 } })
         expect((await store.appendJournal('orders', intent('again'))).seq).toBe(10)
-        expect(await store.backups('orders')).toEqual([24])
+        expect(await serials(store)).toEqual([24])
         expect((await backupOf(store, 24)).journal).toHaveLength(12)
         await lock.release()
       })
@@ -577,6 +599,78 @@ export const describeStateStore = (name: string, makePlace: () => Promise<StoreP
         expect(plain(await content(await place.open()))).toEqual(plain(before))
       })
 
+      test('that is a backup is never overwritten by another one, of whatever lineage, serial or content', async () => {
+        const write = async (lineage: string, from: number, to: number) => {
+          for (let serial = from; serial <= to; serial++) {
+            await store.writeDecisions({ ...fullState(serial), lineage }, serial - 1)
+          }
+        }
+        await store.lock('orders', holder())
+        await write('a', 1, 3)
+        await store.replace('orders', undefined)
+        await write('b', 1, 5)
+        const listed = async () =>
+          (await (await place.open()).backups('orders')).map(
+            ({ lineage, serial }) => `${lineage}:${serial}`,
+          )
+        expect(await listed()).toEqual(['a:3', 'b:1', 'b:2', 'b:3', 'b:4'])
+        expect((await backupTexts(store)).map((text) => decodeContent(text, '').decisions)).toEqual(
+          [
+            { ...fullState(3), lineage: 'a' },
+            ...[1, 2, 3, 4].map((serial) => ({ ...fullState(serial), lineage: 'b' })),
+          ],
+        )
+        await store.replace('orders', undefined)
+        await write('c', 1, 3)
+        await store.replace('orders', undefined)
+        expect(await listed()).toEqual(['a:3', 'b:5', 'c:3'])
+
+        // Put back and forgotten as it was, it is the same one; gone on otherwise, it is not.
+        const [a = ''] = await backupTexts(store)
+        for (const stage of [undefined, 'retired'] as const) {
+          const { decisions, ...rest } = decodeContent(a, 'a')
+          await store.replace('orders', {
+            ...rest,
+            decisions: { ...decisions, ...(stage && { stage }) },
+          })
+          await store.replace('orders', undefined)
+        }
+        expect(await listed()).toEqual(['a:3', 'a:3', 'b:5', 'c:3'])
+        const stages = (await backupTexts(store)).map(
+          (text) => decodeContent(text, '').decisions.stage,
+        )
+        expect(stages.slice(0, 2).sort()).toEqual([fullState(3).stage, 'retired'].sort())
+      })
+
+      test('that is a backup has no progress of a mark that it does not have, or that was given up since', async () => {
+        const marks = (producerId: bigint) =>
+          fullState(1).marks.map((mark) => ({ ...mark, producerId }))
+        const first = marks(4000n)
+        const [mark] = first
+        const progressOf = (producerId: bigint) =>
+          sampleProgress(mark!.topic, mark!.partition, { producerId })
+        await store.writeProgress('orders', [progressOf(4000n)])
+        for (const [i, each] of [first, first, marks(5000n), first].entries()) {
+          await store.writeDecisions({ ...fullState(i + 1), marks: each }, i)
+        }
+        const producers = async (serial: number) =>
+          (await backupOf(store, serial)).progress.map(({ producerId }) => producerId)
+        expect([await producers(1), await producers(2), await producers(3)]).toEqual([
+          [4000n],
+          [4000n],
+          [],
+        ])
+        // Marked anew: what the mirror says from now on is void for the marks before, and the other way round.
+        await store.writeDecisions({ ...fullState(5), marks: marks(5000n) }, 4)
+        expect([await producers(1), await producers(3), await producers(4)]).toEqual([[], [], []])
+        await store.writeProgress('orders', [progressOf(5000n)])
+        expect([await producers(1), await producers(3), await producers(4)]).toEqual([
+          [],
+          [5000n],
+          [],
+        ])
+      })
+
       test.each(OLDER_FORMATS)(
         'in %s is read, and kept as it was before the first write',
         async (format) => {
@@ -589,8 +683,8 @@ export const describeStateStore = (name: string, makePlace: () => Promise<StoreP
           await store.writeDecisions({ ...before.decisions, serial: 4 }, 3)
           const next = await place.open()
           await store.writeDecisions({ ...before.decisions, serial: 5 }, 4)
-          expect(await next.backups('orders')).toEqual([3, 4])
-          const text = (await next.backup('orders', 3)) ?? ''
+          expect(await serials(next)).toEqual([3, 4])
+          const text = await backupText(next, 3)
           const backup = JSON.parse(text)
           expect(backup).toMatchObject({ formatVersion: 1, kind: 'ferry-state' })
           expect(backup.decisions).toEqual(JSON.parse(older.decisions))
@@ -606,7 +700,7 @@ export const describeStateStore = (name: string, makePlace: () => Promise<StoreP
         const before = (await content(store)) as StateContent
         await store.lock('orders', holder())
         await store.replace('orders', undefined)
-        const text = (await store.backup('orders', 3)) ?? ''
+        const text = await backupText(store, 3)
         expect(JSON.parse(text).decisions).toEqual(JSON.parse(older.decisions))
         await store.replace('orders', decodeContent(text, 'backup'))
         expect(plain(await content(await place.open()))).toEqual(plain(before))

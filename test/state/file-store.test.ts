@@ -20,9 +20,11 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { sha256 } from '../../src/domain/canonical-json.ts'
 import type { PartitionKey } from '../../src/domain/ids.ts'
 import { GapList } from '../../src/domain/offset-index.ts'
+import { encodeContent } from '../../src/state/content-codec.ts'
+import { encodeDecisions } from '../../src/state/decisions-codec.ts'
 import { FileStore } from '../../src/state/file-store.ts'
 import { describeStateStore } from './contract.ts'
-import { AT, codesOf, fullState, holder, sampleChunk, sampleProgress } from './samples.ts'
+import { AT, codesOf, fullState, holder, LINEAGE, sampleChunk, sampleProgress } from './samples.ts'
 
 describeStateStore('the file store', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'ferry-state-'))
@@ -133,6 +135,21 @@ describe('decisions', () => {
     await cp(file('decisions.24.json'), file('decisions.json'))
     await rm(file('decisions.25.json'))
     expect(await store.readDecisions('orders')).toEqual(fullState(24))
+  })
+
+  test('that were kept under their serial alone, as before, are backups; those that do not say how long the journal was are none', async () => {
+    for (const serial of [1, 2, 3]) await store.writeDecisions(fullState(serial), serial - 1)
+    const content = { decisions: { ...fullState(7), lineage: 'a' }, journal: [], progress: [] }
+    const text = encodeContent(content)
+    await mkdir(file('backup'))
+    await writeFile(file('backup', '7.json'), text)
+    await writeFile(file('decisions.1.json'), encodeDecisions(fullState(1)))
+    const found = await store.backups('orders')
+    expect(found.map(({ lineage, serial }) => [lineage, serial])).toEqual([
+      [LINEAGE, 2],
+      ['a', 7],
+    ])
+    expect(await store.backup('orders', found[1]!)).toBe(text)
   })
 
   test('that a crash left claimed but not copied count as written', async () => {

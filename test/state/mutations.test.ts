@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { FerryError } from '../../src/domain/diagnostic.ts'
 import { GapList } from '../../src/domain/offset-index.ts'
 import { identityOf } from '../../src/process-identity.ts'
+import { backupsIn, contentOfBackup } from '../../src/state/backups.ts'
 import { decodeContent, encodeContent } from '../../src/state/content-codec.ts'
 import { FileStore } from '../../src/state/file-store.ts'
 import { nextEntry } from '../../src/state/journal-chain.ts'
@@ -188,7 +189,10 @@ const toldBy = (log: readonly StateRecord[]): string => {
     MIGRATION.storedDecisions(table)?.text,
     MIGRATION.journal(table),
     progress.map(({ text, value }) => [text, [...value.gaps].map(String)]),
-    MIGRATION.backups(table).map((serial) => MIGRATION.backup(table, serial, progress)),
+    backupsIn(MIGRATION.kept(table)).map((each) => [
+      each,
+      contentOfBackup(MIGRATION.kept(table), each, progress),
+    ]),
     // What is written next goes by what is there.
     MIGRATION.replaceWrites(table, undefined).map(
       (each) => recordsOf(each, table.partsOf(each.key), 2_000).length,
@@ -266,7 +270,7 @@ test('2,000 random mutations of the records of a state topic are refused with a 
   }
   // Else the mutations would show nothing, or everything were refused unseen.
   expect(ends.refused).toBeGreaterThan(700)
-  expect(ends.same).toBeGreaterThan(30)
+  expect(ends.same).toBeGreaterThan(15)
 })
 
 test.each([

@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { diagnostic, FerryError } from '../../domain/diagnostic.ts'
 import type { StateStore } from '../../state/state-store.ts'
-import { countFlag, isSet, names, textFlag, wrongUse } from '../args.ts'
+import { isSet, names, textFlag, wrongUse, wrongValue } from '../args.ts'
 import { type Context, withSession } from '../context.ts'
 import { EXIT } from '../exit-codes.ts'
 import type { Act, RawFlags } from '../verb.ts'
@@ -45,10 +45,11 @@ export const state = (
       case 'forget': {
         const { forgetState } = await import('../../app/state-changes.ts')
         const confirmed = textFlag(flags, 'confirm') === name
-        const serial = await forgetState(store, name, { confirmed, now: context.streams.now() })
-        return serial === undefined
+        const { serialName } = await import('../../app/backups.ts')
+        const was = await forgetState(store, name, { confirmed, now: context.streams.now() })
+        return was === undefined
           ? `Nothing is recorded of ${name}.\n`
-          : `Forgot ${name}. What was recorded is kept: ferry state pull ${name} --backup ${serial}.\n`
+          : `Forgot ${name}. What was recorded is kept: ferry state pull ${name} --backup ${serialName(was)}.\n`
       }
     }
   })
@@ -60,12 +61,13 @@ const pull = async (
   flags: RawFlags,
 ): Promise<string> => {
   const { contentOf } = await import('../../app/state-changes.ts')
+  const { pullBackup } = await import('../../app/backups.ts')
   const { encodeContent } = await import('../../state/content-codec.ts')
-  const serial = countFlag(flags, 'backup')
-  const content = serial === undefined ? await contentOf(store, name) : undefined
+  const backup = backupFlag(flags)
+  const content = backup === undefined ? await contentOf(store, name) : undefined
   const text =
-    serial === undefined ? content && encodeContent(content) : await store.backup(name, serial)
-  if (text === undefined) throw nothingRecorded(name, serial)
+    backup === undefined ? content && encodeContent(content) : await pullBackup(store, name, backup)
+  if (text === undefined) throw nothingRecorded(name)
   const output = textFlag(flags, 'output')
   if (output === undefined) return text
   const { writePrivateFile } = await import('../../app/plan-file.ts')
@@ -81,6 +83,7 @@ const push = async (
   force: boolean,
 ): Promise<string> => {
   const { pushState } = await import('../../app/state-changes.ts')
+  const { serialName } = await import('../../app/backups.ts')
   const { decodeContent } = await import('../../state/content-codec.ts')
   const { readTextFile } = await import('../../app/plan-file.ts')
   const path = resolve(context.cwd, file)
@@ -99,22 +102,34 @@ const push = async (
   const kept =
     pushed.replaced === undefined
       ? ''
-      : ` What was there is kept: ferry state pull ${name} --backup ${pushed.replaced}.`
+      : ` What was there is kept: ferry state pull ${name} --backup ${serialName(pushed.replaced)}.`
   return `${name} is now at serial ${pushed.serial}, in ${store.describe}.${kept}\n`
 }
 
 const refuseUnknown = async (store: StateStore, name: string): Promise<void> => {
-  if ((await store.readDecisions(name)) === undefined) throw nothingRecorded(name, undefined)
+  if ((await store.readDecisions(name)) === undefined) throw nothingRecorded(name)
 }
 
-const nothingRecorded = (name: string, serial: number | undefined): FerryError =>
+const backupFlag = (flags: RawFlags): string | undefined => {
+  const text = textFlag(flags, 'backup')
+  if (
+    text !== undefined &&
+    !/^([^:]+:)?[1-9][0-9]{0,14}$|^[^:]+:[1-9][0-9]{0,14}:[0-9a-f]+$/.test(text)
+  ) {
+    throw wrongValue(
+      '--backup',
+      text,
+      'Give a serial, or a name that ferry state show lists: LINEAGE:SERIAL.',
+    )
+  }
+  return text
+}
+
+const nothingRecorded = (name: string): FerryError =>
   new FerryError(
     diagnostic({
       code: 'FERRY1104',
-      detail:
-        serial === undefined
-          ? `Nothing is recorded of ${JSON.stringify(name)}.`
-          : `There is no backup of ${JSON.stringify(name)} with serial ${serial}.`,
+      detail: `Nothing is recorded of ${JSON.stringify(name)}.`,
       fix: 'ferry state list shows what is recorded, and which backups there are.',
     }),
   )
@@ -141,12 +156,15 @@ export const stateCommand = (act: Act): Command =>
   new Command('state')
     .summary('look at, copy, restore or forget what is recorded')
     .description(
-      'list: every migration that something is recorded of. show NAME: stage, serial, lock, counts, backups. pull NAME: all of it as one file. push NAME FILE: put such a file in its place, also in another store. forget NAME: record nothing of it any more. What is overwritten is kept: the last serials, and all that push and forget replace; pull --backup SERIAL gives it as a file that push puts back. Output is JSON and holds no secrets.',
+      'list: every migration that something is recorded of. show NAME: stage, serial, lock, counts, backups. pull NAME: all of it as one file. push NAME FILE: put such a file in its place, also in another store. forget NAME: record nothing of it any more. What is overwritten is kept: the last serials, and all that push and forget replace; show lists it, pull --backup gives it as a file that push puts back. Output is JSON and holds no secrets.',
     )
     .argument('<what>', 'list, show, pull, push or forget')
     .argument('[name...]', 'the migration; with push also the file that ferry state pull wrote')
     .option('-o, --output <file>', 'with pull: write to this file, readable by its owner only')
-    .option('--backup <serial>', 'with pull: what was overwritten, as it was at this serial')
+    .option(
+      '--backup <serial>',
+      'with pull: what was overwritten, at this serial of the present lineage, or LINEAGE:SERIAL as show lists it',
+    )
     .option('--force', 'with push: also what does not follow from what is recorded')
     .option(
       '--confirm <name>',

@@ -74,7 +74,7 @@ export const PLAN_CODES = {
   FERRY1422: page(
     4,
     'State is in use',
-    'The migration has marks and is not retired, so its state is what keeps the copy exact: without it the mirror cannot go on, nothing can be undone, and the next plan takes the migration for one that was never begun. ferry state forget NAME --confirm NAME forgets it anyway; a backup stays (ferry state pull NAME --backup SERIAL).',
+    'The migration has marks and is not retired, so its state is what keeps the copy exact: without it the mirror cannot go on, nothing can be undone, and the next plan takes the migration for one that was never begun. ferry state forget NAME --confirm NAME forgets it anyway; a backup stays (ferry state pull NAME --backup LINEAGE:SERIAL, as it says then).',
   ),
   FERRY1423: page(
     1,
