@@ -7,10 +7,16 @@ import type { ClusterId, TopicName } from './ids.ts'
 export interface Cleaned {
   readonly topic: TopicName
   readonly cluster: ClusterId
+  /** The shortest `delete.retention.ms` that Ferry has set, or seen, while it was to be compacted. Absent: not known. */
+  readonly keptMs?: number
+  /** Since when Ferry has protected it again: whatever was there then is there still. Absent: it has not. */
+  readonly protectedAt?: string
 }
 
-/** The same with one more. */
-export const withCleaned = (known: readonly Cleaned[] = [], one: Cleaned): readonly Cleaned[] =>
-  known.some(({ topic, cluster }) => topic === one.topic && cluster === one.cluster)
-    ? known
-    : [...known, one]
+/** The same with one more; of what is known already the shortest time counts, and whether it is protected now. */
+export const withCleaned = (known: readonly Cleaned[] = [], one: Cleaned): readonly Cleaned[] => {
+  const isSame = ({ topic, cluster }: Cleaned) => topic === one.topic && cluster === one.cluster
+  const times = [...known.filter(isSame), one].flatMap(({ keptMs }) => keptMs ?? [])
+  const next = { ...one, ...(times.length > 0 && { keptMs: Math.min(...times) }) }
+  return known.some(isSame) ? known.map((each) => (isSame(each) ? next : each)) : [...known, next]
+}

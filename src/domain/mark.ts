@@ -22,6 +22,8 @@ export interface Mark {
   readonly fillerProducerId: bigint
   /** ISO 8601 with zone. */
   readonly at: string
+  /** Of the way back: the seal's, after which all came that is mirrored back. Marks of before it was written down have none. */
+  readonly since?: string
   /**
    * Set where the target is mirrored back to the source: what is called source here is the target, and the other way round. Below
    * `targetStart` lie records then, never filler, and nothing is ever deleted.

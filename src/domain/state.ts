@@ -4,6 +4,7 @@ import type { Cleaned } from './cleaned.ts'
 import type { Diagnostic } from './diagnostic.ts'
 import type { Managed } from './drift.ts'
 import type { Emptied, PartitionEnd } from './emptied.ts'
+import type { Heard } from './heard.ts'
 import type {
   ClusterId,
   GroupId,
@@ -311,6 +312,8 @@ export interface PartitionProgress {
   readonly mayBeInFlight: boolean
   /** Set while the partition is stopped; the mirror does not go on by itself. */
   readonly problem: Diagnostic | null
+  /** Of the way back: absent, nothing more than the seal says. */
+  readonly heard?: Heard
   /** Who wrote this, and when. */
   readonly holder: { readonly host: string; readonly pid: number; readonly generation: number }
   readonly at: string

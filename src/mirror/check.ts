@@ -5,6 +5,7 @@ import type { Cluster } from '../kafka/cluster.ts'
 import { maxTimestamp, nextBatch, recordSet } from '../records/index.ts'
 import { hideBelowMark } from './below-mark.ts'
 import { checkTail } from './check-tail.ts'
+import type { Cleaners } from './cleaners.ts'
 import { type BothEnds, compareFirst, compareLast } from './compare-logs.ts'
 import type { Block } from './intake.ts'
 import type { LogEnds, LogReader } from './log-reader.ts'
@@ -14,6 +15,7 @@ import {
   cannotCarry,
   divergence,
   foreignWrite,
+  forgottenDeletions,
   goneUnseen,
   lostOnSource,
   lostOnTarget,
@@ -33,6 +35,7 @@ export interface CheckOptions {
   readonly target: Cluster
   readonly sourceLog: LogReader
   readonly targetLog: LogReader
+  readonly cleaners: Pick<Cleaners, 'check'>
   readonly timings: MirrorTimings
   readonly log: MirrorLog
   /** How old a record may be for the broker to be sure to remember its producer. 0: never sure. */
@@ -49,7 +52,8 @@ export interface CheckOptions {
  * 3. what a crash of the broker brought back below the mark is deleted again;
  * 4. every batch above the last check is ours, at its place;
  * 5. the source topic is that of the mark, has not become shorter, and still holds what comes next;
- * 6. the last record of the target is that of the source at its place; where topics have no ids, the first one, too.
+ * 6. on the way back, the cleaner of the source cannot have removed tombstones of what comes next;
+ * 7. the last record of the target is that of the source at its place; where topics have no ids, the first one, too.
  */
 export class Checker {
   readonly #options: CheckOptions
@@ -87,6 +91,7 @@ export class Checker {
     const targetEnd = Math.max(target.end, tail.checkedTo)
     const sourceNext = p.offsets.sourceOf(targetEnd)
     await this.#twice(() => this.#wrongSource(p, sourceNext), signal)
+    const askedAt = this.#options.now()
     const source = await sourceLog.ends(p.key)
     if (source.end < sourceNext) {
       // A new leader of the source may announce less than the old one did, for a moment; since 2.2 it rather answers nothing (KIP-207).
@@ -107,6 +112,9 @@ export class Checker {
           : lostOnSource(p, needed, source.start),
       )
     }
+    const look = { end: source.end, at: askedAt, copiedTo: sourceNext }
+    const forgotten = await this.#options.cleaners.check(p, look, this.#options.now)
+    if (forgotten) throw new StopPartition(forgottenDeletions(p.key, forgotten))
     return {
       targetEnd,
       sourceNext,

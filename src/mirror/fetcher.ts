@@ -166,6 +166,7 @@ export class Fetcher {
         maxBytes: bytes,
         isolation: 'read-committed',
       } as const
+      const askedAt = Date.now()
       const answers = await this.link.fetch(request, memory.space)
       memory.arrived(answers.reduce((sum, { records }) => sum + records.length, 0))
       this.#adapt(wanting, answers)
@@ -176,6 +177,7 @@ export class Fetcher {
         const answer =
           inOrder && isFor(answers[i]!, p) ? answers[i]! : answers.find((a) => isFor(a, p))
         if (answer === undefined || !p.flowing || p.tenure !== tenures[i]) continue
+        if (answer.errorCode === 0) p.hearing?.looked(answer.highWatermark, askedAt)
         this.#take(p, answer, memory)
       }
     } catch (error) {

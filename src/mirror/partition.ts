@@ -8,6 +8,7 @@ import type { FetchedPartition } from '../kafka/cluster.ts'
 import { LAYOUT, readOffset } from '../records/index.ts'
 import type { AnswerMemory } from './budget.ts'
 import { GapHold, type GapHoldOptions } from './gap-hold.ts'
+import { Hearing } from './hearing.ts'
 import { InFlight, type SentBatch } from './in-flight.ts'
 import { type Block, type IntakeCounters, takeIn } from './intake.ts'
 import { MarkedOffsets } from './marked-offsets.ts'
@@ -64,6 +65,8 @@ export class MirroredPartition {
   readonly partition: number
   readonly producerId: number
   readonly offsets: MarkedOffsets
+  /** Of the way back. */
+  readonly hearing: Hearing | undefined
   readonly queue = new SegmentQueue()
   readonly numbers: PartitionNumbers = { records: 0, bytes: 0, errors: 0 }
 
@@ -130,6 +133,7 @@ export class MirroredPartition {
     this.key = partitionKey(mark.topic, mark.partition)
     this.producerId = Number(mark.producerId)
     this.offsets = new MarkedOffsets(mark)
+    this.hearing = mark.way === undefined ? undefined : new Hearing(mark)
   }
 
   /** Takes which gaps are accepted. Answers whether they are others than before. */
@@ -146,6 +150,7 @@ export class MirroredPartition {
     this.gapsStoredTo = -1
     if (progress === undefined) return
     this.offsets.resume(progress)
+    this.hearing?.resume(progress.heard)
     this.gapsSafeTo = this.offsets.gaps.end
   }
 
@@ -367,4 +372,14 @@ export class MirroredPartition {
     if (block.reason === 'crc-mismatch' && ++this.#crcFailures < CRC_ATTEMPTS) return
     this.#blockedBy = { why: cannotCarry(this, block).detail, uncertain: false, block }
   }
+}
+
+export const checkedToOf = (p: MirroredPartition): number =>
+  Math.max(p.checkedTo, p.offsets.targetStart)
+
+/** Not behind a gap that the store does not have yet: who reads it there would take its offsets for records. */
+export const mirroredToOf = (p: MirroredPartition): number => {
+  const to = p.offsets.sourceOf(checkedToOf(p))
+  const gap = p.offsets.gaps.at(to - 1)
+  return gap === undefined ? to : Math.min(to, Math.max(gap.from, p.gapsSafeTo))
 }

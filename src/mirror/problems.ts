@@ -2,6 +2,7 @@ import { acceptCommand } from '../domain/accepted-gap.ts'
 import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
 import { type PartitionKey, parsePartitionKey, type SourceOffset } from '../domain/ids.ts'
 import type { ReEncodeReason } from '../records/index.ts'
+import type { Forgotten } from './hearing.ts'
 import type { Block } from './intake.ts'
 
 /** Offsets `from` (inclusive) to `to` (exclusive), as people read them. */
@@ -262,6 +263,14 @@ export const sourceFails = (key: PartitionKey, at: number, error: string): Diagn
     code: 'FERRY1611',
     detail: `${key}: the source answers ${error} to a read at source offset ${at}, every time. Everything before was copied; the partition stopped there.`,
     fix: "Look for that error in the log of the partition's leader on the source. Repair its replica or move the leader, then start the mirror again.",
+  })
+
+/** Only on the way back, which reads from a cleaner that Ferry has let at the copy. */
+export const forgottenDeletions = (key: PartitionKey, { from, to }: Forgotten): Diagnostic =>
+  diagnostic({
+    code: 'FERRY1615',
+    detail: `${key}: ${range(from, to)} are mirrored back too late: the topic is compacted, and its cleaner may have removed tombstones among them that no mirror has read (delete.retention.ms). The old cluster would keep keys that were deleted.`,
+    fix: 'Stay on the new cluster: the way back of this topic has ended. Forwards nothing is wrong. To go back all the same, delete those keys on the old cluster yourself.',
   })
 
 /** Ends the mirroring of one partition until a person acted. */

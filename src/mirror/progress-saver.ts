@@ -2,7 +2,7 @@ import type { Answers } from '../domain/answers.ts'
 import type { SourceOffset, TargetOffset } from '../domain/ids.ts'
 import { type PartitionProgress, STATE_FORMAT_VERSION } from '../domain/state.ts'
 import type { MirrorLog, ProgressStore } from './mirror.ts'
-import type { MirroredPartition } from './partition.ts'
+import { checkedToOf, type MirroredPartition, mirroredToOf } from './partition.ts'
 import { isSameProgress, isTold, type SavedProgress } from './saved-progress.ts'
 
 export interface SaverOptions {
@@ -78,19 +78,11 @@ export class ProgressSaver {
       diverged: p.diverged,
       mayBeInFlight: p.inDoubt,
       problem: p.problem ?? null,
+      ...(p.hearing?.heard && { heard: p.hearing.heard }),
       holder: this.#options.holder(p),
       at: new Date().toISOString(),
     }
   }
-}
-
-const checkedToOf = (p: MirroredPartition): number => Math.max(p.checkedTo, p.offsets.targetStart)
-
-/** Not behind a gap that the store does not have yet: who reads it there would take its offsets for records. */
-const mirroredToOf = (p: MirroredPartition): number => {
-  const to = p.offsets.sourceOf(checkedToOf(p))
-  const gap = p.offsets.gaps.at(to - 1)
-  return gap === undefined ? to : Math.min(to, Math.max(gap.from, p.gapsSafeTo))
 }
 
 const savedOf = (p: MirroredPartition): SavedProgress => ({
@@ -99,6 +91,7 @@ const savedOf = (p: MirroredPartition): SavedProgress => ({
   inDoubt: p.inDoubt,
   fence: p.fence,
   problem: p.problem,
+  heard: p.hearing?.heard,
   diverged: p.diverged,
 })
 

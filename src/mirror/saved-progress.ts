@@ -1,4 +1,5 @@
 import type { Diagnostic } from '../domain/diagnostic.ts'
+import type { Heard } from '../domain/heard.ts'
 import type { Divergence } from '../domain/offset-index.ts'
 
 /** What the store was last told of a partition. */
@@ -10,6 +11,7 @@ export interface SavedProgress {
   /** The holder's: who comes next takes a higher one, so that markers of this one are refused. */
   readonly fence: number
   readonly problem: Diagnostic | undefined
+  readonly heard: Heard | undefined
   readonly diverged: Divergence | null
 }
 
@@ -19,6 +21,7 @@ export const NOTHING_SAVED: SavedProgress = {
   inDoubt: false,
   fence: -1,
   problem: undefined,
+  heard: undefined,
   diverged: null,
 }
 
@@ -28,7 +31,17 @@ export const isSameProgress = (now: SavedProgress, before: SavedProgress): boole
   now.inDoubt === before.inDoubt &&
   now.fence === before.fence &&
   now.problem === before.problem &&
+  isSameHeard(now.heard, before.heard) &&
   now.diverged === before.diverged
+
+/** A moment moves on all the time; told is each hundredth of the time in which it matters. */
+const isSameHeard = (now: Heard | undefined, before: Heard | undefined): boolean => {
+  if (now === undefined || before === undefined) return now === before
+  const moved = Date.parse(now.at) - Date.parse(before.at)
+  const isSame =
+    now.to === before.to && now.keptMs === before.keptMs && now.isForgotten === before.isForgotten
+  return isSame && moved < now.keptMs / 100
+}
 
 /** Whether the store says that something of this very holder may be on its way. */
 export const isTold = (p: { readonly saved: SavedProgress; readonly fence: number }): boolean =>

@@ -6,6 +6,7 @@ import { codecsReady } from '../records/index.ts'
 import { Budget } from './budget.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { Checker } from './check.ts'
+import { Cleaners } from './cleaners.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { Coalescer } from './coalescer.ts'
 import { every } from './every.ts'
@@ -38,6 +39,9 @@ const ANSWERS_SHARE = 0.75
 
 /** How often it is seen whether connections to the target were lost that nothing is sent on. */
 const AFTER_LOSS_MS = 1_000
+
+/** How often it is seen what the cleaner may have removed of what is mirrored back. */
+const LISTEN_MS = 10_000
 
 /** What only tests change. */
 export interface MirrorInternals {
@@ -132,8 +136,10 @@ class Engine implements RunningMirror {
         },
       },
     })
+    const cleaners = new Cleaners(source)
     const checker = new Checker({
       target,
+      cleaners,
       sourceLog: this.#sourceLog,
       targetLog: this.#targetLog,
       timings,
@@ -222,6 +228,7 @@ class Engine implements RunningMirror {
     this.#timers = [
       every(internals.saveEveryMs ?? 2_000, save, forGood),
       every(AFTER_LOSS_MS, lookAfterLoss, forGood),
+      every(LISTEN_MS, () => cleaners.look(this.#holdings.tended, Date.now), forGood),
       every(internals.watchEveryMs ?? 60_000, look, forGood),
     ]
   }

@@ -1,4 +1,5 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
+import { DELETE_RETENTION_MS, surelyKeptMs } from '../domain/heard.ts'
 import { partitionKey, type TopicName } from '../domain/ids.ts'
 import type { TopicSpec } from '../domain/migration.ts'
 import type { Deadline } from '../domain/plan.ts'
@@ -13,9 +14,6 @@ import { earlierFirst, instant } from './uncopied.ts'
  * What a cleaner takes from the target before it is mirrored back. A key that was deleted there leaves a tombstone, and the cleaner removes that
  * one too, `delete.retention.ms` after it was written at the earliest: who mirrors back later hears of neither, and the source keeps the key.
  */
-
-/** Broker default of `delete.retention.ms`. */
-const DELETE_RETENTION_MS = 24 * 3600 * 1000
 
 /** How long the target will remember that a key was deleted, once its final configs hold; undefined: it is not compacted then. */
 export const willForgetAfter = (
@@ -33,24 +31,41 @@ export const willForgetAfter = (
   )
 }
 
+/** No date is later than this (ECMAScript). */
+const LATEST_MS = 8.64e15
+
 /**
- * The moment, in milliseconds, from which on the way back of a sealed topic is no longer known to be exact; undefined: the target is not
- * compacted, or all of it was mirrored back at the last look.
+ * The moment, in milliseconds, from which on the way back of a sealed topic is no longer known to be exact; undefined: no cleaner was at it, or
+ * all of it was mirrored back in time. It follows from when a mirror was last known to have read all there was, never from how far one is
+ * now: what it read since may have lacked what was forgotten. Where Ferry has protected the topic before that moment, there is none.
  */
 const exactUntil = (context: PlanContext, topic: TopicName): number | undefined => {
   const { observed, state, backProgress } = context
   const { marks } = placesOf(state.reverse)
   const target = observed.target.topics.get(topic)
-  if (!effective(target, 'cleanup.policy')?.includes('compact')) return undefined
+  const cleaned = state.cleaned?.find(
+    (each) => each.topic === topic && each.cluster === observed.target.id,
+  )
+  const isCompacted = effective(target, 'cleanup.policy')?.includes('compact') ?? false
   const kept = Number(effective(target, 'delete.retention.ms') ?? DELETE_RETENTION_MS)
-  const looks = (placesOf(state).sealedTopics.get(topic) ?? []).flatMap((seal) => {
-    const end = partitionAt(target, seal.partition)?.highWatermark ?? 0n
+  // Whatever was protected since: a mirror has seen that it came too late.
+  const forgotten: number[] = []
+  const moments = (placesOf(state).sealedTopics.get(topic) ?? []).flatMap((seal) => {
     const key = partitionKey(topic, seal.partition)
     const stored = backProgress?.get(key)
-    const look = stored?.producerId === marks.get(key)?.producerId ? stored : undefined
-    return end > (look?.mirroredTo ?? seal.targetEnd) ? [Date.parse(look?.at ?? seal.at)] : []
+    const heard = stored?.producerId === marks.get(key)?.producerId ? stored?.heard : undefined
+    if (heard?.isForgotten) forgotten.push(Date.parse(heard.at))
+    const end = partitionAt(target, seal.partition)?.highWatermark ?? 0n
+    if (end <= (heard?.to ?? seal.targetEnd)) return []
+    const shortest = Math.min(kept, heard?.keptMs ?? kept, cleaned?.keptMs ?? kept)
+    return [Date.parse(heard?.at ?? seal.at) + surelyKeptMs(shortest)]
   })
-  return looks.length === 0 ? undefined : Math.min(...looks) + kept
+  if (forgotten.length > 0) return Math.min(...forgotten)
+  if (!isCompacted && cleaned === undefined) return undefined
+  const until = Math.min(...moments)
+  if (until > LATEST_MS) return undefined
+  const protectedAt = isCompacted ? undefined : cleaned?.protectedAt
+  return protectedAt !== undefined && Date.parse(protectedAt) < until ? undefined : until
 }
 
 /** Until when the topics that still have to be mirrored back are exact; what passed it is refused. */
@@ -68,9 +83,9 @@ export const forgottenOnWayBack = (
       diagnostic({
         code: 'FERRY1366',
         severity: isOver ? 'error' : 'warning',
-        detail: `${topic} is compacted on ${target.name}: from ${at} on (delete.retention.ms after the last look of a mirror that copies back, or after the seal) its cleaner may have removed what says that a key was deleted, and ${source.name} would keep that key.`,
+        detail: `${topic} is compacted on ${target.name}: from ${at} on (the shortest delete.retention.ms that was seen, less a margin, after a mirror that copies back last had read all of it, or after the seal) its cleaner may have removed what says that a key was deleted, and ${source.name} would keep that key.`,
         fix: isOver
-          ? `Stay on ${target.name}. If a mirror copies it back at this moment, plan again once it has come to the end.`
+          ? `Stay on ${target.name}: what is missing nobody can tell, also once a mirror has come to the end.`
           : 'Run the rollback before; a mirror that copies back (rollback.keepSourceWarm) moves the moment on.',
       }),
     ]

@@ -60,6 +60,7 @@ const mark = objectOf<Mark>({
   producerEpoch: integer,
   fillerProducerId: digits,
   at: instant,
+  since: optional(instant),
   way: optional(oneOf('reverse')),
 })
 
@@ -269,7 +270,16 @@ const decisions = objectOf<MigrationState & Beside>({
   configsBefore: listOf(configsBefore),
   purges: listOf(purge),
   emptied: optional(listOf(emptied)),
-  cleaned: optional(listOf(objectOf<Cleaned>({ topic: text, cluster: text }))),
+  cleaned: optional(
+    listOf(
+      objectOf<Cleaned>({
+        topic: text,
+        cluster: text,
+        keptMs: optional(count),
+        protectedAt: optional(instant),
+      }),
+    ),
+  ),
   reverse: objectOf<Reverse>({
     marks: listOf(mark),
     seals: listOf(seal),

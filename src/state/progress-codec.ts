@@ -1,5 +1,6 @@
 import type { Diagnostic, DiagnosticCode, Place } from '../domain/diagnostic.ts'
 import { CODES } from '../domain/diagnostic-codes.ts'
+import type { Heard } from '../domain/heard.ts'
 import { type Divergence, GapList } from '../domain/offset-index.ts'
 import { type PartitionProgress, STATE_FORMAT_VERSION } from '../domain/state.ts'
 import {
@@ -51,6 +52,14 @@ const progress = (where: string): Decoder<Stored> =>
         detail: text,
         fix: text,
         at: optional(objectOf<Place>({ file: text, line: count, column: count, pointer: text })),
+      }),
+    ),
+    heard: optional(
+      objectOf<Heard>({
+        at: instant,
+        to: digits,
+        keptMs: count,
+        isForgotten: optional(flag),
       }),
     ),
     holder: objectOf({ host: text<string>, pid: count, generation: integer }),

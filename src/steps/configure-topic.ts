@@ -1,4 +1,5 @@
 import { withCleaned } from '../domain/cleaned.ts'
+import { DELETE_RETENTION_MS } from '../domain/heard.ts'
 import type { TopicSpec } from '../domain/migration.ts'
 import type { ReachedStage, Stage } from '../domain/stage.ts'
 import { placesOf } from '../domain/state-places.ts'
@@ -10,9 +11,10 @@ import {
   type TopicConfigs,
   topicConfigs,
 } from '../planner/topic-configs.ts'
-import { isBeingCleaned } from '../verify/index.ts'
-import { topicsAreSealed } from './gates/index.ts'
+import { only, topicsAreSealed } from './gates/index.ts'
 import type { PlanContext, Run, StepKind, Undoing } from './step-kind.ts'
+
+const KEPT = 'delete.retention.ms'
 
 /**
  * Sets topic configs on the target: protective ones before the mirror, final ones right after the seal. Incremental, only keys that
@@ -37,6 +39,7 @@ export const configureTopic: StepKind<ConfigureTopic> = {
     const answers = await run.clusters.target.alterTopicConfigs(changes)
     const problem = answers.failed.get(step.topic)
     if (problem) return { done: false, problem }
+    await rememberProtection(step, run)
     if (step.phase === 'before') {
       await run.decide((state) => ({
         ...state,
@@ -138,13 +141,38 @@ const rememberBefore = async (step: ConfigureTopic, run: Run): Promise<void> => 
 
 /** Whoever compares the copy later sees the policy of then: the copy is known to be cleaned before the one or the other is set. */
 const rememberCleaner = async (step: ConfigureTopic, run: Run): Promise<void> => {
-  const policy = step.set['cleanup.policy']
-  if (policy === undefined || !placesOf(run.state()).markedTopics.has(step.topic)) return
+  const { 'cleanup.policy': policy, [KEPT]: kept } = step.set
+  if (!placesOf(run.state()).markedTopics.has(step.topic)) return
+  if (policy === undefined && kept === undefined) return
   const { target } = run.clusters
-  if (!policy?.includes('compact') && !(await isBeingCleaned(target, step.topic))) return
+  const configs = only(await target.describeTopicConfigs([step.topic]), step.topic)
+  const isCleaned = configs.get('cleanup.policy')?.value?.includes('compact') ?? false
+  if (!policy?.includes('compact') && !isCleaned) return
+  const is = configs.get(KEPT)?.value ?? String(DELETE_RETENTION_MS)
+  // One that is only set now was not in force while nothing was cleaned.
+  const times = [
+    ...(isCleaned ? [is] : []),
+    kept === null ? String(DELETE_RETENTION_MS) : (kept ?? is),
+  ]
+  const keptMs = Math.min(...times.map(Number), Number.MAX_SAFE_INTEGER)
   await run.decide((state) => ({
     ...state,
-    cleaned: withCleaned(state.cleaned, { topic: step.topic, cluster: target.id }),
+    cleaned: withCleaned(state.cleaned, { topic: step.topic, cluster: target.id, keptMs }),
+  }))
+}
+
+/** What a cleaner had left when it was sent away is what is mirrored back. */
+const rememberProtection = async (step: ConfigureTopic, run: Run): Promise<void> => {
+  const { target } = run.clusters
+  const known = run
+    .state()
+    .cleaned?.find(({ topic, cluster }) => topic === step.topic && cluster === target.id)
+  if (known === undefined || step.phase !== 'protective') return
+  if (step.set['cleanup.policy'] === undefined) return
+  const protectedAt = run.now().toISOString()
+  await run.decide((state) => ({
+    ...state,
+    cleaned: withCleaned(state.cleaned, { ...known, protectedAt }),
   }))
 }
 

@@ -63,7 +63,7 @@ export const markReverse: StepKind<MarkReverse> = {
     ]
     const ends = await offsetsOf(source, seals, 'latest')
     const at = run.now().toISOString()
-    const marks = seals.map(({ topic, partition, targetEnd }): Mark => {
+    const marks = seals.map(({ topic, partition, targetEnd, at: since }): Mark => {
       const end = ends.get(partitionKey(topic, partition))!
       return {
         topic,
@@ -79,6 +79,7 @@ export const markReverse: StepKind<MarkReverse> = {
         producerEpoch: records.epoch,
         fillerProducerId: markers.producerId,
         at,
+        since,
         way: 'reverse',
       }
     })

@@ -61,6 +61,7 @@ const check = async (writers: readonly bigint[]): Promise<Position> => {
     target: {} as Cluster,
     sourceLog: logOf([1n, 1n], 4),
     targetLog: logOf(writers, 0),
+    cleaners: { check: async () => undefined },
     timings: DEFAULT_TIMINGS,
     log: () => {},
     freshMs: () => 0,

@@ -268,7 +268,15 @@ describe('what the retention of the target takes before it is mirrored back', ()
 })
 
 /** A topic that is compacted on the target; sealed at AT. */
-const compacted = (parts: { readonly now: Date; readonly end?: bigint; readonly looks?: string }) =>
+const compacted = (parts: {
+  readonly now: Date
+  readonly end?: bigint
+  /** What a mirror has heard: all that was written before is below 1003. */
+  readonly heard?: string
+  readonly keptMs?: number
+  readonly isForgotten?: boolean
+  readonly configs?: Readonly<Record<string, string>>
+}) =>
   ({
     now: parts.now,
     observed: observed({
@@ -281,16 +289,28 @@ const compacted = (parts: { readonly now: Date; readonly end?: bigint; readonly 
             topicSeen('orders', [[0n, parts.end ?? 1007n]], {
               'cleanup.policy': 'compact',
               'delete.retention.ms': '3600000',
+              ...parts.configs,
             }),
           ],
         ]),
       },
     }),
-    ...(parts.looks && {
+    ...(parts.heard && {
       backProgress: new Map([
         [
           'orders:0' as PartitionKey,
-          { producerId: MARK.producerId, mirroredTo: 1003n, at: parts.looks } as PartitionProgress,
+          {
+            producerId: MARK.producerId,
+            // A mirror may have copied on since.
+            mirroredTo: 1007n,
+            at: parts.now.toISOString(),
+            heard: {
+              at: parts.heard,
+              to: 1003n,
+              keptMs: parts.keptMs ?? 3_600_000,
+              ...(parts.isForgotten && { isForgotten: true }),
+            },
+          } as PartitionProgress,
         ],
       ]),
     }),
@@ -299,9 +319,9 @@ const at = (minutes: number): Date => new Date(Date.parse(AT) + minutes * 60_000
 
 describe('the way back of a topic that is compacted on the target', () => {
   const FORGETS = /^FERRY1366 orders is compacted on new: from (\S+) on/
-  it('is exact for delete.retention.ms after the seal, with the moment as a deadline, and refused after it', () => {
-    const until = at(60).toISOString()
-    const soon = back(compacted({ now: at(59) }))
+  it('is exact for delete.retention.ms, less a margin, after the seal, with the moment as a deadline, and refused after it', () => {
+    const until = at(55).toISOString()
+    const soon = back(compacted({ now: at(54) }))
     expect(soon.problems.find(({ code }) => code === 'FERRY1366')).toMatchObject({
       severity: 'warning',
       detail: expect.stringContaining(until),
@@ -310,30 +330,68 @@ describe('the way back of a topic that is compacted on the target', () => {
       at: until,
       about: { kind: 'tombstones', topic: 'orders' },
     })
-    expect(errors(compacted({ now: at(61) }))[0]).toMatch(FORGETS)
+    expect(errors(compacted({ now: at(56) }))[0]).toMatch(FORGETS)
   })
 
   it('is told as long as nobody goes back, and stands in the way of nothing', () => {
     const migrate = { kind: 'migrate' } as const
-    for (const now of [at(59), at(61)]) {
+    for (const now of [at(54), at(56)]) {
       const { problems, deadlines } = back({ ...compacted({ now }), purpose: migrate })
       expect(problems.find(({ code }) => code === 'FERRY1366')).toMatchObject({
         severity: 'warning',
-        detail: expect.stringContaining(at(60).toISOString()),
+        detail: expect.stringContaining(at(55).toISOString()),
       })
       expect(deadlines.map(({ about }) => about.kind)).not.toContain('tombstones')
     }
   })
 
-  it('counts from the last look of a mirror that copies back; with nothing left to copy nothing is forgotten', () => {
-    const reverse = { marks: [{ ...MARK, way: 'reverse' as const }], seals: [] }
-    const state = stateWith({ ...STATE, reverse })
-    const looks = at(100).toISOString()
-    expect(errors({ state, ...compacted({ now: at(159), looks }) })).toEqual([])
-    expect(errors({ state, ...compacted({ now: at(161), looks }) })[0]).toMatch(FORGETS)
-    const whole = back({ state, ...compacted({ now: at(161), looks, end: 1003n }) })
+  const reverse = { marks: [{ ...MARK, way: 'reverse' as const }], seals: [] }
+  const warm = stateWith({ ...STATE, reverse })
+  const heard = at(100).toISOString()
+
+  it('counts from when a mirror had last read all there was, not from how far one has copied since', () => {
+    expect(errors({ state: warm, ...compacted({ now: at(154), heard }) })).toEqual([])
+    expect(errors({ state: warm, ...compacted({ now: at(156), heard }) })[0]).toMatch(FORGETS)
+    const whole = back({ state: warm, ...compacted({ now: at(156), heard, end: 1003n }) })
     expect(whole.problems.map(({ code }) => code)).not.toContain('FERRY1366')
     expect(whole.deadlines).toEqual([])
+  })
+
+  it('counts the shortest time that was in force, also after it was raised', () => {
+    const configs = { 'delete.retention.ms': '86400000' }
+    const raised = { now: at(156), heard, configs }
+    expect(errors({ state: warm, ...compacted({ ...raised, keptMs: 86_400_000 }) })).toEqual([])
+    expect(errors({ state: warm, ...compacted(raised) })[0]).toMatch(FORGETS)
+    // What Ferry has set it to is known without a mirror.
+    const cleaned = [{ topic: topic('orders'), cluster: observed().target.id!, keptMs: 3_600_000 }]
+    const cold = stateWith({ ...STATE, cleaned })
+    expect(errors({ state: cold, ...compacted({ now: at(56), configs }) })[0]).toMatch(FORGETS)
+    expect(errors({ ...compacted({ now: at(56), configs }) })).toEqual([])
+  })
+
+  it('is kept by a rollback that protected the topic in time, and by nothing else', () => {
+    const configs = { 'cleanup.policy': 'delete' }
+    const one = { topic: topic('orders'), cluster: observed().target.id!, keptMs: 3_600_000 }
+    const late = (protectedAt?: Date) =>
+      errors({
+        state: stateWith({
+          ...STATE,
+          cleaned: [{ ...one, ...(protectedAt && { protectedAt: protectedAt.toISOString() }) }],
+        }),
+        ...compacted({ now: at(500), configs }),
+      })
+    expect(late(at(54))).toEqual([])
+    expect(late(at(56))[0]).toMatch(/^FERRY1366 /)
+    expect(late()[0]).toMatch(/^FERRY1366 /)
+  })
+
+  it('has ended for good where a mirror has seen that it came too late', () => {
+    const configs = { 'cleanup.policy': 'delete', 'delete.retention.ms': '86400000' }
+    const parts = { now: at(101), heard, keptMs: 86_400_000, configs }
+    expect(errors({ state: warm, ...compacted(parts) })).toEqual([])
+    expect(errors({ state: warm, ...compacted({ ...parts, isForgotten: true }) })[0]).toMatch(
+      /^FERRY1366 .* from 2026/,
+    )
   })
 
   it('is warned of before producers move, and is the line of no return', () => {

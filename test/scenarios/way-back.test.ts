@@ -275,6 +275,8 @@ describe('back after producers have moved', () => {
     const moved = await apply(project, 'table')
     expect(moved, moved.stderr).toMatchObject({ code: 0 })
     expect(flat(moved.stderr)).toMatch(/FERRY1366.*remembers that a key was deleted for 1h/)
+    const { cleaned } = JSON.parse(project.read('.ferry/table/decisions.json'))
+    expect(cleaned).toMatchObject([{ topic: 'table', keptMs: 3_600_000 }])
     await oracle.write(world.target, 'table', [row('b', null), row('a', '2'), row('d', '2')])
 
     // A target that forgets within a second may have done so by now.

@@ -71,4 +71,9 @@ export const MIRROR_CODES = {
     'Offsets diverged',
     'A partition was mirrored with identical offsets, and the answer to a request that fills a hole with control markers was lost, so that it was written twice. Nothing can take markers back: from that place on offsets differ, and the partition goes on as a dense one. The same comes of a gap that was accepted and was too large to be padded. Positions of groups are translated and stay exact. Where offsets are kept outside of Kafka, resync the topic.',
   ),
+  FERRY1615: page(
+    9,
+    'Deletions may be forgotten',
+    'What producers write to a compacted topic on the target is mirrored back, and no mirror had read it to its end for nearly as long as tombstones are kept there (the shortest delete.retention.ms that was seen since, less a tenth of it, or five minutes). The cleaner may have removed some that say which keys were deleted, and nobody can tell. The partition stops on its way back for good, also if the setting is raised afterwards, and a rollback is refused (FERRY1366). Forwards nothing is wrong.',
+  ),
 } as const satisfies Record<string, CodePage>

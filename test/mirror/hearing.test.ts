@@ -1,0 +1,87 @@
+import { describe, expect, test } from 'vitest'
+import type { SourceOffset } from '../../src/domain/ids.ts'
+import { Hearing } from '../../src/mirror/hearing.ts'
+
+const BEGAN = Date.parse('2026-11-25T12:00:00.000Z')
+const at = (minutes: number): number => BEGAN + minutes * 60_000
+const HOUR = { isCompacted: true, keptMs: 3_600_000 }
+const DAY = { ...HOUR, keptMs: 24 * 3_600_000 }
+
+const hearing = (since: string | undefined = new Date(BEGAN).toISOString()) =>
+  new Hearing({ sourceStart: 1000n as SourceOffset, ...(since && { since }) })
+
+/** The mirror looks where the log ends, and has copied so far, at a minute. */
+const look = (
+  h: Hearing,
+  minute: number,
+  {
+    end = 1000,
+    copied = end,
+    facts = HOUR,
+  }: { end?: number; copied?: number; facts?: typeof HOUR },
+) => {
+  h.looked(end, at(minute))
+  return h.judge(copied, facts, at(minute))
+}
+const since = (h: Hearing) => ({ at: (Date.parse(h.heard!.at) - BEGAN) / 60_000, to: h.heard!.to })
+
+describe('what a mirror that copies back has heard of deletions', () => {
+  test('is complete where nothing was written, however long nobody looked', () => {
+    const h = hearing()
+    expect(look(h, 500, {})).toBeUndefined()
+    expect(since(h)).toEqual({ at: 500, to: 1000n })
+  })
+
+  test('is complete at each end that it comes to in time, counted from the last one', () => {
+    const h = hearing()
+    expect(look(h, 50, { end: 1010 })).toBeUndefined()
+    expect(look(h, 100, { end: 1020 })).toBeUndefined()
+    expect(since(h)).toEqual({ at: 100, to: 1020n })
+  })
+
+  test('has ended where it comes too late, though it copied all of it, and stays so whatever comes then', () => {
+    const h = hearing()
+    expect(look(h, 10, { end: 1010 })).toBeUndefined()
+    // A mirror that was away; a tenth of the hour, or five minutes, are for clocks.
+    expect(look(h, 66, { end: 1020 })).toEqual({ from: 1010, to: 1020 })
+    for (const facts of [HOUR, DAY, { ...DAY, isCompacted: false }]) {
+      const next = hearing()
+      next.resume(h.heard)
+      expect(look(next, 67, { end: 1020, facts })).toEqual({ from: 1010, to: 1020 })
+      expect(next.heard).toMatchObject({ to: 1010n, isForgotten: true })
+    }
+  })
+
+  test('does not move on while the copy lags, but to where the log ended once it has come there', () => {
+    const h = hearing()
+    expect(look(h, 20, { end: 2000, copied: 1500 })).toBeUndefined()
+    expect(since(h)).toEqual({ at: 0, to: 1000n })
+    expect(look(h, 40, { end: 3000, copied: 2500 })).toBeUndefined()
+    expect(since(h)).toEqual({ at: 20, to: 2000n })
+    expect(look(h, 76, { end: 4000, copied: 2900 })).toEqual({ from: 2000, to: 4000 })
+  })
+
+  test('counts by the shortest time that was in force since, until it is complete again', () => {
+    const h = hearing()
+    expect(look(h, 10, { end: 1010, copied: 1000 })).toBeUndefined()
+    expect(look(h, 40, { end: 1010, copied: 1000, facts: DAY })).toBeUndefined()
+    const late = hearing()
+    late.resume(h.heard)
+    expect(look(late, 56, { end: 1010, facts: DAY })).toEqual({ from: 1000, to: 1010 })
+    expect(look(h, 54, { end: 1010, facts: DAY })).toBeUndefined()
+    expect(look(h, 500, { end: 1020, facts: DAY })).toBeUndefined()
+  })
+
+  test('where it is not compacted does not stop, nor does it move on after the time', () => {
+    const h = hearing()
+    expect(look(h, 90, { end: 1010, facts: { ...HOUR, isCompacted: false } })).toBeUndefined()
+    expect(since(h)).toEqual({ at: 0, to: 1000n })
+    expect(look(h, 91, { end: 1010 })).toEqual({ from: 1000, to: 1010 })
+  })
+
+  test('is not known of a mark that does not say since when', () => {
+    const h = new Hearing({ sourceStart: 1000n as SourceOffset })
+    expect(look(h, 10, { end: 1010 })).toBeUndefined()
+    expect(h.heard).toBeUndefined()
+  })
+})
