@@ -1,6 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import type { SourceOffset } from '../../src/domain/ids.ts'
+import type { SourceOffset, TargetOffset, TopicName } from '../../src/domain/ids.ts'
+import type { Cluster } from '../../src/kafka/cluster.ts'
+import { Cleaners } from '../../src/mirror/cleaners.ts'
 import { Hearing } from '../../src/mirror/hearing.ts'
+import { MirroredPartition } from '../../src/mirror/partition.ts'
+import { fullState } from '../state/samples.ts'
 
 const BEGAN = Date.parse('2026-11-25T12:00:00.000Z')
 const at = (minutes: number): number => BEGAN + minutes * 60_000
@@ -83,5 +87,52 @@ describe('what a mirror that copies back has heard of deletions', () => {
     const h = new Hearing({ sourceStart: 1000n as SourceOffset })
     expect(look(h, 10, { end: 1010 })).toBeUndefined()
     expect(h.heard).toBeUndefined()
+  })
+})
+
+describe('a partition that is mirrored back', () => {
+  const cleaners = (keptMs: string | undefined) =>
+    new Cleaners({
+      describeTopicConfigs: async (names: readonly TopicName[]) => {
+        if (keptMs === undefined) throw new Error('not authorized')
+        const configs = new Map([
+          ['cleanup.policy', { value: 'compact' }],
+          ['delete.retention.ms', { value: keptMs }],
+        ])
+        return { ok: new Map(names.map((name) => [name, configs])), failed: new Map() }
+      },
+    } as unknown as Cluster)
+  const flowing = () => {
+    const mark = {
+      ...fullState(1).marks[0]!,
+      sourceStart: 1000n as SourceOffset,
+      targetStart: 0n as TargetOffset,
+      mode: 'dense' as const,
+      since: new Date(BEGAN).toISOString(),
+      way: 'reverse' as const,
+    }
+    const p = new MirroredPartition('orders', mark)
+    const position = { targetEnd: 0, sourceNext: 1000, sourceEnd: 1010, maxBytes: 1_000_000 }
+    return { p, ended: p.flow({ ...position, tailIsFresh: false }) }
+  }
+
+  test('stops while it flows once it comes too late, with the range, and not before or where nobody may read the settings', async () => {
+    const { p, ended } = flowing()
+    p.hearing!.looked(1010, at(10))
+    await cleaners(undefined).look([p], () => at(100))
+    await cleaners('3600000').look([p], () => at(54))
+    expect(p.flowing).toBe(true)
+    await cleaners('3600000').look([p], () => at(56))
+    expect((await ended).problem).toMatchObject({
+      code: 'FERRY1615',
+      detail: expect.stringContaining('offsets 1000 to 1009'),
+    })
+  })
+
+  test('is judged before anything is sent, by where its log ends then', async () => {
+    const look = { end: 1010, at: at(56), copiedTo: 1000 }
+    const { p } = flowing()
+    expect(await cleaners('3600000').check(p, look, () => at(56))).toEqual({ from: 1000, to: 1010 })
+    expect(await cleaners('86400000').check(flowing().p, look, () => at(56))).toBeUndefined()
   })
 })
