@@ -7,6 +7,7 @@ import type { MigrationState } from '../domain/state.ts'
 import type { Step } from '../domain/step.ts'
 import { lostNote } from '../domain/stranded.ts'
 import { stepsOfStage } from '../steps/index.ts'
+import { reopenReverseStep } from '../steps/mirror-reverse.ts'
 import { unconfirmedSeals } from '../steps/seal-under-lock.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
 import type { Elsewhere } from './coverage.ts'
@@ -20,6 +21,7 @@ import {
   sameClusters,
   stepRightsGuards,
 } from './guards/index.ts'
+import { reopenedForwards, reopenedWayBack, reopensWayBack } from './guards/reverse.ts'
 import { planAcceptGap } from './plan-accept-gap.ts'
 import { planResync } from './plan-resync.ts'
 import { type PlanParts, planRollback } from './plan-rollback.ts'
@@ -121,18 +123,22 @@ const withGuards = (parts: PlanParts, guards: readonly Diagnostic[]): PlanParts 
 
 /**
  * 1. Guards: what stands in the way, all of it.
- * 2. For each stage up to the desired one, in the migration's order, the steps that each kind still finds missing.
+ * 2. Seals of a rollback that cannot end are opened, and what follows is planned as if they were.
+ * 3. For each stage up to the desired one, in the migration's order, the steps that each kind still finds missing.
  */
-const forwards = (inputs: PlanInputs): PlanParts => {
-  const { desired } = inputs
+const forwards = (given: PlanInputs): PlanParts => {
+  const { desired } = given
+  const reopened = reopenedForwards(given)
+  const inputs = reopened.length === 0 ? given : { ...given, state: reopenedWayBack(given.state) }
   const problems: Diagnostic[] = [
+    ...reopensWayBack(given, reopened),
     ...guard(inputs, inputs.otherTopics, inputs.elsewhere),
     ...inputs.state.marks.flatMap((mark) =>
       acceptedOf(mark, inputs.state.acceptedGaps).map(acceptedNote),
     ),
     ...inputs.state.lost.map(lostNote),
   ]
-  const steps: Step[] = []
+  const steps: Step[] = reopened.map((topic) => reopenReverseStep(given, topic))
   const goal = stageRank(desired.stage, desired.order)
   for (const stage of stagesInOrder(desired.order)) {
     const rank = stageRank(stage, desired.order)

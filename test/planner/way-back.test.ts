@@ -790,6 +790,83 @@ describe('partitions that came on the target after the seal', () => {
     }
   })
 
+  describe('while the way back of another topic is sealed', () => {
+    const other = topic('bills')
+    const marks = [MARK, { ...MARK, topic: other }].map((mark) => ({
+      ...mark,
+      way: 'reverse' as const,
+      targetStart: 1100n as TargetOffset,
+    }))
+    const sealed = { ...SEAL, topic: other, sourceEnd: 1007n as SourceOffset, at: AT }
+    const parts = (
+      orders: readonly (readonly [bigint, bigint])[],
+      more: Partial<typeof STATE> & object = {},
+    ) => ({
+      now: at(60),
+      desired: migration({ topics: [], groups: [] }),
+      state: stateWith({
+        ...STATE,
+        syncs: [],
+        marks: [MARK, { ...MARK, topic: other }],
+        seals: [SEAL, { ...SEAL, topic: other }],
+        reverse: { marks, seals: [sealed] },
+        ...more,
+      }),
+      observed: observed({
+        source: {
+          topics: new Map(
+            [topic('orders'), other].map((name) => [name, topicSeen(name, [[100n, 1107n]])]),
+          ),
+        },
+        target: {
+          topics: new Map([
+            [topic('orders'), topicSeen('orders', orders)],
+            [other, topicSeen(other, [[0n, 1007n]])],
+          ]),
+        },
+      }),
+    })
+    const migrate = { kind: 'migrate' } as const
+    const said = (given: Parts) =>
+      back(given).problems.flatMap(({ code, severity }) => (code === 'FERRY1363' ? [severity] : []))
+    const NEW = [
+      [0n, 1007n],
+      [0n, 3n],
+    ] as const
+    const GONE = [[1003n, 1007n]] as const
+
+    it('keep the rollback from its end, so that the plan forwards opens that seal, and says so', () => {
+      for (const orders of [NEW, GONE]) {
+        const given = parts(orders)
+        expect(errors(given).join()).toMatch(/FERRY13(38|60) /)
+        const { steps, problems } = back({ ...given, purpose: migrate })
+        expect(steps[0]).toMatchObject({ kind: 'mirror-reverse', topic: 'bills', partitions: 1 })
+        expect(steps.filter(({ kind }) => kind === 'mirror-reverse')).toHaveLength(1)
+        expect(problems.filter(({ severity }) => severity === 'error')).toEqual([])
+        expect(problems.find(({ code }) => code === 'FERRY1363')).toMatchObject({
+          severity: 'warning',
+          detail: expect.stringMatching(
+            /cannot be carried to its end: .*orders.* way back of bills on old/,
+          ),
+        })
+      }
+    })
+
+    it('open nothing where the rollback can end, or where a group was put back behind that seal', () => {
+      expect(said({ ...parts([[0n, 1007n]]), purpose: migrate })).toEqual(['error'])
+      const returns = [
+        {
+          group: group('api'),
+          status: 'done' as const,
+          at: AT,
+          positions: new Map(),
+          behind: [marks[0]!.producerId],
+        },
+      ]
+      expect(said({ ...parts(NEW, { returns } as never), purpose: migrate })).toEqual(['error'])
+    })
+  })
+
   it('are no obstacle forwards', () => {
     expect(codesOf({ ...grown(3n), purpose: { kind: 'migrate' } })).toEqual(['warning FERRY1338'])
   })

@@ -8,6 +8,7 @@ import { lateBetween, nameRange } from '../../domain/stranded.ts'
 import { counted } from '../../steps/_words.ts'
 import type { PlanContext } from '../../steps/step-kind.ts'
 import { mirroredBackTo } from '../deadlines.ts'
+import { forgottenOnWayBack } from '../forgetting.ts'
 import { addedOnTarget } from '../grown.ts'
 import { type Observed, partitionAt } from '../observed.ts'
 import { effective } from '../topic-configs.ts'
@@ -114,7 +115,7 @@ export const addedGuards = (context: PlanContext): readonly Diagnostic[] =>
         severity: isUsed ? 'error' : 'warning',
         detail: `${topic} was sealed with ${counted(added.sealed, 'partition')} and has ${added.target} on ${target.name} now. ${isUsed ? `What was written to ${used.join(', ')} has no partition on ${source.name}, and its keys stand in others there: it cannot be mirrored back.` : 'Nothing was written to the new ones yet.'}`,
         fix: isUsed
-          ? `Stay on ${target.name}: the migration can go on forwards as ever.`
+          ? `Stay on ${target.name}: the migration can go on forwards${mayReopenWayBack(context.state) ? ' as ever' : ' no more, as groups were put back, or copies given up, already'}.`
           : 'Go back before a producer uses them: what it writes there stands in the way.',
       }),
     ]
@@ -123,6 +124,50 @@ export const addedGuards = (context: PlanContext): readonly Diagnostic[] =>
 /** Whether what producers write to a topic on the target can be mirrored back. A right that is missing can still be granted. */
 export const hasWayBack = (context: PlanContext, topic: TopicName): boolean =>
   !reverseGuards(context, topic).some(({ code }) => code === 'FERRY1360')
+
+/**
+ * What keeps a rollback from ever coming to its end while a part of it is sealed on the source: of what is not sealed there something is gone, may be
+ * forgotten, or has no place. Waiting and trying again changes nothing of it.
+ */
+export const endlessRollback = (context: PlanContext): readonly Diagnostic[] => {
+  const back = placesOf(context.state.reverse)
+  if (back.sealedTopics.size === 0) return []
+  const open = [...placesOf(context.state).sealedTopics.keys()]
+    .filter((topic) => !back.sealedTopics.has(topic))
+    .sort()
+  return [
+    ...addedGuards(context),
+    ...open.flatMap((topic) => [...salvagedGuard(context, topic), ...goneGuard(context, topic)]),
+    ...forgottenOnWayBack(context, open),
+  ].filter(({ severity }) => severity === 'error')
+}
+
+/** The topics whose seals on the source a plan forwards opens again, since the rollback cannot end. None: it can, or they may not be opened. */
+export const reopenedForwards = (context: PlanContext): readonly TopicName[] =>
+  mayReopenWayBack(context.state) && endlessRollback(context).length > 0
+    ? [...placesOf(context.state.reverse).sealedTopics.keys()].sort()
+    : []
+
+/** What a plan forwards does about a rollback that cannot end. */
+export const reopensWayBack = (
+  context: PlanContext,
+  topics: readonly TopicName[],
+): readonly Diagnostic[] => {
+  const { source, target } = context.observed
+  if (topics.length === 0) return []
+  return [
+    diagnostic({
+      code: 'FERRY1363',
+      severity: 'warning',
+      detail: `The rollback cannot be carried to its end: ${endlessRollback(context)
+        .map(({ detail }) => detail)
+        .join(
+          ' ',
+        )} This plan goes forwards instead. It opens the seals of the way back of ${topics.join(', ')} on ${source.name} again: what was mirrored back stays there, and the service goes on on ${target.name}.`,
+      fix: `See that nobody has started on ${source.name}: what somebody wrote there is late, stops the step, and is salvaged (ferry salvage ${context.desired.name}).`,
+    }),
+  ]
+}
 
 /** From the first seal of a way back on the source counts: nothing may lead forwards before the rollback has ended. */
 export const rollbackUnderWay = ({
