@@ -580,3 +580,53 @@ test('a record that comes late to one topic while the way back of another is sea
   expect(await oracle.offsets(world.source, 'stuck.a')).toMatchObject([{ end: 40n }])
   expect((await rollback(project, 'stuck', '--to', 'prepared')).stderr).toContain('FERRY1360')
 })
+
+test('a partition that only the target has keeps a rollback from its end while another topic is sealed: the plan forwards opens that seal, and gives the rights back', async () => {
+  await Promise.all(['end.a', 'end.b'].map((topic) => makeTopic(topic, 1)))
+  const both = (cluster: TestCluster) =>
+    Promise.all(['end.a', 'end.b'].map((topic) => fill(cluster, topic, 20, [0])))
+  await both(world.source)
+  await readAndCommit(world.source, 'end.api', ['end.a'], 5)
+  const project = world.project('end')
+  Object.assign(project.env, { SHOP_PASSWORD: SHOP.password })
+  project.write(
+    'plans/end.yaml',
+    planFile(
+      'end',
+      '[{ name: end.a }, { name: end.b }]',
+      `  groups: [{ id: end.api }]${ACCESS('end.a', 'end.api')}`,
+    ),
+  )
+  const moved = await apply(project, 'end')
+  expect(moved, moved.stderr).toMatchObject({ code: 0 })
+  await both(world.target)
+  let isSealed = false
+  const writing = (async () => {
+    while (!isSealed) await fill(world.target, 'end.b', 1, [0])
+  })()
+  const going = project.start(['rollback', 'end', '--to', 'prepared', '--auto-approve'])
+  await waitFor('the first topic to be sealed', { timeoutMs: 60_000 }, () => {
+    const { reverse } = JSON.parse(project.read('.ferry/end/decisions.json'))
+    return reverse.seals.length > 0 || undefined
+  })
+  going.child.kill('SIGINT')
+  expect((await going.ended).code).toBe(130)
+  isSealed = true
+  await writing
+  expect(await writingAsShop('end.a')).toBe('not authorized')
+  await withAdmin(world.target, (admin) =>
+    admin.createPartitions({ topicPartitions: [{ topic: 'end.b', count: 2 }] }),
+  )
+  await oracle.write(world.target, 'end.b', [{ partition: 1, key: 'new', value: 'new' }])
+
+  const refused = await rollback(project, 'end', '--to', 'prepared')
+  expect(refused.code).toBe(4)
+  expect(flat(refused.stderr)).toMatch(/FERRY1338.*end\.b:1/)
+  const forwards = await apply(project, 'end')
+  expect(forwards, forwards.stderr + forwards.stdout).toMatchObject({ code: 0 })
+  expect(flat(forwards.stderr)).toMatch(/FERRY1363.*opens the seals of the way back of end\.a/)
+  expect(await writingAsShop('end.a')).toBe('ok')
+  const { reverse, stage } = JSON.parse(project.read('.ferry/end/decisions.json'))
+  expect([reverse.seals, stage]).toEqual([[], 'producers-moved'])
+  expect(await oracle.offsets(world.source, 'end.a')).toMatchObject([{ end: 40n }])
+})
