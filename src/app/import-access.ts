@@ -12,12 +12,13 @@ export interface SourceAccess {
   readonly quotas: ReadonlyMap<string, Rates> | string
 }
 
-/** What moves, and all that there is: a pattern that reaches farther than what moves must not open the rest. */
+/** What moves, and all that there is: a pattern that reaches farther than what moves must not open the rest, on neither cluster. */
 export interface AccessScope {
   readonly topics: readonly string[]
   readonly groups: readonly string[]
   /** Undefined: the source does not tell. */
   readonly transactionalIds: readonly string[] | undefined
+  /** Of both clusters. */
   readonly allTopics: readonly string[]
   readonly allGroups: readonly string[]
 }
@@ -49,17 +50,43 @@ export const aclsInScope = (
         return []
     }
   })
-  const writers = new Set(
-    found.filter(({ resourceType }) => resourceType === 'TOPIC').map(({ principal }) => principal),
-  )
+  const onTopics = found.filter(({ resourceType }) => resourceType === 'TOPIC')
+  const users = new Set(onTopics.map(({ principal }) => principal))
+  // Where everybody may write, anybody's id may be one of these; and where the ids are everybody's, each writer needs that.
+  const everybodyWrites = onTopics.some((acl) => acl.principal === EVERYBODY && letsWrite(acl))
+  const uses = (principal: string) =>
+    users.has(principal) ||
+    everybodyWrites ||
+    (principal === EVERYBODY && onTopics.some((acl) => letsWrite(acl)))
   const ids = acls.filter(
     (acl) =>
       acl.resourceType === 'TRANSACTIONAL_ID' &&
-      writers.has(acl.principal) &&
+      uses(acl.principal) &&
       (scope.transactionalIds?.some((id) => covers(acl, id)) ?? true),
   )
-  return [...new Map([...found, ...ids].map((acl) => [aclKey(acl), acl])).values()]
+  const split = [...found, ...ids].flatMap(readersFirst)
+  return [...new Map(split.map((acl) => [aclKey(acl), acl])).values()]
 }
+
+const EVERYBODY = 'User:*'
+
+const letsWrite = ({ operation, permission }: AclBinding): boolean =>
+  permission === 'ALLOW' && (operation === 'WRITE' || operation === 'ALL')
+
+/**
+ * ALL on a topic waits for the seal, since it lets in writers. What readers need of it must not: without it consumers that move first stand
+ * before a shut door until producers move. ALL follows, and gives no less than on the source.
+ */
+const readersFirst = (acl: AclBinding): readonly AclBinding[] =>
+  acl.resourceType === 'TOPIC' && acl.operation === 'ALL' && acl.permission === 'ALLOW'
+    ? [
+        ...(['READ', 'DESCRIBE', 'DESCRIBE_CONFIGS'] as const).map((operation) => ({
+          ...acl,
+          operation,
+        })),
+        acl,
+      ]
+    : [acl]
 
 /** The part of a plan file behind its groups. */
 export const accessLines = (

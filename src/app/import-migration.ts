@@ -123,6 +123,7 @@ const readMigration = async (
   if (taken.length > 0) throw new FerryError(taken)
   report(`reads ${closure.topics.length} topics of ${from}`)
   const ids = closure.ties.filter((tie) => tie.kind === 'group').map((tie) => tie.name as GroupId)
+  const [topicsThere, groupsThere] = await Promise.all([target.listTopics(), target.listGroups()])
   const scope: AccessScope = {
     topics: closure.topics,
     groups: ids,
@@ -130,8 +131,8 @@ const readMigration = async (
       seen.transactionalIds === 'unsupported'
         ? undefined
         : closure.ties.filter((tie) => tie.kind !== 'group').map((tie) => tie.name),
-    allTopics: [...seen.topics],
-    allGroups: [...seen.groups.keys()],
+    allTopics: [...new Set([...seen.topics, ...topicsThere])],
+    allGroups: [...new Set([...seen.groups.keys(), ...groupsThere.map(({ id }) => id)])],
   }
   const [described, configs, members, defaults, access] = await Promise.all([
     allOf(source.describeTopics(closure.topics)),

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type AccessScope, accessLines, aclsInScope, usersOf } from '../../src/app/import-access.ts'
-import { type AclBinding, aclKey } from '../../src/domain/access.ts'
+import { type AclBinding, aclKey, type When, whenOf } from '../../src/domain/access.ts'
 import { load } from '../config/_example.ts'
 
 const acl = (said: string, more: Partial<AclBinding> = {}): AclBinding => {
@@ -51,6 +51,11 @@ describe('ACLs of what moves', () => {
     ['a group', 'a READ GROUP shop*', ['READ shop*']],
     ['every group', 'a READ GROUP *', ['READ shop-api']],
     ['the cluster', 'a ALTER CLUSTER kafka-cluster', []],
+    [
+      'everything of a topic, of which readers must not wait for the seal',
+      'a ALL TOPIC shop.orders',
+      ['READ', 'DESCRIBE', 'DESCRIBE_CONFIGS', 'ALL'].map((each) => `${each} shop.orders`),
+    ],
   ])('%s', (_, said, expected) => {
     expect(kept(acl(said))).toEqual(expected)
   })
@@ -63,6 +68,27 @@ describe('ACLs of what moves', () => {
       'WRITE shop-tx*',
       'WRITE *',
     ])
+  })
+
+  it.each([
+    ['everybody writes', '*', 'a', ['WRITE shop-tx*']],
+    ['the ids are everybody’s', 'a', '*', ['WRITE shop-tx*']],
+    ['the ids are of somebody else', 'a', 'b', []],
+  ])('transactional ids where %s', (_, writer, owner, expected) => {
+    const [write, id] = [
+      acl(`${writer} WRITE TOPIC shop.orders`),
+      acl(`${owner} WRITE TRANSACTIONAL_ID shop-tx*`),
+    ]
+    expect(kept(write, id)).toEqual(['WRITE shop.orders', ...expected])
+    // Who only reads, or is kept out, does not make anybody a writer.
+    const others = owner === writer ? [] : [{ ...write, permission: 'DENY' as const }]
+    expect(kept(...others, id)).toEqual(others.map(() => 'WRITE shop.orders'))
+    expect(kept({ ...write, operation: 'READ' }, id)).toEqual(['READ shop.orders'])
+  })
+
+  it('a denial of everything stays one', () => {
+    const denied = acl('a ALL TOPIC shop.orders', { permission: 'DENY' })
+    expect(kept(denied)).toEqual(['ALL shop.orders'])
   })
 
   it('nothing twice', () => {
@@ -175,6 +201,23 @@ describe('access of the file', () => {
       }),
       { numRuns: 150 },
     )
+  })
+
+  it('lets who may do ALL on a topic read it at once, and write it once it is sealed', async () => {
+    const lines = linesOf([acl('svc ALL TOPIC shop.orders'), acl('svc ALL GROUP shop-api')])
+    const acls = await granted(lines)
+    const at = (when: When) =>
+      acls
+        .filter((each) => whenOf(each) === when)
+        .map(({ operation, resourceName }) => `${operation} ${resourceName}`)
+        .sort()
+    expect(at('atOnce')).toEqual([
+      'DESCRIBE shop.orders',
+      'DESCRIBE_CONFIGS shop.orders',
+      'READ shop.orders',
+    ])
+    expect(at('afterSync')).toEqual(['ALL shop-api'])
+    expect(at('afterSeal')).toEqual(['ALL shop.orders'])
   })
 
   it('users wait for a password, quotas follow', () => {

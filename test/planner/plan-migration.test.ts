@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import type { AclBinding } from '../../src/domain/access.ts'
+import type { AccessSpec, Migration } from '../../src/domain/migration.ts'
 import { kindOf } from '../../src/steps/index.ts'
 import {
   ACCESS,
@@ -111,6 +113,39 @@ describe('the steps of a whole migration', () => {
 describe('guards', () => {
   it('pass a sound migration', () => {
     expect(codes()).toEqual([])
+  })
+
+  it('warn where the members of a group may read its topics only once producers move, too', () => {
+    const [read] = ACCESS.atOnce
+    const all = { ...read!, operation: 'ALL' as const }
+    const late = { ...ACCESS, atOnce: [], afterSeal: [all] }
+    const found = (
+      access: readonly AccessSpec[],
+      more: Partial<Migration> = {},
+      target: readonly AclBinding[] = [],
+    ) =>
+      plan({
+        desired: migration({ access, ...more }),
+        observed: observed({ target: { acls: target } }),
+      }).problems.filter(({ code }) => code === 'FERRY1353')
+    expect(found([late])).toMatchObject([
+      {
+        severity: 'warning',
+        detail: expect.stringMatching(/^User:orders-api may read orders on new only by ALL/),
+        at: ACCESS.at,
+      },
+    ])
+    expect(found([{ ...late, atOnce: [read!] }])).toEqual([])
+    const everybody = { ...read!, principal: 'User:*' }
+    const other = { ...read!, principal: 'User:other' }
+    expect(found([late, { ...late, afterSync: [], atOnce: [everybody] }])).toEqual([])
+    expect(found([late, { ...late, afterSync: [], atOnce: [other] }])).toHaveLength(1)
+    // It is there already, or comes before the group.
+    expect(found([late], {}, [all])).toEqual([])
+    expect(found([late], { order: 'producers-first' })).toEqual([])
+    // Producers only, or a topic that the group does not read.
+    expect(found([{ ...late, afterSync: [] }])).toEqual([])
+    expect(found([{ ...late, afterSeal: [{ ...all, resourceName: 'else' }] }])).toEqual([])
   })
 
   const seen = (name: string, partitions: Parameters<typeof topicSeen>[1], overrides = {}) =>

@@ -310,8 +310,10 @@ test('a service is imported with all that it may do on the source, and nothing i
     await admin.setOffsets({ groupId: 'imp-audit', topic: 'imp.b', ...position })
     await admin.createAcls({
       acl: [
+        // Covers only what moves, but on the target also what is somebody else's.
         acl('imp-api', op.READ, on.TOPIC, 'imp.', prefixed),
         acl('imp-api', op.DESCRIBE, on.TOPIC, 'imp.', prefixed),
+        acl('imp-all', op.ALL, on.TOPIC, 'imp.a'),
         acl('imp-api', op.READ, on.GROUP, 'imp-', prefixed),
         // Reaches what does not move: only what does is taken over.
         acl('imp-shop', op.WRITE, on.TOPIC, 'imp', prefixed),
@@ -325,6 +327,7 @@ test('a service is imported with all that it may do on the source, and nothing i
       ],
     })
   })
+  await withAdmin(target, (admin) => admin.createTopics({ topics: [topic('imp.secret')] }))
   await fill(source, 'imp.a', 5, [0])
   await fill(source, 'imp.b', 5, [0])
   const cluster = await connect(source)
@@ -352,15 +355,25 @@ test('a service is imported with all that it may do on the source, and nothing i
   await ok(project.ferry(['plan', 'imp-api', '--detailed-exitcode']))
 
   const { acls, topics, groups } = (await imageOf(world)).target
-  expect(Object.keys(topics).filter((name) => name.startsWith('imp'))).toEqual(['imp.a', 'imp.b'])
+  expect(Object.keys(topics).filter((name) => name.startsWith('imp'))).toEqual([
+    'imp.a',
+    'imp.b',
+    'imp.secret',
+  ])
   expect(Object.keys(groups).filter((name) => name.startsWith('imp-'))).toEqual([
     'imp-api',
     'imp-audit',
   ])
   expect(acls.filter((each) => /^User:(imp-|stranger)/.test(each))).toEqual(
     [
-      `User:imp-api 3 ${op.READ} ${on.TOPIC} ${as.PREFIXED} imp. *`,
-      `User:imp-api 3 ${op.DESCRIBE} ${on.TOPIC} ${as.PREFIXED} imp. *`,
+      ...['imp.a', 'imp.b'].flatMap((name) => [
+        `User:imp-api 3 ${op.READ} ${on.TOPIC} ${as.LITERAL} ${name} *`,
+        `User:imp-api 3 ${op.DESCRIBE} ${on.TOPIC} ${as.LITERAL} ${name} *`,
+      ]),
+      // Readers need these before ALL may come.
+      ...[op.ALL, op.READ, op.DESCRIBE, op.DESCRIBE_CONFIGS].map(
+        (each) => `User:imp-all 3 ${each} ${on.TOPIC} ${as.LITERAL} imp.a *`,
+      ),
       `User:imp-api 3 ${op.READ} ${on.GROUP} ${as.PREFIXED} imp- *`,
       ...['imp.a', 'imp.b'].flatMap((name) => [
         `User:imp-shop 3 ${op.WRITE} ${on.TOPIC} ${as.LITERAL} ${name} *`,

@@ -222,6 +222,11 @@ export const GUARD_CODES = {
     'A gap was accepted',
     'Somebody has decided, with `ferry resync NAME --accept-gap`, that mirroring goes on without a range of source records: they were gone from the source, too large for the target, or damaged. They are not on the target and never will be. Positions inside of the range continue at the first record behind it. Verify knows it and does not count it as a difference. Or late records were gone from the source before they were salvaged, and somebody gave them up (`ferry salvage NAME --accept-gap`): the message says who and when, and so does the receipt.',
   ),
+  FERRY1353: page(
+    4,
+    'Readers wait for the seal',
+    'A group moves before producers do, and its principal may read a topic only by ALL. ALL lets in writers, so it is granted once the topic is sealed: until then consumers on the target are refused (TOPIC_AUTHORIZATION_FAILED). Name the topic under `consume.topics` too, which is granted at once.',
+  ),
   FERRY1360: page(
     4,
     'Cannot be mirrored back',

@@ -1,5 +1,6 @@
+import { type AclBinding, covers } from '../../domain/access.ts'
 import { type Diagnostic, diagnostic } from '../../domain/diagnostic.ts'
-import type { TopicName } from '../../domain/ids.ts'
+import { parsePartitionKey, type TopicName } from '../../domain/ids.ts'
 import type { Migration } from '../../domain/migration.ts'
 import type { Step } from '../../domain/step.ts'
 import type { PlanContext } from '../../steps/step-kind.ts'
@@ -20,6 +21,7 @@ export const accessGuards = ({ desired, observed }: PlanContext): readonly Diagn
     )
   }
   found.push(...rightsGuards(desired, observed.target, first !== undefined))
+  found.push(...shutOut({ desired, observed }))
   // A topic that the user may not even describe is a read that failed, which says so.
   const unread = desired.topics.filter(
     ({ name }) => !has(observed.source.topics.get(name)?.description.authorized, 'READ'),
@@ -27,6 +29,47 @@ export const accessGuards = ({ desired, observed }: PlanContext): readonly Diagn
   found.push(...unread.map(({ name }) => lacks(observed.source.name, `READ on topic ${name}`)))
   return found
 }
+
+/** ALL on a topic waits for the seal. Consumers that move before need something else that lets them read. */
+const shutOut = ({ desired, observed }: Pick<PlanContext, 'desired' | 'observed'>) => {
+  const { source, target } = observed
+  if (desired.order !== 'consumers-first' || typeof target.acls === 'string') return []
+  const before = [...target.acls, ...desired.access.flatMap(({ atOnce }) => atOnce)]
+  const sealed = desired.access.flatMap(({ afterSeal }) => afterSeal)
+  return desired.groups.flatMap(({ id }) => {
+    const read = new Set(
+      [...(source.groups.get(id)?.commits.keys() ?? [])].map((key) => parsePartitionKey(key).topic),
+    )
+    const topics = desired.topics.map(({ name }) => name).filter((name) => read.has(name))
+    const members = desired.access.filter(({ afterSync }) =>
+      afterSync.some(
+        (acl) => acl.resourceType === 'GROUP' && acl.operation !== 'DELETE' && covers(acl, id),
+      ),
+    )
+    return members.flatMap(({ principal, at }) => {
+      const may = (acls: readonly AclBinding[], topic: TopicName) =>
+        acls.some((acl) => letsRead(acl, principal, topic))
+      const late = topics.filter((topic) => may(sealed, topic) && !may(before, topic))
+      if (late.length === 0) return []
+      return [
+        diagnostic({
+          code: 'FERRY1353',
+          severity: 'warning',
+          detail: `${principal} may read ${late.join(', ')} on ${target.name} only by ALL, which waits for the seal: consumers of ${id} move before, and are refused until producers move.`,
+          fix: 'Name the topics under `consume.topics` too; ALL may stay as it is.',
+          at,
+        }),
+      ]
+    })
+  })
+}
+
+const letsRead = (acl: AclBinding, principal: string, topic: TopicName): boolean =>
+  acl.resourceType === 'TOPIC' &&
+  acl.permission === 'ALLOW' &&
+  (acl.operation === 'READ' || acl.operation === 'ALL') &&
+  (acl.principal === principal || acl.principal === 'User:*') &&
+  covers(acl, topic)
 
 /** Rights without which a step of the plan would stop half way, whatever the plan is for. */
 export const stepRightsGuards = (
