@@ -53,6 +53,11 @@ export const aclKey = (acl: AclBinding): string =>
     acl.permission,
   ].join('|')
 
+/** `ALLOW WRITE on TOPIC orders` */
+export const aclInWords = ({ permission, operation, resourceType, ...acl }: AclBinding): string =>
+  `${permission} ${operation} on ${resourceType} ${acl.resourceName}${acl.patternType === 'PREFIXED' ? '*' : ''}` +
+  (acl.host === '*' ? '' : ` from ${acl.host}`)
+
 /** True if a pattern covers a name. */
 export const covers = (
   pattern: Pick<AclBinding, 'patternType' | 'resourceName'>,

@@ -1,5 +1,5 @@
 import { type AcceptedGap, acceptedOf } from './accepted-gap.ts'
-import type { AclBinding } from './access.ts'
+import { type AclBinding, aclKey } from './access.ts'
 import type { Cleaned } from './cleaned.ts'
 import type { Diagnostic } from './diagnostic.ts'
 import type { Managed } from './drift.ts'
@@ -62,15 +62,11 @@ export interface MigrationState {
   /** Ranges that are not on the target because somebody said that it goes on without them. */
   readonly acceptedGaps: readonly AcceptedGap[]
   readonly syncs: readonly GroupSync[]
-  /** ACLs that Ferry created: the only ones that a rollback may remove. */
+  /** ACLs that Ferry created, or has asked for: the only ones that a rollback may remove. */
   readonly grants: readonly AclBinding[]
-  readonly users: readonly {
-    readonly name: string
-    readonly mechanism: ScramMechanism
-    readonly passwordVersion: number
-    /** True if there was no such credential before: only then a rollback removes it. */
-    readonly made: boolean
-  }[]
+  /** Of those, what was asked for and not answered: of one that is there nobody can tell who made it. Absent: none. */
+  readonly granting?: readonly AclBinding[]
+  readonly users: readonly RecordedUser[]
   /** The rates that users had before Ferry first set them; null: none. */
   readonly quotasBefore: readonly QuotaBefore[]
   /** Of topics that Ferry did not make: the overrides that it changed, as they were before it first did. Null: no override. */
@@ -91,6 +87,17 @@ export interface MigrationState {
   readonly receipt?: Receipt
   /** Partitions of the receipt that is being made: reading a large copy again would take hours. */
   readonly receiptParts?: readonly ReceiptPartition[]
+}
+
+/** A SCRAM credential that Ferry has set. */
+export interface RecordedUser {
+  readonly name: string
+  readonly mechanism: ScramMechanism
+  readonly passwordVersion: number
+  /** True if there was no such credential before, and Ferry's was answered: only then a rollback removes it. */
+  readonly made: boolean
+  /** There was none, one was asked for, and no answer came: of one that is there nobody can tell who made it. Absent: false. */
+  readonly asked?: boolean
 }
 
 /** A topic as it was asked for. Replication factor -1: the cluster's default. */
@@ -115,6 +122,22 @@ export const withoutCreated = (state: MigrationState, topic: TopicName): Migrati
   ...withoutCreating(state, topic),
   createdTopics: state.createdTopics.filter((each) => each !== topic),
 })
+
+/** The decisions without ACLs, by {@link aclKey}, that Ferry has not made, or has taken away. */
+export const withoutGrants = (
+  { granting = [], ...state }: MigrationState,
+  gone: ReadonlySet<string>,
+): MigrationState =>
+  withGranting(
+    { ...state, grants: state.grants.filter((acl) => !gone.has(aclKey(acl))) },
+    granting.filter((acl) => !gone.has(aclKey(acl))),
+  )
+
+/** The decisions with just these ACLs asked for and not answered. */
+export const withGranting = (
+  { granting: _before, ...state }: MigrationState,
+  granting: readonly AclBinding[],
+): MigrationState => (granting.length === 0 ? state : { ...state, granting })
 
 export interface Removal {
   readonly object: Extract<RemovedObject, { kind: 'acl' | 'group' }>

@@ -64,12 +64,7 @@ export class Acls {
       if (results.length !== pending.length) return outcomes
       for (const [i, key] of pending.entries()) {
         const result = results[i]!
-        const isOpen = result.code === ErrorCode.UNKNOWN_SERVER_ERROR
-        const fault = () =>
-          this.#session.faults.ofCode(result.code, asked(key), {
-            message: result.message,
-            ...(isOpen && { outcome: 'unknown' }),
-          })
+        const fault = () => this.#session.faults.ofChange(result, asked(key))
         outcomes.set(key, result.code === 0 ? { value: undefined } : fault())
       }
       return outcomes

@@ -7,6 +7,7 @@ import { connectFailure } from './connect-failures.ts'
 import { UnsupportedApi } from './connection.ts'
 import { ErrorCode, errorName, isRetriable } from './error-codes.ts'
 import { ConnectFailure } from './open-connection.ts'
+import type { CodeAndMessage } from './wire/api.ts'
 import { MalformedAnswer } from './wire/decoder.ts'
 
 /** What was asked, for people: the words of a diagnostic, and the right that it needs. */
@@ -120,6 +121,15 @@ export class FaultReporter {
           }),
       retriable,
       code,
+    })
+  }
+
+  /** An error code in answer to a change. What went wrong in a way that nobody knows may have done so behind the change. */
+  ofChange(answer: CodeAndMessage, asked: Asked): Fault {
+    const isOpen = answer.code === ErrorCode.UNKNOWN_SERVER_ERROR
+    return this.ofCode(answer.code, asked, {
+      message: answer.message,
+      ...(isOpen && { outcome: 'unknown' }),
     })
   }
 

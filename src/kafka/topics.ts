@@ -130,15 +130,21 @@ export class Topics {
     const byName = new Map(topics.map((topic) => [topic.name, topic]))
     const validateOnly = options.validateOnly ?? false
     const asked = (name: TopicName) => askedTopic('create', 'CREATE', name)
-    const answers = await this.#change([...byName.keys()], asked, async (controller, names) => {
-      const wanted = names.map((name) => byName.get(name)!)
-      const timeoutMs = this.#session.brokers.options.requestTimeoutMs / 2
-      return this.#session.call(controller, createTopics, {
-        topics: wanted,
-        timeoutMs,
-        validateOnly,
-      })
-    })
+    const answers = await this.#change(
+      [...byName.keys()],
+      asked,
+      async (controller, names) => {
+        const wanted = names.map((name) => byName.get(name)!)
+        const timeoutMs = this.#session.brokers.options.requestTimeoutMs / 2
+        return this.#session.call(controller, createTopics, {
+          topics: wanted,
+          timeoutMs,
+          validateOnly,
+        })
+      },
+      // A creation that was left out of an answer, or that a broker has passed on twice, comes to stand before its own topic.
+      validateOnly ? OPEN : [...OPEN, ErrorCode.TOPIC_ALREADY_EXISTS],
+    )
     if (!validateOnly) await this.#untilSeen([...answers.ok.keys()], true)
     return answers
   }
@@ -201,6 +207,7 @@ export class Topics {
       controller: BrokerConnection,
       names: readonly TopicName[],
     ) => Promise<ReadonlyMap<string, CodeAndMessage>>,
+    open: readonly number[] = OPEN,
   ): Promise<Answers<TopicName, void>> {
     return this.#session.settle(
       names,
@@ -212,7 +219,7 @@ export class Topics {
           const result = results.get(name)
           if (result === undefined) continue
           if (result.code === 0) outcomes.set(name, { value: undefined })
-          else outcomes.set(name, this.#refused(result, asked(name)))
+          else outcomes.set(name, this.#refused(result, asked(name), open))
         }
         return outcomes
       },
@@ -241,19 +248,18 @@ export class Topics {
     })
   }
 
-  #refused(result: CodeAndMessage, asked: Asked): Fault {
+  #refused(result: CodeAndMessage, asked: Asked, open: readonly number[]): Fault {
     const isUnknown = result.code === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-    // A creation or deletion that timed out goes on in the controller; what went wrong in another way may have done so behind the change.
-    const isOpen = [ErrorCode.REQUEST_TIMED_OUT, ErrorCode.UNKNOWN_SERVER_ERROR].some(
-      (code) => code === result.code,
-    )
     return this.#session.faults.ofCode(result.code, asked, {
       message: result.message,
       ...(isUnknown && { retriable: false }),
-      ...(isOpen && { outcome: 'unknown' }),
+      ...(open.includes(result.code) && { outcome: 'unknown' }),
     })
   }
 }
+
+/** A creation or deletion that timed out goes on in the controller; what went wrong in another way may have done so behind the change. */
+const OPEN: readonly number[] = [ErrorCode.REQUEST_TIMED_OUT, ErrorCode.UNKNOWN_SERVER_ERROR]
 
 const entriesOf = (answer: DescribedConfigs): ReadonlyMap<string, ConfigEntry> =>
   new Map(answer.entries.map(({ name, value, isOverride }) => [name, { value, isOverride }]))

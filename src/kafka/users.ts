@@ -97,7 +97,7 @@ export class Users {
       if (result === undefined) throw this.#session.faults.leftOut(asked)
       // Gone already: what was wanted.
       const isGone = result.code === ErrorCode.RESOURCE_NOT_FOUND && request.deletions.length > 0
-      if (!isGone) this.#session.throwIfCode(result, asked)
+      if (result.code !== 0 && !isGone) throw this.#session.faults.ofChange(result, asked)
     })
     const wanted = request.upsertions[0]?.mechanism
     const unwanted = request.deletions[0]?.mechanism
@@ -149,7 +149,7 @@ export class Users {
       const request = { user, changes }
       const [result] = await this.#session.call(controller, alterClientQuotas, request)
       if (result === undefined) throw this.#session.faults.leftOut(asked)
-      this.#session.throwIfCode(result, asked)
+      if (result.code !== 0) throw this.#session.faults.ofChange(result, asked)
     })
     await this.#session.untilSeen(async (broker) => {
       const { quotas } = await this.#session.call(broker, describeClientQuotas, user)

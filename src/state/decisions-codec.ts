@@ -18,6 +18,7 @@ import {
   type MigrationState,
   type Purge,
   type QuotaBefore,
+  type RecordedUser,
   type Removal,
   type ReturnedPosition,
   type Reverse,
@@ -258,12 +259,14 @@ const decisions = objectOf<MigrationState & Beside>({
   acceptedGaps: listOf(acceptedGap),
   syncs: listOf(groupSync),
   grants: listOf(acl),
+  granting: optional(listOf(acl)),
   users: listOf(
-    objectOf({
+    objectOf<RecordedUser>({
       name: text<string>,
       mechanism: oneOf(...SCRAM_MECHANISMS),
       passwordVersion: count,
       made: flag,
+      asked: optional(flag),
     }),
   ),
   quotasBefore: listOf(quotaBefore),

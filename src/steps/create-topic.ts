@@ -47,7 +47,8 @@ export const createTopic: StepKind<CreateTopic> = {
             topic,
             topicId: observed.target.topics.get(topic)?.description.topicId ?? null,
           })),
-    problems: stage !== 'prepared' ? [] : notEmpty(state, observed),
+    problems:
+      stage !== 'prepared' ? [] : [...notEmpty(state, observed), ...mayStillCome(state, observed)],
   }),
 
   gates: () => [],
@@ -151,6 +152,22 @@ const notEmpty = (state: MigrationState, { target }: Observed): readonly Diagnos
       }),
     ]
   })
+
+/** A creation that timed out may end in the controller later than anybody looks. */
+const mayStillCome = (
+  { creating = [] }: MigrationState,
+  { target }: Observed,
+): readonly Diagnostic[] =>
+  creating
+    .filter(({ topic }) => !target.topics.has(topic))
+    .map(({ topic }) =>
+      diagnostic({
+        code: 'FERRY1354',
+        severity: 'warning',
+        detail: `No answer came when Ferry asked ${target.name} for topic ${topic}, and it is not there. Should it come after the rollback, nothing deletes it.`,
+        fix: `Look for ${topic} on ${target.name} after the rollback, and delete it by hand if it came.`,
+      }),
+    )
 
 /** The step that makes one topic, as the source has it and with the configs that protect it until the seal. */
 export const createStep = (

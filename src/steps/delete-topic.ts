@@ -9,6 +9,9 @@ import { notAskedFor } from './own-creation.ts'
 import { offsetsOf } from './partitions-now.ts'
 import type { StepKind } from './step-kind.ts'
 
+const NEVER_ANSWERED =
+  'it is not there, and no answer came when it was asked for: should it come still, nothing deletes it'
+
 /** Deletes a topic of the target that Ferry has made, if it is that very topic and holds no record. */
 export const deleteTopic: StepKind<DeleteTopic> = {
   kind: 'delete-topic',
@@ -27,11 +30,11 @@ export const deleteTopic: StepKind<DeleteTopic> = {
     const described = await target.describeTopics([step.topic])
     const topic = described.ok.get(step.topic)
     if (topic === undefined) return { done: false, problem: described.failed.get(step.topic)! }
+    const asked = run.state().creating?.find((each) => each.topic === step.topic)
     if (topic === 'absent') {
       await forget()
-      return { done: true, facts: {} }
+      return { done: true, facts: asked ? { left: NEVER_ANSWERED } : {} }
     }
-    const asked = run.state().creating?.find((each) => each.topic === step.topic)
     const another = asked && (await notAskedFor(target, asked, topic))
     if (another !== undefined) {
       await forget()

@@ -1,14 +1,15 @@
-import { aclKey } from '../domain/access.ts'
-import { diagnostic } from '../domain/diagnostic.ts'
+import { type AclBinding, aclKey } from '../domain/access.ts'
+import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import type { AccessSpec } from '../domain/migration.ts'
 import type { Stage } from '../domain/stage.ts'
+import { withGranting, withoutGrants } from '../domain/state.ts'
 import type { GrantAccess } from '../domain/step.ts'
 import { hasWayBack } from '../planner/guards/reverse.ts'
 import { isRefusal } from './_refused.ts'
 import { counted } from './_words.ts'
 import { groupsAreSynced, topicsAreSealed } from './gates/index.ts'
-import { undoGrants } from './revoke-access.ts'
-import type { Gate, PlanContext, StepKind } from './step-kind.ts'
+import { ofUnknownMaker, undoGrants } from './revoke-access.ts'
+import type { Gate, PlanContext, Run, StepKind } from './step-kind.ts'
 
 type When = GrantAccess['when']
 
@@ -60,7 +61,10 @@ export const grantAccess: StepKind<GrantAccess> = {
     return { steps }
   },
 
-  undo: (context, undoing) => ({ steps: undoGrants(context, undoing) }),
+  undo: (context, undoing) => ({
+    steps: undoGrants(context, undoing),
+    problems: ofUnknownMaker(context, undoing),
+  }),
 
   gates: (step) => GATES[step.when],
 
@@ -79,26 +83,8 @@ export const grantAccess: StepKind<GrantAccess> = {
     }
     const there = new Set(now.map(aclKey))
     const missing = step.acls.filter((acl) => !there.has(aclKey(acl)))
-    // Recorded before they are made: after a crash in between, an ACL that Ferry made is still known to be its own.
-    const known = new Set(run.state().grants.map(aclKey))
-    const added = missing.filter((acl) => !known.has(aclKey(acl)))
-    if (added.length > 0) {
-      await run.decide((state) => ({ ...state, grants: [...state.grants, ...added] }))
-    }
-    if (missing.length > 0) {
-      const { failed } = await target.createAcls(missing)
-      const [problem] = failed.values()
-      // What the broker refused is nobody's yet: whoever makes it later must not lose it in a rollback.
-      const refused = new Set([...failed].flatMap(([key, each]) => (isRefusal(each) ? [key] : [])))
-      if (added.some((acl) => refused.has(aclKey(acl)))) {
-        const isKept = (key: string) => known.has(key) || !refused.has(key)
-        await run.decide((state) => ({
-          ...state,
-          grants: state.grants.filter((acl) => isKept(aclKey(acl))),
-        }))
-      }
-      if (problem) return { done: false, problem }
-    }
+    const problem = missing.length > 0 ? await make(missing, run) : undefined
+    if (problem) return { done: false, problem }
     return { done: true, facts: { created: missing.length } }
   },
 
@@ -108,6 +94,38 @@ export const grantAccess: StepKind<GrantAccess> = {
     name: step.principal,
     says: `${LETS[step.when]}${step.says} (${counted(step.acls.length, 'ACL')})`,
   }),
+}
+
+/**
+ * Recorded before they are made, and as asked for until they are answered. What the broker refused is nobody's yet: whoever makes it later
+ * must not lose it in a rollback; unless it was asked for before, and may have come since.
+ */
+const make = async (missing: readonly AclBinding[], run: Run): Promise<Diagnostic | undefined> => {
+  const keys = new Set(missing.map(aclKey))
+  const before = new Set(run.state().granting?.map(aclKey))
+  await run.decide((state) => {
+    const others = withoutGrants(state, keys)
+    return {
+      ...others,
+      grants: [...others.grants, ...missing],
+      granting: [...(others.granting ?? []), ...missing],
+    }
+  })
+  const { ok, failed } = await run.clusters.target.createAcls(missing)
+  const isRefused = (key: string) => {
+    const problem = failed.get(key)
+    return problem !== undefined && isRefusal(problem) && !before.has(key)
+  }
+  const refused = new Set([...keys].filter(isRefused))
+  await run.decide((state) => {
+    const left = withoutGrants(state, refused)
+    return withGranting(
+      left,
+      (left.granting ?? []).filter((acl) => !ok.has(aclKey(acl))),
+    )
+  })
+  const [problem] = failed.values()
+  return problem
 }
 
 const REASON: Readonly<Record<When, string>> = {

@@ -1,4 +1,4 @@
-import { type AclBinding, aclKey } from '../domain/access.ts'
+import { type AclBinding, aclInWords, aclKey } from '../domain/access.ts'
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import type { GroupId, TopicName } from '../domain/ids.ts'
 import {
@@ -8,7 +8,12 @@ import {
   removedName,
 } from '../domain/migration.ts'
 import { RATES, rememberRates } from '../domain/quota-before.ts'
-import { type MigrationState, type Removal, withoutCreated } from '../domain/state.ts'
+import {
+  type MigrationState,
+  type Removal,
+  withoutCreated,
+  withoutGrants,
+} from '../domain/state.ts'
 import type { PutBack, RemoveObject } from '../domain/step.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { counted } from './_words.ts'
@@ -61,7 +66,7 @@ export const removeObject: StepKind<RemoveObject> = {
     symbol: '-',
     noun: step.object.kind === 'acl' ? 'access' : step.object.kind,
     name: step.object.kind === 'acl' ? step.object.acl.principal : removedName(step.object),
-    says: `delete on the ${step.on}: ${step.object.kind === 'acl' ? inWords(step.object.acl) : step.there}`,
+    says: `delete on the ${step.on}: ${step.object.kind === 'acl' ? aclInWords(step.object.acl) : step.there}`,
   }),
 }
 
@@ -114,11 +119,14 @@ const isOurs = (object: RemovedObject, state: MigrationState): boolean => {
         (before) => before.user === object.user && RATES.every((rate) => before[rate] === null),
       )
     case 'acl':
-      return state.grants.some((acl) => aclKey(acl) === aclKey(object.acl))
+      return isIn(state.grants, object.acl) && !isIn(state.granting ?? [], object.acl)
     case 'group':
       return false
   }
 }
+
+const isIn = (acls: readonly AclBinding[], acl: AclBinding): boolean =>
+  acls.some((each) => aclKey(each) === aclKey(acl))
 
 /** A migration that is retired has no rollback: what it takes from the source can be put back by hand only. */
 const undoOf = ({ object, on }: RemovedSpec): RemoveObject['undo'] => {
@@ -129,11 +137,6 @@ const undoOf = ({ object, on }: RemovedSpec): RemoveObject['undo'] => {
   if (object.kind === 'acl') return { cost: 'restores', says: 'grant 1 ACL again' }
   return { cost: 'restores', says: object.kind === 'quota' ? 'restore the rates' : 'restore them' }
 }
-
-/** `ALLOW WRITE on TOPIC orders` */
-const inWords = ({ permission, operation, resourceType, ...acl }: AclBinding): string =>
-  `${permission} ${operation} on ${resourceType} ${acl.resourceName}${acl.patternType === 'PREFIXED' ? '*' : ''}` +
-  (acl.host === '*' ? '' : ` from ${acl.host}`)
 
 type Step<K extends RemovedObject['kind']> = RemoveObject & {
   readonly object: Extract<RemovedObject, { kind: K }>
@@ -222,9 +225,9 @@ const REMOVE: {
     const { acl } = step.object
     const key = aclKey(acl)
     if (step.on === 'target') {
-      if (run.state().grants.some((each) => aclKey(each) === key)) {
-        await run.decide((s) => ({ ...s, grants: s.grants.filter((a) => aclKey(a) !== key) }))
-      } else await remember(step.object, new Map(), run)
+      const isGranted = isIn(run.state().grants, acl)
+      if (!isOurs(step.object, run.state())) await remember(step.object, new Map(), run)
+      if (isGranted) await run.decide((s) => withoutGrants(s, new Set([key])))
     }
     const answers = await cluster.deleteAcls([acl])
     const problem = answers.failed.get(key)

@@ -1,5 +1,7 @@
-import { type AclBinding, aclKey, type When, whenOf } from '../domain/access.ts'
+import { type AclBinding, aclInWords, aclKey, type When, whenOf } from '../domain/access.ts'
+import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import type { Stage } from '../domain/stage.ts'
+import { withoutGrants } from '../domain/state.ts'
 import type { RevokeAccess } from '../domain/step.ts'
 import { counted } from './_words.ts'
 import { groupIsEmpty, nothingOnlyOnTarget } from './gates/index.ts'
@@ -24,10 +26,7 @@ export const revokeAccess: StepKind<RevokeAccess> = {
     const [problem] = answers.failed.values()
     if (problem) return { done: false, problem }
     const gone = new Set(step.acls.map(aclKey))
-    await run.decide((state) => ({
-      ...state,
-      grants: state.grants.filter((acl) => !gone.has(aclKey(acl))),
-    }))
+    await run.decide((state) => withoutGrants(state, gone))
     return { done: true, facts: { deleted: step.acls.length } }
   },
 
@@ -59,14 +58,16 @@ const FENCE_OF_STAGE: Readonly<Partial<Record<Stage, Fence>>> = {
 
 /** The grants of one stage, an own step for each principal. */
 export const undoGrants = (
-  { state, desired }: PlanContext,
+  context: PlanContext,
   { stage, leadsTo, mirrorsBack }: Undoing,
 ): readonly RevokeAccess[] => {
+  const { state, desired } = context
   const fence = FENCE_OF_STAGE[stage]
   if (fence === undefined) return []
   const byPrincipal = new Map<string, AclBinding[]>()
   for (const acl of state.grants) {
     if (FENCES[whenOf(acl)] !== fence) continue
+    if (fence === null && hasUnknownMaker(context, acl)) continue
     const list = byPrincipal.get(acl.principal)
     if (list) list.push(acl)
     else byPrincipal.set(acl.principal, [acl])
@@ -83,6 +84,35 @@ export const undoGrants = (
     acls,
     groups: fence === 'consumers' ? desired.groups.map((group) => group.id) : [],
   }))
+}
+
+/** It was asked for, no answer came, and it is there (or cannot be seen): two that are the same cannot be told apart. */
+const hasUnknownMaker = ({ state, observed }: PlanContext, acl: AclBinding): boolean => {
+  const key = aclKey(acl)
+  const { acls } = observed.target
+  return (
+    (state.granting ?? []).some((each) => aclKey(each) === key) &&
+    (typeof acls === 'string' || acls.some((each) => aclKey(each) === key))
+  )
+}
+
+/** What may be somebody else's is left, but for the fences: behind those the target must not be used, whoever opened them. */
+export const ofUnknownMaker = (context: PlanContext, { stage }: Undoing): readonly Diagnostic[] => {
+  const fence = FENCE_OF_STAGE[stage]
+  if (fence === undefined) return []
+  return context.state.grants
+    .filter((acl) => FENCES[whenOf(acl)] === fence && hasUnknownMaker(context, acl))
+    .map((acl) =>
+      diagnostic({
+        code: 'FERRY1354',
+        severity: 'warning',
+        detail: `No answer came when Ferry asked ${context.observed.target.name} for ${aclInWords(acl)} for ${acl.principal}: who made the one that is there cannot be told. ${fence === null ? 'It is left.' : `It is taken away: ${REASON[fence]}.`}`,
+        fix:
+          fence === null
+            ? 'Delete it by hand if nobody needs it.'
+            : 'Grant it again after the rollback if somebody else has made it.',
+      }),
+    )
 }
 
 const REASON: Readonly<Record<NonNullable<Fence> | 'none', string>> = {

@@ -1,5 +1,5 @@
 import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
-import type { MigrationState } from '../domain/state.ts'
+import type { MigrationState, RecordedUser } from '../domain/state.ts'
 import type { SetUser } from '../domain/step.ts'
 import { isRefusal } from './_refused.ts'
 import type { StepKind } from './step-kind.ts'
@@ -13,7 +13,8 @@ export const setUser: StepKind<SetUser> = {
     const steps = desired.users.flatMap((user): SetUser[] => {
       const exists = observed.target.users.get(user.name)?.has(user.mechanism) ?? false
       const ours = state.users.find((u) => u.name === user.name && u.mechanism === user.mechanism)
-      if (exists && ours?.passwordVersion === user.passwordVersion) return []
+      const isOpen = exists && ours?.asked === true
+      if (exists && !isOpen && ours?.passwordVersion === user.passwordVersion) return []
       // Somebody else made this user: its password is not ours to overwrite until the file raises the version.
       if (exists && !ours && user.passwordVersion <= 1) return []
       return [
@@ -21,9 +22,11 @@ export const setUser: StepKind<SetUser> = {
           kind: 'set-user',
           id: `set-user/${user.name}/${user.mechanism}`,
           stage,
-          reason: exists
-            ? `passwordVersion is ${user.passwordVersion} now`
-            : `${observed.target.name} has no ${user.mechanism} credential for this user`,
+          reason: isOpen
+            ? 'it was asked for and no answer came: whose password it has is not known'
+            : exists
+              ? `passwordVersion is ${user.passwordVersion} now`
+              : `${observed.target.name} has no ${user.mechanism} credential for this user`,
           undo: exists
             ? { cost: 'impossible', says: 'the old password cannot be read back' }
             : { cost: 'free', says: 'remove the credential' },
@@ -36,26 +39,26 @@ export const setUser: StepKind<SetUser> = {
     return { steps }
   },
 
-  undo: ({ state }, { stage, leadsTo }) => ({
-    steps:
-      stage !== 'prepared'
-        ? []
-        : state.users
-            .filter((user) => user.made)
-            .map(({ name, mechanism }) => ({
-              kind: 'remove-user',
-              id: `remove-user/${name}/${mechanism}`,
-              stage: leadsTo,
-              reason: 'there was no such credential before',
-              undo: { cost: 'restores', says: 'set it again, as the plan file says' },
-              user: name,
-              mechanism,
-            })),
-    problems:
-      stage !== 'prepared'
-        ? []
-        : state.users.filter((user) => !user.made).map((user) => keepsPassword(user.name)),
-  }),
+  undo: ({ state, observed: { target } }, { stage, leadsTo }) => {
+    if (stage !== 'prepared') return { steps: [] }
+    const isThere = ({ name, mechanism }: RecordedUser) =>
+      target.users.get(name)?.has(mechanism) ?? false
+    const isOurs = (user: RecordedUser) => user.made || (user.asked === true && !isThere(user))
+    return {
+      steps: state.users.filter(isOurs).map(({ name, mechanism }) => ({
+        kind: 'remove-user',
+        id: `remove-user/${name}/${mechanism}`,
+        stage: leadsTo,
+        reason: 'there was no such credential before',
+        undo: { cost: 'restores', says: 'set it again, as the plan file says' },
+        user: name,
+        mechanism,
+      })),
+      problems: state.users
+        .filter((user) => !isOurs(user))
+        .map((user) => (user.asked ? ofUnknownMaker(user, target.name) : keepsPassword(user.name))),
+    }
+  },
 
   gates: () => [],
 
@@ -79,30 +82,25 @@ export const setUser: StepKind<SetUser> = {
     const described = await run.clusters.target.describeUsers([step.user])
     const there = described.ok.get(step.user)
     if (there === undefined) return { done: false, problem: described.failed.get(step.user)! }
-    const made = known?.made ?? !there.has(step.mechanism)
+    const isThere = there.has(step.mechanism)
+    const put = (user: RecordedUser | undefined) =>
+      run.decide((state) => ({ ...state, users: [...others(state), ...(user ? [user] : [])] }))
     const others = ({ users }: MigrationState) =>
       users.filter((u) => u.name !== step.user || u.mechanism !== step.mechanism)
-    const forget = () => run.decide((state) => ({ ...state, users: others(state) }))
-    const record = (passwordVersion: number) =>
-      run.decide((state) => ({
-        ...state,
-        users: [
-          ...others(state),
-          { name: step.user, mechanism: step.mechanism, passwordVersion, made },
-        ],
-      }))
-    // Before it is made: after a crash in between, a credential that Ferry made is still known to be its own.
-    if (made && known === undefined) await record(step.passwordVersion)
+    const { passwordVersion } = step
     const { name, mechanism, password } = user
+    // Before it is made: until the answer nobody can tell who made one that is there after a crash.
+    const asked = { name, mechanism, passwordVersion, made: false, asked: true }
+    if (!isThere) await put(asked)
     try {
       await run.clusters.target.setUser({ name, mechanism, password })
     } catch (error) {
-      // What the broker refused Ferry has not made: whoever makes it later must not lose it in a rollback.
+      // What the broker refused nobody has made; unless it was asked for before, and may have come since.
       const isRefused = error instanceof FerryError && error.diagnostics.every(isRefusal)
-      if (isRefused && made && known === undefined) await forget()
+      if (isRefused && !isThere && !known?.asked) await put(undefined)
       throw error
     }
-    await record(step.passwordVersion)
+    await put({ name, mechanism, passwordVersion, made: !isThere || (known?.made ?? false) })
     return { done: true, facts: { passwordVersion: step.passwordVersion } }
   },
 
@@ -113,6 +111,14 @@ export const setUser: StepKind<SetUser> = {
     says: `${step.mechanism}, password version ${step.passwordVersion}`,
   }),
 }
+
+const ofUnknownMaker = ({ name, mechanism }: RecordedUser, target: string): Diagnostic =>
+  diagnostic({
+    code: 'FERRY1354',
+    severity: 'warning',
+    detail: `No answer came when Ferry asked ${target} for the ${mechanism} credential of ${name}: who made the one that is there cannot be told. It is left.`,
+    fix: 'Delete it by hand if nobody needs it.',
+  })
 
 const keepsPassword = (user: string): Diagnostic =>
   diagnostic({

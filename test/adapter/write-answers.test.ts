@@ -152,7 +152,13 @@ describe.each(CALLS)('%s', (api, write, call) => {
   })
 
   test('does not say that it was refused where it may have been done', async () => {
-    for (const code of isOfTopics ? [ErrorCode.REQUEST_TIMED_OUT, UNKNOWN] : [UNKNOWN]) {
+    const open = [
+      UNKNOWN,
+      ...(isOfTopics ? [ErrorCode.REQUEST_TIMED_OUT] : []),
+      // After one that was left out of an answer it may be its own.
+      ...(api === 'CreateTopics' ? [ErrorCode.TOPIC_ALREADY_EXISTS] : []),
+    ]
+    for (const code of open) {
       const items = topics.map((t) => [t, t === 'b' ? code : 0] as const)
       expect(outcome(await answer(items))).toEqual(['ok', 'FERRY1212', 'ok'])
     }
@@ -225,6 +231,7 @@ describe('one at a time', () => {
       )
     expect(await answer([['u', 0]])).toBeUndefined()
     expect(await answer([['u', REFUSED]])).toBe('FERRY1209')
+    expect(await answer([['u', UNKNOWN]])).toBe('FERRY1212')
     expect(await answer([])).toBe('FERRY1211')
   })
 })

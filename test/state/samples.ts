@@ -131,7 +131,15 @@ export const fullState = (serial: number, migration = 'orders'): MigrationState 
       permission: 'ALLOW',
     },
   ],
-  users: [{ name: 'orders-api', mechanism: 'scram-sha-512', passwordVersion: 1, made: true }],
+  users: [
+    {
+      name: 'orders-api',
+      mechanism: 'scram-sha-512',
+      passwordVersion: 1,
+      made: true,
+      asked: false,
+    },
+  ],
   creating: [
     {
       topic: 'orders.dlq' as TopicName,

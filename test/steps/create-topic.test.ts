@@ -6,6 +6,7 @@ import type { CreateTopic } from '../../src/domain/step.ts'
 import { createTopic } from '../../src/steps/create-topic.ts'
 import { deleteTopic } from '../../src/steps/delete-topic.ts'
 import type { Run } from '../../src/steps/step-kind.ts'
+import { plan, stateWith } from '../planner/_build.ts'
 
 /** What the step records and refuses; that brokers create, and lose answers, is for test/scenarios/kill-apply.test.ts. */
 
@@ -135,4 +136,16 @@ it('of somebody else, who was quicker, is neither taken for it nor mirrored to w
     problem: { code: 'FERRY1401', detail: expect.stringContaining('has appeared on new') },
   })
   expect([made, known()]).toEqual([[], [[], []]])
+})
+
+it('that nobody answered and that is not there may still come: a rollback says so', () => {
+  const back = (creating: NonNullable<MigrationState['creating']>) =>
+    plan({
+      state: stateWith({ stage: 'prepared', createdTopics: [topic], creating }),
+      purpose: { kind: 'rollback', to: 'nothing' },
+    }).problems.filter(({ code }) => code === 'FERRY1354')
+  expect(back([])).toEqual([])
+  expect(back([{ topic, partitions: 2, replicationFactor: 1, configs: new Map() }])).toMatchObject([
+    { severity: 'warning', detail: expect.stringContaining('for topic orders') },
+  ])
 })

@@ -1,10 +1,13 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { type AclBinding, aclKey } from '../../src/domain/access.ts'
 import { type Diagnostic, diagnostic } from '../../src/domain/diagnostic.ts'
-import { emptyState } from '../../src/domain/state.ts'
-import type { GrantAccess } from '../../src/domain/step.ts'
+import { emptyState, type MigrationState } from '../../src/domain/state.ts'
+import type { GrantAccess, RevokeAccess } from '../../src/domain/step.ts'
 import { grantAccess } from '../../src/steps/grant-access.ts'
+import { revokeAccess } from '../../src/steps/revoke-access.ts'
 import type { Run } from '../../src/steps/step-kind.ts'
+import { observed, plan, stateWith } from '../planner/_build.ts'
+import { STATE, seenOnTarget } from '../planner/_moved.ts'
 
 /** What the step records; that a broker refuses, and with what, is for test/scenarios/rights.test.ts. */
 
@@ -29,30 +32,107 @@ const step: GrantAccess = {
   says: '',
 }
 
-it('keeps of what it wrote down what the target took, or has not answered', async () => {
-  const problem = (code: Diagnostic['code']) => diagnostic({ code, detail: '', fix: '' })
-  const failed = new Map([
-    [aclKey(acl('b')), problem('FERRY1207')],
-    [aclKey(acl('c')), problem('FERRY1212')],
-  ])
-  // Of an earlier plan, and none of this step's business.
-  let state = { ...emptyState('m', 'l'), grants: [acl('z')] as readonly AclBinding[] }
-  const during: string[][] = []
-  const names = () => state.grants.map(({ resourceName }) => resourceName)
+const problem = (code: Diagnostic['code']) => diagnostic({ code, detail: '', fix: '' })
+
+/** A target that holds `there`, and fails these when it is asked for them; all of them: it is killed. */
+const runOn = (
+  before: Partial<MigrationState>,
+  there: readonly AclBinding[],
+  failed: Readonly<Record<string, Diagnostic['code']>> | 'killed' = {},
+) => {
+  let state: MigrationState = { ...emptyState('m', 'l'), ...before }
+  const names = (acls: readonly AclBinding[] = []) => acls.map(({ resourceName }) => resourceName)
+  const known = () => [names(state.grants), names(state.granting)]
+  const during: string[][][] = []
+  const deleted: string[] = []
   const target = {
-    describeAcls: async () => [],
-    createAcls: async () => {
-      during.push(names())
-      return { ok: new Map(), failed }
+    name: 'new',
+    describeAcls: async () => there,
+    createAcls: async (acls: readonly AclBinding[]) => {
+      during.push(known())
+      if (failed === 'killed') throw new Error('killed')
+      const outcomes = acls.map((each) => [aclKey(each), failed[each.resourceName]] as const)
+      return {
+        ok: new Map(outcomes.flatMap(([key, code]) => (code ? [] : [[key, undefined]]))),
+        failed: new Map(outcomes.flatMap(([key, code]) => (code ? [[key, problem(code)]] : []))),
+      }
+    },
+    deleteAcls: async (acls: readonly AclBinding[]) => {
+      deleted.push(...names(acls))
+      return { ok: new Map(), failed: new Map() }
     },
   }
   const run = {
     clusters: { target },
     state: () => state,
-    decide: async (change: (now: typeof state) => typeof state) => {
+    decide: async (change: (now: MigrationState) => MigrationState) => {
       state = change(state)
     },
   } as unknown as Run
+  return { run, known, during, deleted, state: () => state }
+}
+
+it('keeps of what it wrote down what the target took, or has not answered', async () => {
+  // The first is of an earlier plan, and none of this step's business.
+  const failed = { b: 'FERRY1207', c: 'FERRY1212' } as const
+  const { run, known, during } = runOn({ grants: [acl('z')] }, [], failed)
   expect(await grantAccess.apply(step, run)).toMatchObject({ done: false })
-  expect([during, names()]).toEqual([[['z', 'a', 'b', 'c']], ['z', 'a', 'c']])
+  expect(during).toEqual([
+    [
+      ['z', 'a', 'b', 'c'],
+      ['a', 'b', 'c'],
+    ],
+  ])
+  expect(known()).toEqual([['z', 'a', 'c'], ['c']])
+})
+
+it('knows what it has asked for and nobody answered, until it is asked for again', async () => {
+  const killed = runOn({}, [], 'killed')
+  await expect(grantAccess.apply(step, killed.run)).rejects.toThrow('killed')
+  const all = ['a', 'b', 'c']
+  expect(killed.known()).toEqual([all, all])
+  // One has come, whoever made it; one is refused, and may still come of the first time.
+  const again = runOn(killed.state(), [acl('a')], { b: 'FERRY1207' })
+  await grantAccess.apply(step, again.run)
+  expect(again.known()).toEqual([all, ['a', 'b']])
+})
+
+describe('a rollback of what was asked for and not answered', () => {
+  const write = { ...acl('orders'), operation: 'WRITE' as const }
+  const read = acl('orders')
+  const back = (granting: readonly AclBinding[], acls: readonly AclBinding[]) => {
+    const state = stateWith({ ...STATE, grants: [read, write], granting })
+    const target = { ...seenOnTarget(1000n), acls }
+    const { steps, problems } = plan({
+      state,
+      observed: observed({ target }),
+      purpose: { kind: 'rollback', to: 'nothing' },
+    })
+    return {
+      taken: steps.flatMap((each) =>
+        each.kind === 'revoke-access' ? each.acls.map(({ operation }) => operation) : [],
+      ),
+      named: problems.flatMap(({ code, severity, detail }) =>
+        code === 'FERRY1354' ? [`${severity}: ${detail}`] : [],
+      ),
+    }
+  }
+
+  it('leaves and names what is there, but for the fences', () => {
+    expect(back([], [read, write])).toEqual({ taken: ['WRITE', 'READ'], named: [] })
+    const asked = back([read, write], [read, write])
+    expect(asked.taken).toEqual(['WRITE'])
+    expect(asked.named).toEqual([
+      expect.stringMatching(/^warning: .*ALLOW WRITE on TOPIC orders.* It is taken away: /),
+      expect.stringMatching(/^warning: .*ALLOW READ on TOPIC orders.* It is left\.$/),
+    ])
+  })
+
+  it('forgets what is not there', async () => {
+    expect(back([read, write], [])).toEqual({ taken: ['WRITE', 'READ'], named: [] })
+    const { run, known } = runOn({ grants: [acl('a'), acl('b')], granting: [acl('a')] }, [])
+    const revoke = { ...step, kind: 'revoke-access', acls: [acl('a')], fences: null, groups: [] }
+    await revokeAccess.apply(revoke as unknown as RevokeAccess, run)
+    expect(known()).toEqual([['b'], []])
+  })
 })

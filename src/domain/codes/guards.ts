@@ -227,6 +227,11 @@ export const GUARD_CODES = {
     'Readers wait for the seal',
     'A group moves before producers do, and its principal may read a topic only by ALL. ALL lets in writers, so it is granted once the topic is sealed: until then consumers on the target are refused (TOPIC_AUTHORIZATION_FAILED). Name the topic under `consume.topics` too, which is granted at once.',
   ),
+  FERRY1354: page(
+    4,
+    'Maker not known',
+    'Ferry asked for a topic, an ACL or a SCRAM credential, and no answer came: apply was killed, or the connection was lost. One that is there may be of that request, or somebody else made it since. A rollback leaves it and names it here, so that nobody loses what is theirs. Only READ on a group and WRITE on a topic are taken away all the same: nobody may use the target behind a rollback.',
+  ),
   FERRY1360: page(
     4,
     'Cannot be mirrored back',
