@@ -106,7 +106,7 @@ export const ofUnknownMaker = (context: PlanContext, { stage }: Undoing): readon
       diagnostic({
         code: 'FERRY1354',
         severity: 'warning',
-        detail: `No answer came when Ferry asked ${context.observed.target.name} for ${aclInWords(acl)} for ${acl.principal}: who made the one that is there cannot be told. ${fence === null ? 'It is left.' : `It is taken away: ${REASON[fence]}.`}`,
+        detail: `No answer came when Ferry asked ${context.observed.target.name} for ${aclInWords(acl)} for ${acl.principal}: if it is there, who made it cannot be told. ${fence === null ? 'It is left.' : `It is taken away: ${REASON[fence]}.`}`,
         fix:
           fence === null
             ? 'Delete it by hand if nobody needs it.'

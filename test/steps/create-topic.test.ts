@@ -23,6 +23,15 @@ const step: CreateTopic = {
   configs: { 'retention.ms': '7' },
   notes: [],
 }
+const undo = { cost: 'free', says: '' } as const
+const deletes = {
+  kind: 'delete-topic',
+  id: 'd',
+  stage: 'nothing',
+  reason: '',
+  undo,
+  topic,
+} as const
 const refused = diagnostic({ code: 'FERRY1209', detail: 'POLICY_VIOLATION', fix: '' })
 const lost = diagnostic({ code: 'FERRY1212', detail: 'REQUEST_TIMED_OUT', fix: '' })
 
@@ -121,9 +130,6 @@ it.each<[string, There]>([
   expect([again.made, again.known()]).toEqual([[], [[], []]])
 
   const back = runOn('made', there, unheard.state())
-  const reason = '' as const
-  const undo = { cost: 'free', says: '' } as const
-  const deletes = { kind: 'delete-topic', id: 'd', stage: 'nothing', reason, undo, topic } as const
   const left = await deleteTopic.apply({ ...deletes, topicId: null }, back.run)
   expect(left).toMatchObject({ done: true, facts: { left: expect.stringContaining(why) } })
   expect(back.known()).toEqual([[], []])
@@ -138,7 +144,7 @@ it('of somebody else, who was quicker, is neither taken for it nor mirrored to w
   expect([made, known()]).toEqual([[], [[], []]])
 })
 
-it('that nobody answered and that is not there may still come: a rollback says so', () => {
+it('that nobody answered and that is not there may still come: a rollback says so', async () => {
   const back = (creating: NonNullable<MigrationState['creating']>) =>
     plan({
       state: stateWith({ stage: 'prepared', createdTopics: [topic], creating }),
