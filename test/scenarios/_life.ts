@@ -265,7 +265,7 @@ interface SideRemains {
 
 /** What nobody but a clock or a broker decides; and what a run that ended looks back on (`seen`). */
 const BY_CHANCE =
-  /^(at|lineage|serial|checksum|digest|seen|holder|receipt|behind|\w*[pP]roducer(Id|Epoch)|\w*[tT]opicId)$/
+  /^(at|of|lineage|serial|checksum|digest|seen|holder|receipt|behind|\w*[pP]roducer(Id|Epoch)|\w*[tT]opicId)$/
 
 const remainsOf = async (
   world: World,
