@@ -78,7 +78,10 @@ export interface ReceiptBlock {
   /** Of the offsets of this block, those that still had a record on the target. */
   readonly records: number
   readonly sha256: string
-  /** What the source held of it when the receipt was written: the same records; less, by retention; other ones, since its cleaner works by itself. */
+  /**
+   * What the source held of it when the receipt was written: the same records; less, by retention; not the same, since each side's cleaner works
+   * by itself: of those records both still had the same.
+   */
   readonly source: 'equal' | 'gone' | 'compacted'
 }
 

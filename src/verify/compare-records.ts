@@ -64,7 +64,7 @@ export const compareRange = async (range: RangeToCompare): Promise<RangeResult> 
       from = next
       continue
     }
-    const end = await walkFrom(range, from, expected)
+    const end = await walkRanges(range, rangesOf(range, from, expected))
     compared += end.compared
     gone += end.gone
     switch (end.kind) {
@@ -100,8 +100,11 @@ const rangesOf = (
   ]
 }
 
-const walkFrom = async (range: RangeToCompare, from: number, target: number): Promise<WalkEnd> => {
-  const [sourceRange, targetRange] = rangesOf(range, from, target)
+/** Walks a range of the source and what of the target belongs to it, up to the first difference. */
+export const walkRanges = async (
+  range: Pick<RangeToCompare, 'index' | 'source' | 'target' | 'windowBytes'>,
+  [sourceRange, targetRange]: readonly [ReadRange, ReadRange],
+): Promise<WalkEnd> => {
   const streams: LogStream[] = []
   try {
     streams.push(range.source.reader.read(sourceRange, range.windowBytes))

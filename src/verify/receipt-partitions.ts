@@ -18,6 +18,7 @@ import { cleanedTopics } from './cleaned-topics.ts'
 import { ranksBetween, sourceOf, without } from './compare-records.ts'
 import { type BlockDigest, digestBlocks, type OffsetBlock } from './digest-blocks.ts'
 import { inParallel } from './in-parallel.ts'
+import { compareBlock, judgeBlock } from './judge-block.ts'
 import { LogReader } from './log-reader.ts'
 import { type BothClusters, type PartitionFacts, readFacts } from './partition-facts.ts'
 import { ReadingMeter } from './reading-meter.ts'
@@ -44,7 +45,8 @@ const WINDOW_BYTES = 1024 * 1024
 
 /**
  * Reads all that was copied, on both sides at once, and makes a digest of each block. Where both still hold a block, their digests must be
- * equal: the receipt says that the copy is the source's, record by record, up to the seal. Answers the first problem instead if not.
+ * equal: the receipt says that the copy is the source's, record by record, up to the seal. A block of which a cleaner took records is read
+ * once more, in step. Answers the first problem instead if not.
  */
 export const receiptPartitions = async (
   options: ReceiptOptions,
@@ -167,14 +169,29 @@ const readPartition = async (
   ] as const) {
     if ('kind' in found) return unreadable(key, names[side], found.detail)
   }
+  const side = (of: 'source' | 'target', logStart: bigint) => ({
+    reader: readers[of],
+    logStart: exact(logStart),
+    compacted: cleaned[of],
+  })
+  const both = {
+    index,
+    source: side('source', facts.sourceStart),
+    target: side('target', facts.targetStart),
+    windowBytes: WINDOW_BYTES,
+  }
   const blocks: ReceiptBlock[] = []
   for (const [i, place] of places.entries()) {
-    const block = blockOf(place, (mine as BlockDigest[])[i]!, (theirs as BlockDigest[])[i]!, {
+    const judged = judgeBlock((mine as BlockDigest[])[i]!, (theirs as BlockDigest[])[i]!, {
       ranks: ranksIn(index, place),
       cleaned,
     })
-    if (block === 'differs') return differs(key, place, names)
-    if (block !== undefined) blocks.push(block)
+    const source = judged === 'compare' ? await compareBlock({ ...both, place }) : judged
+    if (typeof source === 'object') return unreadable(key, names[source.side], source.detail)
+    if (source === 'differs') return differs(key, place, names)
+    if (source !== 'left-out') {
+      blocks.push({ ...place, ...(theirs as Exclude<BlockDigest, 'gone'>[])[i]!, source })
+    }
   }
   const mirrored = exact(rankOf(index, index.mirroredTo))
   const held = blocks.reduce((sum, { records }) => sum + records, 0)
@@ -201,24 +218,6 @@ const readPartition = async (
     sha256: digestOfBlocks(blocks),
     blocks,
   }
-}
-
-/** Undefined: retention took it from the target meanwhile. */
-const blockOf = (
-  place: BlockPlace,
-  mine: BlockDigest,
-  theirs: BlockDigest,
-  { ranks, cleaned }: { readonly ranks: number } & Pick<Reading, 'cleaned'>,
-): ReceiptBlock | 'differs' | undefined => {
-  if (theirs === 'gone') return undefined
-  const block = (source: ReceiptBlock['source']): ReceiptBlock => ({ ...place, ...theirs, source })
-  if (theirs.records !== ranks && !cleaned.target) return 'differs'
-  if (mine === 'gone') return block('gone')
-  if (mine.sha256 === theirs.sha256) return block('equal')
-  // Cleaners work by themselves: where one of them has been, nothing follows from different digests.
-  const isCleaned =
-    (cleaned.source && mine.records < ranks) || (cleaned.target && theirs.records < ranks)
-  return isCleaned ? block('compacted') : 'differs'
 }
 
 const unreadable = (key: PartitionKey, cluster: string, detail: string): Diagnostic =>

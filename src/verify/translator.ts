@@ -22,6 +22,13 @@ export class Translator {
     return this.#find(source)
   }
 
+  /** Whether the index has a record at this target offset: where offsets are identical it may be a hole. */
+  isPlaced(target: number): boolean {
+    const { mark, diverged } = this.#index
+    const isDense = mark.mode === 'dense' || (diverged != null && target >= Number(diverged.target))
+    return isDense || this.target(target) === target
+  }
+
   /** True if all offsets from `first` to `last` (inclusive) are in one run: then {@link target} of one gives the others. */
   inOneRun(first: number, last: number): boolean {
     return this.target(first) >= 0 && last < this.#to

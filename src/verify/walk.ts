@@ -50,6 +50,8 @@ class Cursor {
 /** Walks two streams of one partition in step. Batches that are the same bytes on both sides are compared as one, others by record. */
 export class Walk {
   readonly #translator: Translator
+  /** Asked about target records alone, so that neither forgets its run for the other. */
+  readonly #places: Translator
   readonly #source: Cursor
   readonly #target: Cursor
   readonly #compacted: { readonly source: boolean; readonly target: boolean }
@@ -63,6 +65,7 @@ export class Walk {
     compacted: { readonly source: boolean; readonly target: boolean },
   ) {
     this.#translator = new Translator(index)
+    this.#places = new Translator(index)
     this.#source = new Cursor(source)
     this.#target = new Cursor(target)
     this.#compacted = compacted
@@ -149,7 +152,7 @@ export class Walk {
           skipped++
           continue
         }
-        if (target < expected && this.#compacted.source) {
+        if (target < expected && this.#compacted.source && this.#places.isPlaced(target)) {
           j++
           this.#gone++
           continue
@@ -198,14 +201,16 @@ export class Walk {
       target === 'end' ? stopOf('target', this.#target.stream.stopped!) : undefined
     if (targetStopped !== undefined) return targetStopped
     if (source === 'end' && target === 'end') return { kind: 'done' }
-    const [records, compacted] =
-      source === 'ready'
-        ? [this.#source.records, this.#compacted.target]
-        : [this.#target.records, this.#compacted.source]
-    if (compacted) {
-      this.#gone += records.count - records.place
-      records.place = records.count
-      return undefined
+    const isSource = source === 'ready'
+    const { records } = isSource ? this.#source : this.#target
+    if (isSource ? this.#compacted.target : this.#compacted.source) {
+      while (records.place < records.count) {
+        const place = records.offsets[records.place]!
+        if (!(isSource ? this.#translator.target(place) >= 0 : this.#places.isPlaced(place))) break
+        records.place++
+        this.#gone++
+      }
+      if (records.place === records.count) return undefined
     }
     const offset = records.offsets[records.place]!
     if (source === 'end') return this.#extra(offset)

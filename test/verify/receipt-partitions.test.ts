@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Cleaned } from '../../src/domain/cleaned.ts'
-import type { SourceOffset, TargetOffset, TopicName } from '../../src/domain/ids.ts'
+import type { PartitionKey, SourceOffset, TargetOffset, TopicName } from '../../src/domain/ids.ts'
 import type { Mark } from '../../src/domain/mark.ts'
 import type { ReceiptPartition } from '../../src/domain/receipt.ts'
 import { emptyState } from '../../src/domain/state.ts'
+import type { NewRecord } from '../../src/records/index.ts'
 import { receiptPartitions } from '../../src/verify/index.ts'
+import { waitFor } from '../kafka/wait.ts'
 import {
   createTopic,
   deleteUpTo,
@@ -32,10 +34,30 @@ const copied = async (
   records = recordsFrom(0, 100),
   configs: Readonly<Record<string, string>> = {},
 ): Promise<TopicName> => {
-  const topic = await createTopic(pair, `receipt-${++count}`, { source: configs, target: configs })
+  const topic = await createTopic(pair, `receipt-${String(++count).padStart(3, '0')}`, {
+    source: configs,
+    target: configs,
+  })
   await write(pair.clusters.source, topic, recordsFrom(0, 100), { batch: 7, codec: 'gzip' })
   await write(pair.clusters.target, topic, [...recordsFrom(900, 3), ...records], { batch: 40 })
   return topic
+}
+
+/** A marker stands where a cleaner removed a record. */
+const withHole = async (
+  side: 'source' | 'target',
+  topic: TopicName,
+  records: readonly NewRecord[],
+  hole: number,
+): Promise<void> => {
+  await transact(pair.brokers[side], topic, [{ records: records.slice(0, hole), commit: true }])
+  const cluster = pair.clusters[side]
+  // The marker comes after the commit was answered.
+  await waitFor(`the marker of ${topic}`, { timeoutMs: 60_000 }, async () => {
+    const ends = await cluster.listOffsets([{ topic, partition: 0 }], 'stable')
+    return ends.ok.get(`${topic}:0` as PartitionKey) === BigInt(hole + 1) || undefined
+  })
+  await write(cluster, topic, withoutNulls(records.slice(hole + 1)))
 }
 
 const read = async (
@@ -117,25 +139,47 @@ describe('the partitions of a receipt', () => {
     )
   })
 
-  it('are not all there where the decisions know of a cleaner at the copy, which says nothing of the source', async () => {
-    const topic = await createTopic(pair, 'receipt-cleaned')
-    await write(pair.clusters.source, topic, withoutNulls(recordsFrom(0, 100)))
-    // A marker stands where the cleaner of the target removed the record of offset 50.
-    await transact(pair.brokers.target, topic, [
-      { records: [...recordsFrom(900, 3), ...recordsFrom(0, 50)], commit: true },
-      { records: recordsFrom(51, 49), commit: true },
-    ])
+  it('are not all there where the decisions know of a cleaner at the copy, which excuses nothing but what it removed there itself', async () => {
     const { source, target } = pair.clusters
-    for (const cleaned of [[], [{ topic, cluster: source.id }]]) {
-      const refused = await read([topic], [], cleaned)
-      expect(refused.found).toMatchObject({ problem: { code: 'FERRY1801' } })
+    const judged = async (
+      holes: { readonly source?: number; readonly target: number },
+      cleaners: readonly (typeof source)[],
+      records = recordsFrom(0, 100),
+    ) => {
+      const topic = await createTopic(pair, `receipt-cleaned-${++count}`)
+      const [all, mine, theirs] = [recordsFrom(0, 100), holes.source, holes.target]
+      await write(source, topic, mine === undefined ? withoutNulls(all) : [])
+      if (mine !== undefined) await withHole('source', topic, all, mine)
+      await withHole('target', topic, [...recordsFrom(900, 3), ...records], 3 + theirs)
+      const found = []
+      for (const cluster of [undefined, ...cleaners]) {
+        const known = cluster === undefined ? [] : [{ topic, cluster: cluster.id }]
+        found.push((await read([topic], [], known)).found)
+      }
+      const both = [source, target].map(({ id }) => ({ topic, cluster: id }))
+      return [...found, (await read([topic], [], both)).found]
     }
-    const { found } = await read([topic], [], [{ topic, cluster: target.id }])
-    if ('problem' in found) throw new Error(found.problem.detail)
-    const [part] = found.partitions
-    expect(part).toMatchObject({ mirrored: 100, gone: 1 })
-    const others = part!.blocks.filter((block) => block.source !== 'equal')
-    expect(others).toMatchObject([{ sourceFrom: 48, records: 7, source: 'compacted' }])
+    const refused = { problem: { code: 'FERRY1801' } }
+    const block = expect.objectContaining({ sourceFrom: 48, records: 7, source: 'compacted' })
+    const passed = {
+      partitions: [{ mirrored: 100, gone: 1, blocks: expect.arrayContaining([block]) }],
+    }
+
+    // The target's has removed one: the others of its block were compared.
+    const [none, bySource, byTarget, byBoth] = await judged({ target: 50 }, [source, target])
+    expect([none, bySource]).toMatchObject([refused, refused])
+    for (const found of [byTarget, byBoth]) expect(found).toMatchObject(passed)
+    // So has the source's: that one must have been there, too, in another block or in the same.
+    for (const mine of [20, 50]) {
+      const [, onlyTarget, both] = await judged({ source: mine, target: 50 }, [target])
+      expect(onlyTarget).toMatchObject(refused)
+      expect(both).toHaveProperty('partitions')
+    }
+    // Behind what was removed another record of the block is another one.
+    const changed = recordsFrom(0, 100)
+    changed[52] = { ...changed[52]!, headers: [] }
+    const [, onlyTarget, both] = await judged({ target: 50 }, [target], changed)
+    expect([onlyTarget, both]).toMatchObject([refused, refused])
   })
 
   it('that were read before are not read again', async () => {
