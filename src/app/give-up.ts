@@ -3,9 +3,16 @@ import { diagnostic, FerryError } from '../domain/diagnostic.ts'
 import type { TopicName } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
 import { withOwn } from '../domain/reverse.ts'
-import type { JournalEntry, LostRange, MigrationState, SourceRange } from '../domain/state.ts'
+import type {
+  JournalEntry,
+  LostRange,
+  MigrationState,
+  Salvage,
+  SourceRange,
+} from '../domain/state.ts'
 import { giveUpCommand, nameRange, type StrandedRange } from '../domain/stranded.ts'
 import { rollbackUnderWay, withGivenUp } from '../planner/guards/reverse.ts'
+import type { Unsure } from '../salvage/salvage-options.ts'
 
 /** What giving up needs of the salvage that does it. */
 export interface GivingUp {
@@ -42,11 +49,43 @@ export const giveUp = async (
       if (range === undefined || within === undefined) throw notGone(migration, name, gone)
       return { ...range, unseen: within.unseen === true, by, at, pending: true }
     })
-  if (given.length === 0) return state
+  return given.length === 0 ? state : writeLost(state, given, parts)
+}
+
+/**
+ * The same of the batch of a salvage that is on the target or not, which is no longer among the salvages of this state. Everything before it is
+ * there; what follows it was never sent.
+ */
+export const giveUpSent = async (
+  state: MigrationState,
+  salvage: Salvage,
+  { unsure, why }: Unsure,
+  parts: GivingUp,
+): Promise<MigrationState> => {
+  const { topic, partition } = salvage
+  const range = { topic, partition, from: unsure.from, to: unsure.to }
+  if (!parts.accept.includes(rangeName(range))) throw isUnsure(parts.migration, range, why)
+  const at = parts.now().toISOString()
+  const given = { ...range, unseen: false, unsure: true, by: parts.by, at, pending: true }
+  const salvages = [...state.salvages, ...beforeSent(salvage, unsure)]
+  return writeLost({ ...state, salvages }, [given], parts)
+}
+
+/** What of a salvage is on the target for certain, if anything was sent before its last batch. */
+export const beforeSent = (
+  { sent: _, ...salvage }: Salvage,
+  { from }: Unsure['unsure'],
+): readonly Salvage[] => (from > salvage.from ? [{ ...salvage, to: from, status: 'done' }] : [])
+
+const writeLost = async (
+  state: MigrationState,
+  given: readonly LostRange[],
+  { migration, report, decide }: GivingUp,
+): Promise<MigrationState> => {
   const after = withGivenUp(state, given)
   if (after === undefined) throw new FerryError(rollbackUnderWay({ desired: migration, state }))
-  if (after.reverse !== state.reverse) parts.report('opens the seals of the way back again')
-  return parts.decide(after)
+  if (after.reverse !== state.reverse) report('opens the seals of the way back again')
+  return decide(after)
 }
 
 /**
@@ -74,6 +113,15 @@ const finished = ({ pending: _, ...range }: LostRange): LostRange => range
 
 const holds = (whole: StrandedRange, { topic, partition, from, to }: NamedRange): boolean =>
   whole.topic === topic && whole.partition === partition && whole.from <= from && to <= whole.to
+
+const isUnsure = ({ name, to }: Migration, range: StrandedRange, why: string): FerryError =>
+  new FerryError(
+    diagnostic({
+      code: 'FERRY1711',
+      detail: `${nameRange(range)} of the source was sent to ${to} by a salvage that broke off, and is there or not: ${why}. Appended again it could be there twice.`,
+      fix: `Look for these records on ${to}, by their keys and times. Then go on without them (the rest is appended): ${giveUpCommand(name, [range])} --confirm ${name}. If they are not there and are needed, let their producer write them anew.`,
+    }),
+  )
 
 /** A range that was named and is not gone as it was named. */
 const notGone = ({ name }: Migration, named: string, gone: readonly StrandedRange[]): FerryError =>

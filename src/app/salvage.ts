@@ -10,7 +10,7 @@ import { giveUpCommand, goneInWords, nameRange, type StrandedRange } from '../do
 import type { MirrorLog, MirrorTimings } from '../mirror/mirror.ts'
 import { reopenedWayBack } from '../planner/guards/reverse.ts'
 import { strandedNow } from './find-stranded.ts'
-import { finishGivingUp, type GivingUp, giveUp } from './give-up.ts'
+import { beforeSent, finishGivingUp, type GivingUp, giveUp, giveUpSent } from './give-up.ts'
 import { lockHolder } from './lock-holder.ts'
 import type { PlanOptions } from './make-plan.ts'
 import type { Session } from './open-session.ts'
@@ -18,7 +18,7 @@ import type { Session } from './open-session.ts'
 export interface SalvageRunOptions extends PlanOptions {
   readonly timings: MirrorTimings
   readonly log: MirrorLog
-  /** Ranges that retention has taken, and that are given up: `orders.events:3:100-149`. */
+  /** Ranges that are given up: retention has taken them, or nobody can tell whether they are on the target: `orders.events:3:100-149`. */
   readonly accept: readonly string[]
 }
 
@@ -45,6 +45,8 @@ export interface SalvageResult {
  *    What is the mirror's own there is written down, so that it is not taken for something late once retention has taken it; a run that died
  *    before that is finished by the next one.
  *    The rest of it is told once all else was appended.
+ * 6. Where nobody can tell any more whether the last batch of an earlier attempt is on the target, nothing is appended until that batch is named
+ *    so, too; then the rest of its range is one of its own.
  */
 export const salvage = async (
   session: Session,
@@ -94,11 +96,12 @@ export const salvage = async (
       state = await endWayBack(state, [intent.topic])
       options.report(`appends ${nameRange(intent)}`)
       const others = state.salvages.filter((each) => each.producerId !== intent.producerId)
-      const { records, to } = await salvageRange({
+      const end = await salvageRange({
         ...clusters,
         salvage: intent,
         mirror: mirrorOf(state, intent),
         isResumed: open !== undefined,
+        known: state,
         requestTimeoutMs: options.timings.requestTimeoutMs,
         remember: async (sent) => {
           state = await decide(state!, { salvages: [...others, { ...intent, sent }] })
@@ -107,16 +110,34 @@ export const salvage = async (
         report: options.report,
         signal: options.signal,
       })
+      if ('unsure' in end) {
+        state = await giveUpSent({ ...state, salvages: others }, intent, end, givingUp)
+        const before = beforeSent(intent, end.unsure)
+        await finish(intent, before, end.unsure.place)
+        continue
+      }
+      const { records, to } = end
       // Nothing of it: what retention took stays stranded, and the rest is a range of its own.
       const { sent: _, ...range } = intent
       const part: Salvage = { ...range, to, status: 'done' }
-      state = await decide(state, { salvages: to > intent.from ? [...others, part] : others })
-      const facts = to > intent.from ? { range: nameRange(part), records } : { records: 0 }
-      await journal({ kind: 'result', step, outcome: 'done', facts })
-      if (to > intent.from) done.push({ ...part, records })
+      const parts = to > intent.from ? [part] : []
+      state = await decide(state, { salvages: [...others, ...parts] })
+      await finish(intent, parts, records)
     }
   } finally {
     await lock.release()
+  }
+
+  /** Of an attempt that ended: what of its range is on the target, if anything is. */
+  async function finish(
+    { topic, partition }: Salvage,
+    [part]: readonly Salvage[],
+    records: number,
+  ): Promise<void> {
+    const facts = part === undefined ? { records: 0 } : { range: nameRange(part), records }
+    const step = `salvage/${partitionKey(topic, partition)}`
+    await journal({ kind: 'result', step, outcome: 'done', facts })
+    if (part !== undefined) done.push({ ...part, records })
   }
 
   function isGone(gone: readonly StrandedRange[]): FerryError {

@@ -28,7 +28,10 @@ export interface Receipt {
   readonly groups: readonly ReceiptGroup[]
   /** Source records that came after the seal and were appended by `ferry salvage`; `to` is exclusive. */
   readonly salvaged: readonly ReceiptRange[]
-  /** Source records that came after the seal and were gone by retention before they were salvaged: on no cluster, which somebody accepted. */
+  /**
+   * Source records that came after the seal and were gone by retention before they were salvaged: on no cluster, which somebody accepted. Or of
+   * which nobody can tell whether they were.
+   */
   readonly lost: readonly ReceiptLoss[]
   /** SHA-256 of the canonical JSON of everything else, and a newline: an edit is found. */
   readonly digest: string
@@ -115,6 +118,8 @@ export interface ReceiptRange {
 export interface ReceiptLoss extends ReceiptRange {
   /** True: gone before anybody saw whether a record of it came late. */
   readonly unseen: boolean
+  /** True: a salvage sent it and broke off; whether it is on the target is not known. Absent: it is not. */
+  readonly unsure?: boolean
   readonly by: { readonly user: string; readonly host: string }
 }
 

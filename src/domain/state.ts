@@ -53,7 +53,7 @@ export interface MigrationState {
   readonly sealing?: readonly Seal[]
   /** Late records that were, or are being, appended to the target after the seal. */
   readonly salvages: readonly Salvage[]
-  /** Late records that retention of the source took before they were salvaged: given up by name. */
+  /** Late records that retention of the source took before they were salvaged, or of which nobody can tell whether they were: given up by name. */
   readonly lost: readonly LostRange[]
   /** What no plan may delete. */
   readonly protected: readonly Protectable[]
@@ -259,7 +259,7 @@ export interface SentBatch {
   readonly to: SourceOffset
 }
 
-/** A range of source records that are on no cluster any more, and that somebody who may decide so has given up. */
+/** A range of source records that are on no cluster any more, or may not be, and that somebody who may decide so has given up. */
 export interface LostRange {
   readonly topic: TopicName
   readonly partition: number
@@ -268,6 +268,11 @@ export interface LostRange {
   readonly to: SourceOffset
   /** True: between what was mirrored back, and gone before anybody saw who wrote it. Whether a record of it came late is not known. */
   readonly unseen: boolean
+  /**
+   * True: a salvage sent it and broke off, and the target's retention or cleaner has been there since: whether it was appended is not known.
+   * Absent: it was not.
+   */
+  readonly unsure?: boolean
   readonly by: { readonly user: string; readonly host: string }
   readonly at: string
   /** Given up, but what is the mirror's own on the way back that it may have ended is not written down yet. Absent: it is. */

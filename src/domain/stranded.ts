@@ -151,11 +151,19 @@ export const lostNote = (range: LostRange): Diagnostic =>
   diagnostic({
     code: 'FERRY1352',
     severity: 'warning',
-    detail: `${nameRange(range)} of the source ${range.unseen ? 'were gone there before anybody saw whether a record of them came late' : 'came after the seal and were gone there before they were salvaged'}: they are on no cluster, which ${range.by.user}@${range.by.host} has accepted on ${range.at}.`,
+    detail: `${nameRange(range)} of the source ${whyLost(range)}, which ${range.by.user}@${range.by.host} has accepted on ${range.at}.`,
     fix: range.pending
       ? "Whoever did so broke off before what is the mirror's own behind them was written down: run the same `ferry salvage` again before retention of the source takes that, too."
       : 'Nothing is to be done: it is said so that nobody looks for these records.',
   })
+
+const whyLost = ({ unseen, unsure }: LostRange): string => {
+  if (unsure)
+    return 'came after the seal, and the salvage that sent them broke off: they are on the target or not'
+  return unseen
+    ? 'were gone there before anybody saw whether a record of them came late: they are on no cluster'
+    : 'came after the seal and were gone there before they were salvaged: they are on no cluster'
+}
 
 /**
  * Whether the seals of a topic stay, so that what comes late to its source is stranded: producers may write to the target, from the first WRITE

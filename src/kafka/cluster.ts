@@ -126,6 +126,8 @@ export type OffsetAt = 'earliest' | 'latest' | 'stable' | Date
 export interface ActiveProducer {
   readonly producerId: bigint
   readonly epoch: number
+  /** Of its last record; -1: none. */
+  readonly lastSequence: number
   /** Of its last batch, milliseconds since 1970; -1: none. */
   readonly lastTimestamp: number
   /** First offset of the transaction that it has open in this partition; null: none. */

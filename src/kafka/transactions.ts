@@ -40,9 +40,8 @@ export class Transactions {
           continue
         }
         outcomes.set(key, {
-          value: answer.producers.map(({ producerId, epoch, lastTimestamp, transactionStart }) => ({
-            producerId,
-            epoch,
+          value: answer.producers.map(({ lastTimestamp, transactionStart, ...producer }) => ({
+            ...producer,
             lastTimestamp: Number(lastTimestamp),
             transactionStart: transactionStart < 0n ? null : transactionStart,
           })),

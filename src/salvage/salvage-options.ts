@@ -2,6 +2,7 @@ import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts
 import type { SourceOffset, TargetOffset } from '../domain/ids.ts'
 import type { Salvage, SentBatch } from '../domain/state.ts'
 import type { Cluster } from '../kafka/cluster.ts'
+import type { KnownCleaned } from '../verify/cleaned-topics.ts'
 
 export interface SalvageOptions {
   readonly source: Cluster
@@ -12,12 +13,21 @@ export interface SalvageOptions {
   readonly mirror: { readonly producerId: bigint; readonly sealedEnd: TargetOffset }
   /** True if an earlier attempt did not come to its end: what it sent may still be on its way. */
   readonly isResumed: boolean
+  /** What the decisions know of cleaners that are no longer at work. */
+  readonly known: KnownCleaned
   readonly requestTimeoutMs: number
   /** Writes down what is about to be sent: the next attempt goes on from there. */
   remember(sent: SentBatch): Promise<void>
   pause(ms: number, signal: AbortSignal): Promise<unknown>
   readonly report: (line: string) => void
   readonly signal: AbortSignal
+}
+
+/** What nobody can tell any more of the last batch that an earlier attempt sent: whether it is on the target. Nothing was appended. */
+export interface Unsure {
+  readonly unsure: SentBatch
+  /** Why, for people; without a full stop. */
+  readonly why: string
 }
 
 /** How far a salvage came. */

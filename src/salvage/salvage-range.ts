@@ -12,8 +12,10 @@ import {
   producerId,
   recordSet,
 } from '../records/index.ts'
+import { isBeingCleaned } from '../verify/cleaned-topics.ts'
 import { appendRest, type Begin } from './append-rest.ts'
-import { failed, type SalvagedTo, type SalvageOptions } from './salvage-options.ts'
+import { judgeSent } from './judge-sent.ts'
+import { failed, type SalvagedTo, type SalvageOptions, type Unsure } from './salvage-options.ts'
 
 const READ_BYTES = 1024 * 1024
 
@@ -23,13 +25,13 @@ const READ_BYTES = 1024 * 1024
  * 1. Refuse where a mirror that heard late of the seal has copied some of them itself: behind the seal stands a batch of its producer id.
  * 2. Count what an earlier attempt has appended: the batches of this salvage's own producer id, from the target's log end at its intent on. So
  *    it is known whether the last batch that was written down is there, and with it where the source is to be read on, whatever its cleaner or
- *    its retention did since.
+ *    its retention did since. Where those of the target have been there, it may not be known: then nothing is appended.
  * 3. Read the source's records from there as a read_committed consumer sees them, up to the end of the range, or to what is gone.
  * 4. Append them, one batch in flight and none larger than the target takes; its sequence is the record's place in the range.
  *
  * Throws FerryError; calling it again goes on.
  */
-export const salvageRange = async (options: SalvageOptions): Promise<SalvagedTo> => {
+export const salvageRange = async (options: SalvageOptions): Promise<SalvagedTo | Unsure> => {
   const { salvage, isResumed, requestTimeoutMs, report, signal } = options
   const key = partitionKey(salvage.topic, salvage.partition)
   await codecsReady()
@@ -44,7 +46,8 @@ export const salvageRange = async (options: SalvageOptions): Promise<SalvagedTo>
   try {
     const logStart = await logStartOf(options)
     await refuseCopied(options, link, logStart)
-    const begin = beginOf(options, await countAppended(options, link, logStart))
+    const begin = await beginOf(options, link, logStart)
+    if ('unsure' in begin) return begin
     if (begin.place > 0) report(`${begin.place} records of ${key} are on the target already`)
     return await appendRest(options, link, begin)
   } finally {
@@ -82,38 +85,72 @@ const refuseCopied = async (
   }
 }
 
+/** Where to go on, by whether the last batch that was written down is on the target. */
+const beginOf = async (
+  options: SalvageOptions,
+  link: BrokerLink,
+  logStart: TargetOffset,
+): Promise<Begin | Unsure> => {
+  const { salvage, target } = options
+  const { sent, from, targetFrom } = salvage
+  if (sent === undefined) return { from, place: 0 }
+  // Asked before the log is read: what a cleaner that is let at it only now removes, it removes behind that.
+  const isCleaned = await mayBeCleaned(options)
+  const { found, logEnd } = await countAppended(options, link, logStart)
+  const remembered = await rememberedOf(options)
+  const appended = sent.place + sent.records
+  switch (judgeSent({ sent, targetFrom, found, remembered, logStart, logEnd, isCleaned })) {
+    case 'there':
+      return { from: sent.to, place: appended }
+    case 'missing':
+      return { from: sent.from, place: sent.place }
+    case 'unsure':
+      return { unsure: sent, why: whyUnsure(options, logStart) }
+    case 'another':
+      throw failed(
+        options,
+        `${found} records of it are on ${target.name}, and ${sent.place} or ${appended} were sent: the target has lost some, or the state is another one`,
+        false,
+      )
+  }
+}
+
+const mayBeCleaned = async ({ salvage, target, known }: SalvageOptions): Promise<boolean> =>
+  known.cleaned?.some(({ topic, cluster }) => topic === salvage.topic && cluster === target.id) ||
+  (await isBeingCleaned(target, salvage.topic))
+
 /** Sequences follow each other, so that the last batch of our producer says how many records came before it, also where those are gone. */
 const countAppended = async (
   options: SalvageOptions,
   link: BrokerLink,
   logStart: TargetOffset,
-): Promise<number> => {
-  const { salvage, isResumed, target } = options
-  if (!isResumed || salvage.sent === undefined) return 0
-  let appended = 0
-  for await (const batch of batchesFrom(options, link, later(salvage.targetFrom, logStart))) {
-    if (batch.producerId === salvage.producerId) appended = batch.firstSequence + batch.places
+): Promise<{ readonly found: number; readonly logEnd: TargetOffset }> => {
+  const { salvage } = options
+  const from = later(salvage.targetFrom, logStart)
+  let found = 0
+  let logEnd = from
+  for await (const batch of batchesFrom(options, link, from)) {
+    logEnd = BigInt(batch.baseOffset + batch.places) as TargetOffset
+    if (batch.producerId === salvage.producerId) found = batch.firstSequence + batch.places
   }
-  if (appended === 0 && logStart > salvage.targetFrom) {
-    throw failed(
-      options,
-      `offsets ${salvage.targetFrom} to ${logStart - 1n} of ${partitionKey(salvage.topic, salvage.partition)} are gone from ${target.name}, where an earlier attempt may have appended some of these records: nobody can tell which any more, and they could be there twice`,
-      false,
-    )
-  }
-  return appended
+  return { found, logEnd }
 }
 
-const beginOf = (options: SalvageOptions, appended: number): Begin => {
-  const { from, sent } = options.salvage
-  if (sent === undefined) return { from, place: 0 }
-  if (appended === sent.place) return { from: sent.from, place: appended }
-  if (appended === sent.place + sent.records) return { from: sent.to, place: appended }
-  throw failed(
-    options,
-    `${appended} records of it are on ${options.target.name}, and ${sent.place} or ${sent.place + sent.records} were sent: the target has lost some, or the state is another one`,
-    false,
-  )
+/** Records up to the last one that the leader remembers of this salvage; undefined: it does not remember it, or does not tell. */
+const rememberedOf = async ({ salvage, target }: SalvageOptions): Promise<number | undefined> => {
+  const { topic, partition, producerId: own } = salvage
+  const { ok } = await target.describeProducers([{ topic, partition }])
+  const producers = ok.get(partitionKey(topic, partition)) ?? []
+  const found = producers.find((each) => each.producerId === own)
+  return found && found.lastSequence + 1
+}
+
+const whyUnsure = ({ salvage, target }: SalvageOptions, logStart: TargetOffset): string => {
+  const { topic, partition, targetFrom } = salvage
+  const key = partitionKey(topic, partition)
+  return logStart > targetFrom
+    ? `offsets ${targetFrom} to ${logStart - 1n} of ${key} are gone from ${target.name} since`
+    : `the cleaner of ${target.name} may have removed records of ${key} since`
 }
 
 interface BatchOnTarget {

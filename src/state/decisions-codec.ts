@@ -102,6 +102,7 @@ const lostRange = objectOf<LostRange>({
   from: digits,
   to: digits,
   unseen: flag,
+  unsure: optional(flag),
   by: objectOf<LostRange['by']>({ user: text, host: text }),
   at: instant,
   pending: optional(flag),

@@ -21,6 +21,7 @@ import {
   nullable,
   objectOf,
   oneOf,
+  optional,
   text,
 } from './decode.ts'
 
@@ -92,6 +93,7 @@ export const receipt: Decoder<Receipt> = objectOf<Receipt>({
       from: count,
       to: count,
       unseen: flag,
+      unsure: optional(flag),
       by: objectOf<ReceiptLoss['by']>({ user: text, host: text }),
       at: instant,
     }),

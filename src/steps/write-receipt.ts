@@ -44,6 +44,7 @@ export const writeReceipt = async (step: Retire, run: Run): Promise<Receipt | Di
     lost: state.lost.map((range) => ({
       ...rangeOf(range),
       unseen: range.unseen,
+      ...(range.unsure && { unsure: true }),
       by: range.by,
     })),
   })

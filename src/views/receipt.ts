@@ -125,24 +125,36 @@ export const renderReceiptMarkdown = (receipt: Receipt): string => {
     ...(salvaged.length === 0
       ? []
       : ['', '## Salvaged after the seal', '', ...salvaged.map(rangeLine)]),
-    ...(lost.length === 0
-      ? []
-      : [
-          '',
-          '## On no cluster, by decision',
-          '',
-          'They came after the seal, and retention of the source had taken them before they were salvaged.',
-          '',
-          ...lost.map(
-            (each) =>
-              `${rangeLine(each)}, accepted by ${mdText(`${each.by.user}@${each.by.host}`)}${each.unseen ? '; gone before anybody saw whether they came late' : ''}`,
-          ),
-        ]),
+    ...lossLines(
+      '## On no cluster, by decision',
+      'They came after the seal, and retention of the source had taken them before they were salvaged.',
+      lost.filter(({ unsure }) => !unsure),
+    ),
+    ...lossLines(
+      '## On the target or not, by decision',
+      'They came after the seal, and the salvage that sent them broke off. What would tell whether they were appended was gone from the target.',
+      lost.filter(({ unsure }) => unsure),
+    ),
     '',
     `Check it again: ${mdCode(`ferry verify ${receipt.migration} --receipt`)}`,
   ]
   return `${lines.join('\n')}\n`
 }
+
+const lossLines = (title: string, why: string, lost: Receipt['lost']): readonly string[] =>
+  lost.length === 0
+    ? []
+    : [
+        '',
+        title,
+        '',
+        why,
+        '',
+        ...lost.map(
+          (each) =>
+            `${rangeLine(each)}, accepted by ${mdText(`${each.by.user}@${each.by.host}`)}${each.unseen ? '; gone before anybody saw whether they came late' : ''}`,
+        ),
+      ]
 
 const groupLines = (groups: Receipt['groups']): readonly string[] =>
   groups.length === 0

@@ -4,7 +4,7 @@ export const SALVAGE_FORMAT_VERSION = '1.0'
 
 interface Salvaged {
   readonly done: readonly (StrandedRange & { readonly records: number })[]
-  readonly lost: readonly StrandedRange[]
+  readonly lost: readonly (StrandedRange & { readonly unsure?: boolean })[]
 }
 
 export const renderSalvaged = (migration: string, { done, lost }: Salvaged): string =>
@@ -12,7 +12,10 @@ export const renderSalvaged = (migration: string, { done, lost }: Salvaged): str
     ? `Nothing of ${migration} is stranded.\n`
     : [
         ...done.map((each) => `Appended ${each.records} records: ${nameRange(each)}.\n`),
-        ...lost.map((each) => `Given up, gone from the source: ${nameRange(each)}.\n`),
+        ...lost.map(
+          (each) =>
+            `Given up, ${each.unsure ? 'on the target or not' : 'gone from the source'}: ${nameRange(each)}.\n`,
+        ),
       ].join('')
 
 /** `to` is exclusive. */
@@ -22,7 +25,7 @@ export const renderSalvagedJson = (migration: string, { done, lost }: Salvaged):
       formatVersion: SALVAGE_FORMAT_VERSION,
       migration,
       ranges: done.map((each) => ({ ...rangeOf(each), records: each.records })),
-      lost: lost.map(rangeOf),
+      lost: lost.map((each) => ({ ...rangeOf(each), ...(each.unsure && { unsure: true }) })),
     },
     null,
     2,

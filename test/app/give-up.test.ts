@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { unconfirmedSalvage } from '../../src/app/find-stranded.ts'
-import { finishGivingUp, type GivingUp, giveUp } from '../../src/app/give-up.ts'
+import { finishGivingUp, type GivingUp, giveUp, giveUpSent } from '../../src/app/give-up.ts'
 import { endedWaysBack } from '../../src/domain/reverse.ts'
-import type { JournalEntry, MigrationState, SourceRange } from '../../src/domain/state.ts'
+import type { JournalEntry, MigrationState, Salvage, SourceRange } from '../../src/domain/state.ts'
 import { lostNote } from '../../src/domain/stranded.ts'
 import { AT, migration, stateWith, topic } from '../planner/_build.ts'
 import { mark } from '../planner/_moved.ts'
@@ -44,6 +44,7 @@ const world = () => {
   return {
     state: () => state,
     journal,
+    parts,
     run: async (writes = Number.POSITIVE_INFINITY, accept = parts.accept) => {
       left = writes
       try {
@@ -93,5 +94,56 @@ describe('giving up what is gone of a way back', () => {
     expect(await run()).toHaveLength(1)
     expect(state().lost).toEqual([LOST])
     expect(journal).toEqual([RESULT])
+  })
+})
+
+describe('the batch of a salvage that is on the target or not', () => {
+  const sent = { ...range(23n, 27n), place: 2, records: 4 }
+  const salvage = {
+    ...range(21n, 40n),
+    status: 'pending',
+    producerId: 7n,
+    producerEpoch: 0,
+    targetFrom: 50n,
+    sent,
+    at: AT,
+  } as unknown as Salvage
+  const unsure = { unsure: sent, why: 'offsets 50 to 59 of orders:0 are gone from new since' }
+
+  it('is named, and given up by that name alone', async () => {
+    const { parts, state, run, journal } = world()
+    for (const accept of [[], ['orders:0:23-39'], ['orders:0:21-26']]) {
+      const refused = giveUpSent(state(), salvage, unsure, { ...parts, accept })
+      await expect(refused).rejects.toMatchObject({
+        diagnostics: [
+          {
+            code: 'FERRY1711',
+            detail: expect.stringMatching(
+              /^orders-0 offsets 23 to 26 of the source .* is there or not: offsets 50 to 59 of orders:0 are gone from new since\./,
+            ),
+            fix: expect.stringMatching(/ferry salvage \S+ --accept-gap orders:0:23-26 --confirm/),
+          },
+        ],
+      })
+    }
+    const before = state()
+    const accept = ['orders:0:23-26']
+    const after = await giveUpSent(before, salvage, unsure, { ...parts, accept })
+    const { sent: _, ...whole } = salvage
+    expect(after.salvages).toEqual([{ ...whole, to: 23n, status: 'done' }])
+    const given = { ...range(23n, 27n), unseen: false, unsure: true, by: BY, at: AT }
+    expect(after.lost).toEqual([...before.lost, { ...given, pending: true }])
+    expect(lostNote(after.lost.at(-1)!).detail).toContain('they are on the target or not')
+    // What is left of giving up is finished as any other, and the name is known from then on.
+    expect(await run(Number.POSITIVE_INFINITY, accept)).toMatchObject([given])
+    expect(journal).toMatchObject([{ step: 'accept-gap/orders:0:23-26', outcome: 'done' }])
+  })
+
+  it('leaves nothing before it, if it was the first', async () => {
+    const { parts, state } = world()
+    const first = { ...unsure, unsure: { ...sent, ...range(21n, 27n), place: 0 } }
+    const accept = ['orders:0:21-26']
+    const after = await giveUpSent(state(), salvage, first, { ...parts, accept })
+    expect(after.salvages).toEqual([])
   })
 })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { SourceOffset, TargetOffset, TopicName } from '../../src/domain/ids.ts'
+import type { ClusterId, SourceOffset, TargetOffset, TopicName } from '../../src/domain/ids.ts'
 import type { Salvage } from '../../src/domain/state.ts'
 import type { Cluster, FetchRequest, OffsetAt, ProduceRequest } from '../../src/kafka/cluster.ts'
 import { ErrorCode } from '../../src/kafka/error-codes.ts'
@@ -12,6 +12,7 @@ import {
   recordCount,
 } from '../../src/records/index.ts'
 import { salvageRange } from '../../src/salvage/salvage-range.ts'
+import type { KnownCleaned } from '../../src/verify/cleaned-topics.ts'
 
 const OURS = 7n
 const MIRROR = 8n
@@ -32,11 +33,34 @@ const batchAt = (baseOffset: number, producerId: bigint, baseSequence: number, l
     baseSequence,
   })
 
+const NEW = 'new-id' as ClusterId
+
+interface Seen {
+  readonly known?: KnownCleaned
+  /** Of the target's topic. */
+  readonly policy?: string
+  /** What the leader remembers of our producer; -1: nothing. */
+  readonly lastSequence?: number
+}
+
 /** Where an attempt that goes on begins to read the source, by what it reports. Says nothing about what a broker does. */
-const onTarget = async (batches: readonly Buffer[], logStart: bigint): Promise<string> => {
+const onTarget = async (
+  batches: readonly Buffer[],
+  logStart: bigint,
+  { known = {}, policy = 'delete', lastSequence = -1 }: Seen = {},
+): Promise<string> => {
   const end = BigInt(batches.length === 0 ? logStart : batches.at(-1)!.readBigInt64BE(0) + 5n)
   const target = {
     name: 'new',
+    id: NEW,
+    describeTopicConfigs: async () => ({
+      ok: new Map([['t', new Map([['cleanup.policy', { value: policy }]])]]),
+      failed: new Map(),
+    }),
+    describeProducers: async () => ({
+      ok: new Map([['t:0', lastSequence < 0 ? [] : [{ producerId: OURS, lastSequence }]]]),
+      failed: new Map(),
+    }),
     leaders: async () => new Map([['t:0', { leader: 1, leaderEpoch: 0 }]]),
     listOffsets: async (_: unknown, at: OffsetAt) => ({
       ok: new Map([['t:0', at === 'earliest' ? logStart : end]]),
@@ -77,6 +101,7 @@ const onTarget = async (batches: readonly Buffer[], logStart: bigint): Promise<s
     },
     mirror: { producerId: MIRROR, sealedEnd: 40n as TargetOffset },
     isResumed: true,
+    known,
     requestTimeoutMs: 1,
     remember: async () => undefined,
     pause: async () => undefined,
@@ -86,7 +111,10 @@ const onTarget = async (batches: readonly Buffer[], logStart: bigint): Promise<s
     },
     signal: stop.signal,
   })
-  const said = await attempt.then(String, (error: Error) => error.message)
+  const said = await attempt.then(
+    (end) => ('unsure' in end ? `${end.unsure.from}-${end.unsure.to}: ${end.why}` : 'done'),
+    (error: Error) => error.message,
+  )
   return reports.find((line) => line.includes('already')) ?? said
 }
 
@@ -109,10 +137,31 @@ describe('what an earlier attempt of a salvage has appended', () => {
     )
   })
 
-  it('is not guessed where retention may have taken all of it', async () => {
-    expect(await onTarget([batchAt(60, 9n, 0)], 60n)).toMatch(
-      /^FERRY1710 .*offsets 50 to 59 of t:0 are gone from new/,
+  it('is not guessed where retention may have taken all of it, unless the leader remembers', async () => {
+    const others = [batchAt(60, 9n, 0)]
+    expect(await onTarget(others, 60n)).toBe(
+      '105-110: offsets 50 to 59 of t:0 are gone from new since',
     )
+    expect(await onTarget(others, 60n, { lastSequence: 4 })).toMatch(/^5 records/)
+    expect(await onTarget(others, 60n, { lastSequence: 9 })).toMatch(/^10 records/)
+  })
+
+  it('is not guessed where a cleaner may have taken the last batch', async () => {
+    const compacted = { policy: 'compact,delete' }
+    const known = { cleaned: [{ topic: 't' as TopicName, cluster: NEW }] }
+    const [first, other] = [batchAt(50, OURS, 0), batchAt(60, 9n, 0)]
+    for (const seen of [compacted, { known }, { ...compacted, lastSequence: 4 }]) {
+      for (const left of [[first, other], [other]]) {
+        expect(await onTarget(left, 0n, seen)).toBe(
+          '105-110: the cleaner of new may have removed records of t:0 since',
+        )
+      }
+      // No room for it below the log end.
+      expect(await onTarget([first], 0n, seen)).toMatch(/^5 records/)
+    }
+    expect(await onTarget([other], 0n, { ...compacted, lastSequence: 9 })).toMatch(/^10 records/)
+    const ofSource = { cleaned: [{ topic: 't' as TopicName, cluster: 'old-id' as ClusterId }] }
+    expect(await onTarget([first, other], 0n, { known: ofSource })).toMatch(/^5 records/)
   })
 
   it('is not asked for where a mirror copied behind the seal', async () => {
@@ -187,11 +236,12 @@ const pair = (records: readonly Late[]) => {
         failed: new Map(),
       }),
       describeTopicConfigs: async () => ({
-        ok: new Map(
-          said === undefined ? [] : [['t', new Map([['max.message.bytes', { value: `${said}` }]])]],
-        ),
+        ok: new Map([
+          ['t', new Map(said === undefined ? [] : [['max.message.bytes', { value: `${said}` }]])],
+        ]),
         failed: new Map(),
       }),
+      describeProducers: async () => ({ ok: new Map(), failed: new Map() }),
       connectBroker: async () => ({
         fetch: async () => [{ errorCode: 0, records: Buffer.concat(taken) }],
         produce: async ({ topics }: ProduceRequest) => {
@@ -216,6 +266,7 @@ const pair = (records: readonly Late[]) => {
         salvage: remembered,
         mirror: { producerId: MIRROR, sealedEnd: 50n as TargetOffset },
         isResumed,
+        known: {},
         requestTimeoutMs: 1,
         remember: async (sent) => {
           remembered = { ...remembered, sent }

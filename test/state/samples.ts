@@ -288,6 +288,7 @@ export const fullState = (serial: number, migration = 'orders'): MigrationState 
       from: 9_007_199_254_741_003n as SourceOffset,
       to: 9_007_199_254_741_005n as SourceOffset,
       unseen: true,
+      unsure: true,
       by: { user: 'ines', host: 'here' },
       at: AT,
       pending: true,

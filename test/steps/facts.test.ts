@@ -81,7 +81,7 @@ const sealed = (sourceEnd: bigint, parts: Record<string, unknown> = {}) => ({
 })
 const transaction = {
   key: KEY,
-  producer: { producerId: 7n, epoch: 3, lastTimestamp: 0, transactionStart: 42n },
+  producer: { producerId: 7n, epoch: 3, lastSequence: 0, lastTimestamp: 0, transactionStart: 42n },
   start: 42n,
 }
 const deadline: Deadline = {

@@ -101,6 +101,7 @@ it('late records that were salvaged, and those that are on no cluster, with who 
       lost: [
         { ...place, from: 20, to: 25, unseen: false, by },
         { ...place, from: 30, to: 31, unseen: true, by },
+        { ...place, from: 31, to: 33, unseen: false, unsure: true, by },
       ],
     }),
   )
@@ -115,6 +116,12 @@ it('late records that were salvaged, and those that are on no cluster, with who 
     '',
     '- `orders:0` offsets 20 to 24 of the source, 2026-01-01T00:00:00.000Z, accepted by ines@&#8203;laptop',
     '- `orders:0` offsets 30 to 30 of the source, 2026-01-01T00:00:00.000Z, accepted by ines@&#8203;laptop; gone before anybody saw whether they came late',
+    '',
+    '## On the target or not, by decision',
+    '',
+    'They came after the seal, and the salvage that sent them broke off. What would tell whether they were appended was gone from the target.',
+    '',
+    '- `orders:0` offsets 31 to 32 of the source, 2026-01-01T00:00:00.000Z, accepted by ines@&#8203;laptop',
     '',
     'Check it again: `ferry verify orders --receipt`',
     '',

@@ -10,7 +10,7 @@ import { gapsToAccept } from './resync.ts'
 export interface SalvageArgs {
   readonly name: string
   readonly confirmed: string | undefined
-  /** Ranges that retention has taken, to go on without: `orders.events:3:100-149`. */
+  /** Ranges that are given up, to go on without: `orders.events:3:100-149`. */
   readonly accept: readonly string[]
 }
 
@@ -43,13 +43,13 @@ export const salvageCommand = (act: Act): Command =>
   new Command('salvage')
     .summary('append records that came too late')
     .description(
-      'Appends to the target what a forgotten producer wrote to the source after the topic was sealed and producers were let onto the target: each record once, in its order, behind what is there now. Stop that producer first. Without --confirm it only names the ranges. What retention of the source took before it was salvaged is on no cluster any more: --accept-gap goes on without it. May be run again after any failure: it goes on where it stopped.',
+      'Appends to the target what a forgotten producer wrote to the source after the topic was sealed and producers were let onto the target: each record once, in its order, behind what is there now. Stop that producer first. Without --confirm it only names the ranges. What retention of the source took before it was salvaged is on no cluster any more, and of a salvage that broke off it may be unknown whether its last batch is on the target: --accept-gap goes on without it. May be run again after any failure: it goes on where it stopped.',
     )
     .argument('<name>', 'the migration')
     .option('--confirm <name>', 'the name once more')
     .option(
       '--accept-gap <range>',
-      'go on without late source offsets TOPIC:PARTITION:FROM-TO (both inclusive) that are gone from the source; can be given several times',
+      'go on without late source offsets TOPIC:PARTITION:FROM-TO (both inclusive) that are gone from the source, or on the target or not; can be given several times',
       collected,
       [],
     )

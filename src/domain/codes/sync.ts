@@ -37,4 +37,9 @@ export const SYNC_CODES = {
     'Records cannot be salvaged',
     'Records that came to the source after the seal could not be appended to the target now. What was appended is known by its producer id, so running ferry salvage again goes on without doing anything twice. Records that retention has removed from the source are lost; the message names them, and has the command that gives them up (`--accept-gap`): until then the migration is not retired.',
   ),
+  FERRY1711: page(
+    8,
+    'Whether records were salvaged is not known',
+    "A salvage was killed between writing down what it sends next and the answer of the target, and before the next one could look, the target's retention or cleaner removed what would have told whether that batch was appended. Everything before it is there; what follows it was not sent. Nothing is appended, since a record that is there already would come twice, behind newer values of its key. Look for the named records on the target. Then give that range up with `--accept-gap`, as the message says, whether they are there or not: who did is in the state, in status, verify and the receipt, and what is left is appended. Until then the migration is not retired.",
+  ),
 } as const satisfies Record<string, CodePage>

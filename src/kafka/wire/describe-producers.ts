@@ -4,6 +4,7 @@ export interface DescribedProducer {
   readonly producerId: bigint
   readonly epoch: number
   /** Milliseconds since 1970; -1: nothing was written yet. */
+  readonly lastSequence: number
   readonly lastTimestamp: bigint
   /** First offset of its open transaction; -1: none is open. */
   readonly transactionStart: bigint
@@ -51,12 +52,12 @@ export const describeProducers: Api<
         const producers = from.array((): DescribedProducer => {
           const producerId = from.int64()
           const epoch = from.int32()
-          from.int32()
+          const lastSequence = from.int32()
           const lastTimestamp = from.int64()
           from.int32()
           const transactionStart = from.int64()
           from.tags()
-          return { producerId, epoch, lastTimestamp, transactionStart }
+          return { producerId, epoch, lastSequence, lastTimestamp, transactionStart }
         })
         from.tags()
         return { topic, partition, code, message, producers }
