@@ -23,14 +23,15 @@ export const cleanedTopics = async (
 }
 
 /**
- * Topics whose cleaner there may have removed single records: it is at work now, or was before Ferry protected the topic again. A cluster that
- * cannot tell (0.10) counts as one that does not compact.
+ * Topics whose cleaner there may have removed single records: it is at work now, or was before Ferry protected the topic again. On a cluster that
+ * cannot tell (0.10) any of them may be compacted.
  */
 export const cleanedOn = async (
   cluster: Cluster,
   names: readonly TopicName[],
   { cleaned = [] }: KnownCleaned,
 ): Promise<ReadonlySet<TopicName>> => {
+  if (cluster.supports('DescribeConfigs') === undefined) return new Set(names)
   const { ok } = await cluster.describeTopicConfigs(names)
   const known = new Set(
     cleaned.flatMap((each) => (each.cluster === cluster.id ? [each.topic] : [])),
