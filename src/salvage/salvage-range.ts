@@ -136,11 +136,11 @@ const countAppended = async (
   return { found, logEnd }
 }
 
-/** Records up to the last one that the leader remembers of this salvage; undefined: it does not remember it, or does not tell. */
+/** Records up to the last one that the leader remembers of this salvage; undefined: it does not remember it. */
 const rememberedOf = async ({ salvage, target }: SalvageOptions): Promise<number | undefined> => {
   const { topic, partition, producerId: own } = salvage
-  const { ok } = await target.describeProducers([{ topic, partition }])
-  const producers = ok.get(partitionKey(topic, partition)) ?? []
+  const told = valuesOf(await target.describeProducers([{ topic, partition }]))
+  const producers = told.get(partitionKey(topic, partition)) ?? []
   const found = producers.find((each) => each.producerId === own)
   return found && found.lastSequence + 1
 }
