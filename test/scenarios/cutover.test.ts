@@ -403,7 +403,13 @@ describe('producers first', () => {
     const old = await startConsumer(world.source, 'late.api', 'late', { clientId: 'cron-9' })
     const back = await project.ferry(['plan', 'late'])
     expect(findingsIn(back.stderr)).toContainEqual(
-      expect.objectContaining({ code: 'FERRY1343', detail: expect.stringContaining('cron-9 on') }),
+      expect.objectContaining({
+        code: 'FERRY1343',
+        detail: expect.stringMatching(/runs on old \(again\): cron-9 on \/?127\.0\.0\.1/),
+      }),
+    )
+    expect(flat((await project.ferry(['status', 'late'])).stdout)).toMatch(
+      /on old \S+, 1 member \(cron-9 on 127\.0\.0\.1\)/,
     )
     await old.stop()
     const now = await startConsumer(world.target, 'late.api', 'late')
