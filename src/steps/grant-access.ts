@@ -2,7 +2,7 @@ import { type AclBinding, aclKey } from '../domain/access.ts'
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import type { AccessSpec } from '../domain/migration.ts'
 import type { Stage } from '../domain/stage.ts'
-import { withGranting, withoutGrants } from '../domain/state.ts'
+import { type MigrationState, withGranting, withoutGrants } from '../domain/state.ts'
 import type { GrantAccess } from '../domain/step.ts'
 import { hasWayBack } from '../planner/guards/reverse.ts'
 import { isRefusal } from './_refused.ts'
@@ -37,10 +37,10 @@ export const grantAccess: StepKind<GrantAccess> = {
   kind: 'grant-access',
 
   plan: (context, stage) => {
-    const { desired, observed } = context
+    const { desired, observed, state } = context
     const at = WHEN[stage]
     if (!at || typeof observed.target.acls === 'string') return { steps: [] }
-    const there = new Set(observed.target.acls.map(aclKey))
+    const there = answered(observed.target.acls, state)
     const steps = desired.access.flatMap((access): GrantAccess[] => {
       const acls = access[at.part].filter((acl) => !there.has(aclKey(acl)))
       if (acls.length === 0) return []
@@ -49,7 +49,7 @@ export const grantAccess: StepKind<GrantAccess> = {
           kind: 'grant-access',
           id: `grant-access/${at.when}/${access.principal}${access.says ? `/${slug(access.says)}` : ''}`,
           stage,
-          reason: REASON[at.when],
+          reason: acls.some((acl) => isIn(state.granting, acl)) ? WAS_ASKED_FOR : REASON[at.when],
           undo: undoOf(context, at.when, acls.length),
           principal: access.principal,
           when: at.when,
@@ -81,7 +81,7 @@ export const grantAccess: StepKind<GrantAccess> = {
         }),
       }
     }
-    const there = new Set(now.map(aclKey))
+    const there = answered(now, run.state())
     const missing = step.acls.filter((acl) => !there.has(aclKey(acl)))
     const problem = missing.length > 0 ? await make(missing, run) : undefined
     if (problem) return { done: false, problem }
@@ -95,6 +95,20 @@ export const grantAccess: StepKind<GrantAccess> = {
     says: `${LETS[step.when]}${step.says} (${counted(step.acls.length, 'ACL')})`,
   }),
 }
+
+/**
+ * What is there and needs nothing. Who made what was asked for and not answered cannot be told, but asking again is answered: then it is
+ * Ferry's own, as if nothing had come in between.
+ */
+const answered = (
+  there: readonly AclBinding[],
+  { granting }: Pick<MigrationState, 'granting'>,
+): ReadonlySet<string> => new Set(there.filter((acl) => !isIn(granting, acl)).map(aclKey))
+
+const isIn = (list: readonly AclBinding[] | undefined, acl: AclBinding): boolean =>
+  list?.some((each) => aclKey(each) === aclKey(acl)) ?? false
+
+const WAS_ASKED_FOR = 'they were asked for and not all was answered: they are asked for again'
 
 /**
  * Recorded before they are made, and as asked for until they are answered. What the broker refused is nobody's yet: whoever makes it later

@@ -100,7 +100,9 @@ export const setUser: StepKind<SetUser> = {
       if (isRefused && !isThere && !known?.asked) await put(undefined)
       throw error
     }
-    await put({ name, mechanism, passwordVersion, made: !isThere || (known?.made ?? false) })
+    // Nothing was there when it was asked for, and its password is the file's now, whoever made it.
+    const made = !isThere || known?.made === true || known?.asked === true
+    await put({ name, mechanism, passwordVersion, made })
     return { done: true, facts: { passwordVersion: step.passwordVersion } }
   },
 

@@ -88,16 +88,10 @@ export const everywhere =
   (steps, chapter) =>
     chapters.includes(chapter)
       ? {
-          at: `^(before|after) (?!write |${UNTOLD})|${BETWEEN.source}`,
+          at: `^(before|after) (?!write )|${BETWEEN.source}`,
           share: `${share}/${of}/${service}`,
         }
       : nowhere(steps, chapter)
-
-/**
- * An ACL or a credential whose answer was had and not written down: nobody can tell who made it, so a rollback leaves it, and does not end as
- * one that was not disturbed. What it does instead is for test/steps/grant-access.test.ts and set-user.test.ts.
- */
-const UNTOLD = 'decisions 2 behind intent (?:grant-access|set-user)/'
 
 /** Inside of the first step of each kind, its work done and not yet recorded; and inside of every step between two of its writes to a cluster. */
 export const insideOfEachKind = (): Killing => {

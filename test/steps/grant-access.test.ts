@@ -91,10 +91,14 @@ it('knows what it has asked for and nobody answered, until it is asked for again
   await expect(grantAccess.apply(step, killed.run)).rejects.toThrow('killed')
   const all = ['a', 'b', 'c']
   expect(killed.known()).toEqual([all, all])
-  // One has come, whoever made it; one is refused, and may still come of the first time.
+  // One has come, which is asked for again, too; one is refused, and may still come of the first time.
   const again = runOn(killed.state(), [acl('a')], { b: 'FERRY1207' })
   await grantAccess.apply(step, again.run)
-  expect(again.known()).toEqual([all, ['a', 'b']])
+  expect(again.during).toEqual([[['a', 'b', 'c'].sort(), all]])
+  expect(again.known()).toEqual([all, ['b']])
+  // Of what was answered nothing is asked again.
+  const once = runOn({ grants: all.map(acl) }, all.map(acl), 'killed')
+  expect(await grantAccess.apply(step, once.run)).toEqual({ done: true, facts: { created: 0 } })
 })
 
 describe('a rollback of what was asked for and not answered', () => {

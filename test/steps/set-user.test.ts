@@ -71,9 +71,9 @@ describe('a credential', () => {
     expect(await set([ours], true)).toEqual({ during: [ours], after: [ours] })
   })
 
-  it('that nobody answered is whoever’s was there at the next look', async () => {
+  it('that nobody answered is Ferry’s own once its password was set again', async () => {
     expect((await set([], false, 'FERRY1212')).after).toEqual([asked])
-    expect((await set([asked], true)).after).toEqual([theirs])
+    expect((await set([asked], true)).after).toEqual([ours])
     expect((await set([asked], false)).after).toEqual([ours])
   })
 

@@ -230,7 +230,7 @@ export const GUARD_CODES = {
   FERRY1354: page(
     4,
     'Maker not known',
-    'Ferry asked for a topic, an ACL or a SCRAM credential, and no answer came: apply was killed, or the connection was lost. One that is there may be of that request, or somebody else made it since. A rollback leaves it and names it here, so that nobody loses what is theirs. Only READ on a group and WRITE on a topic are taken away all the same: nobody may use the target behind a rollback.',
+    'Ferry asked for a topic, an ACL or a SCRAM credential, and no answer came: apply was killed, or the connection was lost. One that is there may be of that request, or somebody else made it since. The next apply asks again, and it is Ferry’s own then; a rollback before that leaves it and names it here, so that nobody loses what is theirs. Only READ on a group and WRITE on a topic are taken away all the same: nobody may use the target behind a rollback.',
   ),
   FERRY1360: page(
     4,
