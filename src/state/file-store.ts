@@ -101,26 +101,12 @@ export class FileStore implements StateStore {
   /** Of both ways: of each partition what its latest holder has said. */
   async #readProgress(migration: string): Promise<readonly Stored<PartitionProgress>[]> {
     const folder = this.#folder(migration, 'progress')
-    const found = new Map<string, Stored<PartitionProgress>>()
-    for (const name of await namesIn(folder)) {
-      const { stem, generation } = progressFileOf(name) ?? {}
-      if (stem === undefined || generation === undefined) continue
-      const latest = found.get(stem)?.value.holder.generation
-      if (latest !== undefined && generation >= 0 && generation <= latest) continue
-      const file = join(folder, name)
-      const text = (await readIfThere(file))?.toString()
-      if (text === undefined) continue
-      const progress = decodeProgress(text, file)
-      // A copied file would answer for another partition, or for one twice.
-      if (![progressFileNameOf(progress), oldProgressFileNameOf(progress)].includes(name)) {
-        throw damaged(file, `holds the progress of ${progress.topic}:${progress.partition}`)
-      }
-      if (latest === undefined || progress.holder.generation > latest) {
-        found.set(stem, { value: progress, text })
-      }
+    for (;;) {
+      const found = await latestIn(folder)
+      if (found === 'changed') continue
+      for (const { value } of found) await readGapFile(folder, value)
+      return found
     }
-    for (const { value } of found.values()) await readGapFile(folder, value)
-    return [...found.values()]
   }
 
   async writeProgress(migration: string, progress: readonly PartitionProgress[]): Promise<void> {
@@ -289,4 +275,29 @@ export class FileStore implements StateStore {
   #folder(migration: string, part = ''): string {
     return join(this.#directory, safeName(migration), part)
   }
+}
+
+/** Changed: a file that was listed is gone, as its partition has a later holder whose file may not have been listed. */
+const latestIn = async (
+  folder: string,
+): Promise<readonly Stored<PartitionProgress>[] | 'changed'> => {
+  const found = new Map<string, Stored<PartitionProgress>>()
+  for (const name of await namesIn(folder)) {
+    const { stem, generation } = progressFileOf(name) ?? {}
+    if (stem === undefined || generation === undefined) continue
+    const latest = found.get(stem)?.value.holder.generation
+    if (latest !== undefined && generation >= 0 && generation <= latest) continue
+    const file = join(folder, name)
+    const text = (await readIfThere(file))?.toString()
+    if (text === undefined) return 'changed'
+    const progress = decodeProgress(text, file)
+    // A copied file would answer for another partition, or for one twice.
+    if (![progressFileNameOf(progress), oldProgressFileNameOf(progress)].includes(name)) {
+      throw damaged(file, `holds the progress of ${progress.topic}:${progress.partition}`)
+    }
+    if (latest === undefined || progress.holder.generation > latest) {
+      found.set(stem, { value: progress, text })
+    }
+  }
+  return [...found.values()]
 }

@@ -242,6 +242,25 @@ describe('progress', () => {
     expect(await readdir(file('progress'))).toEqual(['a-0.4.json'])
   })
 
+  test('is there at every moment while holders follow one another', async () => {
+    const of = (generation: number) =>
+      Array.from({ length: 30 }, (_, partition) =>
+        sampleProgress('a', partition, { holder: { host: 'laptop', pid: 1, generation } }),
+      )
+    await store.writeProgress('orders', of(1))
+    let isWriting = true
+    const writing = (async () => {
+      for (let generation = 2; generation < 40; generation++) {
+        await new FileStore(directory).writeProgress('orders', of(generation))
+      }
+      isWriting = false
+    })()
+    const sizes = new Set<number>()
+    while (isWriting) sizes.add((await store.readProgress('orders')).size)
+    await writing
+    expect([...sizes]).toEqual([30])
+  })
+
   test('keeps a hundred thousand gaps in less than three bytes each', async () => {
     const gaps = new GapList()
     for (let i = 0; i < 100_000; i++) gaps.append(i * 101, i * 101 + 1)
