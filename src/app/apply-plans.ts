@@ -138,6 +138,9 @@ export const checkIdle = async (
   const { state, changed } =
     idle.state === undefined ? await check.again() : { state: idle.state, changed: [] }
   const isOwn = state.plan?.status === 'open' && state.plan.digest === digestOf(idle.plan)
+  // Run once, it is done, whatever came since.
+  const isDone = state.plan?.status === 'done' && state.plan.digest === digestOf(idle.plan)
+  if (isDone && idle.state === undefined) return { problems: [], unwritten: undefined }
   const errors = changed.filter(({ severity }) => severity === 'error')
   // Its own run has written since; the applier goes on with it.
   if (errors.length > 0 && !isOwn) return { problems: errors, unwritten: undefined }

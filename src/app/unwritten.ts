@@ -23,3 +23,15 @@ export const unwrittenOf = (
   const end = plan?.status === 'open' || (clusters !== null && drift === undefined)
   return stage || end || (drift ?? []).length > 0 ? { stage, end, drift: drift ?? [] } : undefined
 }
+
+/**
+ * Whether that is done at all, and whether somebody must agree. That a killed run has ended is for nobody to decide. What changed outside is
+ * for `ferry drift` to tell where nobody can agree to it: with nothing else to do, apply does nothing.
+ */
+export const consentTo = (
+  { stage, end, drift }: Unwritten,
+  canAgree: boolean,
+): 'asked' | 'unasked' | 'left' => {
+  if (stage || (drift.length > 0 && (end || canAgree))) return 'asked'
+  return end ? 'unasked' : 'left'
+}

@@ -1,5 +1,6 @@
 import type { IdlePlan, PlannedMigration } from '../app/apply-plans.ts'
 import type { Session } from '../app/open-session.ts'
+import { consentTo } from '../app/unwritten.ts'
 import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { Stage } from '../domain/stage.ts'
 import { actedNow } from '../views/acted-now.ts'
@@ -57,17 +58,21 @@ const runPlans = (
       context.tell(changed)
       return { applied: [], code: exitCodeFor(changed), problems: changed }
     }
-    const unwritten = idle.filter((each, index) => {
-      const what = looked[index]?.unwritten
-      if (what !== undefined) teller.writesDown(each.plan, what)
-      return what !== undefined
-    })
-    const pending = planned.filter((each) => !idle.includes(each) || unwritten.includes(each))
+    const canAgree = wanted.approved || context.canAsk
+    const consents = new Map(
+      idle.flatMap((each, index) => {
+        const what = looked[index]?.unwritten
+        const consent = what === undefined ? 'left' : consentTo(what, canAgree)
+        if (what === undefined || consent === 'left') return []
+        teller.writesDown(each.plan, what)
+        return [[each, consent]]
+      }),
+    )
+    const pending = planned.filter((each) => !idle.includes(each) || consents.has(each))
     if (pending.length === 0) return { applied: [], code: EXIT.done, problems: [] }
-    const confirmed = await ask(context, pending, {
-      approved: wanted.approved,
-      confirmed: wanted.confirm,
-    })
+    const asked = pending.filter((each) => consents.get(each) !== 'unasked')
+    const given = { approved: wanted.approved || asked.length === 0, confirmed: wanted.confirm }
+    const confirmed = await ask(context, asked, given)
     const applied: AppliedPlan[] = []
     for (const each of pending) {
       const result = await run.apply(each, confirmed.has(each.migration.name))

@@ -25,6 +25,8 @@ const READ_BYTES = 64 * 1024
 export interface Marked {
   readonly key: PartitionKey
   readonly mark: Mark
+  /** Up to which target offset the mirror is known to have copied; the mark's own where nothing is known. */
+  readonly copiedTo: number
 }
 
 interface Logs {
@@ -44,9 +46,11 @@ export type Hidden =
  * A mark was made where the log began and ended, so all below was deleted then, unless a crash took the end of the log as well and somebody
  * wrote there since. That nobody did is told by batch headers, since nothing can come below a batch after it: by the last filler, which ends at
  * the mark, or by the first record of the mirror, at its place behind it. Where an earlier copy lies below, whose producer no mark remembers,
- * and no record behind it yet, it must end exactly at the mark, with a batch of a producer with an id.
+ * and no record behind it yet, it must end exactly at the mark, with a batch of a producer with an id. Where there were records behind it, the
+ * log was lost since, and nothing tells who has filled it.
  */
-export const hideBelowMark = async ({ key, mark }: Marked, logs: Logs): Promise<Hidden> => {
+export const hideBelowMark = async (marked: Marked, logs: Logs): Promise<Hidden> => {
+  const { key, mark } = marked
   const { target, targetLog } = logs
   const ends = await targetLog.ends(key)
   const markAt = Number(mark.targetStart)
@@ -59,14 +63,14 @@ export const hideBelowMark = async ({ key, mark }: Marked, logs: Logs): Promise<
   }
   const { end } = await targetLog.logEnd(key)
   if (end < markAt) throw new Error(`the target log of ${key} ends at ${end}, below its mark`)
-  const who = await strangerBelow({ key, mark }, targetLog, ends.end, end)
+  const who = await strangerBelow(marked, targetLog, ends.end, end)
   if (who !== undefined) return { problem: foreignBelow(key, ends.start, markAt, who) }
   return { ends: await raiseLogStart(target, targetLog, key, markAt) }
 }
 
 /** Who may have written below the mark, for people; undefined: nobody but Ferry. `replicated`: of the log, which ends at `end`. */
 export const strangerBelow = async (
-  { key, mark }: Marked,
+  { key, mark, copiedTo }: Marked,
   log: Pick<LogReader, 'read'>,
   replicated: number,
   end: number,
@@ -94,7 +98,10 @@ export const strangerBelow = async (
     }
     if (at === before) throw new Error(`${key}: the target sent nothing at ${at} of ${replicated}`)
   }
-  const isAnEarlierCopy = at === end && producerId(below, last.at) >= 0n
+  if (at < end) {
+    throw new Error(`${key}: the target has not replicated what stands from ${at} to ${end} yet`)
+  }
+  const isAnEarlierCopy = copiedTo <= markAt && producerId(below, last.at) >= 0n
   return isAnEarlierCopy ? undefined : writerOf(below, last.at)
 }
 

@@ -10,7 +10,7 @@ import { type BothEnds, compareFirst, compareLast } from './compare-logs.ts'
 import type { Block } from './intake.ts'
 import type { LogEnds, LogReader } from './log-reader.ts'
 import type { MirrorLog, MirrorTimings } from './mirror.ts'
-import type { MirroredPartition, Position } from './partition.ts'
+import { type MirroredPartition, markedOf, type Position } from './partition.ts'
 import {
   cannotCarry,
   divergence,
@@ -227,7 +227,7 @@ export class Checker {
 
   /** A broker makes a new log start durable only once a minute: after a crash it is back at the old one, and filler or an earlier copy is readable. */
   async #targetEnds(p: MirroredPartition): Promise<LogEnds> {
-    const { ends, problem } = await hideBelowMark(p, this.#options)
+    const { ends, problem } = await hideBelowMark(markedOf(p), this.#options)
     if (problem) throw new StopPartition(problem)
     if (ends.end < p.offsets.targetStart)
       throw new Error(`the target log ends at ${ends.end} again`)

@@ -11,12 +11,17 @@ const LONGEST_REST_MS = 10_000
 export const every = async (
   ms: number,
   act: () => Promise<void>,
-  options: { readonly signal: AbortSignal; readonly warn: (message: string) => void },
+  options: {
+    readonly signal: AbortSignal
+    readonly warn: (message: string) => void
+    /** Where it must not be late. */
+    readonly longestRestMs?: number
+  },
 ): Promise<void> => {
-  const { signal, warn } = options
+  const { signal, warn, longestRestMs = LONGEST_REST_MS } = options
   for (let tookMs = 0; !signal.aborted; ) {
     try {
-      await pause(Math.max(ms, Math.min(tookMs * REST, LONGEST_REST_MS)), signal)
+      await pause(Math.max(ms, Math.min(tookMs * REST, longestRestMs)), signal)
       const began = performance.now()
       await act().finally(() => {
         tookMs = performance.now() - began

@@ -177,7 +177,7 @@ export class Fetcher {
         const answer =
           inOrder && isFor(answers[i]!, p) ? answers[i]! : answers.find((a) => isFor(a, p))
         if (answer === undefined || !p.flowing || p.tenure !== tenures[i]) continue
-        if (answer.errorCode === 0) p.hearing?.looked(answer.highWatermark, askedAt)
+        if (answer.errorCode === 0) p.hearing?.looked(readableTo(answer), askedAt)
         this.#take(p, answer, memory)
       }
     } catch (error) {
@@ -213,7 +213,7 @@ export class Fetcher {
       p.end({ why: 'the source log went back', uncertain: false })
       return
     }
-    p.sourceEnd = answer.lastStableOffset >= 0 ? answer.lastStableOffset : answer.highWatermark
+    p.sourceEnd = readableTo(answer)
     if (records.length === 0) {
       p.isStarved = p.next < p.sourceEnd
       return
@@ -227,6 +227,10 @@ export class Fetcher {
     }
   }
 }
+
+/** A cleaner, too, goes no further than the last stable offset. */
+const readableTo = ({ lastStableOffset, highWatermark }: FetchedPartition): number =>
+  lastStableOffset >= 0 ? lastStableOffset : highWatermark
 
 const isBehind = (p: MirroredPartition): boolean => p.next < p.sourceEnd
 

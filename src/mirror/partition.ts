@@ -6,6 +6,7 @@ import type { Divergence } from '../domain/offset-index.ts'
 import type { PartitionProgress } from '../domain/state.ts'
 import type { FetchedPartition } from '../kafka/cluster.ts'
 import { LAYOUT, readOffset } from '../records/index.ts'
+import type { Marked } from './below-mark.ts'
 import type { AnswerMemory } from './budget.ts'
 import { GapHold, type GapHoldOptions } from './gap-hold.ts'
 import { Hearing } from './hearing.ts'
@@ -373,6 +374,13 @@ export class MirroredPartition {
     this.#blockedBy = { why: cannotCarry(this, block).detail, uncertain: false, block }
   }
 }
+
+/** For whoever looks at what lies below its mark. */
+export const markedOf = (p: MirroredPartition): Marked => ({
+  key: p.key,
+  mark: p.mark,
+  copiedTo: checkedToOf(p),
+})
 
 export const checkedToOf = (p: MirroredPartition): number =>
   Math.max(p.checkedTo, p.offsets.targetStart)

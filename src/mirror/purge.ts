@@ -172,7 +172,7 @@ const foreign = async (
   if (start < copy.targetStart) {
     // Of a log that ends below the mark only filler can be told.
     if (end < copy.targetStart) return lookAt(filler, start, end)
-    const who = await strangerBelow({ key, mark }, reader, end, end)
+    const who = await strangerBelow({ key, mark, copiedTo: checkedTo }, reader, end, end)
     if (who) return notOnlyTheCopy(foreignBelow(key, start, copy.targetStart, who).detail)
   }
   const ours = {

@@ -3,6 +3,7 @@ import type { Diagnostic } from '../domain/diagnostic.ts'
 import { type PartitionKey, partitionKey, type TopicName } from '../domain/ids.ts'
 import type { Mark } from '../domain/mark.ts'
 import { codecsReady } from '../records/index.ts'
+import type { Marked } from './below-mark.ts'
 import { Budget } from './budget.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { Checker } from './check.ts'
@@ -24,7 +25,7 @@ import type {
   MirrorWithFacts,
   PartitionReport,
 } from './mirror.ts'
-import { MirroredPartition } from './partition.ts'
+import { MirroredPartition, markedOf } from './partition.ts'
 import { ProgressSaver, readProgressOf } from './progress-saver.ts'
 import { reportOf } from './report-of.ts'
 import { Routes } from './routes.ts'
@@ -94,7 +95,7 @@ class Engine implements RunningMirror {
   readonly #targetLog: LogReader
   readonly #ended = new AbortController()
   #partitions = new Map<PartitionKey, MirroredPartition>()
-  #sealed: readonly MirroredPartition[] = []
+  #sealed: readonly Marked[] = []
   #counts: ReadonlyMap<TopicName, number> = new Map()
   #open: ReadonlyMap<TopicName, number> = new Map()
   readonly #kept = new Map<TopicName, number>()
@@ -227,7 +228,7 @@ class Engine implements RunningMirror {
     const look = () => this.#watch.look(this.#holdings.tended, this.#resting, this.#counts)
     this.#timers = [
       every(internals.saveEveryMs ?? 2_000, save, forGood),
-      every(AFTER_LOSS_MS, lookAfterLoss, forGood),
+      every(AFTER_LOSS_MS, lookAfterLoss, { ...forGood, longestRestMs: AFTER_LOSS_MS }),
       every(LISTEN_MS, () => cleaners.look(this.#holdings.tended, Date.now), forGood),
       every(internals.watchEveryMs ?? 60_000, look, forGood),
     ]
@@ -242,16 +243,17 @@ class Engine implements RunningMirror {
     const wanted = new Map<PartitionKey, MirroredPartition>()
     const counts = new Map<TopicName, number>()
     const open = new Map<TopicName, number>()
-    const closed: MirroredPartition[] = []
+    const closed: Marked[] = []
     for (const { migration, marks, seals, acceptedGaps = [] } of migrations) {
-      const sealed = new Set(seals.map((seal) => `${seal.topic}:${seal.partition}`))
+      const sealed = new Map(seals.map((seal) => [partitionKey(seal.topic, seal.partition), seal]))
       for (const mark of marks) {
         const p = this.#partitionOf(migration, mark)
         const mayGoOn = p.accept(acceptedOf(mark, acceptedGaps)) && p.state === 'stopped'
         if (mayGoOn) this.#holdings.again(p)
         counts.set(p.topic, Math.max(counts.get(p.topic) ?? 0, p.partition + 1))
-        if (sealed.has(p.key)) {
-          closed.push(p)
+        const seal = sealed.get(p.key)
+        if (seal !== undefined) {
+          closed.push({ key: p.key, mark, copiedTo: Number(seal.targetEnd) })
           continue
         }
         wanted.set(p.key, p)
@@ -333,9 +335,9 @@ class Engine implements RunningMirror {
   }
 
   /** What nobody copies any more. */
-  get #resting(): readonly MirroredPartition[] {
+  get #resting(): readonly Marked[] {
     const stopped = [...this.#partitions.values()].filter((p) => p.state === 'stopped')
-    return [...this.#sealed, ...stopped]
+    return [...this.#sealed, ...stopped.map(markedOf)]
   }
 
   #limit(): void {

@@ -5,7 +5,7 @@ import type { Cluster } from '../kafka/cluster.ts'
 import { hideBelowMark, type Marked } from './below-mark.ts'
 import type { LogReader } from './log-reader.ts'
 import type { MirrorLog } from './mirror.ts'
-import type { MirroredPartition } from './partition.ts'
+import { type MirroredPartition, markedOf } from './partition.ts'
 
 export interface WatchOptions {
   readonly target: Pick<Cluster, 'deleteRecords'>
@@ -25,7 +25,8 @@ export class Watch {
   readonly #grown = new Map<TopicName, number>()
   readonly #seenAfterLoss = new WeakMap<MirroredPartition, number>()
   readonly #seenResting = new Set<PartitionKey>()
-  readonly #refused = new Map<PartitionKey, string>()
+  readonly #told = new Map<PartitionKey, string>()
+  readonly #clearedFor = new WeakMap<MirroredPartition, number>()
   readonly #deleting = new Set<PartitionKey>()
 
   constructor(options: WatchOptions) {
@@ -63,7 +64,9 @@ export class Watch {
     const lost = partitions.filter(
       (p) => p.flowing && hidesBelow(p.mark) && this.#seenAfterLoss.get(p) !== p.tenure,
     )
-    if (lost.length > 0) this.#seenResting.clear()
+    // Once for each loss: a leader may be down for long.
+    if (lost.some((p) => this.#clearedFor.get(p) !== p.tenure)) this.#seenResting.clear()
+    for (const p of lost) this.#clearedFor.set(p, p.tenure)
     await Promise.allSettled([
       this.#lookAtResting(resting.filter(({ key }) => !this.#seenResting.has(key))),
       ...lost.map(async (p) => {
@@ -77,7 +80,7 @@ export class Watch {
   /** Deletes again what a crash of the target broker brought back below the mark. */
   async hideBelow(p: MirroredPartition, start: number): Promise<void> {
     if (!hidesBelow(p.mark) || start >= p.offsets.targetStart) return
-    const problem = await this.#hide(p)
+    const problem = await this.#hide(markedOf(p))
     // The check that follows says so.
     if (problem) p.end({ why: problem.detail, uncertain: false })
   }
@@ -94,6 +97,7 @@ export class Watch {
         } catch (error) {
           // Its topic is gone, say: not asked for again before the next minute.
           if (error instanceof FerryError && !error.retriable) this.#seenResting.add(key)
+          this.#say(key, String(error))
         }
       }),
     )
@@ -101,10 +105,15 @@ export class Watch {
 
   /** Once: nothing stops for it. */
   #tell(key: PartitionKey, problem: Diagnostic | undefined): void {
-    if (problem === undefined || this.#refused.get(key) === problem.detail) return
-    this.#refused.set(key, problem.detail)
+    if (problem === undefined) return
     const { code, detail, fix } = problem
-    this.#options.log({ level: 'error', message: `${code} ${detail} ${fix}` })
+    this.#say(key, `${code} ${detail} ${fix}`, 'error')
+  }
+
+  #say(key: PartitionKey, message: string, level: 'warn' | 'error' = 'warn'): void {
+    if (this.#told.get(key) === message) return
+    this.#told.set(key, message)
+    this.#options.log({ level, message: level === 'warn' ? `${key}: ${message}` : message })
   }
 
   async #hide(each: Marked): Promise<Diagnostic | undefined> {

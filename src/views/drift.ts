@@ -26,7 +26,10 @@ const renderOne = ({ name, since, drift, pending }: DriftReport, style: Style): 
   if (drift.length === 0) {
     return `${style.bold(name)}: ${style.good('no drift')} since ${since}. ${plan}`
   }
-  const ways = pending === 0 ? ` Change it back, or \`ferry apply ${name}\` takes it as it is.` : ''
+  const ways =
+    pending === 0
+      ? ` Change it back, or \`ferry apply ${name}\` takes it as it is (it asks, or takes --auto-approve).`
+      : ''
   return `${style.bold(name)}: ${style.warning(`${count(drift.length, 'change')} outside of Ferry`)}. ${plan}${ways}\n\n${driftTable(`changed since ${since}`, drift)}`
 }
 

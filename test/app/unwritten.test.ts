@@ -1,6 +1,6 @@
 import { deepStrictEqual } from 'node:assert'
 import { describe, it } from 'vitest'
-import { type Unwritten, unwrittenOf } from '../../src/app/unwritten.ts'
+import { consentTo, type Unwritten, unwrittenOf } from '../../src/app/unwritten.ts'
 import type { ClusterId } from '../../src/domain/ids.ts'
 
 const clusters = { source: 'a' as ClusterId, target: 'b' as ClusterId }
@@ -41,4 +41,17 @@ describe('unwrittenOf a plan without steps', () => {
   for (const [name, args, expected] of cases) {
     it(`is ${name}`, () => deepStrictEqual(unwrittenOf(...args), expected))
   }
+})
+
+describe('what is written down without a step', () => {
+  const consents = (what: Partial<Unwritten>) =>
+    [true, false].map((canAgree) =>
+      consentTo({ stage: false, end: false, drift: [], ...what }, canAgree),
+    )
+  it('needs somebody to agree to a stage; drift is left where nobody can, and the end of a killed run needs nobody', () => {
+    deepStrictEqual(consents({ stage: true }), ['asked', 'asked'])
+    deepStrictEqual(consents({ drift: DRIFTED }), ['asked', 'left'])
+    deepStrictEqual(consents({ end: true }), ['unasked', 'unasked'])
+    deepStrictEqual(consents({ end: true, drift: DRIFTED }), ['asked', 'asked'])
+  })
 })

@@ -163,7 +163,7 @@ describe('ferry apply NAME', () => {
       out,
       /^No steps\. orders is at stage mirrored; apply takes it to consumers-moved, which needs none\.\n\norders comes to stage consumers-moved: nothing is left to do for it\.\n\n.*Applied.*: no steps\. orders is at stage consumers-moved\.\n$/,
     )
-    deepStrictEqual((await ferry(['apply', 'orders'], services)).code, 1)
+    deepStrictEqual((await ferry(['apply', 'orders'], services)).code, 64)
     deepStrictEqual(services.applied.length, 1)
   })
 

@@ -9,7 +9,7 @@ import type {
 } from '../../src/domain/ids.ts'
 import type { Mark } from '../../src/domain/mark.ts'
 import type { LogReader } from '../../src/mirror/log-reader.ts'
-import { MirroredPartition } from '../../src/mirror/partition.ts'
+import { MirroredPartition, markedOf } from '../../src/mirror/partition.ts'
 import { Watch, type WatchOptions } from '../../src/mirror/watch.ts'
 import { encodeBatch } from '../../src/records/index.ts'
 
@@ -125,7 +125,7 @@ test('after a connection was lost a partition is looked at once, as soon as its 
     return p
   }
   const p = flowing()
-  const sealed = new MirroredPartition('m', mark({ partition: 1 }))
+  const sealed = markedOf(new MirroredPartition('m', mark({ partition: 1 })))
   const look = (lost: readonly MirroredPartition[]) => watch.lookAfterLoss(lost, [sealed])
   await look([p])
   expect(deleted).toEqual([])
@@ -143,6 +143,20 @@ test('after a connection was lost a partition is looked at once, as soon as its 
   expect(deleted.slice(2).sort()).toEqual([p.key, sealed.key])
 })
 
+test('a log that nobody copies to, and that ends below its mark, is told once, however often it is looked at', async () => {
+  const said: string[] = []
+  const targetLog = {
+    ends: async () => ({ start: 0, end: 30 }),
+    logEnd: async () => ({ leaderEpoch: 0, end: 30 }),
+    topic: async () => ({}),
+  } as unknown as LogReader
+  const log = ({ message }: { readonly message: string }) => void said.push(message)
+  const watch = new Watch({ targetLog, log } as unknown as WatchOptions)
+  const sealed = markedOf(new MirroredPartition('m', mark({})))
+  for (let second = 0; second < 3; second++) await watch.lookAfterLoss([], [sealed])
+  expect(said).toEqual([expect.stringMatching(/^t:0: .* ends at 30, below its mark$/)])
+})
+
 test('what others wrote below a mark where nothing is copied is told once, and kept', async () => {
   const said: string[] = []
   const targetLog = {
@@ -154,7 +168,7 @@ test('what others wrote below a mark where nothing is copied is told once, and k
   } as unknown as LogReader
   const log = ({ message }: { readonly message: string }) => void said.push(message)
   const watch = new Watch({ targetLog, log } as unknown as WatchOptions)
-  const sealed = new MirroredPartition('m', mark({}))
+  const sealed = markedOf(new MirroredPartition('m', mark({})))
   for (let minute = 0; minute < 3; minute++) await watch.look([], [sealed], new Map())
   expect(said).toEqual([expect.stringMatching(/^FERRY1604 t:0: .*begins at 40 instead of/)])
 })

@@ -1,4 +1,4 @@
-import type { Diagnostic } from '../../domain/diagnostic.ts'
+import { type Diagnostic, FerryError } from '../../domain/diagnostic.ts'
 import type { GroupId, PartitionKey, SourceOffset, TopicName } from '../../domain/ids.ts'
 import { hidesBelow } from '../../domain/mark.ts'
 import { translateOffset } from '../../domain/translate-offset.ts'
@@ -182,7 +182,7 @@ export const BELOW_MARK_HIDDEN: Fact<null, BelowSeen> = {
     for (const [key, { mark, targetStart }] of now) {
       if (!hidesBelow(mark) || targetStart >= mark.targetStart) continue
       return waits(
-        `${key} begins at ${targetStart} instead of ${mark.targetStart} since a crash of its broker: the mirror deletes below that again`,
+        `${key} begins at ${targetStart} instead of ${mark.targetStart} since a crash of its broker: that is deleted again`,
       )
     }
     return HOLDS
@@ -208,9 +208,15 @@ const hideBelowSeals = async (now: Now, target: Cluster): Promise<BelowSeen> => 
       if (p.seal === undefined || !hidesBelow(p.mark) || p.targetStart >= p.mark.targetStart) {
         continue
       }
-      const { ends, problem } = await hideBelowMark(p, { target, targetLog })
-      if (problem) kept.set(key, problem)
-      else hidden.set(key, { ...p, targetStart: BigInt(ends.start) })
+      const marked = { key, mark: p.mark, copiedTo: Number(p.seal.targetEnd) }
+      try {
+        const { ends, problem } = await hideBelowMark(marked, { target, targetLog })
+        if (problem) kept.set(key, problem)
+        else hidden.set(key, { ...p, targetStart: BigInt(ends.start) })
+      } catch (error) {
+        // A leader that is not ready right after a crash, say: then it is still where it was, and looked at again.
+        if (error instanceof FerryError) throw error
+      }
     }
   } finally {
     await targetLog.close()
