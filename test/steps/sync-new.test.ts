@@ -68,6 +68,7 @@ const world = (here: Offsets, there: Offsets, before: Partial<GroupSync> = {}) =
         ),
         failed: new Map(),
       }) as never,
+    supports: () => 1,
     describeTopicConfigs: async () => ({ ok: new Map(), failed: new Map() }),
     describeGroups: async () => ({
       ok: new Map([[GROUP, { state: 'empty', protocolType: 'consumer', members: [] }]]),
