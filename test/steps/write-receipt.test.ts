@@ -48,6 +48,7 @@ const receiptOf = async (
     id: `id-of-${name}`,
     listOffsets: async () => ok(),
     describeTopics: async () => ok(),
+    supports: () => 1,
     describeTopicConfigs: async () => ok(),
   })
   const run = {
