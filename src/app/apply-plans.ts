@@ -137,13 +137,12 @@ export const checkIdle = async (
   const check = checks(session, idle, options, parts, clusters)
   const { state, changed } =
     idle.state === undefined ? await check.again() : { state: idle.state, changed: [] }
-  const isOwn = state.plan?.status === 'open' && state.plan.digest === digestOf(idle.plan)
+  const isThis = idle.state === undefined && state.plan?.digest === digestOf(idle.plan)
   // Run once, it is done, whatever came since.
-  const isDone = state.plan?.status === 'done' && state.plan.digest === digestOf(idle.plan)
-  if (isDone && idle.state === undefined) return { problems: [], unwritten: undefined }
+  if (isThis && state.plan.status === 'done') return { problems: [], unwritten: undefined }
   const errors = changed.filter(({ severity }) => severity === 'error')
   // Its own run has written since; the applier goes on with it.
-  if (errors.length > 0 && !isOwn) return { problems: errors, unwritten: undefined }
+  if (errors.length > 0 && !isThis) return { problems: errors, unwritten: undefined }
   const { store } = session
   const { migration, plan } = idle
   const looking = { clusters, store, migration, state: () => state, now: options.now }

@@ -53,8 +53,10 @@ export const newestValues = async (
   for (const each of wanted) {
     const key = partitionKey(each.topic, each.partition)
     const leader = leaders.get(key)?.leader ?? -1
+    const list = byLeader.get(leader)
     if (leader < 0) looks.set(key, { why: 'it has no leader' })
-    else byLeader.set(leader, [...(byLeader.get(leader) ?? []), each])
+    else if (list !== undefined) list.push(each)
+    else byLeader.set(leader, [each])
   }
   await Promise.all(
     [...byLeader].map(([leader, list]) => lookThrough(cluster, leader, list, looks, signal)),

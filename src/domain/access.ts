@@ -53,6 +53,10 @@ export const aclKey = (acl: AclBinding): string =>
     acl.permission,
   ].join('|')
 
+/** Whether one of these grants or denies just the same. */
+export const hasAcl = (acls: readonly AclBinding[] | undefined, acl: AclBinding): boolean =>
+  acls?.some((each) => aclKey(each) === aclKey(acl)) ?? false
+
 /** `ALLOW WRITE on TOPIC orders` */
 export const aclInWords = ({ permission, operation, resourceType, ...acl }: AclBinding): string =>
   `${permission} ${operation} on ${resourceType} ${acl.resourceName}${acl.patternType === 'PREFIXED' ? '*' : ''}` +

@@ -10,7 +10,7 @@ import { type BothEnds, compareFirst, compareLast } from './compare-logs.ts'
 import type { Block } from './intake.ts'
 import type { LogEnds, LogReader } from './log-reader.ts'
 import type { MirrorLog, MirrorTimings } from './mirror.ts'
-import { type MirroredPartition, markedOf, type Position } from './partition.ts'
+import { checkedToOf, type MirroredPartition, markedOf, type Position } from './partition.ts'
 import {
   cannotCarry,
   divergence,
@@ -66,9 +66,9 @@ export class Checker {
   async check(p: MirroredPartition, signal: AbortSignal): Promise<Position> {
     const { sourceLog, targetLog } = this.#options
     await this.#twice(() => this.#wrongTarget(p), signal)
-    const acknowledged = Math.max(p.checkedTo, p.offsets.targetStart)
+    const acknowledged = checkedToOf(p)
     if ((await targetLog.end(p.key)) < acknowledged) await this.#forgetLost(p, acknowledged, signal)
-    const from = Math.max(p.checkedTo, p.offsets.targetStart)
+    const from = checkedToOf(p)
     const target = await this.#targetEnds(p)
     const tail = await checkTail(
       {

@@ -1,12 +1,12 @@
 import type { PartitionReport } from './mirror.ts'
-import type { MirroredPartition } from './partition.ts'
+import { checkedToOf, type MirroredPartition } from './partition.ts'
 
 /** How a partition is, for whoever looks at the mirror from outside. `lockWaitsFor`: why the lock is not there yet, where that is known. */
 export const reportOf = (
   p: MirroredPartition,
   lockWaitsFor: string | undefined,
 ): PartitionReport => {
-  const next = p.offsets.sourceOf(Math.max(p.checkedTo, p.offsets.targetStart))
+  const next = p.offsets.sourceOf(checkedToOf(p))
   const waitsFor = p.waitsFor === 'the lock' ? (lockWaitsFor ?? p.waitsFor) : p.waitsFor
   return {
     migration: p.migration,

@@ -17,10 +17,10 @@ type Of = Pick<GapChunk, 'topic' | 'partition' | 'way'>
  */
 export const progressFileNameOf = (
   of: Of & { readonly holder: { readonly generation: number } },
-): string => `${stemOf(of)}.${of.holder.generation}.json`
+): string => `${progressStemOf(of)}.${of.holder.generation}.json`
 
 /** As it was called by versions that knew one holder only. */
-export const oldProgressFileNameOf = (of: Of): string => `${stemOf(of)}.json`
+export const oldProgressFileNameOf = (of: Of): string => `${progressStemOf(of)}.json`
 
 /** What the name of a progress file says; undefined: it is something else. */
 export const progressFileOf = (
@@ -30,9 +30,10 @@ export const progressFileOf = (
   return stem === undefined ? undefined : { stem, generation: Number(generation) }
 }
 
-export const gapFileNameOf = (of: Of): string => `${stemOf(of)}.gaps.jsonl`
+export const gapFileNameOf = (of: Of): string => `${progressStemOf(of)}.gaps.jsonl`
 
-const stemOf = ({ topic, partition, way }: Of): string =>
+/** What the names of a partition's files begin with. */
+export const progressStemOf = ({ topic, partition, way }: Of): string =>
   `${safeName(topic)}-${partition}${way === undefined ? '' : `.${way}`}`
 
 const fileOf = (folder: string, of: Of): string => join(folder, gapFileNameOf(of))

@@ -26,6 +26,7 @@ import {
   oldProgressFileNameOf,
   progressFileNameOf,
   progressFileOf,
+  progressStemOf,
   readGapFile,
 } from './file-gaps.ts'
 import { type FileJournal, openFileJournal } from './file-journal.ts'
@@ -59,8 +60,8 @@ export class FileStore implements StateStore {
   readonly #journals = new Map<string, FileJournal>()
   /** Locks that this store holds: nothing is written under one that was broken meanwhile. */
   readonly #locks = new Map<string, FileLock>()
-  /** Progress files beside which nothing earlier is left. */
-  readonly #alone = new Set<string>()
+  /** By partition, the generation of the progress file beside which nothing earlier is left. */
+  readonly #alone = new Map<string, number>()
   /** Migrations whose decisions are in the newest format. */
   readonly #current = new Set<string>()
 
@@ -121,21 +122,22 @@ export class FileStore implements StateStore {
     }
     await Promise.all(Array.from({ length: WRITERS }, writer))
     await syncFolder(folder)
-    await this.#removeEarlier(folder, progress.map(progressFileNameOf))
+    await this.#removeEarlier(folder, progress)
   }
 
   /** Only tidiness: what is left of earlier holders is passed over. */
-  async #removeEarlier(folder: string, written: readonly string[]): Promise<void> {
-    const fresh = written.filter((name) => !this.#alone.has(join(folder, name)))
-    if (fresh.length === 0) return
-    const latest = new Map(
-      fresh.map((name) => [progressFileOf(name)!.stem, progressFileOf(name)!.generation]),
-    )
+  async #removeEarlier(folder: string, written: readonly PartitionProgress[]): Promise<void> {
+    const latest = new Map<string, number>()
+    for (const each of written) {
+      const [stem, { generation }] = [progressStemOf(each), each.holder]
+      if (this.#alone.get(join(folder, stem)) !== generation) latest.set(stem, generation)
+    }
+    if (latest.size === 0) return
     for (const name of await namesIn(folder)) {
       const { stem = '', generation = 0 } = progressFileOf(name) ?? {}
       if (generation < (latest.get(stem) ?? 0)) await removeFile(join(folder, name))
     }
-    for (const name of fresh) this.#alone.add(join(folder, name))
+    for (const [stem, generation] of latest) this.#alone.set(join(folder, stem), generation)
   }
 
   async appendGaps(migration: string, chunks: readonly GapChunk[]): Promise<void> {

@@ -1,4 +1,4 @@
-import { type AclBinding, aclKey } from '../domain/access.ts'
+import { type AclBinding, aclKey, hasAcl } from '../domain/access.ts'
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import type { AccessSpec } from '../domain/migration.ts'
 import type { Stage } from '../domain/stage.ts'
@@ -49,7 +49,7 @@ export const grantAccess: StepKind<GrantAccess> = {
           kind: 'grant-access',
           id: `grant-access/${at.when}/${access.principal}${access.says ? `/${slug(access.says)}` : ''}`,
           stage,
-          reason: acls.some((acl) => isIn(state.granting, acl)) ? WAS_ASKED_FOR : REASON[at.when],
+          reason: acls.some((acl) => hasAcl(state.granting, acl)) ? WAS_ASKED_FOR : REASON[at.when],
           undo: undoOf(context, at.when, acls.length),
           principal: access.principal,
           when: at.when,
@@ -103,10 +103,7 @@ export const grantAccess: StepKind<GrantAccess> = {
 const answered = (
   there: readonly AclBinding[],
   { granting }: Pick<MigrationState, 'granting'>,
-): ReadonlySet<string> => new Set(there.filter((acl) => !isIn(granting, acl)).map(aclKey))
-
-const isIn = (list: readonly AclBinding[] | undefined, acl: AclBinding): boolean =>
-  list?.some((each) => aclKey(each) === aclKey(acl)) ?? false
+): ReadonlySet<string> => new Set(there.filter((acl) => !hasAcl(granting, acl)).map(aclKey))
 
 const WAS_ASKED_FOR = 'they were asked for and not all was answered: they are asked for again'
 

@@ -1,4 +1,4 @@
-import { type AclBinding, aclInWords, aclKey } from '../domain/access.ts'
+import { aclInWords, aclKey, hasAcl } from '../domain/access.ts'
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import type { GroupId, TopicName } from '../domain/ids.ts'
 import {
@@ -119,14 +119,11 @@ const isOurs = (object: RemovedObject, state: MigrationState): boolean => {
         (before) => before.user === object.user && RATES.every((rate) => before[rate] === null),
       )
     case 'acl':
-      return isIn(state.grants, object.acl) && !isIn(state.granting ?? [], object.acl)
+      return hasAcl(state.grants, object.acl) && !hasAcl(state.granting, object.acl)
     case 'group':
       return false
   }
 }
-
-const isIn = (acls: readonly AclBinding[], acl: AclBinding): boolean =>
-  acls.some((each) => aclKey(each) === aclKey(acl))
 
 /** A migration that is retired has no rollback: what it takes from the source can be put back by hand only. */
 const undoOf = ({ object, on }: RemovedSpec): RemoveObject['undo'] => {
@@ -225,7 +222,7 @@ const REMOVE: {
     const { acl } = step.object
     const key = aclKey(acl)
     if (step.on === 'target') {
-      const isGranted = isIn(run.state().grants, acl)
+      const isGranted = hasAcl(run.state().grants, acl)
       if (!isOurs(step.object, run.state())) await remember(step.object, new Map(), run)
       if (isGranted) await run.decide((s) => withoutGrants(s, new Set([key])))
     }

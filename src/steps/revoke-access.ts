@@ -1,4 +1,4 @@
-import { type AclBinding, aclInWords, aclKey, type When, whenOf } from '../domain/access.ts'
+import { type AclBinding, aclInWords, aclKey, hasAcl, type When, whenOf } from '../domain/access.ts'
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import type { Stage } from '../domain/stage.ts'
 import { withoutGrants } from '../domain/state.ts'
@@ -88,12 +88,8 @@ export const undoGrants = (
 
 /** It was asked for, no answer came, and it is there (or cannot be seen): two that are the same cannot be told apart. */
 const hasUnknownMaker = ({ state, observed }: PlanContext, acl: AclBinding): boolean => {
-  const key = aclKey(acl)
   const { acls } = observed.target
-  return (
-    (state.granting ?? []).some((each) => aclKey(each) === key) &&
-    (typeof acls === 'string' || acls.some((each) => aclKey(each) === key))
-  )
+  return hasAcl(state.granting, acl) && (typeof acls === 'string' || hasAcl(acls, acl))
 }
 
 /** What may be somebody else's is left, but for the fences: behind those the target must not be used, whoever opened them. */
