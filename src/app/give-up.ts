@@ -1,15 +1,10 @@
 import { type NamedRange, parseRangeName, rangeName } from '../domain/accepted-gap.ts'
 import { diagnostic, FerryError } from '../domain/diagnostic.ts'
 import type { TopicName } from '../domain/ids.ts'
+import type { JournalEntry } from '../domain/journal.ts'
 import type { Migration } from '../domain/migration.ts'
 import { withOwn } from '../domain/reverse.ts'
-import type {
-  JournalEntry,
-  LostRange,
-  MigrationState,
-  Salvage,
-  SourceRange,
-} from '../domain/state.ts'
+import type { LostRange, MigrationState, Salvage, SourceRange } from '../domain/state.ts'
 import { giveUpCommand, nameRange, type StrandedRange } from '../domain/stranded.ts'
 import { rollbackUnderWay, withGivenUp } from '../planner/guards/reverse.ts'
 import type { Unsure } from '../salvage/salvage-options.ts'

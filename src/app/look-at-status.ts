@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { copyMeter } from '../domain/copy-progress.ts'
 import { type PartitionKey, partitionKey } from '../domain/ids.ts'
-import type { PartitionProgress } from '../domain/state.ts'
+import type { PartitionProgress } from '../domain/partition-progress.ts'
 import type { ObservedSide } from '../planner/observed.ts'
 import type { MigrationStatus } from '../views/status-report.ts'
 import { type MadePlan, makePlan, type PlanOptions } from './make-plan.ts'

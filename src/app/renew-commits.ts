@@ -1,6 +1,7 @@
 import { FerryError } from '../domain/diagnostic.ts'
 import type { GroupId } from '../domain/ids.ts'
-import { type GroupSync, type MigrationState, oldestWrite } from '../domain/state.ts'
+import { type GroupSync, oldestWrite } from '../domain/moved-groups.ts'
+import type { MigrationState } from '../domain/state.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import type { MirrorLog } from '../mirror/mirror.ts'
 

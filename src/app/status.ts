@@ -8,10 +8,11 @@ import {
 import type { Mark, Seal } from '../domain/mark.ts'
 import type { Migration } from '../domain/migration.ts'
 import { indexFromEnds, type OffsetIndex, rankOf } from '../domain/offset-index.ts'
+import { offsetMapOf, type PartitionProgress } from '../domain/partition-progress.ts'
 import type { Plan } from '../domain/plan.ts'
 import { openReverse } from '../domain/reverse.ts'
 import { stageRank, stagesInOrder } from '../domain/stage.ts'
-import { type MigrationState, offsetMapOf, type PartitionProgress } from '../domain/state.ts'
+import type { MigrationState } from '../domain/state.ts'
 import type { Step } from '../domain/step.ts'
 import { type Observed, type ObservedSide, partitionAt } from '../planner/observed.ts'
 import type {

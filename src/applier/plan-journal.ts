@@ -1,4 +1,4 @@
-import type { JournalEntry } from '../domain/state.ts'
+import type { JournalEntry } from '../domain/journal.ts'
 import type { StateStore } from '../state/state-store.ts'
 
 /** What the journal says about one plan. */

@@ -1,25 +1,15 @@
-import { type AcceptedGap, acceptedOf } from './accepted-gap.ts'
+import type { AcceptedGap } from './accepted-gap.ts'
 import { type AclBinding, aclKey } from './access.ts'
 import type { Cleaned } from './cleaned.ts'
-import type { Diagnostic } from './diagnostic.ts'
 import type { Managed } from './drift.ts'
 import type { Emptied, PartitionEnd } from './emptied.ts'
-import type { Heard } from './heard.ts'
-import type {
-  ClusterId,
-  GroupId,
-  PartitionKey,
-  SourceOffset,
-  TargetOffset,
-  TopicName,
-} from './ids.ts'
+import type { ClusterId, PartitionKey, SourceOffset, TargetOffset, TopicName } from './ids.ts'
 import type { Mark, Seal } from './mark.ts'
 import type { RemovedObject, ScramMechanism } from './migration.ts'
-import { type Divergence, GapList, type OffsetMap } from './offset-index.ts'
+import type { GroupReturn, GroupSync } from './moved-groups.ts'
 import type { Protectable } from './protectable.ts'
 import type { Receipt, ReceiptPartition } from './receipt.ts'
 import type { ReachedStage } from './stage.ts'
-import type { SyncedPosition } from './step.ts'
 
 /** A key that is added, dropped or means something else needs the next number, unless this one is in no release yet: see `state/format-ladder.ts`. */
 export const STATE_FORMAT_VERSION = 2
@@ -203,26 +193,6 @@ export interface Purge {
   readonly copiedBackTo?: readonly PartitionEnd[]
 }
 
-/** `pending` is written before the commit, `done` after it was read back. */
-export interface GroupReturn {
-  readonly group: GroupId
-  readonly status: 'pending' | 'done'
-  readonly at: string
-  readonly positions: ReadonlyMap<PartitionKey, ReturnedPosition>
-  /** `at` of the sync that it takes back. Absent: it was not synced. */
-  readonly of?: string
-  /** The {@link sealedWayBack} behind which it was put back. Absent: there was none. */
-  readonly behind?: readonly bigint[]
-}
-
-export interface ReturnedPosition {
-  readonly target: bigint
-  readonly source: SourceOffset
-  /** What the group had committed on the source before; null: nothing. */
-  readonly previous: { readonly offset: bigint; readonly metadata: string } | null
-  readonly metadata: string
-}
-
 export interface MarkIntent {
   readonly topic: TopicName
   readonly mode: 'identical' | 'dense'
@@ -277,132 +247,6 @@ export interface LostRange {
   readonly at: string
   /** Given up, but what is the mirror's own on the way back that it may have ended is not written down yet. Absent: it is. */
   readonly pending?: boolean
-}
-
-/** `pending` is written before the commit (with what was there before), `done` after the proof. */
-export interface GroupSync {
-  readonly group: GroupId
-  readonly status: 'pending' | 'done'
-  /** Which sync it is: partitions that came since are added to it, each with an `at` of its own. */
-  readonly at: string
-  readonly positions: ReadonlyMap<PartitionKey, SyncedPosition>
-  /** How many partitions of each topic were marked then, the first ones: others came since. Absent: all that are. */
-  readonly marked?: ReadonlyMap<TopicName, number>
-  /** Of partitions that came since: written before their commit, one of `positions` after the proof. The others stay synced meanwhile. */
-  readonly adding?: ReadonlyMap<PartitionKey, SyncedPosition>
-}
-
-/** When the oldest position of a sync was written: the first one to expire. */
-export const oldestWrite = ({ at, positions }: Pick<GroupSync, 'at' | 'positions'>): string =>
-  [...positions.values()].reduce<string | undefined>((oldest, position) => {
-    const written = position.at ?? at
-    return oldest === undefined || written < oldest ? written : oldest
-  }, undefined) ?? at
-
-/** Whether a group was put back since it was synced so: an earlier move is over. Of a return that does not say so, their clocks tell. */
-export const takesBack = (
-  returned: Pick<GroupReturn, 'group' | 'at' | 'of'>,
-  sync: Pick<GroupSync, 'group' | 'at'>,
-): boolean =>
-  returned.group === sync.group &&
-  (returned.of === undefined ? returned.at >= sync.at : returned.of === sync.at)
-
-/** What a sync wrote, or was about to write when it ended, in one partition. */
-export const writtenBy = (
-  sync: Pick<GroupSync, 'positions' | 'adding'> | undefined,
-  key: PartitionKey,
-): SyncedPosition | undefined => sync?.positions.get(key) ?? sync?.adding?.get(key)
-
-/**
- * What the mirror knows of one partition. Written by whoever holds the partition. Losing it costs a longer check; but all processes that
- * mirror a migration must share one store, since `mayBeInFlight` is what lets a new holder start at once.
- */
-export interface PartitionProgress {
-  readonly formatVersion: typeof STATE_FORMAT_VERSION
-  readonly topic: TopicName
-  readonly partition: number
-  /** Absent: of the way from source to target. */
-  readonly way?: 'reverse'
-  /** Of the mark: progress of an older mark is void. */
-  readonly producerId: bigint
-  /** Every batch of the target below this was checked to be ours. */
-  readonly checkedTo: TargetOffset
-  /** Everything below was mirrored or is a gap, as of `checkedTo`. */
-  readonly mirroredTo: SourceOffset
-  /** Kept apart, see {@link GapChunk}: read with the rest, not written with it. */
-  readonly gaps: GapList
-  /** Where identical offsets ended. */
-  readonly diverged: Divergence | null
-  /**
-   * True from before the first batch of a holder is sent until everything it sent was answered. A new holder that finds false, or no
-   * progress of this mark at all, knows that nothing is still on its way to the target, and need not wait for it.
-   */
-  readonly mayBeInFlight: boolean
-  /** Set while the partition is stopped; the mirror does not go on by itself. */
-  readonly problem: Diagnostic | null
-  /** Of the way back: absent, nothing more than the seal says. */
-  readonly heard?: Heard
-  /** Who wrote this, and when. */
-  readonly holder: { readonly host: string; readonly pid: number; readonly generation: number }
-  readonly at: string
-}
-
-/** What maps the offsets of a marked partition, by its progress; progress and gaps of an older mark are void. */
-export const offsetMapOf = (
-  mark: Mark,
-  progress: PartitionProgress | undefined,
-  gaps: readonly AcceptedGap[] = [],
-): OffsetMap => {
-  const ours = progress?.producerId === mark.producerId ? progress : undefined
-  const accepted = acceptedOf(mark, gaps)
-  return {
-    mark,
-    gaps: ours?.gaps ?? new GapList(),
-    diverged: ours?.diverged ?? null,
-    ...(accepted.length > 0 && {
-      accepted: accepted.map(({ from, to }) => ({ from: Number(from), to: Number(to) })),
-    }),
-  }
-}
-
-/**
- * What a holder learned of a partition's gaps, added to what is stored. It replaces everything at and above `from`, since a holder that
- * starts over reads the source again from there. No record behind a gap is sent before the gap is stored: whatever the target holds,
- * its place follows from the stored gaps, also when the source's cleaner has removed records since.
- */
-export interface GapChunk {
-  readonly topic: TopicName
-  readonly partition: number
-  /** As in the progress. */
-  readonly way?: 'reverse'
-  /** Of the mark: chunks of an older mark are void. */
-  readonly producerId: bigint
-  /** Random, of one holding of the partition. A chunk of another one than the last `isWhole` began with comes late, and is void. */
-  readonly tenure: string
-  /** Holds all gaps from the mark on, and replaces whatever is stored. The first of a tenure, and now and then to keep the rest short. */
-  readonly isWhole: boolean
-  readonly from: SourceOffset
-  /** `GapList.bytesFrom(from)`. */
-  readonly gaps: Uint8Array
-}
-
-/** One line of the journal. Each carries the hash of the one before: a line that was changed or lost is found. */
-export interface JournalEntry {
-  readonly seq: number
-  readonly at: string
-  readonly plan: string
-  readonly what:
-    | { readonly kind: 'plan-started' | 'plan-finished' }
-    | { readonly kind: 'intent'; readonly step: string }
-    | {
-        readonly kind: 'result'
-        readonly step: string
-        readonly outcome: 'done' | 'failed' | 'waiting'
-        readonly facts: Readonly<Record<string, unknown>>
-      }
-  readonly previous: string
-  /** SHA-256 of the canonical JSON of everything above. */
-  readonly hash: string
 }
 
 export const emptyState = (migration: string, lineage: string): MigrationState => ({

@@ -1,5 +1,5 @@
 import type { SourceOffset } from '../domain/ids.ts'
-import type { GapChunk } from '../domain/state.ts'
+import type { GapChunk } from '../domain/partition-progress.ts'
 import type { ProgressStore } from './mirror.ts'
 import type { MirroredPartition } from './partition.ts'
 

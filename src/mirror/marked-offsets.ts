@@ -7,7 +7,7 @@ import {
   mirroredToFromTargetEnd,
   type OffsetMap,
 } from '../domain/offset-index.ts'
-import type { PartitionProgress } from '../domain/state.ts'
+import type { PartitionProgress } from '../domain/partition-progress.ts'
 import type { Ours } from './check-tail.ts'
 
 /** Sequences are 31 bits. */

@@ -2,7 +2,7 @@ import type { AcceptedGap } from '../domain/accepted-gap.ts'
 import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { PartitionKey, TopicName } from '../domain/ids.ts'
 import type { Mark, Seal } from '../domain/mark.ts'
-import type { GapChunk, PartitionProgress } from '../domain/state.ts'
+import type { GapChunk, PartitionProgress } from '../domain/partition-progress.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 
 /** The copying of marked partitions, seen from outside. `start-mirror.ts` makes one; the applier and `ferry mirror` use it. */

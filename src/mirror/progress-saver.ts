@@ -1,6 +1,7 @@
 import type { Answers } from '../domain/answers.ts'
 import type { SourceOffset, TargetOffset } from '../domain/ids.ts'
-import { type PartitionProgress, STATE_FORMAT_VERSION } from '../domain/state.ts'
+import type { PartitionProgress } from '../domain/partition-progress.ts'
+import { STATE_FORMAT_VERSION } from '../domain/state.ts'
 import type { MirrorLog, ProgressStore } from './mirror.ts'
 import { checkedToOf, type MirroredPartition, mirroredToOf } from './partition.ts'
 import { isSameProgress, isTold, type SavedProgress } from './saved-progress.ts'

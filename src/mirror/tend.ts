@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { type Diagnostic, FerryError } from '../domain/diagnostic.ts'
-import type { PartitionProgress } from '../domain/state.ts'
+import type { PartitionProgress } from '../domain/partition-progress.ts'
 import type { Checker } from './check.ts'
 import { ReadDenied } from './log-reader.ts'
 import type { MirrorLog } from './mirror.ts'

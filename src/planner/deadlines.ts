@@ -6,8 +6,8 @@ import {
   type TopicPartition,
 } from '../domain/ids.ts'
 import type { Seal } from '../domain/mark.ts'
+import { oldestWrite } from '../domain/moved-groups.ts'
 import type { Deadline, Invariant } from '../domain/plan.ts'
-import { oldestWrite } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
 import { counted } from '../steps/_words.ts'
 import type { PlanContext } from '../steps/step-kind.ts'

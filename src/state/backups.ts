@@ -1,5 +1,7 @@
 import { canonicalLine, sha256 } from '../domain/canonical-json.ts'
-import type { JournalEntry, MigrationState, PartitionProgress } from '../domain/state.ts'
+import type { JournalEntry } from '../domain/journal.ts'
+import type { PartitionProgress } from '../domain/partition-progress.ts'
+import type { MigrationState } from '../domain/state.ts'
 import { encodeStored, type Stored } from './content-codec.ts'
 import { decodeDecisions } from './decisions-codec.ts'
 import { count, listOf, Malformed, members, text } from './decode.ts'

@@ -1,12 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { type PartitionKey, partitionKey, type SourceOffset } from '../domain/ids.ts'
-import {
-  type GapChunk,
-  type JournalEntry,
-  type MigrationState,
-  type PartitionProgress,
-  STATE_FORMAT_VERSION,
-} from '../domain/state.ts'
+import type { JournalEntry } from '../domain/journal.ts'
+import type { GapChunk, PartitionProgress } from '../domain/partition-progress.ts'
+import { type MigrationState, STATE_FORMAT_VERSION } from '../domain/state.ts'
 import { decodeDecisions, encodeDecisions } from './decisions-codec.ts'
 import { listOf, members, objectOf, oneOf, text } from './decode.ts'
 import { decodeChunk, encodeChunk, GapsReader } from './gaps-codec.ts'

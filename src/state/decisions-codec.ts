@@ -6,13 +6,12 @@ import type { Emptied, PartitionEnd } from '../domain/emptied.ts'
 import type { ClusterId, GroupId, PartitionKey, SourceOffset, TopicName } from '../domain/ids.ts'
 import type { Mark, Seal } from '../domain/mark.ts'
 import { SCRAM_MECHANISMS } from '../domain/migration.ts'
+import type { GroupReturn, GroupSync, ReturnedPosition } from '../domain/moved-groups.ts'
 import type { Protectable } from '../domain/protectable.ts'
 import { STAGES } from '../domain/stage.ts'
 import {
   type AskedTopic,
   type ConfigsBefore,
-  type GroupReturn,
-  type GroupSync,
   type LostRange,
   type MarkIntent,
   type MigrationState,
@@ -20,7 +19,6 @@ import {
   type QuotaBefore,
   type RecordedUser,
   type Removal,
-  type ReturnedPosition,
   type Reverse,
   type Salvage,
   type SeenFacts,

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { GapList } from '../domain/offset-index.ts'
-import type { GapChunk, PartitionProgress } from '../domain/state.ts'
+import type { GapChunk, PartitionProgress } from '../domain/partition-progress.ts'
 import { appendToFile, makeFolder, readIfThere, replaceFile, syncFolder } from './durable-files.ts'
 import { decodeChunk, encodeChunk, GapsReader } from './gaps-codec.ts'
 import { safeName } from './safe-name.ts'

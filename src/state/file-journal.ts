@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import type { JournalEntry } from '../domain/state.ts'
+import type { JournalEntry } from '../domain/journal.ts'
 import {
   appendToFile,
   makeFolder,

@@ -1,6 +1,8 @@
 import { join, relative } from 'node:path'
 import type { PartitionKey } from '../domain/ids.ts'
-import type { GapChunk, JournalEntry, MigrationState, PartitionProgress } from '../domain/state.ts'
+import type { JournalEntry } from '../domain/journal.ts'
+import type { GapChunk, PartitionProgress } from '../domain/partition-progress.ts'
+import type { MigrationState } from '../domain/state.ts'
 import { backupOf, backupsIn, contentOfBackup, type Kept } from './backups.ts'
 import { encodeStored, isOlder, progressOfWay, type Stored, wholeChunks } from './content-codec.ts'
 import {

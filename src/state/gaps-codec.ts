@@ -1,7 +1,7 @@
 import { canonicalLine, sha256 } from '../domain/canonical-json.ts'
 import type { TopicName } from '../domain/ids.ts'
 import type { GapList } from '../domain/offset-index.ts'
-import type { GapChunk } from '../domain/state.ts'
+import type { GapChunk } from '../domain/partition-progress.ts'
 import {
   count,
   digits,

@@ -1,5 +1,5 @@
 import { canonicalLine, sha256 } from '../domain/canonical-json.ts'
-import type { JournalEntry } from '../domain/state.ts'
+import type { JournalEntry } from '../domain/journal.ts'
 import {
   count,
   type Decoder,

@@ -1,4 +1,6 @@
-import type { JournalEntry, MigrationState, PartitionProgress } from '../domain/state.ts'
+import type { JournalEntry } from '../domain/journal.ts'
+import type { PartitionProgress } from '../domain/partition-progress.ts'
+import type { MigrationState } from '../domain/state.ts'
 import { backupOf, type Kept } from './backups.ts'
 import { encodeStored, type Stored } from './content-codec.ts'
 import { decodeDecisions, encodeDecisions } from './decisions-codec.ts'

@@ -1,4 +1,4 @@
-import type { GapChunk, PartitionProgress } from '../domain/state.ts'
+import type { GapChunk, PartitionProgress } from '../domain/partition-progress.ts'
 import type { Stored } from './content-codec.ts'
 import { decodeChunk, encodeChunk, GapsReader } from './gaps-codec.ts'
 import { decodeProgress, encodeProgress } from './progress-codec.ts'

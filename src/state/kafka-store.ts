@@ -1,5 +1,7 @@
 import type { PartitionKey, TopicName } from '../domain/ids.ts'
-import type { GapChunk, JournalEntry, MigrationState, PartitionProgress } from '../domain/state.ts'
+import type { JournalEntry } from '../domain/journal.ts'
+import type { GapChunk, PartitionProgress } from '../domain/partition-progress.ts'
+import type { MigrationState } from '../domain/state.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { identityOf, type ProcessIdentity } from '../process-identity.ts'
 import { backupsIn, contentOfBackup } from './backups.ts'

@@ -2,7 +2,8 @@ import type { Diagnostic, DiagnosticCode, Place } from '../domain/diagnostic.ts'
 import { CODES } from '../domain/diagnostic-codes.ts'
 import type { Heard } from '../domain/heard.ts'
 import { type Divergence, GapList } from '../domain/offset-index.ts'
-import { type PartitionProgress, STATE_FORMAT_VERSION } from '../domain/state.ts'
+import type { PartitionProgress } from '../domain/partition-progress.ts'
+import { STATE_FORMAT_VERSION } from '../domain/state.ts'
 import {
   count,
   type Decoder,

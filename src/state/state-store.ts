@@ -1,5 +1,7 @@
 import type { PartitionKey } from '../domain/ids.ts'
-import type { GapChunk, JournalEntry, MigrationState, PartitionProgress } from '../domain/state.ts'
+import type { JournalEntry } from '../domain/journal.ts'
+import type { GapChunk, PartitionProgress } from '../domain/partition-progress.ts'
+import type { MigrationState } from '../domain/state.ts'
 
 /** Who holds or asks for a lock; printed to whoever finds it taken. */
 export interface LockHolder {

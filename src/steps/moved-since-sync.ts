@@ -1,8 +1,9 @@
 import { aclKey } from '../domain/access.ts'
 import type { PartitionKey } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
+import { type GroupSync, takesBack, writtenBy } from '../domain/moved-groups.ts'
 import { stageRank } from '../domain/stage.ts'
-import { type GroupSync, type MigrationState, takesBack, writtenBy } from '../domain/state.ts'
+import type { MigrationState } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
 import type { Commits } from './sync-positions.ts'
 

@@ -10,7 +10,7 @@ import {
 } from '../domain/ids.ts'
 import type { Mark, Seal } from '../domain/mark.ts'
 import { indexFromEnds, type OffsetIndex } from '../domain/offset-index.ts'
-import { offsetMapOf } from '../domain/state.ts'
+import { offsetMapOf } from '../domain/partition-progress.ts'
 import { placesOf } from '../domain/state-places.ts'
 import type { Cluster, OffsetAt } from '../kafka/cluster.ts'
 import type { Run } from './step-kind.ts'

@@ -3,11 +3,11 @@ import type { GroupId, PartitionKey, SourceOffset, TargetOffset } from '../domai
 import type { Seal } from '../domain/mark.ts'
 import {
   type GroupSync,
-  type MigrationState,
   type ReturnedPosition,
   takesBack,
   writtenBy,
-} from '../domain/state.ts'
+} from '../domain/moved-groups.ts'
+import type { MigrationState } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
 import { translateBack } from '../domain/translate-back.ts'
 import { translateOffset } from '../domain/translate-offset.ts'

@@ -5,8 +5,8 @@ import {
   parsePartitionKey,
   type SourceOffset,
 } from '../domain/ids.ts'
+import { writtenBy } from '../domain/moved-groups.ts'
 import { expectedTargetEnd } from '../domain/offset-index.ts'
-import { writtenBy } from '../domain/state.ts'
 import type { SyncedPosition, SyncGroup } from '../domain/step.ts'
 import { translateOffset } from '../domain/translate-offset.ts'
 import type { CommittedOffset } from '../kafka/cluster.ts'

@@ -8,12 +8,8 @@ import {
 } from '../domain/ids.ts'
 import type { Mark, Seal } from '../domain/mark.ts'
 import { indexFromEnds, type OffsetIndex } from '../domain/offset-index.ts'
-import {
-  type LostRange,
-  type MigrationState,
-  offsetMapOf,
-  type PartitionProgress,
-} from '../domain/state.ts'
+import { offsetMapOf, type PartitionProgress } from '../domain/partition-progress.ts'
+import type { LostRange, MigrationState } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
 import { coveredTo, watchedEnd } from '../domain/stranded.ts'
 import type { Cluster } from '../kafka/cluster.ts'

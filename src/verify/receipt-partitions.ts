@@ -6,13 +6,14 @@ import {
   type TopicName,
 } from '../domain/ids.ts'
 import { type OffsetIndex, rankOf } from '../domain/offset-index.ts'
+import type { PartitionProgress } from '../domain/partition-progress.ts'
 import {
   digestOfBlocks,
   indexFigures,
   type ReceiptBlock,
   type ReceiptPartition,
 } from '../domain/receipt.ts'
-import type { MigrationState, PartitionProgress } from '../domain/state.ts'
+import type { MigrationState } from '../domain/state.ts'
 import { codecsReady } from '../records/codecs.ts'
 import { cleanedTopics } from './cleaned-topics.ts'
 import { ranksBetween, sourceOf, without } from './compare-records.ts'

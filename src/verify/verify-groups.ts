@@ -6,8 +6,9 @@ import {
   type SourceOffset,
 } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
+import type { GroupSync } from '../domain/moved-groups.ts'
 import type { OffsetIndex } from '../domain/offset-index.ts'
-import type { GroupSync, MigrationState } from '../domain/state.ts'
+import type { MigrationState } from '../domain/state.ts'
 import type { SyncedPosition } from '../domain/step.ts'
 import type { CommittedOffset } from '../kafka/cluster.ts'
 import type { CleanedTopics } from './cleaned-topics.ts'

@@ -12,12 +12,8 @@ import {
 } from '../../src/domain/ids.ts'
 import type { Mark } from '../../src/domain/mark.ts'
 import { GapList } from '../../src/domain/offset-index.ts'
-import {
-  emptyState,
-  type MigrationState,
-  type PartitionProgress,
-  STATE_FORMAT_VERSION,
-} from '../../src/domain/state.ts'
+import type { PartitionProgress } from '../../src/domain/partition-progress.ts'
+import { emptyState, type MigrationState, STATE_FORMAT_VERSION } from '../../src/domain/state.ts'
 import { observe, planMigration } from '../../src/planner/index.ts'
 import { group, migration, NOW, topicSpec } from '../planner/_build.ts'
 import { END, groupsOf, type LargeSize, largeCluster, topicsOf } from './_large-cluster.ts'

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import { CommitRenewer } from '../../src/app/renew-commits.ts'
 import { diagnostic } from '../../src/domain/diagnostic.ts'
 import type { GroupId, PartitionKey, SourceOffset } from '../../src/domain/ids.ts'
-import { emptyState, type GroupSync } from '../../src/domain/state.ts'
+import type { GroupSync } from '../../src/domain/moved-groups.ts'
+import { emptyState } from '../../src/domain/state.ts'
 import type { Cluster, GroupDescription } from '../../src/kafka/cluster.ts'
 
 /** When positions are written again, and when never. That a broker forgets them, and what it says of a group: test/scenarios/kinds-of-groups.test.ts. */

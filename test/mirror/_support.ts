@@ -13,7 +13,7 @@ import {
   type TopicName,
 } from '../../src/domain/ids.ts'
 import type { Mark } from '../../src/domain/mark.ts'
-import type { GapChunk, PartitionProgress } from '../../src/domain/state.ts'
+import type { GapChunk, PartitionProgress } from '../../src/domain/partition-progress.ts'
 import type { Cluster, ProducerIdentity } from '../../src/kafka/cluster.ts'
 import { connectCluster } from '../../src/kafka/kafkajs-cluster.ts'
 import {

@@ -1,6 +1,6 @@
 import { deepStrictEqual } from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import type { PartitionProgress } from '../../src/domain/state.ts'
+import type { PartitionProgress } from '../../src/domain/partition-progress.ts'
 import { AnswerMemory, Budget } from '../../src/mirror/budget.ts'
 import { BufferPool } from '../../src/mirror/buffer-pool.ts'
 import { GapSaver } from '../../src/mirror/gap-saver.ts'

@@ -3,7 +3,8 @@ import { beforeEach, describe, it, vi } from 'vitest'
 import type { SourceOffset, TargetOffset, TopicName } from '../../src/domain/ids.ts'
 import type { Mark } from '../../src/domain/mark.ts'
 import { GapList } from '../../src/domain/offset-index.ts'
-import { type PartitionProgress, STATE_FORMAT_VERSION } from '../../src/domain/state.ts'
+import type { PartitionProgress } from '../../src/domain/partition-progress.ts'
+import { STATE_FORMAT_VERSION } from '../../src/domain/state.ts'
 import {
   type MirroredPartition,
   MirroredPartition as Partition,

@@ -1,6 +1,6 @@
 import type { PartitionKey, SourceOffset, TargetOffset } from '../../src/domain/ids.ts'
 import type { Seal } from '../../src/domain/mark.ts'
-import type { GroupSync } from '../../src/domain/state.ts'
+import type { GroupSync } from '../../src/domain/moved-groups.ts'
 import { fullState } from '../state/samples.ts'
 import { ACCESS, AT, group, groupSeen, topic, topicSeen } from './_build.ts'
 

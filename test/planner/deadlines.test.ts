@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { PartitionKey } from '../../src/domain/ids.ts'
 import type { Mark } from '../../src/domain/mark.ts'
-import type { PartitionProgress } from '../../src/domain/state.ts'
+import type { PartitionProgress } from '../../src/domain/partition-progress.ts'
 import { recommendOrder } from '../../src/planner/recommend-order.ts'
 import {
   group,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { PartitionKey, SourceOffset, TargetOffset } from '../../src/domain/ids.ts'
-import type { PartitionProgress } from '../../src/domain/state.ts'
+import type { PartitionProgress } from '../../src/domain/partition-progress.ts'
 import { fullState } from '../state/samples.ts'
 import {
   AT,

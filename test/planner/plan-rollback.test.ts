@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { PartitionKey, SourceOffset, TargetOffset } from '../../src/domain/ids.ts'
+import type { PartitionProgress } from '../../src/domain/partition-progress.ts'
 import type { ReachedStage } from '../../src/domain/stage.ts'
-import type { PartitionProgress } from '../../src/domain/state.ts'
 import {
   AT,
   group,

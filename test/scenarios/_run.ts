@@ -2,7 +2,8 @@ import type { PartitionKey, SourceOffset, TargetOffset, TopicName } from '../../
 import { partitionKey } from '../../src/domain/ids.ts'
 import type { Mark } from '../../src/domain/mark.ts'
 import { GapList } from '../../src/domain/offset-index.ts'
-import { emptyState, type PartitionProgress } from '../../src/domain/state.ts'
+import type { PartitionProgress } from '../../src/domain/partition-progress.ts'
+import { emptyState } from '../../src/domain/state.ts'
 import type { Clusters, Run } from '../../src/steps/step-kind.ts'
 import { migration, topicSpec } from '../planner/_build.ts'
 

@@ -1,7 +1,7 @@
 import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { JournalEntry } from '../../src/domain/journal.ts'
 import type { Plan } from '../../src/domain/plan.ts'
-import type { JournalEntry } from '../../src/domain/state.ts'
 import { oracle, type TestCluster } from '../kafka/index.ts'
 import type { Writing } from '../kafka/oracle.ts'
 import { waitFor } from '../kafka/wait.ts'

@@ -4,11 +4,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { digestOf } from '../../src/domain/canonical-json.ts'
 import type { PartitionKey, TopicName } from '../../src/domain/ids.ts'
 import { GapList } from '../../src/domain/offset-index.ts'
-import {
-  type GapChunk,
-  type PartitionProgress,
-  STATE_FORMAT_VERSION,
-} from '../../src/domain/state.ts'
+import type { GapChunk, PartitionProgress } from '../../src/domain/partition-progress.ts'
+import { STATE_FORMAT_VERSION } from '../../src/domain/state.ts'
 import { decodeContent } from '../../src/state/content-codec.ts'
 import type { NewEntry } from '../../src/state/journal-chain.ts'
 import {

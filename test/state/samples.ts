@@ -8,13 +8,8 @@ import type {
   TopicName,
 } from '../../src/domain/ids.ts'
 import { GapList } from '../../src/domain/offset-index.ts'
-import {
-  emptyState,
-  type GapChunk,
-  type MigrationState,
-  type PartitionProgress,
-  STATE_FORMAT_VERSION,
-} from '../../src/domain/state.ts'
+import type { GapChunk, PartitionProgress } from '../../src/domain/partition-progress.ts'
+import { emptyState, type MigrationState, STATE_FORMAT_VERSION } from '../../src/domain/state.ts'
 import type { LockHolder } from '../../src/state/state-store.ts'
 
 export const AT = '2025-11-04T18:20:00.000Z'

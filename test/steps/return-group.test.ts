@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { PartitionKey, SourceOffset } from '../../src/domain/ids.ts'
-import type { GroupReturn, GroupSync } from '../../src/domain/state.ts'
+import type { GroupReturn, GroupSync } from '../../src/domain/moved-groups.ts'
 import { beforeReturn, toReturn } from '../../src/steps/return-positions.ts'
 import { group } from '../planner/_build.ts'
 

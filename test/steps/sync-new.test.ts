@@ -1,11 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { GroupId, PartitionKey, SourceOffset, TopicName } from '../../src/domain/ids.ts'
-import {
-  type GroupSync,
-  type MigrationState,
-  oldestWrite,
-  takesBack,
-} from '../../src/domain/state.ts'
+import { type GroupSync, oldestWrite, takesBack } from '../../src/domain/moved-groups.ts'
+import type { MigrationState } from '../../src/domain/state.ts'
 import type { SyncedPosition, SyncGroup } from '../../src/domain/step.ts'
 import { groupsAreSynced } from '../../src/steps/gates/index.ts'
 import { movedTo } from '../../src/steps/return-positions.ts'

@@ -10,12 +10,8 @@ import type {
 import type { Mark } from '../../src/domain/mark.ts'
 import type { Migration } from '../../src/domain/migration.ts'
 import { type Gap, GapList, type OffsetIndex } from '../../src/domain/offset-index.ts'
-import {
-  emptyState,
-  type MigrationState,
-  type PartitionProgress,
-  STATE_FORMAT_VERSION,
-} from '../../src/domain/state.ts'
+import type { PartitionProgress } from '../../src/domain/partition-progress.ts'
+import { emptyState, type MigrationState, STATE_FORMAT_VERSION } from '../../src/domain/state.ts'
 import type { BrokerLink, Cluster } from '../../src/kafka/cluster.ts'
 import type { Codec } from '../../src/records/batch.ts'
 import { encodeBatch, type NewRecord } from '../../src/records/write-batch.ts'

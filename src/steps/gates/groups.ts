@@ -4,7 +4,7 @@ import {
   parsePartitionKey,
   type TopicName,
 } from '../../domain/ids.ts'
-import type { GroupSync } from '../../domain/state.ts'
+import type { GroupSync } from '../../domain/moved-groups.ts'
 import type { Cluster, GroupDescription, GroupMember } from '../../kafka/cluster.ts'
 import { liveOnTarget, movedOnSource, type Strayed } from '../moved-since-sync.ts'
 import type { Clusters, Gate, Run } from '../step-kind.ts'
