@@ -135,6 +135,7 @@ async function consume(
     group,
     topic,
     count,
+    'timeout-ms': TIMEOUT_MS,
     ...(reset && { reset }),
     ...(!commits && { 'no-commit': true }),
   }

@@ -1,7 +1,10 @@
 import kafkajs, { type Admin } from 'kafkajs'
+import { withAdmin } from '../kafka/admin.ts'
 import { oracle, type TestCluster } from '../kafka/index.ts'
 import { waitFor } from '../kafka/wait.ts'
 import type { World } from './_world.ts'
+
+export { withAdmin }
 
 /** What of a cluster a migration could change, but for users, read with kafkajs; equal if nothing changed. */
 export interface ClusterImage {
@@ -26,20 +29,6 @@ export interface WorldImage {
 export const imageOf = async ({ source, target }: World): Promise<WorldImage> => {
   const [old, fresh] = await Promise.all([clusterImage(source), clusterImage(target)])
   return { source: old, target: fresh }
-}
-
-/** Runs work with an admin client of kafkajs. */
-export const withAdmin = async <T>(
-  cluster: TestCluster,
-  work: (admin: Admin) => Promise<T>,
-): Promise<T> => {
-  const admin = new kafkajs.Kafka(cluster.kafka()).admin()
-  await admin.connect()
-  try {
-    return await work(admin)
-  } finally {
-    await admin.disconnect()
-  }
 }
 
 /** Others may delete topics meanwhile, and kafkajs asks about each that it was once asked about: then all is read anew. */

@@ -2,7 +2,6 @@ import kafkajs, { type ITopicConfig } from 'kafkajs'
 import { expect } from 'vitest'
 import { Secret } from '../../src/domain/secret.ts'
 import { connect } from '../adapter/connect.ts'
-import { waitFor } from '../kafka/wait.ts'
 import { fill } from './_clients.ts'
 import { imageOf, usersOf, withAdmin } from './_image.ts'
 import { type Applied, applyDying, type Death, type Killing } from './_kill-apply.ts'
@@ -96,18 +95,8 @@ const topic = (
 const positions = (...offsets: readonly number[]) =>
   offsets.map((offset, partition) => ({ partition, offset: String(offset) }))
 
-/** Returns once each has its leaders. What kafkajs waits with by itself fails where others make topics beside it. */
-const create = (cluster: World['source'], topics: readonly ITopicConfig[]): Promise<void> =>
-  withAdmin(cluster, async (admin) => {
-    await admin.createTopics({ waitForLeaders: false, topics: [...topics] })
-    const names = topics.map((each) => each.topic)
-    await waitFor(`leaders of ${names.join(', ')}`, { timeoutMs: 30_000 }, async () => {
-      const { topics: found } = await admin.fetchTopicMetadata({ topics: names })
-      return found.every(({ partitions }) => partitions.every(({ leader }) => leader >= 0))
-        ? true
-        : undefined
-    })
-  })
+const create = (cluster: World['source'], topics: readonly ITopicConfig[]) =>
+  withAdmin(cluster, (admin) => admin.createTopics({ topics: [...topics] }))
 
 /** What is moved. */
 const settleSource = async ({ source }: World, name: string): Promise<void> => {

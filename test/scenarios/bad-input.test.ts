@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { setConfigs } from '../kafka/admin.ts'
 import { fill } from './_clients.ts'
 import { errorsIn, expectNoStack } from './_findings.ts'
 import { imageOf, usersOf, withAdmin } from './_image.ts'
@@ -457,7 +458,7 @@ describe('plan files', () => {
 
   test('a plan of a topic that was changed since', async () => {
     const project = await plannedProject()
-    await setConfig('retention.bytes', '1000000')
+    await setConfigs(world.source, 'orders.events', { 'retention.bytes': '1000000' })
     const ended = await refused(project, () => project.ferry(APPLY_FILE))
     expectOneError(ended, {
       exit: 5,
@@ -534,20 +535,6 @@ describe('plan files', () => {
       place: project.place('plans/orders.yaml', 'name: orders.events'),
     })
   })
-
-  const setConfig = (name: string, value: string) =>
-    withAdmin(world.source, (admin) =>
-      admin.alterConfigs({
-        validateOnly: false,
-        resources: [
-          {
-            type: kafkajs.ConfigResourceTypes.TOPIC,
-            name: 'orders.events',
-            configEntries: [{ name, value }],
-          },
-        ],
-      }),
-    )
 })
 
 interface PlanJson {

@@ -1,10 +1,10 @@
-import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TopicName } from '../../src/domain/ids.ts'
 import { Secret } from '../../src/domain/secret.ts'
 import type { Cluster } from '../../src/kafka/cluster.ts'
 import { decodeDecisions, encodeDecisions } from '../../src/state/decisions-codec.ts'
 import { connect } from '../adapter/connect.ts'
+import { setConfigs } from '../kafka/admin.ts'
 import type { TestCluster } from '../kafka/index.ts'
 import { fill } from './_clients.ts'
 import { errorsIn } from './_findings.ts'
@@ -75,16 +75,6 @@ const commit = (cluster: TestCluster, groupId: string, offset: string, topic = '
     admin.setOffsets({ groupId, topic, partitions: [{ partition: 0, offset }] }),
   )
 
-const setConfig = (cluster: TestCluster, topic: string, name: string, value: string) =>
-  withAdmin(cluster, async (admin) => {
-    const type = kafkajs.ConfigResourceTypes.TOPIC
-    const configEntries = [{ name, value }]
-    await admin.alterConfigs({
-      validateOnly: false,
-      resources: [{ type, name: topic, configEntries }],
-    })
-  })
-
 const addPartitions = (cluster: TestCluster, topic: string, count: number) =>
   withAdmin(cluster, (admin) => admin.createPartitions({ topicPartitions: [{ topic, count }] }))
 
@@ -135,12 +125,12 @@ const CASES: readonly Stale[] = [
   },
   {
     what: 'a config of a target topic',
-    change: () => setConfig(world.target, 'stale.a', 'retention.bytes', '1000000'),
+    change: () => setConfigs(world.target, 'stale.a', { 'retention.bytes': '1000000' }),
     names: /this changed: configs of topic stale\.a on the target\.$/,
   },
   {
     what: 'a config of a source topic',
-    change: () => setConfig(world.source, 'stale.b', 'max.message.bytes', '500000'),
+    change: () => setConfigs(world.source, 'stale.b', { 'max.message.bytes': '500000' }),
     names: /this changed: configs of topic stale\.b on the source\.$/,
   },
   {
@@ -272,7 +262,7 @@ describe('drift', () => {
     const topic = 'drift.a' as TopicName
     const user = 'drift-reader'
     await target.alterTopicConfigs(new Map([[topic, new Map([['retention.bytes', '5000000']])]]))
-    await setConfig(world.source, topic, 'retention.ms', '3600000')
+    await setConfigs(world.source, topic, { 'retention.ms': '3600000' })
     await addPartitions(world.target, topic, 2)
     await addPartitions(world.source, topic, 3)
     await commit(world.source, 'drift-late', '2', topic)

@@ -16,6 +16,7 @@ import {
 import type { Gate, GateReading } from '../../src/steps/step-kind.ts'
 import { connect } from '../adapter/connect.ts'
 import { joinNewProtocol } from '../adapter/new-protocol.ts'
+import { withAdmin } from '../kafka/admin.ts'
 import { oracle, startKafka, type TestCluster } from '../kafka/index.ts'
 import { waitFor } from '../kafka/wait.ts'
 import { migration, topicSpec } from '../planner/_build.ts'
@@ -40,21 +41,19 @@ beforeAll(async () => {
     },
   })
   cluster = await connect(kafka)
-  const admin = new kafkajs.Kafka(kafka.kafka()).admin()
-  await admin.connect()
-  await admin.createTopics({
-    topics: ['read', 'open', 'hangs', 'results'].map((topic) => ({
-      topic,
-      numPartitions: 1,
-      replicationFactor: 1,
-    })),
-  })
-  await admin.disconnect()
+  await createTopics('read', 'open', 'hangs', 'results')
 })
 afterAll(async () => {
   await cluster?.close()
   await kafka?.stop()
 })
+
+const createTopics = (...topics: readonly string[]) =>
+  withAdmin(kafka, (admin) =>
+    admin.createTopics({
+      topics: topics.map((topic) => ({ topic, numPartitions: 1, replicationFactor: 1 })),
+    }),
+  )
 
 const read = (gate: Gate, topics: readonly string[] = []): Promise<GateReading> =>
   gate.check(runOn({ source: cluster, target: cluster }, topics))
@@ -159,16 +158,7 @@ describe('the mirror has passed every position', () => {
 
 describe('who else uses the topics', () => {
   test('is seen: groups, connectors, Streams topics, transactional ids; who has no group is not', async () => {
-    const admin = new kafkajs.Kafka(kafka.kafka()).admin()
-    await admin.connect()
-    await admin.createTopics({
-      topics: ['paid', 'unread', 'sums-store-changelog'].map((topic) => ({
-        topic,
-        numPartitions: 1,
-        replicationFactor: 1,
-      })),
-    })
-    await admin.disconnect()
+    await createTopics('paid', 'unread', 'sums-store-changelog')
     const producer = new kafkajs.Kafka(kafka.kafka()).producer({
       transactionalId: 'cashier-1',
       maxInFlightRequests: 1,

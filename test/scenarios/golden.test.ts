@@ -1,7 +1,7 @@
 import { hostname, userInfo } from 'node:os'
-import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { EXIT } from '../../src/cli/exit-codes.ts'
+import { setConfigs } from '../kafka/admin.ts'
 import { waitFor } from '../kafka/wait.ts'
 import { fill, startConsumer } from './_clients.ts'
 import { errorsIn } from './_findings.ts'
@@ -82,9 +82,7 @@ test('a step that fails, a verification that fails, drift', async () => {
   await gold.ends(8, ['apply', 'gold', '--auto-approve', '--wait', '150s'])
   await fill(target, EVENTS, 1, [0])
   await gold.ends(9, ['verify', 'gold'])
-  const configEntries = [{ name: 'retention.ms', value: '3600000' }]
-  const resources = [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: EVENTS, configEntries }]
-  await withAdmin(target, (admin) => admin.alterConfigs({ validateOnly: false, resources }))
+  await setConfigs(target, EVENTS, { 'retention.ms': '3600000' })
   await gold.ends(3, ['drift', 'gold'])
 })
 

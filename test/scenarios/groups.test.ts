@@ -3,6 +3,7 @@ import kafkajs, { type KafkaConfig } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { GroupId, PartitionKey } from '../../src/domain/ids.ts'
 import { connect } from '../adapter/connect.ts'
+import { withAdmin } from '../kafka/admin.ts'
 import { oracle, type TestCluster } from '../kafka/index.ts'
 import { startConsumer } from './_clients.ts'
 import { type Project, startWorld, type World } from './_world.ts'
@@ -18,10 +19,9 @@ const SHOP = { name: 'shop', password: 'shop-secret' }
 beforeAll(async () => {
   world = await startWorld()
   for (const cluster of [world.source, world.target]) {
-    const admin = new kafkajs.Kafka(cluster.kafka()).admin()
-    await admin.connect()
-    await admin.createTopics({ topics: [{ topic: IDLE, numPartitions: 1, replicationFactor: 1 }] })
-    await admin.disconnect()
+    await withAdmin(cluster, (admin) =>
+      admin.createTopics({ topics: [{ topic: IDLE, numPartitions: 1, replicationFactor: 1 }] }),
+    )
   }
 })
 afterAll(() => world?.stop())
@@ -32,15 +32,8 @@ const as = (user: { name: string; password: string }): KafkaConfig =>
     retry: { retries: 2 },
   })
 
-const withSource = async <T>(act: (admin: kafkajs.Admin) => Promise<T>): Promise<T> => {
-  const admin = new kafkajs.Kafka(world.source.kafka()).admin()
-  await admin.connect()
-  try {
-    return await act(admin)
-  } finally {
-    await admin.disconnect()
-  }
-}
+const withSource = <T>(act: (admin: kafkajs.Admin) => Promise<T>): Promise<T> =>
+  withAdmin(world.source, act)
 
 /** Commits as a consumer of the group would, metadata included, and leaves. */
 const commit = async (

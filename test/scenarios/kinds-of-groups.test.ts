@@ -1,7 +1,7 @@
-import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { decodeDecisions, encodeDecisions } from '../../src/state/decisions-codec.ts'
 import { connect } from '../adapter/connect.ts'
+import { withAdmin } from '../kafka/admin.ts'
 import { oracle, type TestCluster } from '../kafka/index.ts'
 import { waitFor } from '../kafka/wait.ts'
 import { fill, visit } from './_clients.ts'
@@ -23,16 +23,15 @@ beforeAll(async () => {
       'group.consumer.session.timeout.ms': '10000',
     },
   })
-  const admin = new kafkajs.Kafka(world.source.kafka()).admin()
-  await admin.connect()
-  await admin.createTopics({
-    topics: ['plain', 'shared', 'summed', 'kept'].map((topic) => ({
-      topic,
-      numPartitions: 1,
-      replicationFactor: 1,
-    })),
-  })
-  await admin.disconnect()
+  await withAdmin(world.source, (admin) =>
+    admin.createTopics({
+      topics: ['plain', 'shared', 'summed', 'kept'].map((topic) => ({
+        topic,
+        numPartitions: 1,
+        replicationFactor: 1,
+      })),
+    }),
+  )
   for (const topic of ['plain', 'kept']) await fill(world.source, topic, 40, [0])
 })
 afterAll(() => world?.stop())
@@ -74,10 +73,8 @@ describe('a group', () => {
         expect(planned.stderr).toContain(kind)
         expect(await project.ferry(['apply', kind, '--auto-approve'])).toMatchObject({ code: 4 })
         expect(await oracle.groupOffsets(world.target, `${kind}-group`)).toEqual([])
-        const admin = new kafkajs.Kafka(world.target.kafka()).admin()
-        await admin.connect()
-        expect(await admin.listTopics()).not.toContain(topic)
-        await admin.disconnect()
+        const topics = await withAdmin(world.target, (admin) => admin.listTopics())
+        expect(topics).not.toContain(topic)
       } finally {
         member.close()
       }

@@ -22,16 +22,15 @@ beforeAll(async () => {
     startWorld({ sourceVersion: '1.1' }),
     startKafka({ version: '0.10.2' }),
   ])
-  const admin = new kafkajs.Kafka(world.source.kafka()).admin()
-  await admin.connect()
-  await admin.createTopics({
-    topics: ['old.in', 'old.out'].map((topic) => ({
-      topic,
-      numPartitions: 1,
-      replicationFactor: 1,
-    })),
-  })
-  await admin.disconnect()
+  await withAdmin(world.source, (admin) =>
+    admin.createTopics({
+      topics: ['old.in', 'old.out'].map((topic) => ({
+        topic,
+        numPartitions: 1,
+        replicationFactor: 1,
+      })),
+    }),
+  )
   await fill(world.source, 'old.in', 30, [0])
 })
 afterAll(() => Promise.all([world?.stop(), older?.stop()]))

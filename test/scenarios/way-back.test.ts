@@ -1,7 +1,7 @@
-import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { JournalEntry } from '../../src/domain/journal.ts'
 import type { Plan } from '../../src/domain/plan.ts'
+import { configEntries, setConfigs } from '../kafka/admin.ts'
 import { oracle, type TestCluster } from '../kafka/index.ts'
 import type { Writing } from '../kafka/oracle.ts'
 import { waitFor } from '../kafka/wait.ts'
@@ -260,13 +260,12 @@ describe('back after producers have moved', () => {
   })
 
   test('of a compacted topic: what was deleted on the target is deleted on the source, within the time that the target remembers it, and else it is refused', async () => {
-    const configs = (kept: string) => [
-      { name: 'cleanup.policy', value: 'compact' },
-      { name: 'delete.retention.ms', value: kept },
-    ]
+    const configs = (kept: string) => ({ 'cleanup.policy': 'compact', 'delete.retention.ms': kept })
     const hour = String(3_600_000)
     await withAdmin(world.source, (admin) =>
-      admin.createTopics({ topics: [{ topic: 'table', configEntries: configs(hour) }] }),
+      admin.createTopics({
+        topics: [{ topic: 'table', configEntries: configEntries(configs(hour)) }],
+      }),
     )
     const row = (key: string, value: string | null) => ({ partition: 0, key, value })
     await oracle.write(world.source, 'table', [row('a', '1'), row('b', '1'), row('c', '1')])
@@ -280,19 +279,7 @@ describe('back after producers have moved', () => {
     await oracle.write(world.target, 'table', [row('b', null), row('a', '2'), row('d', '2')])
 
     // A target that forgets within a second may have done so by now.
-    const forgetIn = (kept: string) =>
-      withAdmin(world.target, (admin) =>
-        admin.alterConfigs({
-          validateOnly: false,
-          resources: [
-            {
-              type: kafkajs.ConfigResourceTypes.TOPIC,
-              name: 'table',
-              configEntries: configs(kept),
-            },
-          ],
-        }),
-      )
+    const forgetIn = (kept: string) => setConfigs(world.target, 'table', configs(kept))
     await forgetIn('1000')
     const late = await rollback(project, 'table', '--to', 'prepared')
     expect(late.code).toBe(4)

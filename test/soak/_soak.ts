@@ -1,7 +1,7 @@
 import { deepStrictEqual, ok } from 'node:assert/strict'
 import { createHash, type Hash } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
-import { Kafka } from 'kafkajs'
+import { withAdmin } from '../kafka/admin.ts'
 import { oracle, startKafka, type TestCluster } from '../kafka/index.ts'
 import { waitFor } from '../kafka/wait.ts'
 import { type Project, World } from '../scenarios/_world.ts'
@@ -155,16 +155,15 @@ export class Soak {
       say: this.#options.say,
     })
     this.#project = this.#world.project('soak')
-    const admin = new Kafka(source.kafka()).admin()
-    await admin.connect()
-    await admin.createTopics({
-      topics: TOPICS.map(({ name: topic, partitions: numPartitions }) => ({
-        topic,
-        numPartitions,
-        replicationFactor: 1,
-      })),
-    })
-    await admin.disconnect()
+    await withAdmin(source, (admin) =>
+      admin.createTopics({
+        topics: TOPICS.map(({ name: topic, partitions: numPartitions }) => ({
+          topic,
+          numPartitions,
+          replicationFactor: 1,
+        })),
+      }),
+    )
     // Not demanded: behind what was taken back they cannot be identical a second time.
     const offsets = ({ transactional }: TopicOfService) => (transactional ? 'dense' : 'auto')
     this.#project.write(

@@ -268,8 +268,8 @@ public final class Oracle {
     long commitEvery = Long.parseLong(flag("commit-every", "0"));
     long abortEvery = Long.parseLong(flag("abort-every", "0"));
     Written written = new Written();
+    boolean transactional = flags.containsKey("transactional-id");
     try (KafkaProducer<byte[], byte[]> producer = producer()) {
-      boolean transactional = flags.containsKey("transactional-id");
       if (transactional) producer.initTransactions();
       long inTransaction = 0;
       long transactions = 0;
@@ -299,7 +299,22 @@ public final class Oracle {
       }
       producer.flush();
     }
+    if (transactional) awaitMarkers(topic, written);
     written.print(this);
+  }
+
+  /** The end of a transaction is answered before its markers are in the logs: until then readers of what is committed stop below it. */
+  private void awaitMarkers(String topic, Written written) throws Exception {
+    Map<TopicPartition, Long> last = written.lastOffsets(topic);
+    long deadline = System.nanoTime() + 90_000_000_000L;
+    try (KafkaConsumer<byte[], byte[]> consumer = consumer("read_committed")) {
+      while (true) {
+        Map<TopicPartition, Long> stable = consumer.endOffsets(last.keySet());
+        if (last.keySet().stream().allMatch(each -> stable.get(each) > last.get(each))) return;
+        if (System.nanoTime() > deadline) throw new IllegalStateException("A transaction is open still: " + stable);
+        Thread.sleep(10);
+      }
+    }
   }
 
   /** One line of standard input per record: partition, timestamp, key, value, then headers in pairs. */
@@ -387,6 +402,13 @@ public final class Oracle {
       counts[0]++;
       counts[1] = Math.min(counts[1], offset);
       counts[2] = Math.max(counts[2], offset);
+    }
+
+    synchronized Map<TopicPartition, Long> lastOffsets(String topic) throws Exception {
+      if (failure != null) throw failure;
+      Map<TopicPartition, Long> last = new HashMap<>();
+      partitions.forEach((partition, counts) -> last.put(new TopicPartition(topic, partition), counts[2]));
+      return last;
     }
 
     synchronized void print(Oracle oracle) throws Exception {
