@@ -20,6 +20,22 @@ const ferry = (argv: readonly string[], cwd = newFolder()) => {
   return { status, stdout, stderr }
 }
 
+/** Says at its end on stderr what CPU time it took: seconds of the clock say more of what else a machine does. */
+const TOLD = `data:text/javascript,${encodeURIComponent(`
+import { writeSync } from 'node:fs'
+process.on('exit', () => {
+  const { user, system } = process.cpuUsage()
+  writeSync(2, 'CPU ' + Math.round((user + system) / 1000))
+})`)}`
+
+const cpuMsOf = (argv: readonly string[], cwd = newFolder()) => {
+  const env = { PATH: process.env.PATH, HOME: process.env.HOME }
+  const args = ['--import', TOLD, ...argv]
+  const ended = spawnSync(process.execPath, args, { cwd, env, encoding: 'utf8' })
+  const [, stderr = ended.stderr, cpu] = /^(.*)CPU (\d+)$/s.exec(ended.stderr) ?? []
+  return { status: ended.status, stdout: ended.stdout, stderr, cpuMs: Number(cpu) }
+}
+
 describe('the built ferry', () => {
   it('prints its help', () => {
     const { status, stdout, stderr } = ferry(['--help'])
@@ -54,13 +70,9 @@ describe('the built ferry', () => {
   })
 
   it('is quick to help', () => {
-    const times = Array.from({ length: 5 }, () => {
-      const began = performance.now()
-      ferry(['--help'])
-      return performance.now() - began
-    })
-    // The design says 150 ms on an idle machine; the best of five with room for a busy one.
-    ok(Math.min(...times) < 400, `${Math.round(Math.min(...times))} ms`)
+    const times = Array.from({ length: 5 }, () => cpuMsOf([MAIN, '--help']).cpuMs)
+    // The design says 150 ms on an idle machine; the best of five with room for a slow one.
+    ok(Math.min(...times) < 400, `${Math.min(...times)} ms of CPU`)
   })
 
   it('validates 500 plan files in 2 s', () => {
@@ -84,15 +96,13 @@ describe('the built ferry', () => {
       )
     }
     for (let i = 0; i < 500; i++) file(`plans/svc-${i}.yaml`, 'Migration', `svc-${i}`, service(i))
-    const began = performance.now()
-    const { status, stdout, stderr } = ferry(['validate'], folder)
-    const ms = performance.now() - began
+    const { status, stdout, stderr, cpuMs } = cpuMsOf([MAIN, 'validate'], folder)
     deepStrictEqual(
       { status, stdout, stderr },
       { status: 0, stdout: '503 files are valid.\n', stderr: '' },
     )
-    // The design says 2 s; with room for a machine that does other work.
-    ok(ms < 6_000, `${Math.round(ms)} ms`)
+    // The design says 2 s; with room for a slow machine.
+    ok(cpuMs < 6_000, `${cpuMs} ms of CPU`)
   })
 })
 
