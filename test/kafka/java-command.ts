@@ -64,7 +64,7 @@ export async function runJava(
   program: JavaProgram,
   options: { readonly timeoutMs?: number; readonly input?: string } = {},
 ): Promise<string> {
-  const { timeoutMs = 60_000, input = '' } = options
+  const { timeoutMs = 180_000, input = '' } = options
   const [command, ...args] = javaCommand(program)
   const running = run(command!, args, {
     timeout: timeoutMs,

@@ -50,6 +50,8 @@ function testDefaults(brokers: number): Properties {
     'share.coordinator.state.topic.num.partitions': '5',
     'group.initial.rebalance.delay.ms': '0',
     'group.min.session.timeout.ms': '1000',
+    // A group without positions and members is forgotten whenever the broker looks, in the middle of a long test by default.
+    'offsets.retention.check.interval.ms': '3600000',
     'auto.create.topics.enable': 'false',
     'delete.topic.enable': 'true',
     'num.network.threads': '2',

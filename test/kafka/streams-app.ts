@@ -22,5 +22,5 @@ export const runStreamsApp = async (
     ...properties.map(([name, value]) => `${name}=${value}`),
   ]
   const { jars, classes } = await compileJava('Sums', 'streams')
-  await runJava({ jars, classes, main: 'Sums', args }, { timeoutMs: 120_000 })
+  await runJava({ jars, classes, main: 'Sums', args }, { timeoutMs: 200_000 })
 }

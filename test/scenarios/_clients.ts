@@ -1,5 +1,7 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import kafkajs, { type KafkaConfig } from 'kafkajs'
-import type { TestCluster } from '../kafka/index.ts'
+import { oracle, type TestCluster } from '../kafka/index.ts'
+import { waitFor } from '../kafka/wait.ts'
 
 /** Writes so many records to each partition: faster than a JVM for a few. */
 export const fill = async (
@@ -19,12 +21,45 @@ export const fill = async (
         key: `key-${id}`,
         value: `value-${id}`,
       }))
-      await producer.send({ topic, acks: -1, messages })
+      const written = await producer.send({ topic, acks: -1, messages })
+      // To a partition that its metadata lacks kafkajs sends nothing, and says nothing.
+      if (written.length !== 1) throw new Error(`${topic}:${partition} is not there`)
     }
   } finally {
     await producer.disconnect()
   }
 }
+
+/** Writes a record to partition 0 every few milliseconds until it is stopped: its topic is never quiet. */
+export const writeSteadily = async (
+  cluster: TestCluster,
+  topic: string,
+): Promise<{ stop(): Promise<void> }> => {
+  const producer = new kafkajs.Kafka(cluster.kafka()).producer()
+  await producer.connect()
+  let isStopping = false
+  const writing = (async () => {
+    for (let id = 0; !isStopping; id++) {
+      const messages = [{ partition: 0, key: `key-${id}`, value: `value-${id}` }]
+      await producer.send({ topic, acks: -1, messages })
+      await pause(20)
+    }
+  })()
+  writing.catch(() => {})
+  return {
+    stop: async () => {
+      isStopping = true
+      await writing.finally(() => producer.disconnect())
+    },
+  }
+}
+
+/** A transaction is answered as ended before its markers are in the logs; until then what is committed ends below it. */
+export const untilCommitted = (cluster: TestCluster, topics: readonly string[]) =>
+  waitFor(`all of ${topics} to be committed`, { timeoutMs: 30_000 }, async () => {
+    const logs = [...(await oracle.offsetsMany(cluster, topics)).values()].flat()
+    return logs.every(({ end, stable }) => end === stable) ? true : undefined
+  })
 
 /** Writes one record to partition 0 as a SCRAM user. `ok`, or why not. */
 export const writeAs = async (
@@ -49,6 +84,9 @@ export const writeAs = async (
   }
 }
 
+/** A consumer of kafkajs ends with its last fetch, which waits five seconds for records by default. */
+export const QUICK_TO_LEAVE = { maxWaitTimeInMs: 200 } as const
+
 /** A consumer that has joined its group and stays until it is stopped. */
 export interface RunningConsumer {
   /** Leaves the group. */
@@ -62,7 +100,7 @@ export const startConsumer = async (
   topic: string,
   config: Partial<KafkaConfig> = {},
 ): Promise<RunningConsumer> => {
-  const consumer = new kafkajs.Kafka(cluster.kafka(config)).consumer({ groupId })
+  const consumer = new kafkajs.Kafka(cluster.kafka(config)).consumer({ groupId, ...QUICK_TO_LEAVE })
   await consumer.connect()
   await consumer.subscribe({ topics: [topic] })
   const joined = new Promise<void>((resolve) => {
@@ -80,7 +118,7 @@ export const visit = async (
   position: { readonly topic: string; readonly offset: string; readonly metadata: string },
 ): Promise<void> => {
   const { topic } = position
-  const consumer = new kafkajs.Kafka(cluster.kafka()).consumer({ groupId })
+  const consumer = new kafkajs.Kafka(cluster.kafka()).consumer({ groupId, ...QUICK_TO_LEAVE })
   await consumer.connect()
   await consumer.subscribe({ topics: [topic] })
   const joined = new Promise((resolve) => consumer.on(consumer.events.GROUP_JOIN, resolve))

@@ -12,11 +12,11 @@ const connectionTo = (cluster: TestCluster, clientId: string): Promise<BrokerCon
   return openConnection(
     specOf(cluster),
     { host: host ?? '', port: Number(port) },
-    { clientId, connectTimeoutMs: 5_000, log: undefined },
+    { clientId, connectTimeoutMs: TIMEOUT_MS, log: undefined },
   )
 }
 
-const TIMEOUT_MS = 10_000
+const TIMEOUT_MS = 30_000
 
 /** JoinGroup (key 11) v5 with a group.instance.id. The static member is there as long as its session, also once its process is gone. */
 export const joinStatic = async (

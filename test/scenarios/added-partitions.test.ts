@@ -72,7 +72,7 @@ spec:
   stage: mirrored
   topics: [{ name: ${name}, offsets: identical }]
   groups: [{ id: ${group}, uncommitted: start }]
-  gates: { sourceQuiet: 1s, timeout: 60s }
+  gates: { sourceQuiet: 1s, timeout: 120s }
 `,
     )
     const apply = (...flags: string[]) =>

@@ -35,7 +35,7 @@ beforeAll(async () => {
     config: {
       'transaction.partition.verification.enable': 'false',
       'group.consumer.min.session.timeout.ms': '1000',
-      'group.consumer.session.timeout.ms': '1500',
+      'group.consumer.session.timeout.ms': '4000',
       'group.consumer.min.heartbeat.interval.ms': '500',
       'group.consumer.heartbeat.interval.ms': '500',
     },
@@ -59,7 +59,7 @@ const read = (gate: Gate, topics: readonly string[] = []): Promise<GateReading> 
   gate.check(runOn({ source: cluster, target: cluster }, topics))
 
 const untilItHolds = (gate: Gate): Promise<true> =>
-  waitFor(gate.title, { timeoutMs: 15_000 }, async () =>
+  waitFor(gate.title, { timeoutMs: 30_000 }, async () =>
     (await read(gate)).holds ? true : undefined,
   )
 
@@ -123,7 +123,7 @@ describe('a group is empty', () => {
       sessionTimeoutMs: 6_000,
       rebalanceTimeoutMs: 6_000,
     })
-    await member.join(Buffer.alloc(0), AbortSignal.timeout(10_000))
+    await member.join(Buffer.alloc(0), AbortSignal.timeout(60_000))
     expect(await read(empty('workers'))).toMatchObject({
       worthWaiting: false,
       because: expect.stringContaining('protocol connect'),
@@ -228,7 +228,7 @@ describe('a transaction', () => {
     })
     await transaction.commit()
     await untilItHolds(gate)
-    await waitFor('the log', { timeoutMs: 5_000 }, async () =>
+    await waitFor('the log', { timeoutMs: 20_000 }, async () =>
       (await byLog()).holds ? true : undefined,
     )
     await producer.disconnect()
@@ -250,7 +250,7 @@ describe('a transaction', () => {
       ),
     })
     await transaction.abort()
-    await waitFor('the abort', { timeoutMs: 5_000 }, async () =>
+    await waitFor('the abort', { timeoutMs: 20_000 }, async () =>
       (await read(gate, ['open'])).holds ? true : undefined,
     )
     await producer.disconnect()

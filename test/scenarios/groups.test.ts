@@ -5,7 +5,7 @@ import type { GroupId, PartitionKey } from '../../src/domain/ids.ts'
 import { connect } from '../adapter/connect.ts'
 import { withAdmin } from '../kafka/admin.ts'
 import { oracle, type TestCluster } from '../kafka/index.ts'
-import { startConsumer } from './_clients.ts'
+import { QUICK_TO_LEAVE, startConsumer } from './_clients.ts'
 import { type Project, startWorld, type World } from './_world.ts'
 
 /** Promise 3: a group continues at exactly its next unread record; and the fences on both sides of a cutover. */
@@ -41,7 +41,7 @@ const commit = async (
   group: string,
   offsets: readonly { topic: string; partition: number; offset: string; metadata?: string }[],
 ): Promise<void> => {
-  const consumer = new kafkajs.Kafka(config).consumer({ groupId: group })
+  const consumer = new kafkajs.Kafka(config).consumer({ groupId: group, ...QUICK_TO_LEAVE })
   await consumer.connect()
   await consumer.subscribe({ topics: [IDLE] })
   const joined = new Promise((resolve) => consumer.on(consumer.events.GROUP_JOIN, resolve))
@@ -78,7 +78,7 @@ spec:
   to: new
   stage: mirrored
   topics: ${topics}
-  gates: { sourceQuiet: 1s, timeout: 30s }
+  gates: { sourceQuiet: 1s, timeout: 120s }
 ${more}`
 
 const apply = (project: Project, name: string, ...more: string[]) =>
@@ -189,7 +189,7 @@ describe('sync', () => {
     expect(await apply(project, 'busy')).toMatchObject({ code: 0 })
     toStage(project, 'busy', 'consumers-moved')
     const consumer = new kafkajs.Kafka(world.source.kafka({ clientId: 'busy-service-7' })).consumer(
-      { groupId: 'busy.api' },
+      { groupId: 'busy.api', ...QUICK_TO_LEAVE },
     )
     await consumer.connect()
     await consumer.subscribe({ topics: ['busy'] })

@@ -73,7 +73,7 @@ test('apply killed inside of every kind of step, its work done and not yet recor
   expect(calm.remains.retired.target.users).toEqual(
     back.target.users.filter((line) => !line.includes('NAME-two')),
   )
-}, 600_000)
+}, 900_000)
 
 test('an apply by name that was killed leaves nothing to compare with, which drift says, until one has ended, whether or not a step is left for that', async () => {
   const project = projectOn(world, 'gone', 'file')

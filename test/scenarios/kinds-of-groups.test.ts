@@ -49,7 +49,7 @@ spec:
   stage: consumers-moved
   topics: [{ name: ${topic} }]
   groups: [${groups.map((id) => `{ id: ${id} }`).join(', ')}]
-  gates: { timeout: 60s }
+  gates: { timeout: 120s }
 `,
   )
   return project
@@ -88,7 +88,7 @@ describe('a group', () => {
     const service = (cluster: TestCluster, count: number, commits: boolean) =>
       oracle.consume(cluster, id, 'plain', { count, commits, protocol, reset: 'earliest' })
     const project = projectOf('kip848', 'plain', id)
-    project.edit('plans/kip848.yaml', 'timeout: 60s', 'timeout: 60s, sourceQuiet: 1s')
+    project.edit('plans/kip848.yaml', 'timeout: 120s', 'timeout: 120s, sourceQuiet: 1s')
     const apply = (...more: string[]) =>
       project.ferry(['apply', 'kip848', '--auto-approve', '--confirm', 'kip848', ...more])
     const more = (cluster: TestCluster, value: string) =>

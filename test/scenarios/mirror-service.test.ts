@@ -27,6 +27,8 @@ describe('`ferry mirror` as a service', () => {
     await createTopic(world.from, topicName(TOPIC), 2, { 'retention.ms': WEEK })
     await oracle.produce(world.source, TOPIC, { count: 2_000, partitions: PARTITIONS })
     project = world.project('service')
+    // A process that waits for its machine keeps its partitions: it tells of each once.
+    project.env.FERRY_MIRROR_SESSION_MS = '15000'
     project.write('plans/shop.yaml', migrationFile({ topics: [{ name: TOPIC }] }))
   })
   afterAll(() => world?.stop())

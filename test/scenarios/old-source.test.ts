@@ -66,7 +66,7 @@ spec:
   stage: mirrored
   topics: [{ name: old.in, configs: { retention.ms: 7d } }, { name: old.out, configs: { retention.ms: 7d } }]
   groups: [{ id: ${group}, uncommitted: absent }]
-  gates: { sourceQuiet: 1s, timeout: 60s }
+  gates: { sourceQuiet: 1s, timeout: 120s }
 `,
   )
   const apply = (...more: string[]) =>
@@ -193,7 +193,7 @@ spec:
   stage: producers-moved
   topics: [{ name: older, configs: { retention.ms: 7d } }]
   access: [{ principal: User:shop, produce: [older] }]
-  gates: { sourceQuiet: 1s, timeout: 60s }
+  gates: { sourceQuiet: 1s, timeout: 120s }
   ${rollback}
 `,
     )

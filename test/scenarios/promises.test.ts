@@ -55,7 +55,7 @@ spec:
       produce: [${name}.a, ${name}.b]
   quotas:
     - { user: ${name}-writer, producerByteRate: 20MiB }
-  gates: { sourceQuiet: 1s, timeout: 60s }
+  gates: { sourceQuiet: 1s, timeout: 120s }
 `
 
 const createTopics = (

@@ -4,7 +4,7 @@ import { configEntries, setConfigs } from '../kafka/admin.ts'
 import { oracle, type TestCluster } from '../kafka/index.ts'
 import { runStreamsApp } from '../kafka/streams-app.ts'
 import { waitFor } from '../kafka/wait.ts'
-import { startConsumer } from './_clients.ts'
+import { startConsumer, untilCommitted } from './_clients.ts'
 import { withAdmin } from './_image.ts'
 import { type Project, startWorld, type World } from './_world.ts'
 
@@ -70,7 +70,7 @@ spec:
   stage: ${stage}
   topics: ${topics}
   groups: ${groups}
-  gates: { sourceQuiet: 1s, timeout: 60s }
+  gates: { sourceQuiet: 1s, timeout: 120s }
 `
 
 const apply = (project: Project, name: string, ...more: string[]) =>
@@ -456,6 +456,7 @@ describe('a Streams application', () => {
 
     await oracle.write(world.target, orders, upTo(120, 150))
     await runStreamsApp(world.target, { ...app, count: 150 })
+    await untilCommitted(world.target, [counts])
     const last = new Map<string, number>()
     for (const { key, value } of await oracle.readText(world.target, counts, {
       isolation: 'read_committed',

@@ -24,7 +24,7 @@ spec:
   stage: producers-moved
   topics: [{ name: moved.same }, { name: moved.tx, offsets: dense }]
   groups: [{ id: moved.api }]
-  gates: { sourceQuiet: 1s, timeout: 60s }
+  gates: { sourceQuiet: 1s, timeout: 120s }
 `
 
 const PLAN = 'retire.plan.json'

@@ -52,7 +52,7 @@ spec:
   stage: prepared
   topics: [{ name: ${name} }]
 ${spec}
-  gates: { sourceQuiet: 1s, timeout: 60s }
+  gates: { sourceQuiet: 1s, timeout: 120s }
 `,
   )
   return project

@@ -38,7 +38,7 @@ spec:
   groups: [{ id: ${GROUP} }]
   users: [{ name: app, mechanism: scram-sha-512, password: "\${env:APP_PASSWORD}", passwordVersion: 1 }]
   access: [{ principal: User:app, consume: { topics: [${TOPIC}], groups: [${GROUP}] } }]
-  gates: { sourceQuiet: 1s, timeout: 10s }
+  gates: { sourceQuiet: 1s, timeout: 120s }
 `
 
 type Right = readonly [operation: Operation, type: ResourceType, name: string]
@@ -366,7 +366,7 @@ spec:
   groups: [{ id: ${id} }]
   access: [{ principal: User:svc, produce: [${topic}] }]
   rollback: { keepSourceWarm: true }
-  gates: { sourceQuiet: 1s, timeout: 20s }
+  gates: { sourceQuiet: 1s, timeout: 120s }
 `,
     )
 

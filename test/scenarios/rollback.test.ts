@@ -12,7 +12,7 @@ let world: World
 const PASSWORD = 'shop-secret'
 const PER_PARTITION = 400
 /** Each test has a project of its own, and waits for clocks most of the time. */
-const BESIDE = { timeout: 300_000 }
+const BESIDE = { timeout: 600_000 }
 
 beforeAll(async () => {
   world = await startWorld()
@@ -50,7 +50,7 @@ spec:
   to: new
   stage: mirrored
   topics: ${topics}
-  gates: { sourceQuiet: 1s, timeout: 30s }
+  gates: { sourceQuiet: 1s, timeout: 120s }
 ${more}`
 
 const apply = (project: Project, name: string, ...more: string[]) =>
@@ -236,7 +236,7 @@ describe.concurrent('resync', BESIDE, () => {
     )
     await oracle.write(world.source, 'again.dense', [{ key: 'more', value: 'more' }])
     toStage(project, 'again', 'consumers-moved')
-    const stopped = await apply(project, 'again', '--wait', '5s')
+    const stopped = await apply(project, 'again')
     expect(stopped.code).not.toBe(0)
     expect(stopped.stderr).toContain('offset 300')
     expect(await commitsOf(world.target, 'again.api')).toEqual([])

@@ -39,7 +39,7 @@ spec:
   to: new
   stage: mirrored
   topics: [{ name: ${name} }]
-  gates: { sourceQuiet: 1s, timeout: 60s }
+  gates: { sourceQuiet: 1s, timeout: 120s }
   users: [{ name: shop, mechanism: scram-sha-512, password: "\${env:SHOP_PASSWORD}" }]
   access: [{ principal: User:shop, produce: [${name}] }]
 ${more}`,

@@ -263,7 +263,7 @@ test('every verb, when all goes well', async () => {
     const told = await run(retired, args)
     expect(told.code, told.stderr).toBe(0)
   }
-}, 300_000)
+}, 900_000)
 
 const RECEIPT: ReceiptBody = {
   formatVersion: '1.0',

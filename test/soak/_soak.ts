@@ -346,6 +346,7 @@ ${TOPICS.map((topic) => `    - { name: ${topic.name}, offsets: ${offsets(topic)}
   }
 
   async #judge(): Promise<SoakResult> {
+    await this.#untilStable(this.#world.target)
     const log = await this.#logOfTarget()
     const names = GROUPS.map(({ group }) => group)
     const isLate = (id: string) => id.includes('/late/')

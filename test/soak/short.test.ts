@@ -5,7 +5,7 @@ import { soak } from './_case.ts'
 it(
   'a service is moved, taken back by mirroring back and moved again while everything is killed',
   {
-    timeout: 300_000,
+    timeout: 900_000,
   },
   () =>
     soak({

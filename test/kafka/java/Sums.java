@@ -63,7 +63,7 @@ public final class Sums {
       return null;
     });
     streams.start();
-    if (!reached.await(60, TimeUnit.SECONDS)) throw new IllegalStateException("Only came to " + counts);
+    if (!reached.await(150, TimeUnit.SECONDS)) throw new IllegalStateException("Only came to " + counts);
     if (!streams.close(java.time.Duration.ofSeconds(30))) throw new IllegalStateException("It did not close");
     Runtime.getRuntime().halt(0);
   }
