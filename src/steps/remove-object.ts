@@ -221,28 +221,37 @@ const REMOVE: {
     const cluster = run.clusters[step.on]
     const { acl } = step.object
     const key = aclKey(acl)
-    if (step.on === 'target') {
-      const isGranted = hasAcl(run.state().grants, acl)
-      if (!isOurs(step.object, run.state())) await remember(step.object, new Map(), run)
-      if (isGranted) await run.decide((s) => withoutGrants(s, new Set([key])))
-    }
+    const onTarget = step.on === 'target'
+    const ours = onTarget && isOurs(step.object, run.state())
+    if (onTarget && !ours) await remember(step.object, new Map(), run)
     const answers = await cluster.deleteAcls([acl])
     const problem = answers.failed.get(key)
-    return problem ? failed(problem) : done({ acl: key })
+    if (problem) return failed(problem)
+    // Not before: after a crash in between it would be taken for somebody else's, and a rollback would put it back.
+    if (ours) await run.decide((s) => withoutGrants(s, new Set([key])))
+    return done({ acl: key })
   },
 }
 
-/** Before it is deleted: after a crash in between, what it was is still known. What was remembered first is what was there. */
+/**
+ * Before it is deleted: after a crash in between, what it was is still known. What was remembered first is what was there. An ACL that was
+ * asked for and not answered becomes, in the same write, one that was there: nothing that a rollback would take away.
+ */
 const remember = async (
   object: Removal['object'],
   commits: Removal['commits'],
   run: Run,
 ): Promise<void> => {
   const key = removedKey({ on: 'target', object })
-  const known = run.state().removals
-  if (known.some((each) => removedKey({ on: 'target', object: each.object }) === key)) return
+  const { removals, grants } = run.state()
+  const isKnown = removals.some((each) => removedKey({ on: 'target', object: each.object }) === key)
+  const granted = object.kind === 'acl' && hasAcl(grants, object.acl) ? [aclKey(object.acl)] : []
+  if (isKnown && granted.length === 0) return
   const plain = new Map([...commits].map(([k, { offset, metadata }]) => [k, { offset, metadata }]))
-  await run.decide((s) => ({ ...s, removals: [...known, { object, commits: plain }] }))
+  await run.decide((s) => ({
+    ...withoutGrants(s, new Set(granted)),
+    removals: isKnown ? s.removals : [...s.removals, { object, commits: plain }],
+  }))
 }
 
 const another = ({ name }: Cluster, topic: TopicName, step: RemoveObject): Diagnostic =>

@@ -1,6 +1,7 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { type AclBinding, aclKey } from '../../src/domain/access.ts'
 import type { TopicName } from '../../src/domain/ids.ts'
-import { emptyState } from '../../src/domain/state.ts'
+import { emptyState, type MigrationState } from '../../src/domain/state.ts'
 import type { RemoveObject } from '../../src/domain/step.ts'
 import { removeObject } from '../../src/steps/remove-object.ts'
 import type { Run } from '../../src/steps/step-kind.ts'
@@ -65,4 +66,71 @@ it('is done where it is gone already', async () => {
   const { run, deleted, createdTopics } = runOn(null)
   expect(await removeObject.apply(step, run)).toMatchObject({ done: true })
   expect([deleted, createdTopics()]).toEqual([[], []])
+})
+
+describe('an ACL', () => {
+  const acl: AclBinding = {
+    resourceType: 'TOPIC',
+    resourceName: 'old',
+    patternType: 'LITERAL',
+    principal: 'User:api',
+    host: '*',
+    operation: 'READ',
+    permission: 'ALLOW',
+  }
+  const object = { kind: 'acl', acl } as const
+  const left = { grants: [], removals: [] }
+  const remembered = { grants: [], removals: [{ object, commits: new Map() }] }
+
+  /** The first run is killed around its deletion, the second goes on. What the state has after each. */
+  const killed = async (
+    given: Pick<MigrationState, 'grants' | 'granting' | 'removals'>,
+    at: 'before' | 'after',
+  ) => {
+    let state: MigrationState = { ...emptyState('m', 'l'), ...given }
+    const deleted: string[] = []
+    let dies = true
+    const target = {
+      deleteAcls: async ([one]: readonly AclBinding[]) => {
+        if (at === 'after' || !dies) deleted.push(one!.principal)
+        if (dies) throw new Error('killed')
+        return { ok: new Map([[aclKey(one!), undefined]]), failed: new Map() }
+      },
+    }
+    const run = {
+      clusters: { target },
+      state: () => state,
+      decide: async (change: (now: MigrationState) => MigrationState) => {
+        state = change(state)
+      },
+    } as unknown as Run
+    const seen = () => {
+      const { grants, granting, removals } = state
+      return { grants, ...(granting && { granting }), removals }
+    }
+    await expect(removeObject.apply({ ...step, object }, run)).rejects.toThrow('killed')
+    const during = seen()
+    dies = false
+    expect(await removeObject.apply({ ...step, object }, run)).toMatchObject({ done: true })
+    expect(deleted.length).toBe(at === 'after' ? 2 : 1)
+    return { during, after: seen() }
+  }
+
+  it.each(['before', 'after'] as const)(
+    'that Ferry made is its own until it is gone: killed %s the deletion, nothing is left to be put back',
+    async (at) => {
+      const ours = { grants: [acl], removals: [] }
+      expect(await killed(ours, at)).toEqual({ during: ours, after: left })
+    },
+  )
+
+  it.each([
+    ['somebody else made', left],
+    ['was asked for and not answered', { ...left, grants: [acl], granting: [acl] }],
+    ['was removed, and asked for again', { ...remembered, grants: [acl], granting: [acl] }],
+  ])('that %s is remembered before it is deleted, and only once', async (_, given) => {
+    for (const at of ['before', 'after'] as const) {
+      expect(await killed(given, at)).toEqual({ during: remembered, after: remembered })
+    }
+  })
 })
