@@ -113,7 +113,7 @@ const unconfirmed = (options: ApplyOptions, history: PlanHistory): readonly Diag
   return [
     diagnostic({
       code: 'FERRY1411',
-      detail: `${oneWay.map((step) => step.id).join(', ')} cannot be undone.`,
+      detail: `This cannot be undone: ${oneWay.map(({ id, undo }) => `${id} (${undo.says.replace(/^none: /, '')})`).join(', ')}.`,
       fix: `Give --confirm ${plan.migration}.`,
     }),
   ]

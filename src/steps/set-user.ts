@@ -27,8 +27,9 @@ export const setUser: StepKind<SetUser> = {
             : exists
               ? `passwordVersion is ${user.passwordVersion} now`
               : `${observed.target.name} has no ${user.mechanism} credential for this user`,
+          // Also one that nobody answered: it may be somebody else's, whose password ends here. Who confirms says that it is not.
           undo: exists
-            ? { cost: 'impossible', says: 'the old password cannot be read back' }
+            ? { cost: 'impossible', says: isOpen ? MAY_BE_THEIRS : KEPT_SECRET }
             : { cost: 'free', says: 'remove the credential' },
           user: user.name,
           mechanism: user.mechanism,
@@ -113,6 +114,9 @@ export const setUser: StepKind<SetUser> = {
     says: `${step.mechanism}, password version ${step.passwordVersion}`,
   }),
 }
+
+const KEPT_SECRET = 'the old password cannot be read back'
+const MAY_BE_THEIRS = `if somebody else has made it meanwhile, ${KEPT_SECRET}`
 
 const ofUnknownMaker = ({ name, mechanism }: RecordedUser, target: string): Diagnostic =>
   diagnostic({

@@ -287,7 +287,9 @@ describe('what may not run', () => {
 
   test('a step that cannot be undone, unless it is confirmed or not reached', async () => {
     const steps = { a: {}, b: { undo: 'impossible', stage: 'mirrored' } } as const
-    expect(codes(await fakeApply(store, steps).run())).toEqual(['FERRY1411'])
+    const refused = await fakeApply(store, steps).run()
+    expect(codes(refused)).toEqual(['FERRY1411'])
+    expect(refused.problems[0]?.detail).toBe('This cannot be undone: b (impossible).')
     const prepared = fakeApply(store, steps, { until: 'prepared' })
     expect(outcomes(await prepared.run())).toEqual(['a done', 'b notStarted'])
     expect(codes(await fakeApply(store, steps).run())).toEqual(['FERRY1411'])

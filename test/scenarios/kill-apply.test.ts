@@ -79,9 +79,20 @@ test('an apply by name that was killed leaves nothing to compare with, which dri
   const project = projectOn(world, 'gone', 'file')
   await makeService(world, project, 'gone')
   project.edit('plans/gone.yaml', 'stage: mirrored', 'stage: prepared')
-  const apply = ['apply', 'gone', '--auto-approve', '--confirm', 'gone']
-  const killed = await project.ferry(apply, dyingAt(project, '^before result create-topic/gone'))
+  const unconfirmed = ['apply', 'gone', '--auto-approve']
+  const apply = [...unconfirmed, '--confirm', 'gone']
+  // The credential is made, and nobody has heard of it: the second word of that step is never written.
+  const user = 'set-user/gone-user/scram-sha-512'
+  const killed = await project.ferry(
+    unconfirmed,
+    dyingAt(project, `^before decisions 2 behind intent ${user}`),
+  )
   expect(killed.code, killed.stderr).toBe(-1)
+  const asked = await project.ferry(unconfirmed)
+  expect([asked.code, errorsIn(asked.stderr)]).toMatchObject([
+    EXIT.blocked,
+    [{ code: 'FERRY1411', detail: expect.stringContaining(`${user} (if somebody else has made`) }],
+  ])
   const blind = await project.ferry(['drift', 'gone'])
   expect(errorsIn(blind.stderr).map(({ code }) => code)).toEqual(['FERRY1430'])
   expect(blind.code).toBe(4)

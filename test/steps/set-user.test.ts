@@ -86,16 +86,19 @@ describe('a credential', () => {
 })
 
 describe('a plan', () => {
-  const planned = (user: RecordedUser, isThere: boolean, purpose: 'on' | 'back') => {
+  const made = (user: RecordedUser, isThere: boolean, purpose: 'on' | 'back' = 'on') => {
     const there: [string, ReadonlySet<typeof mechanism>][] = isThere
       ? [['api', new Set([mechanism])]]
       : []
-    const { steps, problems } = plan({
+    return plan({
       desired: migration({ users: [spec], stage: 'prepared' }),
       state: stateWith({ stage: 'prepared', users: [user] }),
       observed: observed({ target: { users: new Map(there) } }),
       ...(purpose === 'back' && { purpose: { kind: 'rollback', to: 'nothing' } }),
     })
+  }
+  const planned = (...of: Parameters<typeof made>) => {
+    const { steps, problems } = made(...of)
     return [
       ...steps.filter(({ kind }) => /-user$/.test(kind)).map(({ kind }) => kind),
       ...problems.map(({ code }) => code).filter((code) => /1354|1312/.test(code)),
@@ -106,6 +109,16 @@ describe('a plan', () => {
     expect(planned(asked, true, 'on')).toEqual(['set-user'])
     expect(planned(asked, false, 'on')).toEqual(['set-user'])
     expect(planned(ours, true, 'on')).toEqual([])
+  })
+
+  it('of one that nobody answered is one-way only where a credential is there, which may be somebody else’s', () => {
+    const undo = (user: RecordedUser, isThere: boolean) =>
+      made(user, isThere).steps.find(({ kind }) => kind === 'set-user')?.undo
+    expect(undo(asked, false)).toEqual({ cost: 'free', says: 'remove the credential' })
+    expect(undo(asked, true)).toEqual({
+      cost: 'impossible',
+      says: 'if somebody else has made it meanwhile, the old password cannot be read back',
+    })
   })
 
   it('to go back leaves and names it where it is there', () => {
