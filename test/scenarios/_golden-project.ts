@@ -215,6 +215,13 @@ export class GoldenProject {
     )
   }
 
+  /** Of consumers that were moved: what going back and going on would do. */
+  async bothWaysPlanned(): Promise<void> {
+    await this.shown('rollback-shown', ['rollback', 'gold', '--to', 'mirrored'])
+    this.setStage('producers-moved')
+    await this.golden({ name: 'plan-producers', args: ['plan', 'gold'], exit: 0, markdown: true })
+  }
+
   async mirrored(): Promise<void> {
     await expectGoldenText(
       this.world,

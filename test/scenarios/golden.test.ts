@@ -73,13 +73,23 @@ test('a gate that waits, a lock that is taken, an interrupt', async () => {
   }
 })
 
-test('a step that fails, a verification that fails, drift', async () => {
+test('a step that fails', async () => {
   const { target } = gold.world
   const partitions = [{ partition: 0, offset: '190' }]
   await withAdmin(target, async (admin) => {
     await admin.setOffsets({ groupId: 'gold-api', topic: EVENTS, partitions })
   })
   await gold.ends(8, ['apply', 'gold', '--auto-approve', '--wait', '150s'])
+})
+
+test('consumers moved: the ways on and back', async () => {
+  await withAdmin(gold.world.target, (admin) => admin.deleteGroups(['gold-api']))
+  await gold.apply()
+  await gold.bothWaysPlanned()
+})
+
+test('a verification that fails, drift', async () => {
+  const { target } = gold.world
   await fill(target, EVENTS, 1, [0])
   await gold.ends(9, ['verify', 'gold'])
   await setConfigs(target, EVENTS, { 'retention.ms': '3600000' })
