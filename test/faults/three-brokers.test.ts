@@ -4,6 +4,7 @@ import type { GroupId } from '../../src/domain/ids.ts'
 import { oracle } from '../kafka/index.ts'
 import { waitFor } from '../kafka/wait.ts'
 import { createTopic, topicName } from '../mirror/_support.ts'
+import { withAdmin } from '../scenarios/_image.ts'
 import { beginAt, TransactionWriter } from './_source.ts'
 import {
   compareTopic,
@@ -97,6 +98,41 @@ describe('a target of three brokers', () => {
       positions.map(({ topic, partition, offset }) => ({ topic, partition, offset })),
       wanted.sort((a, b) => (a.topic < b.topic ? -1 : a.topic > b.topic ? 1 : 0)),
     )
+
+    // Somebody takes replicas away behind Ferry's back.
+    const drift = async () => {
+      const { code, stdout } = await project.ferry(['drift', 'shop', '--json'])
+      return [code, JSON.parse(stdout).migrations[0].drift]
+    }
+    deepStrictEqual(await drift(), [0, []])
+    const change = { fresh: [0, 1, 2, 3], aged: [0] }
+    await withAdmin(world.target, async (admin) => {
+      const { topics: found } = await admin.fetchTopicMetadata({ topics: [...TOPICS] })
+      const two = (topic: (typeof TOPICS)[number], partition: number) => {
+        const { partitions } = found.find(({ name }) => name === topic)!
+        const { leader, replicas } = partitions.find((each) => each.partitionId === partition)!
+        return [leader, replicas.find((id) => id !== leader)!]
+      }
+      await admin.alterPartitionReassignments({
+        topics: TOPICS.map((topic) => ({
+          topic,
+          partitionAssignment: change[topic].map((partition) => ({
+            partition,
+            replicas: two(topic, partition),
+          })),
+        })),
+      })
+    })
+    const wasNot = (topic: string, is: string) => ({
+      what: `replication factor of topic ${topic} on new`,
+      was: '3',
+      is,
+    })
+    // Brokers hear of it one after the other.
+    await waitFor('ferry to see it', { timeoutMs: 30_000 }, async () => {
+      deepStrictEqual(await drift(), [3, [wasNot('aged', '2 or 3'), wasNot('fresh', '2')]])
+      return true
+    })
   })
 
   it('is restarted broker by broker while transactions are copied and their markers made up for: exactly one copy', {
