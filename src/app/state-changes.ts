@@ -1,6 +1,6 @@
 import { openIntent } from '../applier/plan-journal.ts'
-import { diagnostic, FerryError } from '../domain/diagnostic.ts'
-import type { MigrationState } from '../domain/state.ts'
+import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
+import type { MigrationState, PartitionProgress } from '../domain/state.ts'
 import { encodeContent } from '../state/content-codec.ts'
 import {
   allProgress,
@@ -98,6 +98,37 @@ export const pushState = (
     await store.replace(migration, { ...next, decisions: { ...next.decisions, serial } })
     return { serial, replaced: found?.decisions, changed: true }
   })
+
+/** Says of which marks there is no progress: decisions that were overwritten have none where a mark was given up since. */
+export const withoutProgress = ({ decisions, progress }: StateContent): readonly Diagnostic[] => {
+  const known = new Set(progress.map(ofMark))
+  const missing = [...decisions.marks, ...decisions.reverse.marks].filter(
+    (mark) => !known.has(ofMark(mark)),
+  )
+  if (missing.length === 0) return []
+  const names = missing
+    .slice(0, SHOWN)
+    .map(({ topic, partition, way }) => `${topic}:${partition}${way ? ' on the way back' : ''}`)
+  const more = missing.length > SHOWN ? ` and ${missing.length - SHOWN} more` : ''
+  return [
+    diagnostic({
+      code: 'FERRY1424',
+      severity: 'warning',
+      detail: `In this state ${names.join(', ')}${more} ${missing.length === 1 ? 'has a mark' : 'have marks'}, and nothing of what the mirror knew then: such a mark was given up since (by a resync or a rollback), or nothing was mirrored for it.`,
+      fix: 'Where the target holds another copy by now, or the source had offsets without a record, the partition will stop: then push what was recorded before, or mirror the topic anew.',
+    }),
+  ]
+}
+
+const SHOWN = 3
+
+const ofMark = ({
+  topic,
+  partition,
+  way,
+  producerId,
+}: Pick<PartitionProgress, 'topic' | 'partition' | 'way' | 'producerId'>): string =>
+  `${way ?? ''}/${topic}:${partition}/${producerId}`
 
 /** Forgets a migration, under the lock; a backup stays. Answers what was forgotten; undefined if nothing was recorded. */
 export const forgetState = (

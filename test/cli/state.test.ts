@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { run } from '../../src/cli/run.ts'
+import { type MigrationState, NO_REVERSE } from '../../src/domain/state.ts'
 import { decodeContent, encodeContent } from '../../src/state/content-codec.ts'
 import { FileStore } from '../../src/state/file-store.ts'
 import { fullState, holder, LINEAGE, sampleChunk, sampleProgress } from '../state/samples.ts'
@@ -120,6 +121,29 @@ describe('state', () => {
     expect(pushed.stdout).toMatch(/now at serial 4, .* --backup 9e3b6f1e:3\./)
     expect(await store.readDecisions('orders')).toEqual({ ...fullState(2), serial: 4 })
     expect((await ferry('state', 'pull', 'orders', '--backup', '1')).code).toBe(64)
+  })
+
+  test('push names the marks of which the file has no progress', async () => {
+    await fill()
+    const file = await pulled()
+    const { marks, reverse } = fullState(1)
+    const pushed = async (change: Partial<MigrationState>) => {
+      await edited(file, { reverse: NO_REVERSE, ...change })
+      const { code, stderr } = await ferry('state', 'push', 'orders', file)
+      expect(code, stderr).toBe(0)
+      return /FERRY1424 .* In this state (.*), and nothing of/.exec(stderr.replaceAll(/\s+/g, ' '))?.[1]
+    }
+    expect(await pushed({ serial: 3 })).toBeUndefined()
+    expect(await pushed({ serial: 4, reverse })).toBe('orders.events:0 on the way back has a mark')
+    // Of another mark it is void.
+    const [mark] = marks
+    expect(await pushed({ serial: 5, marks: [{ ...mark!, producerId: 5n }] })).toBe(
+      'orders.events:0 has a mark',
+    )
+    const others = [1, 2, 3, 4].map((partition) => ({ ...mark!, partition }))
+    expect(await pushed({ serial: 6, marks: [mark!, ...others] })).toBe(
+      'orders.events:1, orders.events:2, orders.events:3 and 1 more have marks',
+    )
   })
 
   test('pull --backup takes a serial in the lineage of now, and of others only with their name', async () => {

@@ -2,7 +2,9 @@ import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { decodeDecisions } from '../../src/state/decisions-codec.ts'
 import { oracle, type TestCluster } from '../kafka/index.ts'
+import { waitFor } from '../kafka/wait.ts'
 import { readAndCommit, writeAs } from './_clients.ts'
+import { findingsIn } from './_findings.ts'
 import { imageOf, usersOf, withAdmin } from './_image.ts'
 import { type Project, startWorld, type World } from './_world.ts'
 
@@ -317,6 +319,107 @@ describe.concurrent('resync of identical offsets', BESIDE, () => {
     expect(await oracle.offsets(world.target, 'up.same')).toMatchObject([
       { start: 450n, end: 500n },
     ])
+  })
+})
+
+describe.concurrent('a state of before', BESIDE, () => {
+  test('that is pushed goes on with the marks that stand, stops where one was given up since, and the state of now can be pushed back', async () => {
+    const [anew, kept] = ['push.anew', 'push.kept'] as const
+    const file = 'plans/push.yaml'
+    const project = world.project('push')
+    project.write(
+      file,
+      planFile(
+        'push',
+        `[{ name: ${anew}, offsets: dense }, { name: ${kept}, offsets: dense }]`,
+      ),
+    )
+    for (const topic of [anew, kept]) {
+      await withAdmin(world.source, (admin) =>
+        admin.createTopics({ topics: [{ topic, numPartitions: 1, replicationFactor: 1 }] }),
+      )
+      // With holes: only the index tells where each record went.
+      await oracle.produce(world.source, topic, {
+        count: 60,
+        transactionalId: topic,
+        commitEvery: 10,
+        abortEvery: 3,
+      })
+    }
+    const ok = async (...args: string[]) => {
+      const { code, stdout, stderr } = await project.ferry(args)
+      expect(code, stdout + stderr).toBe(0)
+      return { stdout, stderr }
+    }
+    const shown = async () => JSON.parse((await ok('state', 'show', 'push')).stdout)
+    const contents = async (cluster: TestCluster) =>
+      (
+        await Promise.all(
+          [anew, kept].map((topic) =>
+            oracle.digest(cluster, topic, { offsets: false, isolation: 'read_committed' }),
+          ),
+        )
+      )
+        .flat()
+        .map(({ count, sha256 }) => [count, sha256])
+
+    expect(await apply(project, 'push')).toMatchObject({ code: 0 })
+    const before = await shown()
+    await ok('resync', 'push', '--topic', anew, '--auto-approve')
+    const after = await shown()
+    toStage(project, 'push', 'consumers-moved')
+    await ok('plan', 'push', '-o', 'now.plan')
+    const copied = await oracle.offsets(world.target, anew)
+
+    await ok('state', 'pull', 'push', '--backup', `${before.serial}`, '-o', 'old.state')
+    const push = ['state', 'push', 'push', 'old.state'] as const
+    const refused = await project.ferry(push)
+    expect([refused.code, findingsIn(refused.stderr)]).toMatchObject([
+      5,
+      [{ code: 'FERRY1424' }, { code: 'FERRY1421' }],
+    ])
+    const pushed = await ok(...push, '--force')
+    expect(findingsIn(pushed.stderr)).toMatchObject([
+      { code: 'FERRY1424', detail: expect.stringMatching(/^In this state push.anew:0 has a mark,/) },
+    ])
+    // Decisions and journal are those of then, at a serial that no plan was made with; nobody has the lock.
+    expect(await shown()).toMatchObject({
+      ...{ serial: after.serial + 1, journalEntries: before.journalEntries },
+      ...{ stage: 'mirrored', plan: before.plan, lock: null, openIntent: null },
+    })
+    const stale = await project.ferry(['apply', 'now.plan'])
+    expect([stale.code, findingsIn(stale.stderr)]).toMatchObject([
+      5,
+      [{ code: 'FERRY1401', detail: expect.stringContaining('decisions in the state') }],
+    ])
+
+    // Of the mark that stands the index came with it; of the other one nothing is taken for its own.
+    await oracle.write(world.source, kept, [{ key: 'more', value: 'more' }])
+    const [{ end } = { end: 0n }] = await oracle.offsets(world.target, kept)
+    const mirror = project.start(['mirror', 'push'])
+    await mirror.said('FERRY1604')
+    await waitFor('the other topic', { timeoutMs: 30_000 }, async () =>
+      (await oracle.offsets(world.target, kept))[0]!.end > end ? true : undefined,
+    )
+    mirror.child.kill('SIGTERM')
+    const { code, stderr } = await mirror.ended
+    expect([code, findingsIn(stderr)]).toMatchObject([
+      9,
+      [{ code: 'FERRY1604', detail: expect.stringContaining(`${anew}:0`) }],
+    ])
+    const stopped = await apply(project, 'push', '--wait', '0s')
+    expect(stopped.code, stopped.stderr).not.toBe(0)
+    expect(stopped.stderr).toContain('FERRY1604')
+    expect(await oracle.offsets(world.target, anew)).toEqual(copied)
+
+    const name = /--backup (\S+)\.\n/.exec(pushed.stdout)?.[1] ?? ''
+    await ok('state', 'pull', 'push', '--backup', name, '-o', 'now.state')
+    expect((await ok('state', 'push', 'push', 'now.state', '--force')).stderr).toBe('')
+    expect(await shown()).toMatchObject({ journalEntries: after.journalEntries, plan: after.plan })
+    await oracle.write(world.source, anew, [{ key: 'more', value: 'more' }])
+    expect(await apply(project, 'push')).toMatchObject({ code: 0 })
+    await ok('verify', 'push', '--full')
+    expect(await contents(world.target)).toEqual(await contents(world.source))
   })
 })
 
