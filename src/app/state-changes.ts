@@ -1,6 +1,7 @@
 import { openIntent } from '../applier/plan-journal.ts'
 import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
-import type { MigrationState, PartitionProgress } from '../domain/state.ts'
+import type { PartitionProgress } from '../domain/partition-progress.ts'
+import type { MigrationState } from '../domain/state.ts'
 import { encodeContent } from '../state/content-codec.ts'
 import {
   allProgress,

@@ -8,8 +8,9 @@ import type { Divergence, OffsetMap } from './offset-index.ts'
 import type { STATE_FORMAT_VERSION } from './state.ts'
 
 /**
- * What the mirror knows of one partition. Written by whoever holds the partition. Losing it costs a longer check; but all processes that
- * mirror a migration must share one store, since `mayBeInFlight` is what lets a new holder start at once.
+ * What the mirror knows of one partition. Written by whoever holds the partition; all processes that mirror a migration must share one
+ * store, since `mayBeInFlight` is what lets a new holder start at once. Without `checkedTo` the target is checked from the mark on, which
+ * takes longer; without the gaps nothing tells any more where the records behind a hole went: such a partition stops.
  */
 export interface PartitionProgress {
   readonly formatVersion: typeof STATE_FORMAT_VERSION

@@ -131,7 +131,9 @@ describe('state', () => {
       await edited(file, { reverse: NO_REVERSE, ...change })
       const { code, stderr } = await ferry('state', 'push', 'orders', file)
       expect(code, stderr).toBe(0)
-      return /FERRY1424 .* In this state (.*), and nothing of/.exec(stderr.replaceAll(/\s+/g, ' '))?.[1]
+      return /FERRY1424 .* In this state (.*), and nothing of/.exec(
+        stderr.replaceAll(/\s+/g, ' '),
+      )?.[1]
     }
     expect(await pushed({ serial: 3 })).toBeUndefined()
     expect(await pushed({ serial: 4, reverse })).toBe('orders.events:0 on the way back has a mark')

@@ -329,10 +329,7 @@ describe.concurrent('a state of before', BESIDE, () => {
     const project = world.project('push')
     project.write(
       file,
-      planFile(
-        'push',
-        `[{ name: ${anew}, offsets: dense }, { name: ${kept}, offsets: dense }]`,
-      ),
+      planFile('push', `[{ name: ${anew}, offsets: dense }, { name: ${kept}, offsets: dense }]`),
     )
     for (const topic of [anew, kept]) {
       await withAdmin(world.source, (admin) =>
@@ -380,7 +377,10 @@ describe.concurrent('a state of before', BESIDE, () => {
     ])
     const pushed = await ok(...push, '--force')
     expect(findingsIn(pushed.stderr)).toMatchObject([
-      { code: 'FERRY1424', detail: expect.stringMatching(/^In this state push.anew:0 has a mark,/) },
+      {
+        code: 'FERRY1424',
+        detail: expect.stringMatching(/^In this state push.anew:0 has a mark,/),
+      },
     ])
     // Decisions and journal are those of then, at a serial that no plan was made with; nobody has the lock.
     expect(await shown()).toMatchObject({

@@ -84,7 +84,7 @@ export const PLAN_CODES = {
   FERRY1424: page(
     1,
     'State without progress',
-    'A warning: the state that is pushed has marks without what the mirror knew of their partitions: how far each was copied, and its offset index. So it is with decisions of before a resync or a rollback, which gave those marks up, and with a mark for which nothing was mirrored yet. The mirror then reads the target from the mark on, and takes nothing of another mark. Where the target does not hold what belongs to the mark (it was mirrored anew since, or emptied), the partition stops; so does a partition with dense offsets where the source had offsets without a record, since only the index tells them. What was recorded before is kept: pull that backup and push it, or mirror the topic anew with ferry resync NAME --topic TOPIC.',
+    'A warning: the state that is pushed has marks without what the mirror knew of their partitions: how far each was copied, and its offset index. So it is with decisions of before a resync or a rollback, which gave those marks up, and with a mark for which nothing was mirrored yet. The mirror then reads the target from the mark on, and takes nothing of another mark. Where the target does not hold what belongs to the mark (it was mirrored anew since, or emptied), the partition stops; so does one where the source had offsets without a record, since only the index tells them. What was recorded before is kept: pull that backup and push it, or mirror the topic anew with ferry resync NAME --topic TOPIC.',
   ),
   FERRY1430: page(
     4,
