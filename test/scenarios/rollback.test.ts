@@ -4,7 +4,7 @@ import { decodeDecisions } from '../../src/state/decisions-codec.ts'
 import { oracle, type TestCluster } from '../kafka/index.ts'
 import { waitFor } from '../kafka/wait.ts'
 import { readAndCommit, writeAs } from './_clients.ts'
-import { findingsIn } from './_findings.ts'
+import { errorsIn, findingsIn } from './_findings.ts'
 import { imageOf, usersOf, withAdmin } from './_image.ts'
 import { type Project, startWorld, type World } from './_world.ts'
 
@@ -329,7 +329,11 @@ describe.concurrent('a state of before', BESIDE, () => {
     const project = world.project('push')
     project.write(
       file,
-      planFile('push', `[{ name: ${anew}, offsets: dense }, { name: ${kept}, offsets: dense }]`),
+      planFile(
+        'push',
+        `[{ name: ${anew}, offsets: dense }, { name: ${kept}, offsets: dense }]`,
+        '  groups: [{ id: push.api }]\n',
+      ).replace('sourceQuiet: 1s, ', ''),
     )
     for (const topic of [anew, kept]) {
       await withAdmin(world.source, (admin) =>
@@ -342,6 +346,13 @@ describe.concurrent('a state of before', BESIDE, () => {
         commitEvery: 10,
         abortEvery: 3,
       })
+      await withAdmin(world.source, (admin) =>
+        admin.setOffsets({
+          groupId: 'push.api',
+          topic,
+          partitions: [{ partition: 0, offset: '50' }],
+        }),
+      )
     }
     const ok = async (...args: string[]) => {
       const { code, stdout, stderr } = await project.ferry(args)
@@ -388,7 +399,7 @@ describe.concurrent('a state of before', BESIDE, () => {
       ...{ stage: 'mirrored', plan: before.plan, lock: null, openIntent: null },
     })
     const stale = await project.ferry(['apply', 'now.plan'])
-    expect([stale.code, findingsIn(stale.stderr)]).toMatchObject([
+    expect([stale.code, errorsIn(stale.stderr)]).toMatchObject([
       5,
       [{ code: 'FERRY1401', detail: expect.stringContaining('decisions in the state') }],
     ])
@@ -403,13 +414,16 @@ describe.concurrent('a state of before', BESIDE, () => {
     )
     mirror.child.kill('SIGTERM')
     const { code, stderr } = await mirror.ended
-    expect([code, findingsIn(stderr)]).toMatchObject([
-      9,
-      [{ code: 'FERRY1604', detail: expect.stringContaining(`${anew}:0`) }],
-    ])
+    expect(code, stderr).toBe(9)
+    expect(stderr).toContain(
+      'FERRY1604 push.anew:0: the records at target offsets 40 to 79 were not',
+    )
     const stopped = await apply(project, 'push', '--wait', '0s')
-    expect(stopped.code, stopped.stderr).not.toBe(0)
-    expect(stopped.stderr).toContain('FERRY1604')
+    expect([stopped.code, errorsIn(stopped.stderr)]).toMatchObject([
+      8,
+      [{ code: 'FERRY1504', detail: expect.stringContaining('target offsets 40 to 79 were not') }],
+    ])
+    expect(await commitsOf(world.target, 'push.api')).toEqual([])
     expect(await oracle.offsets(world.target, anew)).toEqual(copied)
 
     const name = /--backup (\S+)\.\n/.exec(pushed.stdout)?.[1] ?? ''
@@ -419,6 +433,8 @@ describe.concurrent('a state of before', BESIDE, () => {
     await oracle.write(world.source, anew, [{ key: 'more', value: 'more' }])
     expect(await apply(project, 'push')).toMatchObject({ code: 0 })
     await ok('verify', 'push', '--full')
+    const moved = [anew, kept].map((topic) => expect.stringContaining(topic))
+    expect(await commitsOf(world.target, 'push.api')).toEqual(moved)
     expect(await contents(world.target)).toEqual(await contents(world.source))
   })
 })
