@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import type { ClusterId } from '../../src/domain/ids.ts'
 import type { Plan } from '../../src/domain/plan.ts'
 import type { Step } from '../../src/domain/step.ts'
+import type { ObservedSide } from '../../src/planner/observed.ts'
 import { checkAgain } from '../../src/planner/preflight.ts'
-import { migration, NOW, observed, plan, topic, topicSeen } from './_build.ts'
+import { ACCESS, migration, NOW, observed, plan, stateWith, topic, topicSeen } from './_build.ts'
 
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
@@ -100,5 +102,36 @@ describe('a saved plan that keeps the copy for a day longer than the oldest reco
     ])
     const forEver = planned(0, { target, retention: '-1' })
     expect(retentions(forEver)).toEqual(['-1'])
+  })
+})
+
+describe('a saved plan of the same steps', () => {
+  const made = (
+    target: Partial<ObservedSide> = {},
+    { serial = 7, inputs = {} as Readonly<Record<string, string>> } = {},
+  ): Plan => ({
+    ...plan({
+      desired: migration({ stage: 'prepared', topics: [], groups: [], access: [] }),
+      observed: observed({ target: { acls: [], ...target } }),
+      state: { ...stateWith({ stage: 'prepared' }), serial },
+    }),
+    inputs,
+  })
+  const everybody = { ...ACCESS.atOnce[0]!, resourceName: '*', principal: 'User:mallory' }
+
+  it.each([
+    ['what was decided since', made({}, { serial: 8 }), 'decisions in the state'],
+    ['another cluster', made({ id: 'another' as ClusterId }), 'cluster ids'],
+    [
+      'an ACL that lets somebody else in',
+      made({ acls: [everybody] }),
+      'ACL TOPIC|LITERAL|*|User:mallory|*|READ|ALLOW on the target',
+    ],
+    ['a file', made({}, { inputs: { 'ferry.yaml': 'b' } }), 'the file ferry.yaml'],
+  ])('is refused for %s, which no step shows', (_, fresh, named) => {
+    const saved = made()
+    expect(fresh.steps).toEqual(saved.steps)
+    expect(stale(saved, made())).toEqual([])
+    expect(stale(saved, fresh)).toEqual([`FERRY1401 ${named}.`])
   })
 })
