@@ -418,7 +418,7 @@ describe.concurrent('a state of before', BESIDE, () => {
     expect(stderr).toContain(
       'FERRY1604 push.anew:0: the records at target offsets 40 to 79 were not',
     )
-    const stopped = await apply(project, 'push', '--wait', '0s')
+    const stopped = await apply(project, 'push', '--wait', '60s')
     expect([stopped.code, errorsIn(stopped.stderr)]).toMatchObject([
       8,
       [{ code: 'FERRY1504', detail: expect.stringContaining('target offsets 40 to 79 were not') }],
