@@ -72,6 +72,11 @@ export interface GapChunk {
   readonly way?: 'reverse'
   /** Of the mark: chunks of an older mark are void. */
   readonly producerId: bigint
+  /**
+   * Its holder's, who takes a higher one than all before it and says so in the progress first. A chunk of a lower one than a whole one that is
+   * stored comes late, and is void. -1: a version wrote it that did not say.
+   */
+  readonly generation: number
   /** Random, of one holding of the partition. A chunk of another one than the last `isWhole` began with comes late, and is void. */
   readonly tenure: string
   /** Holds all gaps from the mark on, and replaces whatever is stored. The first of a tenure, and now and then to keep the rest short. */

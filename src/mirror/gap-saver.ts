@@ -79,6 +79,7 @@ export class GapSaver {
       partition: p.partition,
       ...(p.mark.way && { way: p.mark.way }),
       producerId: p.mark.producerId,
+      generation: p.fence,
       tenure: p.gapTenure,
       isWhole,
       from: BigInt(from) as SourceOffset,

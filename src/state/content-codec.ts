@@ -37,11 +37,12 @@ export const wholeChunks = (
   progress: readonly PartitionProgress[],
   tenure: string = randomUUID(),
 ): readonly GapChunk[] =>
-  progress.map(({ topic, partition, way, producerId, gaps }) => ({
+  progress.map(({ topic, partition, way, producerId, holder, gaps }) => ({
     topic,
     partition,
     ...(way && { way }),
     producerId,
+    generation: holder.generation,
     tenure,
     isWhole: true,
     from: 0n as SourceOffset,

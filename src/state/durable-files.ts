@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { link, mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises'
+import { link, mkdir, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { diagnostic, FerryError } from '../domain/diagnostic.ts'
 
@@ -21,6 +21,12 @@ export const sizeOf = async (file: string): Promise<number> =>
 /** Names in a folder, sorted; none if there is no such folder. */
 export const namesIn = async (folder: string): Promise<readonly string[]> =>
   ((await orAbsent(() => readdir(folder), folder)) ?? []).sort()
+
+/** Tells a folder from another one that takes its name; undefined if there is no such folder. */
+export const folderIdOf = async (folder: string): Promise<string | undefined> => {
+  const found = await orAbsent(() => stat(folder, { bigint: true }), folder)
+  return found && `${found.dev}:${found.ino}`
+}
 
 export const makeFolder = async (folder: string): Promise<void> => {
   const made = await usable(() => mkdir(folder, { recursive: true, mode: FOLDER_MODE }), folder)
@@ -79,6 +85,32 @@ export const truncateFile = async (file: string, length: number): Promise<void> 
 /** No error if it is not there. */
 export const removeFile = async (file: string): Promise<void> => {
   await orAbsent(() => unlink(file), file)
+}
+
+/** Gives a folder a name that nothing has, in one step and durably. No error if it has gone there already. */
+export const moveFolder = async (from: string, to: string): Promise<void> => {
+  await orAbsent(() => rename(from, to), from)
+  await syncFolder(dirname(to))
+}
+
+/** With all that is in it. No error if it is not there. */
+export const removeFolder = async (folder: string): Promise<void> => {
+  await usable(() => rm(folder, { recursive: true, force: true }), folder)
+}
+
+/** So many files are written at a time. */
+const WRITERS = 16
+
+/** Does the same with each of many files, some at a time. */
+export const inParallel = async <T>(
+  files: Iterable<T>,
+  work: (file: T) => Promise<void>,
+): Promise<void> => {
+  const left = [...files]
+  const worker = async () => {
+    for (let next = left.shift(); next !== undefined; next = left.shift()) await work(next)
+  }
+  await Promise.all(Array.from({ length: WRITERS }, worker))
 }
 
 const ABANDONED_AFTER_MS = 3_600_000

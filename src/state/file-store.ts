@@ -4,11 +4,10 @@ import type { JournalEntry } from '../domain/journal.ts'
 import type { GapChunk, PartitionProgress } from '../domain/partition-progress.ts'
 import type { MigrationState } from '../domain/state.ts'
 import { backupOf, backupsIn, contentOfBackup, type Kept } from './backups.ts'
-import { encodeStored, isOlder, progressOfWay, type Stored, wholeChunks } from './content-codec.ts'
+import { encodeStored, isOlder, progressOfWay, type Stored } from './content-codec.ts'
 import {
   makeFolder,
   namesIn,
-  readIfThere,
   removeAbandoned,
   removeFile,
   replaceFile,
@@ -22,25 +21,14 @@ import {
   replaceDecisionFiles,
   writeDecisionFiles,
 } from './file-decisions.ts'
-import {
-  appendGapFiles,
-  gapFileNameOf,
-  oldProgressFileNameOf,
-  progressFileNameOf,
-  progressFileOf,
-  progressStemOf,
-  readGapFile,
-} from './file-gaps.ts'
 import { type FileJournal, openFileJournal } from './file-journal.ts'
 import { breakLock, type FileLock, readHolder, takeLock } from './file-lock.ts'
+import { FileProgress } from './file-progress.ts'
 import { encodeEntry, type NewEntry } from './journal-chain.ts'
-import { decodeProgress, encodeProgress } from './progress-codec.ts'
 import { damaged } from './records.ts'
 import { safeName } from './safe-name.ts'
 import type { Backup, HeldBy, Lock, LockHolder, StateContent, StateStore } from './state-store.ts'
 
-/** So many progress files are written at a time. */
-const WRITERS = 16
 /** Folder of what `replace` kept. */
 const BACKUP = 'backup'
 const BACKUP_NAME = /^([0-9]+|.+\.[0-9]+\.[0-9a-f]{16})\.json$/
@@ -50,7 +38,7 @@ const BACKUP_NAME = /^([0-9]+|.+\.[0-9]+\.[0-9a-f]{16})\.json$/
  * ```
  * orders/decisions.json          decisions.<serial>.json: the last twenty
  * orders/journal.jsonl           an entry a line
- * orders/progress/<topic>-<n>.<generation>.json, and <topic>-<n>.gaps.jsonl; of the way back <topic>-<n>.reverse.<generation>.json
+ * orders/progress/<topic>-<n>.<generation>.json, and .gaps.jsonl; of the way back <topic>-<n>.reverse.<generation>.json
  * orders/lock/<n>.json           the highest number says who holds the lock
  * orders/backup/<lineage>.<serial>.<digest>.json
  *                                what ferry state push or forget replaced, and what was in an older format, whole; 0.1 named it <serial>.json
@@ -62,8 +50,7 @@ export class FileStore implements StateStore {
   readonly #journals = new Map<string, FileJournal>()
   /** Locks that this store holds: nothing is written under one that was broken meanwhile. */
   readonly #locks = new Map<string, FileLock>()
-  /** By partition, the generation of the progress file beside which nothing earlier is left. */
-  readonly #alone = new Map<string, number>()
+  readonly #progresses = new Map<string, FileProgress>()
   /** Migrations whose decisions are in the newest format. */
   readonly #current = new Set<string>()
 
@@ -97,53 +84,15 @@ export class FileStore implements StateStore {
     migration: string,
     way?: 'reverse',
   ): Promise<ReadonlyMap<PartitionKey, PartitionProgress>> {
-    const stored = await this.#readProgress(migration)
-    return progressOfWay(stored, way)
-  }
-
-  /** Of both ways: of each partition what its latest holder has said. */
-  async #readProgress(migration: string): Promise<readonly Stored<PartitionProgress>[]> {
-    const folder = this.#folder(migration, 'progress')
-    for (;;) {
-      const found = await latestIn(folder)
-      if (found === 'changed') continue
-      for (const { value } of found) await readGapFile(folder, value)
-      return found
-    }
+    return progressOfWay(await this.#progress(migration).read(), way)
   }
 
   async writeProgress(migration: string, progress: readonly PartitionProgress[]): Promise<void> {
-    if (progress.length === 0) return
-    const folder = this.#folder(migration, 'progress')
-    await makeFolder(folder)
-    const left = [...progress]
-    const writer = async () => {
-      for (let next = left.shift(); next; next = left.shift()) {
-        await replaceFile(join(folder, progressFileNameOf(next)), encodeProgress(next))
-      }
-    }
-    await Promise.all(Array.from({ length: WRITERS }, writer))
-    await syncFolder(folder)
-    await this.#removeEarlier(folder, progress)
-  }
-
-  /** Only tidiness: what is left of earlier holders is passed over. */
-  async #removeEarlier(folder: string, written: readonly PartitionProgress[]): Promise<void> {
-    const latest = new Map<string, number>()
-    for (const each of written) {
-      const [stem, { generation }] = [progressStemOf(each), each.holder]
-      if (this.#alone.get(join(folder, stem)) !== generation) latest.set(stem, generation)
-    }
-    if (latest.size === 0) return
-    for (const name of await namesIn(folder)) {
-      const { stem = '', generation = 0 } = progressFileOf(name) ?? {}
-      if (generation < (latest.get(stem) ?? 0)) await removeFile(join(folder, name))
-    }
-    for (const [stem, generation] of latest) this.#alone.set(join(folder, stem), generation)
+    await this.#progress(migration).write(progress)
   }
 
   async appendGaps(migration: string, chunks: readonly GapChunk[]): Promise<void> {
-    await appendGapFiles(this.#folder(migration, 'progress'), chunks)
+    await this.#progress(migration).appendGaps(chunks)
   }
 
   async lock(migration: string, holder: LockHolder): Promise<Lock> {
@@ -182,14 +131,7 @@ export class FileStore implements StateStore {
     await this.#locks.get(migration)?.check()
     const stored = await this.#decisions(migration)
     if (stored !== undefined) await this.#backUp(migration, stored)
-    const next = content?.progress ?? []
-    await this.appendGaps(migration, wholeChunks(next))
-    await this.writeProgress(migration, next)
-    const kept = new Set(next.flatMap((each) => [progressFileNameOf(each), gapFileNameOf(each)]))
-    const folder = this.#folder(migration, 'progress')
-    for (const name of await namesIn(folder)) {
-      if (!kept.has(name)) await removeFile(join(folder, name))
-    }
+    await this.#progress(migration).replace(content?.progress ?? [])
     // In this order a journal never stands alone, which would look as if its decisions were lost.
     if (content) {
       const { decisions, journal } = content
@@ -204,7 +146,7 @@ export class FileStore implements StateStore {
   }
 
   async backup(migration: string, which: Backup): Promise<string | undefined> {
-    const progress = await this.#readProgress(migration)
+    const progress = await this.#progress(migration).read()
     return contentOfBackup(await this.#kept(migration), which, progress)
   }
 
@@ -238,7 +180,7 @@ export class FileStore implements StateStore {
 
   async #backUp(migration: string, decisions: Stored<MigrationState>): Promise<void> {
     const journal = await this.readJournal(migration)
-    const progress = await this.#readProgress(migration)
+    const progress = await this.#progress(migration).read()
     const folder = this.#folder(migration, BACKUP)
     await makeFolder(folder)
     const text = encodeStored({ decisions, journal, progress })
@@ -276,32 +218,15 @@ export class FileStore implements StateStore {
     return journal
   }
 
+  #progress(migration: string): FileProgress {
+    const known = this.#progresses.get(migration)
+    if (known) return known
+    const progress = new FileProgress(this.#folder(migration, 'progress'))
+    this.#progresses.set(migration, progress)
+    return progress
+  }
+
   #folder(migration: string, part = ''): string {
     return join(this.#directory, safeName(migration), part)
   }
-}
-
-/** Changed: a file that was listed is gone, as its partition has a later holder whose file may not have been listed. */
-const latestIn = async (
-  folder: string,
-): Promise<readonly Stored<PartitionProgress>[] | 'changed'> => {
-  const found = new Map<string, Stored<PartitionProgress>>()
-  for (const name of await namesIn(folder)) {
-    const { stem, generation } = progressFileOf(name) ?? {}
-    if (stem === undefined || generation === undefined) continue
-    const latest = found.get(stem)?.value.holder.generation
-    if (latest !== undefined && generation >= 0 && generation <= latest) continue
-    const file = join(folder, name)
-    const text = (await readIfThere(file))?.toString()
-    if (text === undefined) return 'changed'
-    const progress = decodeProgress(text, file)
-    // A copied file would answer for another partition, or for one twice.
-    if (![progressFileNameOf(progress), oldProgressFileNameOf(progress)].includes(name)) {
-      throw damaged(file, `holds the progress of ${progress.topic}:${progress.partition}`)
-    }
-    if (latest === undefined || progress.holder.generation > latest) {
-      found.set(stem, { value: progress, text })
-    }
-  }
-  return [...found.values()]
 }

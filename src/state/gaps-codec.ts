@@ -6,6 +6,7 @@ import {
   count,
   digits,
   flag,
+  integer,
   Malformed,
   members,
   objectOf,
@@ -21,11 +22,20 @@ const CHECKSUM_DIGITS = 16
 const checksumOf = (content: object): string =>
   sha256(canonicalLine(content)).slice(0, CHECKSUM_DIGITS)
 
-const decode = objectOf<Omit<GapChunk, 'gaps'> & { readonly gaps: string }>({
+type Stored = Omit<GapChunk, 'gaps' | 'generation'> & {
+  readonly gaps: string
+  readonly generation?: number
+}
+
+/** Of chunks that a version wrote which did not say. */
+const UNKNOWN_GENERATION = -1
+
+const decode = objectOf<Stored>({
   topic: text<TopicName>,
   partition: count,
   way: optional(oneOf('reverse')),
   producerId: digits,
+  generation: optional(integer),
   tenure: text,
   isWhole: flag,
   from: digits,
@@ -42,11 +52,11 @@ export const encodeChunk = (chunk: GapChunk): string => {
 export const decodeChunk = (line: string, where: string): GapChunk => {
   try {
     const { checksum, ...content } = members(JSON.parse(line), '')
-    const chunk = decode(content, '')
+    const { generation = UNKNOWN_GENERATION, gaps, ...chunk } = decode(content, '')
     if (checksum !== checksumOf(content)) {
       throw new Malformed('/checksum', 'does not match the content, which was changed')
     }
-    return { ...chunk, gaps: Buffer.from(chunk.gaps, 'base64') }
+    return { ...chunk, generation, gaps: Buffer.from(gaps, 'base64') }
   } catch (error) {
     if (error instanceof Malformed || error instanceof SyntaxError) {
       throw damaged(where, error.message, error)
@@ -55,11 +65,15 @@ export const decodeChunk = (line: string, where: string): GapChunk => {
   }
 }
 
-/** Puts chunks together, in the order in which they were stored; those of an older mark, or of a tenure that was over, do not count. */
+/**
+ * Puts chunks together, in the order in which they were stored; those of an older mark, of a tenure that was over, or of a holder before the one
+ * whose whole chunk was the last, do not count.
+ */
 export class GapsReader {
   readonly #into: GapList
   readonly #producerId: bigint
   #tenure: string | undefined
+  #generation = Number.NEGATIVE_INFINITY
 
   constructor(into: GapList, producerId: bigint) {
     this.#into = into
@@ -69,7 +83,9 @@ export class GapsReader {
   /** Throws FERRY1402 naming `where`. */
   take(chunk: GapChunk, where: string): void {
     if (chunk.producerId !== this.#producerId) return
+    if (chunk.generation < this.#generation) return
     if (chunk.isWhole) {
+      this.#generation = chunk.generation
       this.#tenure = chunk.tenure
       this.#into.truncate(0)
     } else if (chunk.tenure !== this.#tenure) return
@@ -81,3 +97,9 @@ export class GapsReader {
     }
   }
 }
+
+/** For whoever begins a tenure under a generation that is too low: nobody would count what it stores. */
+export const lateGaps = ({ topic, partition, generation }: GapChunk, later: number): Error =>
+  new Error(
+    `gaps of ${topic}:${partition} are stored by holder ${later} already; holder ${generation} comes too late`,
+  )

@@ -1,14 +1,15 @@
 import type { GapChunk, PartitionProgress } from '../domain/partition-progress.ts'
 import type { Stored } from './content-codec.ts'
-import { decodeChunk, encodeChunk, GapsReader } from './gaps-codec.ts'
-import { decodeProgress, encodeProgress } from './progress-codec.ts'
+import { decodeChunk, encodeChunk, GapsReader, lateGaps } from './gaps-codec.ts'
+import { decodeProgress, encodeProgress, isOfOther, spokenFor } from './progress-codec.ts'
 import { damaged } from './records.ts'
 import { keyText, type StateKey, type StateTable, type StateWrite } from './state-table.ts'
 
 /**
  * Progress in a state topic: a record for each partition, and one for each chunk of its gaps. Chunks are numbered in the order in which
  * they are stored, over all tenures; the tenure is part of the key, so that a holder whose time was over never overwrites a chunk of the
- * next one. A whole chunk deletes those before it, after it was written: every end of the log holds a whole index.
+ * next one, and its generation tells that what it writes late does not count. A whole chunk deletes those before it, after it was written:
+ * every end of the log holds a whole index.
  */
 export const progressWrites = (
   project: string,
@@ -21,7 +22,23 @@ export const progressWrites = (
     return { key, text: encodeProgress(each), after: table.nextOf(key) }
   })
 
-/** The changes that append chunks of gaps, in their order. */
+/** Throws where another process speaks for a partition under the generation of what was written: that stands, and this does not. */
+export const refuseSpokenFor = (
+  project: string,
+  migration: string,
+  written: readonly PartitionProgress[],
+  table: StateTable,
+): void => {
+  for (const each of written) {
+    const key = keyOf('progress', project, migration, each)
+    const text = table.get(key)?.text
+    const stands = text === undefined ? undefined : decodeProgress(text, keyText(key))
+    if (stands?.holder.generation !== each.holder.generation) continue
+    if (isOfOther(stands.holder, each.holder)) throw spokenFor(stands)
+  }
+}
+
+/** The changes that append chunks of gaps, in their order. Throws where a later generation of holders has begun already. */
 export const gapsWrites = (
   project: string,
   migration: string,
@@ -32,6 +49,7 @@ export const gapsWrites = (
   return chunks.flatMap((chunk) => {
     const start = keyOf('gaps', project, migration, chunk)
     const before = stored.get(keyText(start)) ?? chunkKeys(table, start)
+    if (chunk.isWhole) refuseLate(chunk, before, table)
     const key: StateKey = [...start, numberOf(before.at(-1)) + 1, chunk.tenure]
     stored.set(keyText(start), chunk.isWhole ? [key] : [...before, key])
     const deletes = chunk.isWhole ? before.map((old) => ({ key: old, text: null })) : []
@@ -57,10 +75,9 @@ export const progressIn = (
       throw damaged(where, `holds the progress of ${progress.topic}:${progress.partition}`)
     }
     const reader = new GapsReader(progress.gaps, progress.producerId)
-    for (const chunk of chunkKeys(table, keyOf('gaps', project, migration, progress))) {
-      // Of one that is being written, or whose writer died in the middle, nobody was told that it is stored.
-      if (!table.isWhole(chunk)) continue
-      reader.take(decodeChunk(table.get(chunk)?.text ?? '', keyText(chunk)), keyText(chunk))
+    for (const key of chunkKeys(table, keyOf('gaps', project, migration, progress))) {
+      const chunk = chunkAt(table, key)
+      if (chunk !== undefined) reader.take(chunk, keyText(key))
     }
     found.push({ value: progress, text })
   }
@@ -92,6 +109,17 @@ export const progressReplacing = (
     ...old.filter((key) => !isWritten(key)).map(gone),
   ]
 }
+
+const refuseLate = (chunk: GapChunk, before: readonly StateKey[], table: StateTable): void => {
+  for (const key of before) {
+    const { generation } = chunkAt(table, key) ?? chunk
+    if (generation > chunk.generation) throw lateGaps(chunk, generation)
+  }
+}
+
+/** Undefined: it is being written, or its writer died in the middle, and nobody was told that it is stored. */
+const chunkAt = (table: StateTable, key: StateKey): GapChunk | undefined =>
+  table.isWhole(key) ? decodeChunk(table.get(key)?.text ?? '', keyText(key)) : undefined
 
 const keyOf = (
   kind: 'progress' | 'gaps',

@@ -1,4 +1,4 @@
-import type { PartitionKey, TopicName } from '../domain/ids.ts'
+import { type PartitionKey, partitionKey, type TopicName } from '../domain/ids.ts'
 import type { JournalEntry } from '../domain/journal.ts'
 import type { GapChunk, PartitionProgress } from '../domain/partition-progress.ts'
 import type { MigrationState } from '../domain/state.ts'
@@ -9,7 +9,13 @@ import { isOlder, progressOfWay, wholeChunks } from './content-codec.ts'
 import { encodeDecisions } from './decisions-codec.ts'
 import { type NewEntry, nextEntry } from './journal-chain.ts'
 import { MigrationRecords } from './kafka-decisions.ts'
-import { gapsWrites, progressIn, progressReplacing, progressWrites } from './kafka-progress.ts'
+import {
+  gapsWrites,
+  progressIn,
+  progressReplacing,
+  progressWrites,
+  refuseSpokenFor,
+} from './kafka-progress.ts'
 import { heldBy, holderIsGone, type LockRecord, locked, lost } from './lock-record.ts'
 import { type Change, StateLog } from './state-log.ts'
 import type { Backup, HeldBy, Lock, LockHolder, StateContent, StateStore } from './state-store.ts'
@@ -49,6 +55,8 @@ export class KafkaStore implements StateStore {
   /** Locks that this store holds, with their renewal. */
   readonly #held = new Map<string, { readonly lock: LockRecord; readonly timer: NodeJS.Timeout }>()
 
+  /** By partition, the generation under which this process was the first to speak: whoever takes the same one is refused. */
+  readonly #spoken = new Map<string, number>()
   /** Migrations whose decisions are in the newest format. */
   readonly #current = new Set<string>()
 
@@ -103,9 +111,16 @@ export class KafkaStore implements StateStore {
 
   async writeProgress(migration: string, progress: readonly PartitionProgress[]): Promise<void> {
     if (progress.length === 0) return
-    await this.#log.changeProgress((table) =>
-      progressWrites(this.#options.project, migration, progress, table),
+    const { project } = this.#options
+    await this.#log.changeProgress((table) => progressWrites(project, migration, progress, table))
+    const nameOf = (each: PartitionProgress) =>
+      `${migration}/${each.way ?? ''}/${partitionKey(each.topic, each.partition)}`
+    const first = progress.filter(
+      (each) => this.#spoken.get(nameOf(each)) !== each.holder.generation,
     )
+    if (first.length === 0) return
+    await this.#log.read(PROGRESS, (table) => refuseSpokenFor(project, migration, first, table))
+    for (const each of first) this.#spoken.set(nameOf(each), each.holder.generation)
   }
 
   async appendGaps(migration: string, chunks: readonly GapChunk[]): Promise<void> {
@@ -190,6 +205,7 @@ export class KafkaStore implements StateStore {
     await this.#log.read(DECISIONS, (table) => this.#refuseUnlessMine(table, migration))
     const next = content?.progress ?? []
     const chunks = wholeChunks(next)
+    this.#spoken.clear()
     await this.#log.changeProgress((table) =>
       progressReplacing(project, migration, next, chunks, table),
     )

@@ -1,3 +1,5 @@
+import type { PartitionProgress } from '../domain/partition-progress.ts'
+import { isOfOther } from './progress-codec.ts'
 import { damaged, newerFormat } from './records.ts'
 
 /**
@@ -21,16 +23,12 @@ export class StateTable {
     const header = numbersOf(record.header, where)
     if (part >= header.parts) throw damaged(where, `is part ${part} of ${header.parts}`)
     const row = part === 0 ? undefined : this.#rows.get(id)
-    const generation = generationOf(key, record.value)
+    const holder = holderOf(key, record.value)
     const before = this.#rows.get(id)
     // Progress is written without fencing anybody: what a holder said at its end may come when the next one has begun, and would say that
     // nothing is on its way.
     // And what somebody else writes again may be older than what the holder has said since.
-    if (
-      before?.generation !== undefined &&
-      (generation! < before.generation ||
-        (generation === before.generation && header.after < before.after))
-    ) {
+    if (before?.holder && holder && isBehind(holder, header.after, before.holder, before.after)) {
       before.isBuried = true
       return
     }
@@ -38,7 +36,7 @@ export class StateTable {
       row?.parts === header.parts
         ? row
         : { key, parts: header.parts, after: header.after, texts: new Map<number, Buffer>() }
-    if (generation !== undefined) next.generation = generation
+    if (holder !== undefined) next.holder = holder
     next.texts.set(part, record.value)
     this.#rows.set(id, next)
   }
@@ -130,22 +128,29 @@ interface Row {
   readonly parts: number
   readonly after: number
   readonly texts: Map<number, Buffer>
-  /** Of progress: its holder's, who takes a higher one than all before it. */
-  generation?: number
+  /** Of progress. */
+  holder?: Holder
   isBuried?: true
 }
 
 const PROGRESS_KINDS = new Set<StateKind>(['progress', 'reverse-progress'])
 
+/** Its generation is higher than those of all before it; of two with the same one, who did not know of each other, the first has it. */
+type Holder = PartitionProgress['holder']
+
 /** Its checksum is seen to where it is read; here only its place among others counts. */
-const generationOf = ([kind]: StateKey, value: Buffer): number | undefined => {
+const holderOf = ([kind]: StateKey, value: Buffer): Holder | undefined => {
   if (!PROGRESS_KINDS.has(kind)) return undefined
   try {
-    const { holder } = JSON.parse(value.toString()) as { readonly holder?: { generation?: number } }
-    return holder?.generation
+    return (JSON.parse(value.toString()) as { readonly holder?: Holder }).holder
   } catch {
     return undefined
   }
+}
+
+const isBehind = (now: Holder, after: number, before: Holder, afterBefore: number): boolean => {
+  if (now.generation !== before.generation) return now.generation < before.generation
+  return isOfOther(now, before) || after < afterBefore
 }
 
 /** For people. */

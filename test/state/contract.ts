@@ -311,6 +311,45 @@ export const describeStateStore = (name: string, makePlace: () => Promise<StoreP
         expect(gapsOf((await store.readProgress('orders')).get('a:0' as never))).toEqual([])
       })
 
+      test('that two processes say under one generation, as their group counts anew, is that of the first; the other one is refused and goes on with a higher one', async () => {
+        const word = (pid: number, generation: number) =>
+          sampleProgress('a', 0, { holder: { host: 'laptop', pid, generation } })
+        const [first, second] = [await place.open(), await place.open()]
+        const stands = async () =>
+          (await (await place.open()).readProgress('orders')).get('a:0' as never)
+        await first.writeProgress('orders', [word(11, 58)])
+        await expect(second.writeProgress('orders', [word(12, 58)])).rejects.toThrow(
+          'a:0 is held by process 11 on laptop under the same generation 58',
+        )
+        expect(await stands()).toEqual(word(11, 58))
+        await first.writeProgress('orders', [{ ...word(11, 58), mayBeInFlight: true }])
+        expect(await stands()).toEqual({ ...word(11, 58), mayBeInFlight: true })
+        await second.writeProgress('orders', [word(12, 59)])
+        expect(await stands()).toEqual(word(12, 59))
+      })
+
+      test('has no gaps that an earlier holder stores late, were they all that it knew', async () => {
+        const [earlier, next] = [await place.open(), await place.open()]
+        const late = sampleChunk('a', 0)
+        await earlier.writeProgress('orders', [sampleProgress('a', 0)])
+        await earlier.appendGaps('orders', [late])
+        const holder = { host: 'laptop', pid: 13, generation: 4 }
+        const own = { generation: 4, tenure: 'second' }
+        await next.writeProgress('orders', [sampleProgress('a', 0, { holder })])
+        await next.appendGaps('orders', [{ ...added('a', 0, 0, [7, 8]), ...own, isWhole: true }])
+        await expect(earlier.appendGaps('orders', [late])).rejects.toThrow(
+          'gaps of a:0 are stored by holder 4 already; holder 3 comes too late',
+        )
+        await earlier.appendGaps('orders', [added('a', 0, 5, [20, 30])])
+        await next.appendGaps('orders', [{ ...added('a', 0, 9, [10, 11]), ...own }])
+        for (const each of [earlier, next, await place.open()]) {
+          expect(gapsOf((await each.readProgress('orders')).get('a:0' as never))).toEqual([
+            [7, 8],
+            [10, 11],
+          ])
+        }
+      })
+
       test('of the way back is kept apart from that of the way there, gaps and all', async () => {
         const back = { way: 'reverse', producerId: 77n } as const
         await store.writeProgress('orders', [sampleProgress('a', 0)])

@@ -261,19 +261,138 @@ describe('progress', () => {
     expect([...sizes]).toEqual([30])
   })
 
+  const holderOf = (generation: number) => ({ host: 'laptop', pid: 1, generation })
+  const progressOf = (generation: number, partition = 0) =>
+    sampleProgress('a', partition, { holder: holderOf(generation) })
+  const chunkOf = (generation: number, partition = 0) =>
+    sampleChunk('a', partition, {
+      generation,
+      tenure: `of ${generation}`,
+      gaps: GapList.of([{ from: 5n, to: BigInt(5 + generation) }]).bytesFrom(0),
+    })
+  /** Of each partition: who said it last, and how long its only gap is, by which it is known who stored it. */
+  const seen = async (from = store) =>
+    [...(await from.readProgress('orders')).values()].map(({ holder, gaps }) => [
+      holder.generation,
+      ...[...gaps].map(({ from, to }) => Number(to) - Number(from)),
+    ])
+
+  test('has the gaps of the latest holder, also where those of an earlier one appear beside them, which go with the next whole ones', async () => {
+    const gaps = (generation: number) => file('progress', `a-0.${generation}.gaps.jsonl`)
+    await store.writeProgress('orders', [progressOf(3)])
+    await store.appendGaps('orders', [chunkOf(3)])
+    const written = await readFile(gaps(3))
+    await reopened().writeProgress('orders', [progressOf(4)])
+    expect(await seen()).toEqual([[4, 3]])
+    await reopened().appendGaps('orders', [chunkOf(4)])
+    expect(await readdir(file('progress'))).toEqual(['a-0.4.gaps.jsonl', 'a-0.4.json'])
+    // Who looked whether it comes late, slept, and writes now.
+    await writeFile(gaps(3), written)
+    expect(await seen()).toEqual([[4, 4]])
+    await store.appendGaps('orders', [chunkOf(4)])
+    expect(await readdir(file('progress'))).toEqual(['a-0.4.gaps.jsonl', 'a-0.4.json'])
+  })
+
+  test('has the gaps that an earlier version stored in one file for all holders, until somebody stores all of them', async () => {
+    await store.writeProgress('orders', [progressOf(3)])
+    await store.appendGaps('orders', [chunkOf(3)])
+    await rename(file('progress', 'a-0.3.gaps.jsonl'), file('progress', 'a-0.gaps.jsonl'))
+    expect(await seen()).toEqual([[3, 3]])
+    await store.appendGaps('orders', [chunkOf(3)])
+    expect(await readdir(file('progress'))).toEqual(['a-0.3.gaps.jsonl', 'a-0.3.json'])
+  })
+
+  test('has its gaps at every moment while holders follow one another', async () => {
+    const partitions = Array.from({ length: 20 }, (_, partition) => partition)
+    const begin = async (generation: number) => {
+      const next = reopened()
+      await next.writeProgress(
+        'orders',
+        partitions.map((each) => progressOf(generation, each)),
+      )
+      await next.appendGaps(
+        'orders',
+        partitions.map((each) => chunkOf(generation, each)),
+      )
+    }
+    await begin(1)
+    let isWriting = true
+    const writing = (async () => {
+      for (let generation = 2; generation < 30; generation++) await begin(generation)
+    })().finally(() => {
+      isWriting = false
+    })
+    while (isWriting) {
+      const found = await seen()
+      expect(found.length).toBe(20)
+      for (const [holder = 0, gaps] of found)
+        expect([holder - 1, holder, holder + 1]).toContain(gaps)
+    }
+    await writing
+    expect(await seen()).toEqual(partitions.map(() => [29, 29]))
+  })
+
+  test('is replaced at once, gaps and all, whatever generations it is of: a reader, or whoever comes after a crash, finds the one or the other', async () => {
+    const contentOf = (generation: number) => ({
+      decisions: fullState(1),
+      journal: [],
+      progress: [0, 1, 2, 3].map((partition) => ({
+        ...progressOf(generation, partition),
+        gaps: GapList.of([{ from: 5, to: 5 + generation }]),
+      })),
+    })
+    await store.writeDecisions(fullState(1), 0)
+    await store.replace('orders', contentOf(9))
+    let isWriting = true
+    const writing = (async () => {
+      for (let i = 0; i < 20; i++) await store.replace('orders', contentOf(i % 2 === 0 ? 4 : 9))
+    })().finally(() => {
+      isWriting = false
+    })
+    const found = new Set<string>()
+    while (isWriting) found.add(JSON.stringify(await seen(reopened())))
+    await writing
+    const whole = (generation: number) => JSON.stringify(Array(4).fill([generation, generation]))
+    expect([...found].sort()).toEqual([whole(4), whole(9)])
+    expect((await readdir(file())).filter((name) => name.startsWith('progress'))).toEqual([
+      'progress',
+    ])
+  })
+
+  test('that a crash left half replaced is what was there until all of the new is, and goes on from there', async () => {
+    await store.writeProgress('orders', [progressOf(9)])
+    await store.appendGaps('orders', [chunkOf(9)])
+    const next = new FileStore(join(directory, 'next'))
+    await next.writeProgress('orders', [progressOf(4)])
+    await cp(join(directory, 'next', 'orders', 'progress'), file('progress.next'), {
+      recursive: true,
+    })
+    expect(await seen(reopened())).toEqual([[9, 9]])
+    await next.appendGaps('orders', [chunkOf(4)])
+    await cp(join(directory, 'next', 'orders', 'progress'), file('progress.next'), {
+      recursive: true,
+    })
+    await rename(file('progress'), file('progress.old'))
+    expect(await seen(reopened())).toEqual([[4, 4]])
+    await reopened().writeProgress('orders', [progressOf(5)])
+    expect(await seen(reopened())).toEqual([[5, 4]])
+    await store.replace('orders', undefined)
+    expect(await readdir(file('progress'))).toEqual([])
+  })
+
   test('keeps a hundred thousand gaps in less than three bytes each', async () => {
     const gaps = new GapList()
     for (let i = 0; i < 100_000; i++) gaps.append(i * 101, i * 101 + 1)
     await store.writeProgress('orders', [sampleProgress('a', 0)])
     await store.appendGaps('orders', [sampleChunk('a', 0, { gaps: gaps.bytesFrom(0) })])
-    expect((await stat(file('progress', 'a-0.gaps.jsonl'))).size).toBeLessThan(300_000)
+    expect((await stat(file('progress', 'a-0.3.gaps.jsonl'))).size).toBeLessThan(300_000)
     expect([...(await store.readProgress('orders')).get('a:0' as never)!.gaps]).toEqual([...gaps])
   })
 
   test('leaves out a chunk that a crash tore, and refuses one that was changed', async () => {
     await store.writeProgress('orders', [sampleProgress('a', 0)])
     await store.appendGaps('orders', [sampleChunk('a', 0)])
-    const gaps = file('progress', 'a-0.gaps.jsonl')
+    const gaps = file('progress', 'a-0.3.gaps.jsonl')
     const whole = await readFile(gaps, 'utf8')
     const known = async () => (await store.readProgress('orders')).get('a:0' as never)!.gaps.count
     for (const length of [1, 20, whole.length - 1]) {

@@ -340,6 +340,7 @@ export const sampleChunk = (
   topic: topic as TopicName,
   partition,
   producerId: 4000n,
+  generation: 3,
   tenure: 'first',
   isWhole: true,
   from: 0n as SourceOffset,

@@ -1,7 +1,14 @@
 import { expect, test } from 'vitest'
+import { GapList } from '../../src/domain/offset-index.ts'
+import { gapsWrites, progressIn, progressWrites } from '../../src/state/kafka-progress.ts'
 import { encodeProgress } from '../../src/state/progress-codec.ts'
-import { recordsOf, type StateKey, StateTable } from '../../src/state/state-table.ts'
-import { sampleProgress } from './samples.ts'
+import {
+  recordsOf,
+  type StateKey,
+  StateTable,
+  type StateWrite,
+} from '../../src/state/state-table.ts'
+import { sampleChunk, sampleProgress } from './samples.ts'
 
 /** Which of two words about a partition stands. On a broker: `kafka-store.test.ts`. */
 
@@ -10,6 +17,14 @@ const ofHolder = (generation: number) =>
   encodeProgress(
     sampleProgress('orders.events', 0, { holder: { host: 'laptop', pid: 1, generation } }),
   )
+
+const apply = (table: StateTable, writes: readonly StateWrite[]) => {
+  for (const write of writes) {
+    for (const record of recordsOf(write, table.partsOf(write.key), 1_000_000)) {
+      table.apply(record, 'the log')
+    }
+  }
+}
 
 /** What stands at the end of a log of these generations (null: deleted), and whether it is to be written again. */
 const after = (generations: readonly (number | null)[]) => {
@@ -54,6 +69,57 @@ test('what somebody writes again hides nothing that its holder has said since', 
   write(said(30n), table.nextOf(KEY))
   expect(table.get(KEY)).toEqual({ text: said(30n), after: 3 })
   expect(table.buried()).toEqual([])
+})
+
+test('of two processes that took the same generation, as neither had read of the other, the first has it', () => {
+  const word = (pid: number, generation = 4) =>
+    encodeProgress(
+      sampleProgress('orders.events', 0, { holder: { host: 'laptop', pid, generation } }),
+    )
+  const table = new StateTable()
+  const write = (text: string) => apply(table, [{ key: KEY, text, after: table.nextOf(KEY) }])
+  write(word(11))
+  write(word(12))
+  expect(table.get(KEY)?.text).toBe(word(11))
+  expect(table.buried().map(({ text }) => text)).toEqual([word(11)])
+  write(word(12, 5))
+  expect(table.get(KEY)?.text).toBe(word(12, 5))
+})
+
+test('gaps of a later holder stand, wherever those of an earlier one come to the log, who looked at it before', () => {
+  const writes = (table: StateTable, generation: number, isWhole = true) =>
+    gapsWrites(
+      'shop',
+      'orders',
+      [
+        sampleChunk('a', 0, {
+          generation,
+          tenure: `of ${generation}`,
+          isWhole,
+          gaps: gap(generation),
+        }),
+      ],
+      table,
+    )
+  const gap = (length: number) => GapList.of([{ from: 5, to: 5 + length }]).bytesFrom(0)
+  const table = new StateTable()
+  const stands = () =>
+    progressIn('shop', 'orders', table).map(({ value }) =>
+      [...value.gaps].map(({ from, to }) => Number(to) - Number(from)),
+    )
+  apply(table, progressWrites('shop', 'orders', [sampleProgress('a', 0)], table))
+  apply(table, writes(table, 3))
+  const [late, lateAdded] = [writes(table, 3), writes(table, 3, false)]
+  apply(table, writes(table, 4))
+  for (const each of [late, lateAdded]) {
+    apply(table, each)
+    expect(stands()).toEqual([[4]])
+  }
+  expect(() => writes(table, 3)).toThrow('comes too late')
+  // The next whole ones take with them what came late.
+  apply(table, writes(table, 5))
+  expect(stands()).toEqual([[5]])
+  expect(table.keys('gaps')).toHaveLength(1)
 })
 
 test('what was deleted stands no more: then all is taken', () => {
