@@ -2,6 +2,7 @@ import { deepStrictEqual, ok, strictEqual, throws } from 'node:assert/strict'
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
 import { GapList } from '../../src/domain/gap-list.ts'
+import { type GapShape, gapsOfShape } from '../_gap-shapes.ts'
 
 const END = 400
 
@@ -80,9 +81,29 @@ describe('a list of gaps', () => {
     throws(() => new GapList().readInto(0, Uint8Array.of(0x81)), RangeError)
   })
 
-  it('takes about two bytes for each commit of a transactional topic', () => {
+  const COUNT = 200_000
+  it.each(
+    Object.entries({
+      'a commit every 100 records': 2.4,
+      'a commit every 10,000 records': 3.4,
+      'compacted: one of 10 records left': 2.4,
+      'compacted: one of 10,000 left': 3.6,
+    } satisfies Record<GapShape, number>) as [GapShape, number][],
+  )(
+    'is small: %s takes %d bytes a gap at most, of which sums for a lookup are 0.4',
+    (shape, most) => {
+      const list = gapsOfShape(shape, COUNT)
+      const each = list.bytes / list.count
+      ok(each <= most && each > most - 0.2, `${each} bytes`)
+      const stored = list.bytesFrom(0).length / list.count
+      ok(stored <= most - 0.3, `${stored} bytes stored`)
+    },
+  )
+
+  it('is coalesced: what touches is one gap, however many pieces it came in', () => {
     const list = new GapList()
-    for (let i = 1; i <= 1_000_000; i++) list.append(i * 101 - 1, i * 101)
-    ok(list.bytes < 2.5e6, `${list.bytes}`)
+    for (let i = 0; i < COUNT; i++) list.append(i, i + 1)
+    strictEqual(list.count, 1)
+    ok(list.bytes < 64 && list.bytesFrom(0).length < 8, `${list.bytes}`)
   })
 })
