@@ -47,7 +47,9 @@ export type Hidden =
  * wrote there since. That nobody did is told by batch headers, since nothing can come below a batch after it: by the last filler, which ends at
  * the mark, or by the first record of the mirror, at its place behind it. Where an earlier copy lies below, whose producer no mark remembers,
  * and no record behind it yet, it must end exactly at the mark, with a batch of a producer with an id. Where there were records behind it, the
- * log was lost since, and nothing tells who has filled it.
+ * log was lost since, and nothing tells who has filled it. Nor does anything where the partition was sealed with nothing copied and producers of the
+ * target write behind the mark by now: a log that lost its end below the mark, and was filled up by them, looks the same, and what is below
+ * is theirs then.
  */
 export const hideBelowMark = async (marked: Marked, logs: Logs): Promise<Hidden> => {
   const { key, mark } = marked
@@ -109,7 +111,12 @@ const isMarker = ({ fillerProducerId }: Mark, buf: Buffer, at: number): boolean 
   (attributes(buf, at) & ATTRIBUTES.control) !== 0 &&
   isOfProducer(buf, at, Number(fillerProducerId))
 
-/** Of the mirror, at the place that its sequence says; which holes come before it only progress knows. */
+/**
+ * Of the mirror, at the place that its sequence says; which holes come before it only progress knows. So with identical offsets it must be the very
+ * first record. No cleaner of the target can have taken that while something may still come back below: the target's policy is `delete` until
+ * the seal, and the quiet time before a seal is longer than a broker takes to make a log start durable. With unusual settings of both it is refused,
+ * and nothing is deleted.
+ */
 const isFirst = (mark: Mark, buf: Buffer, at: number): boolean => {
   const rank = baseOffset(buf, at) - Number(mark.targetStart)
   return (

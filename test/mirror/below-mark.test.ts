@@ -126,6 +126,13 @@ describe('what a crash has brought back below a mark', () => {
       [batch(THEIRS, 0, 8), batch(OURS, 8, 4, 0)],
     ]
     for (const batches of others) expect(await hide({ batches })).toMatch(kept)
+    // Sealed with nothing copied, and its producers write by now: they may have filled up a log that was lost.
+    const [theirs, more] = [batch(THEIRS, 0, 10), batch(THEIRS + 1, 10, 2)]
+    for (const mode of ['dense', 'identical'] as const) {
+      expect(await hide({ batches: [theirs, more], mark: { mode } })).toMatch(kept)
+    }
+    // All of its first ones compacted away: then it is past the time in which anything comes back.
+    expect(await hide({ batches: [...copied, batch(OURS, 14, 2, 3)] })).toMatch(kept)
     // There were records behind it, so the log was lost: who filled it up to just there nobody knows.
     expect(await hide({ batches: [batch(THEIRS, 0, 10)], copiedTo: 50 })).toMatch(kept)
     expect(
