@@ -61,6 +61,6 @@ const readableAgain = (back: readonly string[], target: string): Diagnostic => {
     code: 'FERRY1339',
     severity: 'warning',
     detail: `What Ferry has emptied can be read on ${target} again: ${named}${more > 0 ? ` and ${more.toLocaleString('en-US')} more` : ''}. A broker was killed before it had made that durable.`,
-    fix: 'Nothing: the topic is emptied again before it is mirrored anew. Until then start no consumer there.',
+    fix: 'Let nobody read it there until it is emptied again, which the apply does that mirrors it anew, before it copies anything; or until a rollback to the beginning deletes it. To hide it now, delete the records up to the end of each named range yourself (`kafka-delete-records`), unless somebody wrote there since.',
   })
 }

@@ -64,9 +64,9 @@ describe('what was emptied and came back', () => {
     expect(modeOf(planned(BACK))).toEqual(['dense'])
     expect(found(planned(EMPTY))).toEqual([])
     expect(found(planned(BACK))).toEqual(['warning FERRY1339'])
-    expect(planned(BACK).problems.find(({ code }) => code === 'FERRY1339')?.detail).toContain(
-      'on new again: orders-0 (0 to 499).',
-    )
+    const said = planned(BACK).problems.find(({ code }) => code === 'FERRY1339')
+    expect(said?.detail).toContain('on new again: orders-0 (0 to 499).')
+    expect(said?.fix).toContain('until it is emptied again, which the apply does that mirrors it')
   })
 
   it('is primed up from where it ended, also while a leader announces less than it holds', () => {

@@ -155,7 +155,7 @@ export const GUARD_CODES = {
   FERRY1339: page(
     4,
     'Emptied copy came back',
-    'A rollback or a resync has emptied the target topic. A broker makes the new beginning of a log durable only once a minute; one that was killed before has brought the old copy back to where it can be read. Ferry knows up to where it had emptied the topic, and empties it again before it is mirrored anew, or deletes it where you go back to the beginning. What others have written behind it is never deleted.',
+    'A rollback or a resync has emptied the target topic. A broker makes the new beginning of a log durable only once a minute; one that was killed before has brought the old copy back to where it can be read. Ferry knows up to where it had emptied the topic, and empties it again before it is mirrored anew, or deletes it where you go back to the beginning. Nothing else does: while neither is applied, the old copy stays readable for whoever has READ on the topic there. What others have written behind it is never deleted.',
   ),
   FERRY1340: page(
     4,
