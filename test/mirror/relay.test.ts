@@ -163,6 +163,9 @@ describe('the relay', () => {
         const warm = await copy(MANY)
         const twice = await copy(MANY)
         strictEqual(mirror.counters.recordsReEncoded, 2 * MANY)
+        // As metrics show them.
+        const { batchesPassedThrough, batchesReEncoded } = mirror.facts().counters
+        ok(batchesPassedThrough > 0 && batchesReEncoded > 0, `${batchesReEncoded} opened`)
         ok(twice - warm < 2e6, `${twice - warm} bytes more for ${2 * MANY} records more`)
       } finally {
         await mirror.stop()
