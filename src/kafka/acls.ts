@@ -72,6 +72,7 @@ export class Acls {
     if (answers.ok.size > 0) {
       await this.#session.untilSeen(async (broker) => {
         const described = await this.#session.call(broker, describeAcls, undefined)
+        if (described.code !== 0) return true
         const keys = new Set(described.acls.map(aclKey))
         return [...answers.ok.keys()].every((key) => keys.has(key) === isWanted)
       })

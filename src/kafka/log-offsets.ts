@@ -6,7 +6,7 @@ import {
   type TopicName,
   type TopicPartition,
 } from '../domain/ids.ts'
-import { askedTopic, unlessNew } from './asked-topic.ts'
+import { askedTopic, unlessNew, unlessPolicyIsNew } from './asked-topic.ts'
 import { byTopic } from './by-topic.ts'
 import type { EpochEnd, OffsetAt } from './cluster.ts'
 import type { Session } from './session.ts'
@@ -56,7 +56,7 @@ export class LogOffsets {
     return this.#session.settlePerLeader(
       [...before.keys()],
       asked,
-      async (broker, mine, outcomes) => {
+      async (broker, mine, outcomes, round) => {
         const topics = byTopic(mine, ({ key, partition }) => ({
           partition,
           before: before.get(key)!,
@@ -67,7 +67,7 @@ export class LogOffsets {
         })
         for (const { topic, partition, code, lowWatermark } of answers) {
           const key = partitionKey(topic as TopicName, partition)
-          const fault = () => this.#session.faults.ofCode(code, asked(key))
+          const fault = () => unlessPolicyIsNew(this.#session.faults, code, asked(key), round)
           outcomes.set(key, code === 0 ? { value: lowWatermark } : fault())
         }
       },

@@ -13,7 +13,7 @@ import { TopicMetadata } from './topic-metadata.ts'
 import type { Api, CodeAndMessage } from './wire/api.ts'
 
 /** How long {@link Session.untilSeen} waits. */
-const LONGEST_UNTIL_SEEN_MS = 5_000
+const LONGEST_UNTIL_SEEN_MS = 15_000
 
 /**
  * How questions reach the brokers they belong to: leaders, coordinators, the controller; with retries and what to say when they run out.
@@ -201,7 +201,7 @@ export class Session {
   /**
    * Waits until every broker shows a change that the controller has made. In KRaft each broker follows the metadata log at its own pace
    * (measured: a user that was just set was missing from the next answer), and the next question may go to any of them. The change is
-   * made in any case, so this gives up silently.
+   * made in any case, so this gives up silently; a broker that does not say counts as one that has seen it.
    */
   async untilSeen(isSeenBy: (broker: BrokerConnection) => Promise<boolean>): Promise<void> {
     const end = performance.now() + LONGEST_UNTIL_SEEN_MS

@@ -188,6 +188,7 @@ export class Topics {
       const request = { type: CONFIG_RESOURCE.topic, names }
       const described = await this.#session.call(broker, describeConfigs, request)
       return described.every((topic) => {
+        if (topic.code !== 0) return topic.code !== ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
         const entries = entriesOf(topic)
         const wanted = changes.get(topic.name as TopicName) ?? []
         return [...wanted].every(([key, value]) => {
@@ -241,6 +242,8 @@ export class Topics {
         withAuthorized: false,
       })
       return topics.every(({ name, code, partitions }) => {
+        // It need not say what nobody has granted DESCRIBE on.
+        if (code === ErrorCode.TOPIC_AUTHORIZATION_FAILED) return true
         if (!isThere) return code === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
         if (partitions.length < (counts?.get(name as TopicName) ?? 0)) return false
         return code === 0 && partitions.every(({ leader }) => leader >= 0)

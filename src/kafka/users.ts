@@ -102,7 +102,8 @@ export class Users {
     const wanted = request.upsertions[0]?.mechanism
     const unwanted = request.deletions[0]?.mechanism
     await this.#session.untilSeen(async (broker) => {
-      const { users } = await this.#session.call(broker, describeUserScramCredentials, [name])
+      const { code, users } = await this.#session.call(broker, describeUserScramCredentials, [name])
+      if (code !== 0) return true
       const mechanisms = new Set(users.find((user) => user.name === name)?.mechanisms)
       return wanted === undefined ? !mechanisms.has(unwanted!) : mechanisms.has(wanted)
     })
@@ -152,7 +153,8 @@ export class Users {
       if (result.code !== 0) throw this.#session.faults.ofChange(result, asked)
     })
     await this.#session.untilSeen(async (broker) => {
-      const { quotas } = await this.#session.call(broker, describeClientQuotas, user)
+      const { code, quotas } = await this.#session.call(broker, describeClientQuotas, user)
+      if (code !== 0) return true
       const values = quotas.find((entry) => entry.entity.get('user') === user)?.values
       return [...changes].every(([key, value]) => (values?.get(key) ?? null) === value)
     })

@@ -34,10 +34,10 @@ interface Logs {
   readonly targetLog: Pick<LogReader, 'ends' | 'logEnd' | 'topic' | 'read'>
 }
 
-/** Where the log begins and ends by now, or why nothing was deleted. */
+/** Where the log begins and ends by now, and whether anything was there to be deleted; or why nothing was. */
 export type Hidden =
-  | { readonly ends: LogEnds; readonly problem?: undefined }
-  | { readonly ends?: undefined; readonly problem: Diagnostic }
+  | { readonly ends: LogEnds; readonly wasBack: boolean; readonly problem?: undefined }
+  | { readonly ends?: undefined; readonly wasBack: false; readonly problem: Diagnostic }
 
 /**
  * Deletes again what a crash of the target's brokers has brought back below a mark: a broker makes a new log start durable only once a minute.
@@ -56,18 +56,19 @@ export const hideBelowMark = async (marked: Marked, logs: Logs): Promise<Hidden>
   const { target, targetLog } = logs
   const ends = await targetLog.ends(key)
   const markAt = Number(mark.targetStart)
-  if (!hidesBelow(mark) || ends.start >= markAt) return { ends }
+  if (!hidesBelow(mark) || ends.start >= markAt) return { ends, wasBack: false }
   const topic = await targetLog.topic(mark.topic)
-  if (topic === 'absent') return { problem: targetGone(key, 'the target topic does not exist.') }
+  const not = (problem: Diagnostic): Hidden => ({ wasBack: false, problem })
+  if (topic === 'absent') return not(targetGone(key, 'the target topic does not exist.'))
   if (isOther(mark.targetTopicId, topic.topicId)) {
     const why = `the target topic has id ${topic.topicId}; at the mark it was ${mark.targetTopicId}.`
-    return { problem: targetGone(key, why) }
+    return not(targetGone(key, why))
   }
   const { end } = await targetLog.logEnd(key)
   if (end < markAt) throw new Error(`the target log of ${key} ends at ${end}, below its mark`)
   const who = await strangerBelow(marked, targetLog, ends.end, end)
-  if (who !== undefined) return { problem: foreignBelow(key, ends.start, markAt, who) }
-  return { ends: await raiseLogStart(target, targetLog, key, markAt) }
+  if (who !== undefined) return not(foreignBelow(key, ends.start, markAt, who))
+  return { ends: await raiseLogStart(target, targetLog, key, markAt), wasBack: true }
 }
 
 /** Who may have written below the mark, for people; undefined: nobody but Ferry. `replicated`: of the log, which ends at `end`. */

@@ -121,9 +121,10 @@ export class Watch {
     if (this.#deleting.has(key)) return undefined
     this.#deleting.add(key)
     try {
-      const { problem } = await hideBelowMark(each, this.#options)
+      // Another look may have been quicker.
+      const { problem, wasBack } = await hideBelowMark(each, this.#options)
       const message = `${key}: the target's log start went back; deleted below ${mark.targetStart} again`
-      if (problem === undefined) this.#options.log({ level: 'warn', message })
+      if (wasBack) this.#options.log({ level: 'warn', message })
       return problem
     } finally {
       this.#deleting.delete(key)

@@ -86,6 +86,7 @@ const hide = async ({
   expect(deleted === undefined).toBe(
     hidden.problem !== undefined || start >= MARK_AT || parts?.way !== undefined,
   )
+  expect(hidden.wasBack).toBe(deleted !== undefined)
   return hidden.problem?.detail ?? deleted
 }
 
