@@ -106,6 +106,7 @@ async function untilReady(options: StartOptions, { port, log }: Project) {
   try {
     return await waitUntilReady({
       config: kafkajsConfig([`127.0.0.1:${port}`], options.secure ? ADMIN : undefined),
+      port,
       brokers: 1,
       hasProducerIds: true,
       timeoutMs: READY_TIMEOUT_MS,

@@ -11,8 +11,8 @@ export interface BrokerSetup {
   readonly dataFolder: string
   readonly command: readonly string[]
   readonly logFile: string
-  /** Resolves once the cluster answers and has this broker. Calls `orFail` while it waits. */
-  readonly untilReady: (broker: JavaBroker, orFail: () => void) => Promise<unknown>
+  /** Resolves once all brokers that run say that this one is back; rejects if it ends before. */
+  readonly untilReady: (broker: JavaBroker) => Promise<unknown>
 }
 
 /** The broker's process ended although nobody had asked for it. */
@@ -75,7 +75,7 @@ export class JavaBroker implements TestBroker {
     for (;;) {
       await this.launch()
       try {
-        await this.#setup.untilReady(this, () => this.assertRunning())
+        await this.#setup.untilReady(this)
         return
       } catch (error) {
         // ZooKeeper holds the registration of the killed process for its session timeout.

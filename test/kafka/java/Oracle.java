@@ -186,7 +186,7 @@ public final class Oracle {
         hash(record.value()), hash(headerBytes(record)), text);
   }
 
-  private void offsets() {
+  private void offsets() throws InterruptedException {
     try (KafkaConsumer<byte[], byte[]> consumer = consumer("read_uncommitted")) {
       List<TopicPartition> partitions = partitions(consumer);
       Map<TopicPartition, Long> starts = consumer.beginningOffsets(partitions);
@@ -371,13 +371,18 @@ public final class Oracle {
     return new KafkaProducer<>(properties, new ByteArraySerializer(), new ByteArraySerializer());
   }
 
-  private List<TopicPartition> partitions(KafkaConsumer<byte[], byte[]> consumer) {
+  private List<TopicPartition> partitions(KafkaConsumer<byte[], byte[]> consumer) throws InterruptedException {
     String topic = flag("topic", null);
     List<Integer> ids = new ArrayList<>();
     if (flags.containsKey("partitions")) {
       for (String id : flag("partitions", "").split(",")) ids.add(Integer.valueOf(id));
     } else {
       List<PartitionInfo> known = consumer.partitionsFor(topic);
+      // The broker that is asked may not have heard of a new topic yet.
+      for (int i = 0; i < 150 && (known == null || known.isEmpty()); i++) {
+        Thread.sleep(200);
+        known = consumer.partitionsFor(topic);
+      }
       if (known == null || known.isEmpty()) throw new IllegalStateException("No topic " + topic);
       for (PartitionInfo partition : known) ids.add(partition.partition());
     }
