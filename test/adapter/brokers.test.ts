@@ -1,14 +1,19 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type GroupId, partitionKey, type TopicName } from '../../src/domain/ids.ts'
-import { type Cluster, LinkLost } from '../../src/kafka/cluster.ts'
+import { type BrokerLink, type Cluster, LinkLost } from '../../src/kafka/cluster.ts'
 import { type KafkaVersion, startKafka, type TestCluster } from '../kafka/index.ts'
 import { waitFor } from '../kafka/wait.ts'
 import { connect } from './connect.ts'
 
-const START_MS = 180_000
 const name = 'spread' as TopicName
 const groups = Array.from({ length: 30 }, (_, i) => `group-${i}` as GroupId)
 const partitions = Array.from({ length: 30 }, (_, partition) => ({ topic: name, partition }))
+
+/** The end of a broker is seen a moment before that of its connections. */
+const untilLost = (link: BrokerLink): Promise<true> =>
+  waitFor('the connection to be lost', { timeoutMs: 10_000 }, () =>
+    link.connected ? undefined : true,
+  )
 
 describe('a cluster of three brokers', () => {
   let brokers: TestCluster
@@ -21,11 +26,11 @@ describe('a cluster of three brokers', () => {
       { name, partitions: partitions.length, replicationFactor: 3, configs: new Map() },
     ])
     expect([...created.failed.values()]).toEqual([])
-  }, START_MS)
+  })
   afterAll(async () => {
     await cluster?.close()
     await brokers?.stop()
-  }, START_MS)
+  })
 
   test('asks leaders and coordinators, wherever they are', async () => {
     const offsets = await cluster.listOffsets(partitions, 'latest')
@@ -62,7 +67,7 @@ describe('a cluster of three brokers', () => {
     expect(['answered', 'LinkLost']).toContain(
       await outcome.then((value) => (value instanceof LinkLost ? 'LinkLost' : value)),
     )
-    expect(link.connected).toBe(false)
+    await untilLost(link)
     const offsets = await cluster.listOffsets(partitions, 'latest')
     expect([offsets.ok.size, [...offsets.failed.values()]]).toEqual([30, []])
     const commits = await cluster.fetchCommits(groups)
@@ -78,9 +83,7 @@ describe('a cluster of three brokers', () => {
     expect(before).toBeGreaterThanOrEqual(7)
     const link = await cluster.connectBroker(brokers.brokers[0]?.id ?? -1)
     await Promise.all(brokers.brokers.map((broker) => broker.kill()))
-    await waitFor('the connections to be lost', { timeoutMs: 10_000 }, () =>
-      link.connected ? undefined : true,
-    )
+    await untilLost(link)
     expect(cluster.supports('OffsetFetch')).toBe(before)
     expect(cluster.supports('DescribeConfigs')).toBeDefined()
   })
@@ -91,10 +94,10 @@ describe.each<KafkaVersion>(['0.10.2', '1.1', '2.8'])('SCRAM on Kafka %s', (vers
 
   beforeAll(async () => {
     broker = await startKafka({ version, secure: true })
-  }, START_MS)
+  })
   afterAll(async () => {
     await broker?.stop()
-  }, START_MS)
+  })
 
   test('logs in, also on a link', async () => {
     const cluster = await connect(broker)

@@ -31,9 +31,9 @@ export const connect = (
 ): Promise<Cluster> =>
   connectCluster(specOf(cluster, changes), {
     clientId: 'ferry-test',
-    connectTimeoutMs: 4_000,
-    // A broker that was killed is fenced after 9 s.
-    retryMs: 25_000,
+    connectTimeoutMs: 20_000,
+    // A broker that was killed may take long to come back, or its partitions to get another leader.
+    retryMs: 90_000,
   })
 
 /** The diagnostics that a promise fails with. Anything else fails the test. */

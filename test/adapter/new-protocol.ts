@@ -2,6 +2,7 @@ import type { BrokerConnection } from '../../src/kafka/connection.ts'
 import { openConnection } from '../../src/kafka/open-connection.ts'
 import type { Api } from '../../src/kafka/wire/api.ts'
 import type { TestCluster } from '../kafka/index.ts'
+import { waitFor } from '../kafka/wait.ts'
 import { specOf } from './connect.ts'
 
 /**
@@ -41,10 +42,9 @@ export const joinNewProtocol = async (
     { host: host ?? '', port: Number(port) },
     { clientId: 'new-client', connectTimeoutMs: 5_000, log: undefined },
   )
-  for (let tries = 0; ; tries++) {
+  return waitFor('a member of the new protocol', { timeoutMs: 30_000 }, async () => {
     const code = await connection.call(consumerGroupHeartbeat, { group, topic }, 10_000)
-    if (code === 0) return connection
-    if (tries > 50) throw new Error(`joining answered ${code}`)
-    await new Promise((resolve) => setTimeout(resolve, 100))
-  }
+    if (code !== 0) throw new Error(`joining answered ${code}`)
+    return connection
+  })
 }

@@ -13,8 +13,6 @@ import { startKafka, type TestCluster } from '../kafka/index.ts'
 import { batchOf } from './batch.ts'
 import { connect, problemsOf, specOf } from './connect.ts'
 
-const START_MS = 120_000
-
 /** A TLS front of a plain broker. */
 const startFront = (cert: string, key: string, target: () => number): Promise<Server> =>
   new Promise((resolve) => {
@@ -65,12 +63,12 @@ describe('a cluster behind TLS', () => {
     address = `127.0.0.1:${(server.address() as AddressInfo).port}`
     broker = await startKafka({ version: '4.x' })
     port = broker.brokers[0]?.port ?? 0
-  }, START_MS)
+  })
   afterAll(async () => {
     server?.close()
     await broker?.stop()
     rmSync(folder, { recursive: true })
-  }, START_MS)
+  })
 
   test('an unknown authority is FERRY1205', async () => {
     const problems = await problemsOf(connect(broker, { bootstrapServers: [address], tls: {} }))
@@ -109,13 +107,17 @@ describe('a cluster behind TLS', () => {
         configs: new Map([['max.message.bytes', '9000000']]),
       },
     ])
+    // Until it has a leader that answers.
+    expect((await cluster.listOffsets([{ topic: name, partition: 0 }], 'latest')).failed.size).toBe(
+      0,
+    )
     const [host, port] = address.split(':')
     const connection = await openConnection(
       specOf(broker, { tls: { ca: cert } }),
       { host: host ?? '', port: Number(port) },
-      { clientId: 'ferry-test', connectTimeoutMs: 5_000, log: undefined },
+      { clientId: 'ferry-test', connectTimeoutMs: 20_000, log: undefined },
     )
-    const link = new KafkajsLink(broker.brokers[0]?.id ?? -1, connection, 10_000)
+    const link = new KafkajsLink(broker.brokers[0]?.id ?? -1, connection, 30_000)
     const batch = batchOf([...'abcdefgh'].map((letter) => letter.repeat(1_000_000)))
     const partitions = [{ partition: 0, batch: [batch.subarray(0, 61), batch.subarray(61)] }]
     const request = { timeoutMs: 10_000, topics: [{ topic: name, partitions }] }

@@ -12,23 +12,45 @@ const SIZE: LargeSize = { topics: 10_000, partitions: 10, groups: 50, brokers: 3
  */
 const LIMIT = { cpuSeconds: 5, MB: 500 } as const
 
+/** What the fixed work of `_usual-work.ts` takes where the limit holds: a slower core may take longer for the plan by as much. */
+const USUAL_SECONDS = 1
+
 /** Caches that are shared with ten other programs cost a fifth more: the best of a few runs says what planning costs. */
 const RUNS = 4
 
-const isWithin = ({ cpuSeconds, peakMB }: { cpuSeconds: number; peakMB: number }): boolean =>
-  cpuSeconds <= LIMIT.cpuSeconds && peakMB <= LIMIT.MB
+const isWithin = (took: Took): boolean =>
+  took.cpuSeconds <= took.cpuAllowed && took.peakMB <= LIMIT.MB
 
-const planLarge = async (state: string) => {
-  const { stdout } = await promisify(execFile)(
-    process.execPath,
-    ['--import', 'tsx', join(import.meta.dirname, '_plan-large.ts'), JSON.stringify(SIZE), state],
-    { maxBuffer: 1 << 26 },
+interface Took {
+  readonly cpuSeconds: number
+  readonly cpuAllowed: number
+  readonly peakMB: number
+  readonly steps: number
+  readonly problems: unknown
+  readonly calls: Readonly<Record<string, Record<string, number>>>
+}
+
+const script = async (...args: string[]): Promise<string> => {
+  const argv = ['--import', 'tsx', ...args]
+  return (await promisify(execFile)(process.execPath, argv, { maxBuffer: 1 << 26 })).stdout
+}
+
+/** Only where it matters: right behind a plan that took too long. */
+const slowness = async (): Promise<number> =>
+  Math.max(
+    1,
+    Number(await script(join(import.meta.dirname, '..', '_usual-work.ts'))) / USUAL_SECONDS,
   )
-  const took = JSON.parse(stdout)
+
+const planLarge = async (state: string): Promise<Took> => {
+  const plan = join(import.meta.dirname, '_plan-large.ts')
+  const took = JSON.parse(await script(plan, JSON.stringify(SIZE), state))
+  const slower = took.cpuSeconds > LIMIT.cpuSeconds ? await slowness() : 1
+  const cpuAllowed = LIMIT.cpuSeconds * slower
   process.stderr.write(
-    `${state}: ${took.seconds} s (${took.cpuSeconds} s of CPU; reading ${took.reading} s), ${took.peakMB} MB, a plan of ${took.steps} steps and ${took.megabytes} MB\n`,
+    `${state}: ${took.seconds} s (${took.cpuSeconds} s of CPU of ${cpuAllowed.toFixed(1)}; reading ${took.reading} s), ${took.peakMB} MB, a plan of ${took.steps} steps and ${took.megabytes} MB\n`,
   )
-  return took
+  return { ...took, cpuAllowed }
 }
 
 describe.each(['new', 'mirrored'] as const)(
@@ -39,9 +61,9 @@ describe.each(['new', 'mirrored'] as const)(
       for (let run = 1; run < RUNS && !isWithin(took); run++) took = await planLarge(state)
       expect(took.problems).toEqual([])
       expect(took.steps).toBeGreaterThan(SIZE.topics)
-      expect(took.cpuSeconds).toBeLessThanOrEqual(LIMIT.cpuSeconds)
+      expect(took.cpuSeconds).toBeLessThanOrEqual(took.cpuAllowed)
       expect(took.peakMB).toBeLessThanOrEqual(LIMIT.MB)
-      for (const calls of Object.values<Record<string, number>>(took.calls)) {
+      for (const calls of Object.values(took.calls)) {
         // A link for each broker; `supports` asks nobody.
         const { supports: _, connectBroker = SIZE.brokers, ...asked } = calls
         expect(connectBroker).toBe(SIZE.brokers)

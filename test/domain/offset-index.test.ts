@@ -40,11 +40,13 @@ describe('rankOf', () => {
     for (let i = 0; i < 1_000_000; i++) gaps.append(2 * i, 2 * i + 1)
     const index = { mark: markAt('dense', 0n), gaps, mirroredTo: 2_000_000n as SourceOffset }
     rankOf(index, 1n as SourceOffset)
-    const started = performance.now()
+    const started = process.cpuUsage()
     for (let o = 0n; o < 2_000_000n; o += 1_000n) {
       strictEqual(rankOf(index, o as SourceOffset), o / 2n)
     }
-    strictEqual(performance.now() - started < 1_000, true)
+    // Microseconds of CPU: the clock measures the neighbours.
+    const { user, system } = process.cpuUsage(started)
+    strictEqual(user + system < 1e6, true)
   })
 })
 

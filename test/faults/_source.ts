@@ -4,6 +4,7 @@ import type { PartitionKey, TopicPartition } from '../../src/domain/ids.ts'
 import type { BrokerLink, Cluster } from '../../src/kafka/cluster.ts'
 import { encodeBatch, encodeFiller, MAX_FILLER_RECORDS } from '../../src/records/index.ts'
 import type { TestCluster } from '../kafka/index.ts'
+import { untilMarked } from '../kafka/transactions.ts'
 import { waitFor } from '../kafka/wait.ts'
 import { topicName } from '../mirror/_support.ts'
 import { DAY, keyOf, partitionsOf } from './_world.ts'
@@ -35,7 +36,7 @@ const withLink = async (cluster: Cluster, use: (write: Write) => Promise<void>):
       const partitions = [{ partition, batch: [batch] }]
       const topics = [{ topic: topicName(topic), partitions }]
       const key = keyOf(topic, partition)
-      await waitFor(`${topic} to be written`, { timeoutMs: 20_000 }, async () => {
+      await waitFor(`${topic} to be written`, { timeoutMs: 60_000 }, async () => {
         const link = await linkTo(key, topic)
         if (link === undefined) return undefined
         const [answer] = await link.produce({ topics, timeoutMs: 10_000 })
@@ -131,12 +132,16 @@ export class LiveWriter {
 
 /** A service that goes on writing transactions, records of three days ago to all partitions, until it is stopped. Each fourth is aborted. */
 export class TransactionWriter {
+  readonly #cluster: TestCluster
+  readonly #topic: string
   readonly #producer: Producer
   readonly #done: Promise<void>
   #isStopping = false
   #committed = 0
 
-  private constructor(producer: Producer, topic: string, partitions: number) {
+  private constructor(cluster: TestCluster, producer: Producer, topic: string, partitions: number) {
+    this.#cluster = cluster
+    this.#topic = topic
     this.#producer = producer
     this.#done = this.#write(topic, partitions)
     // Its failure is `stop`'s to tell.
@@ -155,13 +160,14 @@ export class TransactionWriter {
       createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
     })
     await producer.connect()
-    return new TransactionWriter(producer, topic, partitions)
+    return new TransactionWriter(cluster, producer, topic, partitions)
   }
 
   /** Answers how many records were committed. */
   async stop(): Promise<number> {
     this.#isStopping = true
     await this.#done.finally(() => this.#producer.disconnect())
+    await untilMarked(this.#cluster, this.#topic)
     return this.#committed
   }
 

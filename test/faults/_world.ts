@@ -10,7 +10,7 @@ export const DAY = 24 * 60 * 60 * 1000
 /** A broker that forgets the producers of old records within a second: nothing but the lock and the log end protect then. */
 export const FORGETFUL = { 'producer.id.expiration.check.interval.ms': '1000' }
 
-/** Until the broker has forgotten the producer of old records for sure, which it does once a second; nothing says when. */
+/** Long enough for the broker to forget the producer of old records, which it does once a second. Where it must have: `untilForgotten`. */
 export const FORGETS_MS = 2_000
 
 /** Two clusters with ferry between them, and the ports by which a test writes to the source and watches the target. */
@@ -70,7 +70,7 @@ spec:
   topics:
 ${topics.map(topic).join('')}${groups.length === 0 ? '' : `  groups:\n${groups.map((id) => `    - { id: ${id} }\n`).join('')}`}${
   throttle === undefined ? '' : `  mirror: { throttle: ${throttle} }\n`
-}  gates: { mirrorLag: 0, timeout: 60s }
+}  gates: { mirrorLag: 0, timeout: 180s }
 `
 }
 

@@ -10,7 +10,7 @@ describe('kill -9 of all target brokers at once brings filler back', () => {
   afterAll(() => crashes?.stop())
 
   it('right after priming, in the middle of the copy and after it: once it is mirrored none can be read, and all records are there', {
-    timeout: 300_000,
+    timeout: 600_000,
   }, async () => {
     const lap = stopwatch()
     // All three live through one crash, since brokers take long to come back.

@@ -1,16 +1,14 @@
 import { strictEqual } from 'node:assert/strict'
-import { setTimeout as pause } from 'node:timers/promises'
 import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { waitFor } from '../kafka/wait.ts'
-import { createTopic, topicName } from '../mirror/_support.ts'
+import { createTopic, topicName, untilForgotten } from '../mirror/_support.ts'
 import { Backlog, beginAt } from './_source.ts'
 import {
   compareTopic,
   DAY,
   type FaultWorld,
   FORGETFUL,
-  FORGETS_MS,
   migrationFile,
   partitionsOf,
   planTo,
@@ -78,7 +76,7 @@ describe('two `ferry mirror` and a `ferry apply` at the same time', () => {
     const written = await backlog.stop()
     // While the others copy the broker would refuse what it sends by its sequence; later only the lock keeps it from sending.
     succeeded(await apply.ended)
-    await pause(FORGETS_MS)
+    await untilForgotten(world.to, partitionsOf(topic, STARTS.length))
     slept!.child.kill('SIGCONT')
     await slept!.said('the session is over')
     for (const mirror of mirrors) mirror.child.kill('SIGTERM')

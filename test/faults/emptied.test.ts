@@ -126,7 +126,7 @@ const compare = async (topics: readonly string[]): Promise<void> => {
 
 describe('kill -9 of the target broker right after a copy was emptied brings it back', () => {
   it('and again after the new mark: it is emptied again, and once it is mirrored none of it can be read', {
-    timeout: 240_000,
+    timeout: 600_000,
   }, async () => {
     const lap = stopwatch()
     const [again, anew, gone, cut, first] = await Promise.all([

@@ -104,7 +104,7 @@ describe('kill -9', () => {
     await produce('packed', 200_000, 2, threeDaysAgo)
   }
 
-  it('at any moment, and a re-run gives exactly one copy', { timeout: 400_000 }, async () => {
+  it('at any moment, and a re-run gives exactly one copy', { timeout: 600_000 }, async () => {
     process.stderr.write(`FERRY_TEST_SEED=${seed}\n`)
     const lap = stopwatch()
     project = world.project('killed')
@@ -122,7 +122,7 @@ describe('kill -9', () => {
     const offsetsToPrime = TOPICS[0].starts.reduce((sum, each) => sum + each, 0)
     const primes = start(mirrored)
     const isPriming = async () => ((await targetEnd('orders', 6)) > 2e6 ? true : undefined)
-    await waitFor('filler', { timeoutMs: 30_000, everyMs: 5 }, isPriming)
+    await waitFor('filler', { timeoutMs: 60_000, everyMs: 5 }, isPriming)
     await kill('priming', primes)
     for (const late of [false, true, true]) {
       const again = start(mirrored)
@@ -175,7 +175,7 @@ describe('kill -9', () => {
       const again = start(round % 2 === 0 ? mirrored : ['mirror', 'shop'])
       const before = await targetEnd('orders', 6)
       const moves = async () => ((await targetEnd('orders', 6)) > before ? true : undefined)
-      await waitFor('records', { timeoutMs: 30_000, everyMs: 5 }, moves)
+      await waitFor('records', { timeoutMs: 60_000, everyMs: 5 }, moves)
       for (let isInFlight = false; !isInFlight; ) {
         await pause(random() * 100)
         await broker.kill('SIGSTOP')

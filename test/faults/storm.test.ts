@@ -10,7 +10,7 @@ describe('transactions, compacted and old records, dense and padded', () => {
   afterAll(() => storm?.stop())
 
   it('survive a kill, a restart, leaders that move, and two mirrors of which one is cut off with markers on their way: exactly one copy', {
-    timeout: 300_000,
+    timeout: 600_000,
   }, async () => {
     const pick = randomFrom(1)
     const random = () => pick(1 << 20) / (1 << 20)

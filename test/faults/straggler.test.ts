@@ -2,7 +2,8 @@ import { match, ok, strictEqual } from 'node:assert/strict'
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { oracle } from '../kafka/index.ts'
-import { createTopic, topicName } from '../mirror/_support.ts'
+import { waitFor } from '../kafka/wait.ts'
+import { createTopic, topicName, untilForgotten } from '../mirror/_support.ts'
 import type { Project } from '../scenarios/_world.ts'
 import { API, type Caught, FaultProxy } from './_proxy.ts'
 import { beginAt } from './_source.ts'
@@ -14,6 +15,7 @@ import {
   FORGETS_MS,
   killHard,
   migrationFile,
+  partitionsOf,
   planTo,
   reached,
   startFaultWorld,
@@ -90,7 +92,7 @@ describe('a request of a ferry that was killed', () => {
     const apply = ['apply', await planTo(project, 'mirrored')]
     const request = await killedAt(project, apply, 1)
     succeeded(await project.ferry(apply))
-    await pause(FORGETS_MS)
+    await untilForgotten(world.to, partitionsOf('later', 1))
     await request.deliver()
     const [after] = await oracle.offsets(world.target, 'later')
     strictEqual(Number(after!.end), START + 2 * RECORDS, 'the broker refused it: nothing is shown')
@@ -113,7 +115,11 @@ describe('a request of a ferry that was killed', () => {
     const copies = reached(mirror, proxy.catch({ key: API.produce, at: 'sight' }))
     await produce('amid', RECORDS)
     await copies
-    await pause(FORGETS_MS)
+    await waitFor('all of it to be copied', { timeoutMs: 60_000 }, async () => {
+      const [now] = await oracle.offsets(world.target, 'amid')
+      return Number(now!.end) === START + 2 * RECORDS || undefined
+    })
+    await untilForgotten(world.to, partitionsOf('amid', 1))
     await request.deliver()
     const [before] = await oracle.offsets(world.target, 'amid')
     strictEqual(Number(before!.end), START + 3 * RECORDS, 'the broker refused it: nothing is shown')

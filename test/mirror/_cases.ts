@@ -190,7 +190,7 @@ export const emptyTargets = async (pair: Pair, cases: readonly DataCase[]): Prom
   const old = await isThere()
   if (old.length > 0) {
     strictEqual((await pair.to.deleteTopics(old)).failed.size, 0)
-    await waitFor('topics to be gone', { timeoutMs: 20_000 }, async () =>
+    await waitFor('topics to be gone', { timeoutMs: 60_000 }, async () =>
       (await isThere()).length === 0 ? true : undefined,
     )
   }
@@ -232,7 +232,7 @@ export const describeCases = (version: KafkaVersion): void => {
       pair = await startPair({ source: { version, config: caseConfig(version) } })
       await fillCases(pair, version, cases)
       source = await look(pair.source, cases.map(topicOf))
-    }, 300_000)
+    })
     afterAll(() => pair?.stop())
 
     for (const mode of ['dense', 'identical'] as const) {
@@ -248,7 +248,7 @@ export const describeCases = (version: KafkaVersion): void => {
           const opened = cases.filter((data) => data.opens || version === '0.10.2').map(topicOf)
           mirrored = await mirrorCases(pair, marks.flat(), (topic) => opened.includes(topic))
           target = await look(pair.target, cases.map(topicOf))
-        }, 300_000)
+        })
 
         for (const data of cases) {
           it(`${data.name}: every record and position`, async () => {

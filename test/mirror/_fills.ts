@@ -1,8 +1,9 @@
-import { strictEqual } from 'node:assert/strict'
+import { ok, strictEqual } from 'node:assert/strict'
 import kafkajs from 'kafkajs'
 import { compressSync, uncompressSync } from 'snappy'
 import type { TopicName } from '../../src/domain/ids.ts'
 import { encodeBatch, type NewRecord } from '../../src/records/index.ts'
+import { untilCleaned } from '../kafka/cleaner.ts'
 import type { KafkaVersion } from '../kafka/index.ts'
 import { oracle, type ProduceOptions, type RecordToWrite, type Writing } from '../kafka/oracle.ts'
 import { waitFor } from '../kafka/wait.ts'
@@ -139,13 +140,9 @@ const compact = async (
       ],
     },
   ])
-  let last = -1
-  await waitFor('the cleaner to be done', { timeoutMs: 90_000, everyMs: 1_500 }, async () => {
-    const { length } = await oracle.read(pair.source, topic)
-    const isDone = length < 500 && length === last
-    last = length
-    return isDone ? true : undefined
-  })
+  await untilCleaned(pair.source, [topic])
+  const { length } = await oracle.read(pair.source, topic)
+  ok(length < 500, `${length} are left`)
 }
 
 export const fillCompacted = (place: Place): Promise<void> =>

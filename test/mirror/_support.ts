@@ -11,6 +11,7 @@ import {
   type SourceOffset,
   type TargetOffset,
   type TopicName,
+  type TopicPartition,
 } from '../../src/domain/ids.ts'
 import type { Mark } from '../../src/domain/mark.ts'
 import type { GapChunk, PartitionProgress } from '../../src/domain/partition-progress.ts'
@@ -52,7 +53,7 @@ export const connectTo = (
       tls: undefined,
       sasl: undefined,
     },
-    { clientId: `ferry-test-${process.pid}`, requestTimeoutMs: 5_000, retryMs: 3_000 },
+    { clientId: `ferry-test-${process.pid}`, requestTimeoutMs: 20_000, retryMs: 3_000 },
   )
 
 /** Progress as the file store keeps it, of one migration; shared by processes. */
@@ -217,6 +218,17 @@ export const endsOf = async (
   topics: readonly { readonly topic: TopicName; readonly partition: number }[],
 ): Promise<ReadonlyMap<PartitionKey, bigint>> =>
   valuesOf(await cluster.listOffsets(topics, 'latest'))
+
+/** Until the leaders remember no producer of these partitions any more: nothing but the lock and the log end protect then. */
+export const untilForgotten = async (
+  cluster: Cluster,
+  partitions: readonly TopicPartition[],
+): Promise<void> => {
+  await waitFor('producers to be forgotten', { timeoutMs: 30_000 }, async () => {
+    const remembered = valuesOf(await cluster.describeProducers(partitions))
+    return [...remembered.values()].every(({ length }) => length === 0) || undefined
+  })
+}
 
 /** A source and a target, and Ferry's ports to both. */
 export interface Pair {

@@ -5,6 +5,7 @@ import { startMirror } from '../../src/mirror/start-mirror.ts'
 import { oracle } from '../kafka/oracle.ts'
 import { waitFor } from '../kafka/wait.ts'
 import { MirrorChild } from './_child.ts'
+import { assertRate } from './_rate.ts'
 import {
   createTopic,
   endsOf,
@@ -116,22 +117,18 @@ describe('many partitions of one mirror', () => {
           { migration: 'b', marks: other.marks, seals: [] },
         ]
         mirror.follow(migrations)
-        let first: { readonly at: number; readonly records: number } | undefined
-        const rate = await waitFor('the copy', { timeoutMs: 60_000, everyMs: 50 }, async () => {
+        const begun = await waitFor('the copy to begin', { timeoutMs: 60_000 }, async () => {
           const records = await arrived(all)
-          const at = performance.now()
-          if (records > 0) first ??= { at, records }
-          if (records < 2 * COUNT) return undefined
-          return (records - first!.records) / ((at - first!.at) / 1_000)
+          return records > 0 ? records : undefined
         })
-        const disks = await pair.to.describeDisks(all)
+        const disks = await pair.from.describeDisks(all)
         if (disks === 'unsupported') throw new Error('no sizes')
         const bytes = disks.flatMap(({ sizes }) => [...sizes.values()]).reduce((a, b) => a + b, 0)
-        const bytesPerSecond = (rate * bytes) / (2 * COUNT)
-        ok(
-          bytesPerSecond > THROTTLE * 0.8 && bytesPerSecond < THROTTLE * 1.2,
-          `${Math.round(bytesPerSecond)} bytes/s where ${THROTTLE} are allowed`,
-        )
+        const ofRecord = bytes / (2 * COUNT)
+        await assertRate(async () => (await arrived(all)) * ofRecord, {
+          grows: (2 * COUNT - begun) * 0.9 * ofRecord,
+          allowed: THROTTLE,
+        })
       } finally {
         await mirror.stop()
       }

@@ -138,8 +138,8 @@ describe('a request of a dead holder that arrives late', () => {
           )
         }
         await waitFor('the second to hold it', { timeoutMs: 40_000, everyMs: 5 }, took)
-        // The broker hands it on in the middle of the request timeout.
-        await pause(2_500)
+        // The broker hands it on within the request timeout, and long after one that would not wait had sent its own.
+        await pause(1_500)
         for (const request of dying.held) await link.produce(request)
         await untilCopied(second, await endsOf(from, place))
         await oracle.produce(source, topic, { count: 100, timestamp, firstId: 1_500 })

@@ -10,7 +10,7 @@ import type { OlderRecords, StorePlace } from './contract.ts'
 import { holder } from './samples.ts'
 
 const CONNECTIONS = 4
-const LEASE_MS = 30_000
+const LEASE_MS = 300_000
 
 /** Of a process on another machine nobody can tell whether it still runs. */
 export const elsewhere = (pid: number) => ({ ...identityOf(pid), host: 'elsewhere' })

@@ -268,7 +268,7 @@ describe('while a topic is mirrored', () => {
         await write(target, topic, recordsFrom(next - 10, 10))
       }
     })()
-    const run = Object.assign(runWith(pair.clusters, [topic]), { gateTimeoutMs: 20_000 })
+    const run = Object.assign(runWith(pair.clusters, [topic]), { gateTimeoutMs: 120_000 })
     const mirrored = await mirrorTopic.apply(
       {
         kind: 'mirror-topic',

@@ -130,7 +130,7 @@ describe('LogReader', () => {
   ]
   for (const [name, faults] of waitedOut) {
     it(`reads everything in spite of ${name}`, async () => {
-      const { bases, stop } = await readAll(new FakeCluster(TEN, faults))
+      const { bases, stop } = await readAll(new FakeCluster(TEN, faults), { patienceMs: 60_000 })
       deepStrictEqual(bases, ALL)
       deepStrictEqual(stop, { kind: 'end' })
     })
@@ -139,7 +139,7 @@ describe('LogReader', () => {
   it('asks for the leader again after an error, and waits for one', async () => {
     const cluster = new FakeCluster(TEN, [{ errorCode: 6, records: Buffer.alloc(0) }])
     cluster.leaderOf = (asked) => (asked === 1 ? -1 : 1)
-    deepStrictEqual((await readAll(cluster)).bases, ALL)
+    deepStrictEqual((await readAll(cluster, { patienceMs: 60_000 })).bases, ALL)
     strictEqual(cluster.leadersAsked, 3)
   })
 

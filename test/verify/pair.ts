@@ -18,6 +18,7 @@ import { encodeBatch, type NewRecord } from '../../src/records/write-batch.ts'
 import { type VerifyMode, type VerifyReport, verifyMigration } from '../../src/verify/index.ts'
 import { connect } from '../adapter/connect.ts'
 import { type KafkaVersion, startKafka, type TestCluster } from '../kafka/index.ts'
+import { untilMarked } from '../kafka/transactions.ts'
 import { waitFor } from '../kafka/wait.ts'
 
 /** Two running clusters, seen through the port. */
@@ -181,8 +182,9 @@ export const transact = async (
   topic: TopicName,
   transactions: readonly { readonly records: readonly NewRecord[]; readonly commit: boolean }[],
 ): Promise<void> => {
+  const transactionalId = `tx-${topic}`
   const producer = new kafkajs.Kafka(cluster.kafka()).producer({
-    transactionalId: `tx-${topic}`,
+    transactionalId,
     idempotent: true,
     maxInFlightRequests: 1,
   })
@@ -207,6 +209,7 @@ export const transact = async (
   } finally {
     await producer.disconnect()
   }
+  await untilMarked(cluster, transactionalId)
 }
 
 export const markOf = (
@@ -297,7 +300,7 @@ export const verify = async (
     ),
     mode: options.mode ?? { kind: 'full' },
     report: (line) => lines.push(line),
-    patienceMs: options.patienceMs ?? 10_000,
+    patienceMs: options.patienceMs ?? 60_000,
     signal: options.signal ?? new AbortController().signal,
   })
   const problems = [

@@ -54,7 +54,7 @@ const prove = async (
       ...(target !== undefined && { target: BigInt(target) }),
     })),
     cleaned: { known },
-    patienceMs: 10_000,
+    patienceMs: 60_000,
     signal: new AbortController().signal,
   })
 
