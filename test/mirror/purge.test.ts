@@ -97,7 +97,7 @@ const purge = async ({ batches, start = 0, watermarks, checkedTo, emptied, optio
     mayDelete: 'copy',
     lock: LOCK,
     timings: { sessionTimeoutMs: 20, requestTimeoutMs: 20 },
-    signal: AbortSignal.timeout(10_000),
+    signal: AbortSignal.timeout(60_000),
     ...options,
   })
   if (purged.problem) expect(deleted).toBe(start)

@@ -26,7 +26,7 @@ const log = (
   }
 }
 const settled = (it: ReturnType<typeof log>) =>
-  untilSettled(it, KEY, MS, AbortSignal.timeout(5_000))
+  untilSettled(it, KEY, MS, AbortSignal.timeout(60_000))
 
 describe('a log end is settled', () => {
   it('once it stood still, not before', async () => {
@@ -75,7 +75,7 @@ describe('under the lock', () => {
   }
   const options = {
     timings: { requestTimeoutMs: MS, sessionTimeoutMs: 10 * MS },
-    signal: AbortSignal.timeout(5_000),
+    signal: AbortSignal.timeout(60_000),
   }
 
   it('an uncertain log is waited for, one of a producer that is new is not', async () => {

@@ -22,7 +22,7 @@ it('lets go of the lock also where the seal cannot be taken back', async () => {
     view: {
       mirror: async () => ({ keep: () => lock }),
       report: () => undefined,
-      signal: AbortSignal.timeout(10_000),
+      signal: AbortSignal.timeout(60_000),
       gateTimeoutMs: 0,
       timings: { sessionTimeoutMs: 100, requestTimeoutMs: 100 },
     } as unknown as Run,
