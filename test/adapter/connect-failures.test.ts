@@ -17,8 +17,8 @@ const spec = (changes: Partial<ClusterSpec>): ClusterSpec => ({
   sasl: undefined,
   ...changes,
 })
-const connect = (changes: Partial<ClusterSpec>) =>
-  connectCluster(spec(changes), { clientId: 'ferry-test', connectTimeoutMs: 500 })
+const connect = (changes: Partial<ClusterSpec>, connectTimeoutMs = 30_000) =>
+  connectCluster(spec(changes), { clientId: 'ferry-test', connectTimeoutMs })
 
 /** What other servers do at the first bytes: these are no brokers, and nothing is claimed about brokers by them. */
 const listen = (
@@ -68,7 +68,7 @@ describe('a cluster that cannot be connected to', () => {
   })
 
   test('a server that does not answer', async () => {
-    const [problem] = await problemsOf(connect({ bootstrapServers: [silent] }))
+    const [problem] = await problemsOf(connect({ bootstrapServers: [silent] }, 500))
     expect(problem).toMatchObject({ code: 'FERRY1202' })
     expect(problem?.detail).toContain('in time')
   })
