@@ -35,7 +35,9 @@ export const giveUp = async (
 ): Promise<MigrationState> => {
   const { migration, by } = parts
   const at = parts.now().toISOString()
-  const isKnown = (name: string) => state.lost.some((each) => rangeName(each) === name)
+  const there = new Set(onTargetAfterAll(state, parts.accept).map(rangeName))
+  const isKnown = (name: string) =>
+    there.has(name) || state.lost.some((each) => rangeName(each) === name)
   const given = parts.accept
     .filter((name) => !isKnown(name))
     .map((name): LostRange => {
@@ -48,18 +50,43 @@ export const giveUp = async (
 }
 
 /**
- * The same of the batch of a salvage that is on the target or not, which is no longer among the salvages of this state. Everything before it is
+ * What was named to be given up, and was salvaged: it was not known whether it is on the target when it was named, and by now it is. There is
+ * nothing to give up.
+ */
+export const onTargetAfterAll = (
+  { salvages }: Pick<MigrationState, 'salvages'>,
+  accept: readonly string[],
+): readonly NamedRange[] =>
+  accept.flatMap((name) => {
+    const range = parseRangeName(name)
+    const isThere = salvages.some(
+      (each) => range !== undefined && each.status === 'done' && holds(each, range),
+    )
+    return range !== undefined && isThere ? [range] : []
+  })
+
+/** Throws unless just that batch of a salvage was named that is on the target or not. */
+export const requireSentNamed = (
+  { topic, partition }: Salvage,
+  { unsure: { from, to }, why }: Unsure,
+  { accept, migration }: Pick<GivingUp, 'accept' | 'migration'>,
+): void => {
+  const range = { topic, partition, from, to }
+  if (!accept.includes(rangeName(range))) throw isUnsure(migration, range, why)
+}
+
+/**
+ * Gives up the batch of a salvage that is on the target or not, which is no longer among the salvages of this state. Everything before it is
  * there; what follows it was never sent.
  */
 export const giveUpSent = async (
   state: MigrationState,
   salvage: Salvage,
-  { unsure, why }: Unsure,
+  { unsure }: Unsure,
   parts: GivingUp,
 ): Promise<MigrationState> => {
   const { topic, partition } = salvage
   const range = { topic, partition, from: unsure.from, to: unsure.to }
-  if (!parts.accept.includes(rangeName(range))) throw isUnsure(parts.migration, range, why)
   const at = parts.now().toISOString()
   const given = { ...range, unseen: false, unsure: true, by: parts.by, at, pending: true }
   const salvages = [...state.salvages, ...beforeSent(salvage, unsure)]

@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
+import { type NamedRange, rangeName } from '../domain/accepted-gap.ts'
 import { valuesOf } from '../domain/answers.ts'
 import { diagnostic, FerryError } from '../domain/diagnostic.ts'
 import { partitionKey, type TargetOffset, type TopicName } from '../domain/ids.ts'
@@ -10,7 +11,15 @@ import { giveUpCommand, goneInWords, nameRange, type StrandedRange } from '../do
 import type { MirrorLog, MirrorTimings } from '../mirror/mirror.ts'
 import { reopenedWayBack } from '../planner/guards/reverse.ts'
 import { strandedNow } from './find-stranded.ts'
-import { beforeSent, finishGivingUp, type GivingUp, giveUp, giveUpSent } from './give-up.ts'
+import {
+  beforeSent,
+  finishGivingUp,
+  type GivingUp,
+  giveUp,
+  giveUpSent,
+  onTargetAfterAll,
+  requireSentNamed,
+} from './give-up.ts'
 import { lockHolder } from './lock-holder.ts'
 import type { PlanOptions } from './make-plan.ts'
 import type { Session } from './open-session.ts'
@@ -31,6 +40,8 @@ export interface SalvageResult {
   readonly done: readonly SalvagedRange[]
   /** Given up by this run. */
   readonly lost: readonly LostRange[]
+  /** Named to be given up, and not: they are on the target. */
+  readonly there: readonly NamedRange[]
 }
 
 /**
@@ -46,7 +57,7 @@ export interface SalvageResult {
  *    before that is finished by the next one.
  *    The rest of it is told once all else was appended.
  * 6. Where nobody can tell any more whether the last batch of an earlier attempt is on the target, nothing is appended until that batch is named
- *    so, too; then the rest of its range is one of its own.
+ *    so, too; then the rest of its range is one of its own. Where it can be told by then, what was named is on the target, and that is said.
  */
 export const salvage = async (
   session: Session,
@@ -68,7 +79,7 @@ export const salvage = async (
   try {
     let state = await store.readDecisions(migration.name)
     for (;;) {
-      if (state === undefined) return { done, lost }
+      if (state === undefined) return { done, lost, there: [] }
       const finished = await finishGivingUp(state, givingUp)
       state = finished.state
       lost.push(...finished.lost)
@@ -84,7 +95,7 @@ export const salvage = async (
         if (held.length === 0 && gone.length > 0) throw isGone(gone)
         next = held[0]
       }
-      if (next === undefined) return { done, lost }
+      if (next === undefined) return { done, lost, there: await tellThere(state) }
       const intent = open ?? (await intentOf(next))
       if (!open) {
         const reopened = reopenedWayBack(state)
@@ -111,9 +122,9 @@ export const salvage = async (
         signal: options.signal,
       })
       if ('unsure' in end) {
+        requireSentNamed(intent, end, givingUp)
+        await finish(intent, beforeSent(intent, end.unsure), end.unsure.place)
         state = await giveUpSent({ ...state, salvages: others }, intent, end, givingUp)
-        const before = beforeSent(intent, end.unsure)
-        await finish(intent, before, end.unsure.place)
         continue
       }
       const { records, to } = end
@@ -121,14 +132,17 @@ export const salvage = async (
       const { sent: _, ...range } = intent
       const part: Salvage = { ...range, to, status: 'done' }
       const parts = to > intent.from ? [part] : []
-      state = await decide(state, { salvages: [...others, ...parts] })
       await finish(intent, parts, records)
+      state = await decide(state, { salvages: [...others, ...parts] })
     }
   } finally {
     await lock.release()
   }
 
-  /** Of an attempt that ended: what of its range is on the target, if anything is. */
+  /**
+   * Of an attempt that ended: what of its range is on the target, if anything is. Before it is decided: the journal may tell it twice, where a
+   * run dies in between, never not at all.
+   */
   async function finish(
     { topic, partition }: Salvage,
     [part]: readonly Salvage[],
@@ -138,6 +152,16 @@ export const salvage = async (
     const step = `salvage/${partitionKey(topic, partition)}`
     await journal({ kind: 'result', step, outcome: 'done', facts })
     if (part !== undefined) done.push({ ...part, records })
+  }
+
+  async function tellThere(state: MigrationState): Promise<readonly NamedRange[]> {
+    const there = onTargetAfterAll(state, accept)
+    for (const range of there) {
+      const facts = { there: nameRange(range), user, host }
+      const step = `accept-gap/${rangeName(range)}`
+      await journal({ kind: 'result', step, outcome: 'done', facts })
+    }
+    return there
   }
 
   function isGone(gone: readonly StrandedRange[]): FerryError {

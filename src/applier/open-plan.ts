@@ -1,7 +1,9 @@
+import { type Grave, wantsConfirmation } from '../domain/consent.ts'
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import type { Plan } from '../domain/plan.ts'
 import { isSealing, withoutSealing } from '../domain/reverse.ts'
 import { emptyState, type MigrationState } from '../domain/state.ts'
+import type { Step } from '../domain/step.ts'
 import type { Lock } from '../state/state-store.ts'
 import type { ApplyOptions } from './apply-options.ts'
 import { type OpenedRun, openRun } from './open-run.ts'
@@ -104,16 +106,32 @@ const wrongClusters = (
   })
 }
 
+const SAYS: Readonly<
+  Record<Grave, { readonly begins: string; readonly step: (step: Step) => string }>
+> = {
+  'one-way': {
+    begins: 'This cannot be undone',
+    step: ({ id, undo }) => `${id} (${undo.says.replace(/^none: /, '')})`,
+  },
+  'gives-up-rollback': {
+    begins:
+      'This gives up a rollback, and opens its seal on the source, behind which services may have started there',
+    step: ({ id }) => id,
+  },
+}
+
 const unconfirmed = (options: ApplyOptions, history: PlanHistory): readonly Diagnostic[] => {
   const { plan, migration, until } = options
-  const oneWay = stepsUntil(plan, migration.order, until).filter(
-    (step) => step.undo.cost === 'impossible' && !history.done.has(step.id),
-  )
-  if (oneWay.length === 0) return []
+  const left = stepsUntil(plan, migration.order, until).filter((step) => !history.done.has(step.id))
+  const says = Object.entries(SAYS).flatMap(([grave, what]) => {
+    const steps = left.filter((step) => wantsConfirmation(step) === grave)
+    return steps.length === 0 ? [] : [`${what.begins}: ${steps.map(what.step).join(', ')}.`]
+  })
+  if (says.length === 0) return []
   return [
     diagnostic({
       code: 'FERRY1411',
-      detail: `This cannot be undone: ${oneWay.map(({ id, undo }) => `${id} (${undo.says.replace(/^none: /, '')})`).join(', ')}.`,
+      detail: says.join(' '),
       fix: `Give --confirm ${plan.migration}.`,
     }),
   ]

@@ -1,10 +1,16 @@
 import type { PlannedMigration } from '../app/apply-plans.ts'
+import { type Grave, wantsConfirmation } from '../domain/consent.ts'
 import { diagnostic, FerryError } from '../domain/diagnostic.ts'
 import { listed } from '../views/text.ts'
 import type { Context } from './context.ts'
 
+const SAYS: Readonly<Record<Grave, string>> = {
+  'one-way': 'has steps that cannot be undone',
+  'gives-up-rollback': 'gives up a rollback that is sealed on the source',
+}
+
 /**
- * Gets approval for plans that are about to run, and answers which migrations may run steps that cannot be undone.
+ * Gets approval for plans that are about to run, and answers which migrations may run steps that want to be confirmed.
  * Typing a migration's name is the confirmation; `yes` is enough where everything can be undone.
  */
 export const ask = async (
@@ -13,22 +19,19 @@ export const ask = async (
   given: { readonly approved: boolean; readonly confirmed: readonly string[] },
 ): Promise<ReadonlySet<string>> => {
   const confirmed = new Set(given.confirmed)
-  const oneWay = planned
-    .filter((each) => each.plan.steps.some((step) => step.undo.cost === 'impossible'))
-    .map((each) => each.migration.name)
-    .filter((name) => !confirmed.has(name))
-  // Without a terminal the applier refuses unconfirmed one-way steps, and says how to confirm them.
-  if (given.approved && (oneWay.length === 0 || !context.canAsk)) return confirmed
+  const grave = planned.flatMap(({ plan, migration: { name } }) => {
+    const why = new Set(plan.steps.flatMap((step) => wantsConfirmation(step) ?? []))
+    return why.size === 0 || confirmed.has(name) ? [] : [{ name, why }]
+  })
+  // Without a terminal the applier refuses such steps unconfirmed, and says how to confirm them.
+  if (given.approved && (grave.length === 0 || !context.canAsk)) return confirmed
   if (!context.canAsk) throw nobodyToAsk(planned)
-  for (const name of oneWay) {
-    await expect(
-      context,
-      `${name} has steps that cannot be undone. To apply them, type ${name}: `,
-      name,
-    )
+  for (const { name, why } of grave) {
+    const says = [...why].map((each) => SAYS[each]).join(' and ')
+    await expect(context, `${name} ${says}. To apply that, type ${name}: `, name)
     confirmed.add(name)
   }
-  if (!given.approved && oneWay.length < planned.length) {
+  if (!given.approved && grave.length < planned.length) {
     await expect(context, 'Apply? Only yes is accepted: ', 'yes')
   }
   return confirmed

@@ -17,7 +17,7 @@ export interface PlansToRun {
   plan(session: Session): Promise<readonly PlannedMigration[]>
   /** True: nobody is asked. */
   readonly approved: boolean
-  /** Migrations that were named for steps that cannot be undone. */
+  /** Migrations that were named for steps that want to be confirmed. */
   readonly confirm: readonly string[]
   readonly waitMs: number | undefined
   readonly until: Stage | undefined

@@ -147,6 +147,8 @@ export interface MirrorReverse extends StepBase<'mirror-reverse'> {
   readonly records: string
   /** Bytes per second; null: none. */
   readonly throttle: number | null
+  /** In a plan forwards: the rollback that has sealed the topic on the source cannot end, and is given up. */
+  readonly givesUpRollback?: true
 }
 /** Ends the way back of a topic, once the target stands still and all of it is on the source. */
 export interface SealReverse extends StepBase<'seal-reverse'> {

@@ -57,4 +57,5 @@ export const reopenReverseStep = (
   partitions: placesOf(state).sealedTopics.get(topic)?.length ?? 0,
   records: '0',
   throttle: desired.mirror.throttle ?? null,
+  givesUpRollback: true,
 })

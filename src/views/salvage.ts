@@ -5,10 +5,11 @@ export const SALVAGE_FORMAT_VERSION = '1.0'
 interface Salvaged {
   readonly done: readonly (StrandedRange & { readonly records: number })[]
   readonly lost: readonly (StrandedRange & { readonly unsure?: boolean })[]
+  readonly there: readonly StrandedRange[]
 }
 
-export const renderSalvaged = (migration: string, { done, lost }: Salvaged): string =>
-  done.length + lost.length === 0
+export const renderSalvaged = (migration: string, { done, lost, there }: Salvaged): string =>
+  done.length + lost.length + there.length === 0
     ? `Nothing of ${migration} is stranded.\n`
     : [
         ...done.map((each) => `Appended ${each.records} records: ${nameRange(each)}.\n`),
@@ -16,16 +17,18 @@ export const renderSalvaged = (migration: string, { done, lost }: Salvaged): str
           (each) =>
             `Given up, ${each.unsure ? 'on the target or not' : 'gone from the source'}: ${nameRange(each)}.\n`,
         ),
+        ...there.map((each) => `Not given up, on the target by now: ${nameRange(each)}.\n`),
       ].join('')
 
 /** `to` is exclusive. */
-export const renderSalvagedJson = (migration: string, { done, lost }: Salvaged): string =>
+export const renderSalvagedJson = (migration: string, { done, lost, there }: Salvaged): string =>
   `${JSON.stringify(
     {
       formatVersion: SALVAGE_FORMAT_VERSION,
       migration,
       ranges: done.map((each) => ({ ...rangeOf(each), records: each.records })),
       lost: lost.map((each) => ({ ...rangeOf(each), ...(each.unsure && { unsure: true }) })),
+      there: there.map(rangeOf),
     },
     null,
     2,

@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { unconfirmedSalvage } from '../../src/app/find-stranded.ts'
-import { finishGivingUp, type GivingUp, giveUp, giveUpSent } from '../../src/app/give-up.ts'
+import {
+  finishGivingUp,
+  type GivingUp,
+  giveUp,
+  giveUpSent,
+  onTargetAfterAll,
+  requireSentNamed,
+} from '../../src/app/give-up.ts'
+import { FerryError } from '../../src/domain/diagnostic.ts'
 import type { JournalEntry } from '../../src/domain/journal.ts'
 import { endedWaysBack } from '../../src/domain/reverse.ts'
 import type { MigrationState, Salvage, SourceRange } from '../../src/domain/state.ts'
@@ -60,6 +68,14 @@ const world = () => {
   }
 }
 
+const refusalOf = (act: () => void): unknown => {
+  try {
+    return act()
+  } catch (error) {
+    return error
+  }
+}
+
 const LOST = { ...GONE[0]!, by: BY, at: AT }
 const RESULT = {
   ...{ kind: 'result', step: 'accept-gap/orders:0:21-22', outcome: 'done' },
@@ -114,8 +130,9 @@ describe('the batch of a salvage that is on the target or not', () => {
   it('is named, and given up by that name alone', async () => {
     const { parts, state, run, journal } = world()
     for (const accept of [[], ['orders:0:23-39'], ['orders:0:21-26']]) {
-      const refused = giveUpSent(state(), salvage, unsure, { ...parts, accept })
-      await expect(refused).rejects.toMatchObject({
+      const refused = () => requireSentNamed(salvage, unsure, { ...parts, accept })
+      expect(refused).toThrow(FerryError)
+      expect(refusalOf(refused)).toMatchObject({
         diagnostics: [
           {
             code: 'FERRY1711',
@@ -129,6 +146,7 @@ describe('the batch of a salvage that is on the target or not', () => {
     }
     const before = state()
     const accept = ['orders:0:23-26']
+    requireSentNamed(salvage, unsure, { ...parts, accept })
     const after = await giveUpSent(before, salvage, unsure, { ...parts, accept })
     const { sent: _, ...whole } = salvage
     expect(after.salvages).toEqual([{ ...whole, to: 23n, status: 'done' }])
@@ -138,6 +156,28 @@ describe('the batch of a salvage that is on the target or not', () => {
     // What is left of giving up is finished as any other, and the name is known from then on.
     expect(await run(Number.POSITIVE_INFINITY, accept)).toMatchObject([given])
     expect(journal).toMatchObject([{ step: 'accept-gap/orders:0:23-26', outcome: 'done' }])
+  })
+
+  it('is not given up where it is on the target after all, which any number of runs say', async () => {
+    const { parts, journal } = world()
+    const { sent: _, ...whole } = salvage
+    const done = stateWith({ salvages: [{ ...whole, status: 'done' }] })
+    const accept = ['orders:0:23-26']
+    expect(await giveUp(done, [], { ...parts, accept })).toBe(done)
+    expect(onTargetAfterAll(done, accept)).toEqual([range(23n, 27n)])
+    expect(journal).toEqual([])
+    // More than was salvaged, or what is still being salvaged, is told as ever.
+    const open = stateWith({ salvages: [salvage] })
+    for (const [state, name] of [
+      [done, 'orders:0:23-40'],
+      [done, 'orders:1:23-26'],
+      [open, 'orders:0:23-26'],
+    ] as const) {
+      expect(onTargetAfterAll(state, [name])).toEqual([])
+      await expect(giveUp(state, [], { ...parts, accept: [name] })).rejects.toMatchObject({
+        diagnostics: [{ code: 'FERRY1351' }],
+      })
+    }
   })
 
   it('leaves nothing before it, if it was the first', async () => {

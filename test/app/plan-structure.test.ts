@@ -150,6 +150,7 @@ const STEPS: { readonly [K in StepKindName]: Extract<Step, { kind: K }> } = {
     partitions: 3,
     records: '12',
     throttle: null,
+    givesUpRollback: true,
   },
   'seal-reverse': { ...base, kind: 'seal-reverse', topic, partitions: 3, quietMs: 1 },
   'verify-reverse': { ...base, kind: 'verify-reverse', topic },
@@ -200,8 +201,11 @@ const STEPS: { readonly [K in StepKindName]: Extract<Step, { kind: K }> } = {
   },
 }
 
-/** A rate that is absent was not Ferry's. */
-const OPTIONAL = new Map([['restore-quota', ['producerByteRate', 'consumerByteRate']]])
+/** A rate that is absent was not Ferry's; only a plan forwards gives a rollback up. */
+const OPTIONAL = new Map([
+  ['restore-quota', ['producerByteRate', 'consumerByteRate']],
+  ['mirror-reverse', ['givesUpRollback']],
+])
 
 describe('schemas/plan.schema.json', () => {
   for (const [kind, step] of Object.entries(STEPS)) {

@@ -296,6 +296,15 @@ describe('what may not run', () => {
     expect((await fakeApply(store, steps, { confirmed: true }).run()).status).toBe('done')
   })
 
+  test('a step that gives up a rollback, unless that is confirmed, whatever undoing it costs', async () => {
+    const steps = { a: { givesUpRollback: true }, b: {} } as const
+    const refused = await fakeApply(store, steps).run()
+    expect(codes(refused)).toEqual(['FERRY1411'])
+    expect(refused.problems[0]?.detail).toMatch(/^This gives up a rollback, .* started there: a\.$/)
+    expect(outcomes(refused)).toEqual(['a notStarted', 'b notStarted'])
+    expect((await fakeApply(store, steps, { confirmed: true }).run()).status).toBe('done')
+  })
+
   test('damaged state, which is told and not overwritten', async () => {
     await store.writeDecisions(fullState(1), 0)
     const broken = Object.assign(new FileStore(directory), {

@@ -24,6 +24,7 @@ export interface FakeStep {
   readonly stage?: Stage
   readonly undo?: Step['undo']['cost']
   readonly interruptible?: boolean
+  readonly givesUpRollback?: true
   readonly gates?: readonly Gate[]
   readonly apply?: (run: Run) => Promise<Outcome>
 }
@@ -65,9 +66,10 @@ export const fakePlan = (
   createdAt: AT,
   inputs: {},
   steps: Object.entries(steps).map(
-    ([id, { stage = 'prepared', undo = 'free' }]) =>
+    ([id, { stage = 'prepared', undo = 'free', givesUpRollback }]) =>
       ({
-        kind: 'retire',
+        kind: givesUpRollback ? 'mirror-reverse' : 'retire',
+        ...(givesUpRollback && { givesUpRollback }),
         id,
         stage,
         reason: 'because',

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Operation } from '../../src/domain/access.ts'
+import { wantsConfirmation } from '../../src/domain/consent.ts'
 import type { PartitionKey, SourceOffset, TargetOffset } from '../../src/domain/ids.ts'
 import { noReturnOf } from '../../src/domain/no-return.ts'
 import type { PartitionProgress } from '../../src/domain/partition-progress.ts'
@@ -126,6 +127,7 @@ describe('a rollback after producers have written to the target', () => {
     expect(ids({ state: stateWith({ ...STATE, reverse }) })).toEqual(
       WAY_BACK.filter((id) => id !== 'mark-reverse/orders'),
     )
+    expect(back().steps.map(wantsConfirmation)).not.toContain('gives-up-rollback')
     const seals = [{ ...SEAL, sourceEnd: 1007n as SourceOffset, targetEnd: 1107n as TargetOffset }]
     const sealed = stateWith({ ...STATE, reverse: { ...reverse, seals } })
     expect(ids({ state: sealed })).toEqual(
@@ -843,6 +845,11 @@ describe('partitions that came on the target after the seal', () => {
         const { steps, problems } = back({ ...given, purpose: migrate })
         expect(steps[0]).toMatchObject({ kind: 'mirror-reverse', topic: 'bills', partitions: 1 })
         expect(steps.filter(({ kind }) => kind === 'mirror-reverse')).toHaveLength(1)
+        // It wants to be confirmed, and is no line of no return.
+        const [opening, ...rest] = steps
+        expect(wantsConfirmation(opening!)).toBe('gives-up-rollback')
+        expect(noReturnOf({ ...plan(), steps: [opening!] })).toBeNull()
+        expect(rest.map(wantsConfirmation)).not.toContain('gives-up-rollback')
         expect(problems.filter(({ severity }) => severity === 'error')).toEqual([])
         expect(problems.find(({ code }) => code === 'FERRY1363')).toMatchObject({
           severity: 'warning',

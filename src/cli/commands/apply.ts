@@ -105,7 +105,7 @@ export const applyCommand = (act: Act): Command =>
     .option('--until <stage>', 'stop when this stage is reached')
     .option(
       '--confirm <name>',
-      'the migration has steps that cannot be undone, and they may run; can be given several times',
+      'the migration has steps that cannot be undone, or gives up a rollback, and may do so; can be given several times',
       collected,
       [],
     )

@@ -31,7 +31,7 @@ export const salvage = (
     const begun = state?.lost.filter(({ pending }) => pending) ?? []
     const isNothing = stranded.held.length === 0 && stranded.gone.length === 0
     if (isNothing && !open && begun.length === 0 && accept.length === 0) {
-      return { done: [], lost: [] }
+      return { done: [], lost: [], there: [] }
     }
     if (confirmed !== name) throw found.unconfirmedSalvage(migration, stranded, begun)
     const timings = mirrorTimings(context.streams.env, DEFAULT_TIMINGS)

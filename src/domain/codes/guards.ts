@@ -250,7 +250,7 @@ export const GUARD_CODES = {
   FERRY1363: page(
     4,
     'Rollback is under way',
-    'What producers wrote to the target was mirrored back and sealed: from then on the source counts, and services may have started there. Going forwards now would leave what they write behind. Carry the rollback to its end, then move again. Where it cannot end (what is not sealed yet was lost, or has no place on the source), the plan forwards opens those seals again and says so, as long as no group was put back behind them.',
+    'What producers wrote to the target was mirrored back and sealed: from then on the source counts, and services may have started there. Going forwards now would leave what they write behind. Carry the rollback to its end, then move again. Where it cannot end (what is not sealed yet was lost, or has no place on the source), the plan forwards opens those seals again and says so, as long as no group was put back behind them; it runs only with `--confirm NAME`.',
   ),
   FERRY1364: page(
     4,

@@ -54,7 +54,7 @@ export const PLAN_CODES = {
   FERRY1411: page(
     4,
     'Needs to be confirmed',
-    'The plan holds a step that cannot be undone. Such a step runs only if the migration was named for it, so that nobody passes the point of no return by habit: type its name when asked, or give --confirm NAME. Nothing was done.',
+    'The plan holds a step that cannot be undone, or one that gives up a rollback: it opens the seal of a way back on the source, behind which services may have started there. Such a step runs only if the migration was named for it, so that nobody passes the point of no return by habit: type its name when asked, or give --confirm NAME. Nothing was done.',
   ),
   FERRY1420: page(
     1,

@@ -164,7 +164,7 @@ export const reopensWayBack = (
         .join(
           ' ',
         )} This plan goes forwards instead. It opens the seals of the way back of ${topics.join(', ')} on ${source.name} again: what was mirrored back stays there, and the service goes on on ${target.name}.`,
-      fix: `See that nobody has started on ${source.name}: what somebody wrote there is late, stops the step, and is salvaged (ferry salvage ${context.desired.name}).`,
+      fix: `See that nobody has started on ${source.name}: what somebody wrote there is late, stops the step, and is salvaged (ferry salvage ${context.desired.name}). Then: ferry apply ${context.desired.name} --confirm ${context.desired.name}.`,
     }),
   ]
 }
