@@ -1,3 +1,4 @@
+import { cleanedTopics } from '../domain/cleaned.ts'
 import { endsOfCopying, openReverse } from '../domain/reverse.ts'
 import type { MigrationState } from '../domain/state.ts'
 import type { MirroredMigration } from '../mirror/mirror.ts'
@@ -13,5 +14,6 @@ export const mirroredNow = (
     return { migration, marks: state.marks, seals: endsOfCopying(state), acceptedGaps }
   }
   const { marks } = openReverse(state)
-  return marks.length === 0 ? undefined : { migration, marks, seals: endsOfCopying(state.reverse) }
+  if (marks.length === 0) return undefined
+  return { migration, marks, seals: endsOfCopying(state.reverse), cleaned: cleanedTopics(state) }
 }

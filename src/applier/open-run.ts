@@ -1,3 +1,4 @@
+import { cleanedTopics } from '../domain/cleaned.ts'
 import { endsOfCopying } from '../domain/reverse.ts'
 import type { MigrationState, Reverse } from '../domain/state.ts'
 import type { Mirror, MirroredMigration } from '../mirror/mirror.ts'
@@ -20,8 +21,11 @@ export const openRun = (options: ApplyOptions, stored: MigrationState): OpenedRu
   let lastWrite: Promise<void> = Promise.resolve()
 
   const keepers = {
-    forward: keepMirror(options.startMirror, () => state),
-    reverse: keepMirror(options.startReverseMirror, () => state.reverse),
+    forward: keepMirror(options.startMirror, () => ({ ...state, cleaned: [] })),
+    reverse: keepMirror(options.startReverseMirror, () => ({
+      ...state.reverse,
+      cleaned: cleanedTopics(state),
+    })),
   }
 
   const write = async (change: (state: MigrationState) => MigrationState): Promise<void> => {
@@ -70,14 +74,17 @@ export const openRun = (options: ApplyOptions, stored: MigrationState): OpenedRu
     },
   }
 
-  function keepMirror(start: () => Promise<Mirror>, copies: () => Copies) {
+  function keepMirror(
+    start: () => Promise<Mirror>,
+    copies: () => Copies & Pick<MirroredMigration, 'cleaned'>,
+  ) {
     let mirror: Promise<Mirror> | undefined
     let running: Mirror | undefined
     const follow = () => {
       const now = copies()
-      const { marks, acceptedGaps = [] } = now
+      const { marks, acceptedGaps = [], cleaned = [] } = now
       running?.follow([
-        { migration: migration.name, marks, seals: endsOfCopying(now), acceptedGaps },
+        { migration: migration.name, marks, seals: endsOfCopying(now), acceptedGaps, cleaned },
       ])
     }
     const started = () => {

@@ -22,7 +22,7 @@ export interface Mark {
   readonly fillerProducerId: bigint
   /** ISO 8601 with zone. */
   readonly at: string
-  /** Of the way back: the seal's, after which all came that is mirrored back. Marks of before it was written down have none. */
+  /** Of the way back: the seal's, after which all came that is mirrored back. Older versions did not write it: it is filled in where the state is read, from that seal. */
   readonly since?: string
   /**
    * Set where the target is mirrored back to the source: what is called source here is the target, and the other way round. Below

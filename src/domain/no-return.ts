@@ -1,4 +1,5 @@
 import { covers } from './access.ts'
+import { isHardlyKept, surelyKeptMs } from './heard.ts'
 import type { Plan } from './plan.ts'
 import type { GrantAccess, SealTopic, Step } from './step.ts'
 
@@ -41,10 +42,13 @@ export const noReturnOf = ({
   )
   const forgets = steps[forgetting]
   if (forgets?.kind !== 'seal-topic') return null
+  const keptMs = forgets.forgetsAfterMs ?? 0
   return {
     before: forgetting + 1,
     because: `${forgets.topic} is compacted: which keys producers deleted on ${clusters.target.name} is forgotten there by then, unless a mirror copies back all the time`,
-    once: `${humanHours(forgets.forgetsAfterMs ?? 0)} after producers write on ${clusters.target.name}`,
+    once: isHardlyKept(keptMs)
+      ? `once producers write on ${clusters.target.name}`
+      : `${humanHours(surelyKeptMs(keptMs))} after producers write on ${clusters.target.name}`,
   }
 }
 

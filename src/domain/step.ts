@@ -107,7 +107,7 @@ export interface SealTopic extends StepBase<'seal-topic'> {
   readonly quietMs: number
   /** What producers write on the target after it cannot be mirrored back to the source. */
   readonly noWayBack?: true
-  /** The target will be compacted: so many milliseconds after a mirror last looked the way back is no longer exact. */
+  /** The target will be compacted: its `delete.retention.ms`. How long the way back is exact follows from it, see `heard.ts`. */
   readonly forgetsAfterMs?: number
 }
 export interface ReopenTopic extends StepBase<'reopen-topic'> {

@@ -34,9 +34,11 @@ export class Cleaners {
       partitions.map(async (p) => {
         const { hearing, tenure } = p
         if (hearing === undefined || !p.flowing) return
+        // Before the policy is asked: what is copied while it may be changing already does not count.
+        const copiedTo = mirroredToOf(p)
         const facts = await this.#factsOf(p.topic)
         if (facts === undefined || p.tenure !== tenure || !p.flowing) return
-        const forgotten = hearing.judge(mirroredToOf(p), facts, now())
+        const forgotten = hearing.judge(copiedTo, facts, now())
         if (forgotten === undefined) return
         const problem = forgottenDeletions(p.key, forgotten)
         p.end({ why: problem.detail, uncertain: false, problem })

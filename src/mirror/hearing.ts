@@ -20,6 +20,8 @@ interface Look {
 export interface Forgotten {
   readonly from: number
   readonly to: number
+  /** Since when nobody is known to have read all there was. */
+  readonly since: string
 }
 
 /**
@@ -30,6 +32,8 @@ export interface Forgotten {
 export class Hearing {
   #heard: Heard | undefined
   #look: Look | undefined
+  /** The decisions know of a cleaner there: that it is not compacted now says nothing of before. */
+  #isCleaned = false
 
   /** Before the first look, what came after the mark's beginning came after `since`; without that nothing is ever known. */
   constructor({ since, sourceStart }: Pick<Mark, 'since' | 'sourceStart'>) {
@@ -40,6 +44,11 @@ export class Hearing {
 
   get heard(): Heard | undefined {
     return this.#heard
+  }
+
+  /** Takes that Ferry had the topic compacted. */
+  knowCleaned(): void {
+    this.#isCleaned = true
   }
 
   /** Takes what an earlier holder stored. */
@@ -61,24 +70,36 @@ export class Hearing {
   ): Forgotten | undefined {
     const [heard, look] = [this.#heard, this.#look]
     if (heard === undefined || look === undefined) return undefined
-    const isNew = look.end > heard.to
     const shortest = Math.min(heard.keptMs, keptMs)
     // Nothing was written since: there was nothing to forget.
-    if (!isNew) return this.#complete(look, keptMs)
-    this.#heard = { ...heard, keptMs: shortest }
-    if (now - Date.parse(heard.at) >= surelyKeptMs(shortest)) {
-      // Where it is not compacted now, the decisions say since when: see the plan of a rollback.
-      if (!isCompacted && !heard.isForgotten) return undefined
-      this.#heard = { ...heard, keptMs: shortest, isForgotten: true }
-      return { from: Number(heard.to), to: Math.max(look.end, mirroredTo) }
+    if (look.end <= heard.to) return this.#complete(look, { isCompacted, keptMs })
+    const wasCompacted = isCompacted || heard.isCompacted === true
+    this.#heard = { ...heard, keptMs: shortest, ...(wasCompacted && { isCompacted: true }) }
+    const isComplete = mirroredTo >= look.end
+    if (now - Date.parse(heard.at) < surelyKeptMs(shortest)) {
+      if (isComplete) this.#complete(look, { isCompacted, keptMs })
+      return undefined
     }
-    if (mirroredTo >= look.end) this.#complete(look, keptMs)
+    if (isCompacted || heard.isForgotten) {
+      this.#heard = { ...this.#heard, isForgotten: true }
+      return { from: Number(heard.to), to: Math.max(look.end, mirroredTo), since: heard.at }
+    }
+    // Nobody knows of a cleaner there: what was copied while there was none lacks nothing, however late it was copied. Where one was there, the
+    // decisions say until when: see the plan of a rollback.
+    if (!this.#isCleaned && !wasCompacted && isComplete) {
+      this.#complete(look, { isCompacted, keptMs })
+    }
     return undefined
   }
 
-  #complete({ end, at }: Look, keptMs: number): undefined {
+  #complete({ end, at }: Look, { isCompacted, keptMs }: CleanerFacts): undefined {
     const to = BigInt(Math.max(end, Number(this.#heard!.to))) as SourceOffset
-    this.#heard = { at: new Date(at).toISOString(), to, keptMs }
+    this.#heard = {
+      at: new Date(at).toISOString(),
+      to,
+      keptMs,
+      ...(isCompacted && { isCompacted }),
+    }
     this.#look = undefined
   }
 }

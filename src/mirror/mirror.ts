@@ -64,6 +64,8 @@ export interface MirroredMigration {
   readonly seals: readonly Seal[]
   /** Ranges to go on without. A partition that stopped goes on when one is added. */
   readonly acceptedGaps?: readonly AcceptedGap[]
+  /** Of the way back: topics that Ferry had compacted on the cluster that is read. */
+  readonly cleaned?: readonly TopicName[]
 }
 
 export interface PartitionReport {

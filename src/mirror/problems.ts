@@ -266,10 +266,10 @@ export const sourceFails = (key: PartitionKey, at: number, error: string): Diagn
   })
 
 /** Only on the way back, which reads from a cleaner that Ferry has let at the copy. */
-export const forgottenDeletions = (key: PartitionKey, { from, to }: Forgotten): Diagnostic =>
+export const forgottenDeletions = (key: PartitionKey, { from, to, since }: Forgotten): Diagnostic =>
   diagnostic({
     code: 'FERRY1615',
-    detail: `${key}: ${range(from, to)} are mirrored back too late: the topic is compacted, and its cleaner may have removed tombstones among them that no mirror has read (delete.retention.ms). The old cluster would keep keys that were deleted.`,
+    detail: `${key}: ${range(from, to)} are mirrored back too late: the topic is compacted, and no mirror is known to have read all there was since ${since} (one of an older version did not write it down). The cleaner may have removed tombstones among them by now (delete.retention.ms), and the old cluster would keep keys that were deleted.`,
     fix: 'Stay on the new cluster: the way back of this topic has ended. Forwards nothing is wrong. To go back all the same, delete those keys on the old cluster yourself.',
   })
 

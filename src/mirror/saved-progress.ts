@@ -39,7 +39,10 @@ const isSameHeard = (now: Heard | undefined, before: Heard | undefined): boolean
   if (now === undefined || before === undefined) return now === before
   const moved = Date.parse(now.at) - Date.parse(before.at)
   const isSame =
-    now.to === before.to && now.keptMs === before.keptMs && now.isForgotten === before.isForgotten
+    now.to === before.to &&
+    now.keptMs === before.keptMs &&
+    now.isCompacted === before.isCompacted &&
+    now.isForgotten === before.isForgotten
   return isSame && moved < now.keptMs / 100
 }
 

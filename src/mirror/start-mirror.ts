@@ -244,10 +244,11 @@ class Engine implements RunningMirror {
     const counts = new Map<TopicName, number>()
     const open = new Map<TopicName, number>()
     const closed: Marked[] = []
-    for (const { migration, marks, seals, acceptedGaps = [] } of migrations) {
+    for (const { migration, marks, seals, acceptedGaps = [], cleaned = [] } of migrations) {
       const sealed = new Map(seals.map((seal) => [partitionKey(seal.topic, seal.partition), seal]))
       for (const mark of marks) {
         const p = this.#partitionOf(migration, mark)
+        if (cleaned.includes(p.topic)) p.hearing?.knowCleaned()
         const mayGoOn = p.accept(acceptedOf(mark, acceptedGaps)) && p.state === 'stopped'
         if (mayGoOn) this.#holdings.again(p)
         counts.set(p.topic, Math.max(counts.get(p.topic) ?? 0, p.partition + 1))

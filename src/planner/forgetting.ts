@@ -1,6 +1,8 @@
+import type { Cleaned } from '../domain/cleaned.ts'
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
-import { DELETE_RETENTION_MS, surelyKeptMs } from '../domain/heard.ts'
+import { DELETE_RETENTION_MS, isHardlyKept, surelyKeptMs } from '../domain/heard.ts'
 import { partitionKey, type TopicName } from '../domain/ids.ts'
+import type { Seal } from '../domain/mark.ts'
 import type { TopicSpec } from '../domain/migration.ts'
 import type { Deadline } from '../domain/plan.ts'
 import { placesOf } from '../domain/state-places.ts'
@@ -15,7 +17,7 @@ import { earlierFirst, instant } from './uncopied.ts'
  * one too, `delete.retention.ms` after it was written at the earliest: who mirrors back later hears of neither, and the source keeps the key.
  */
 
-/** How long the target will remember that a key was deleted, once its final configs hold; undefined: it is not compacted then. */
+/** The `delete.retention.ms` of the target, once its final configs hold; undefined: it is not compacted then. */
 export const willForgetAfter = (
   { observed: { target }, now }: PlanContext,
   spec: TopicSpec,
@@ -31,42 +33,80 @@ export const willForgetAfter = (
   )
 }
 
+/** What is known of a cleaner that was at the copy of a topic. */
+export const cleanedOnTarget = (
+  { state, observed: { target } }: Pick<PlanContext, 'state' | 'observed'>,
+  topic: TopicName,
+): Cleaned | undefined =>
+  state.cleaned?.find((each) => each.topic === topic && each.cluster === target.id)
+
 /** No date is later than this (ECMAScript). */
 const LATEST_MS = 8.64e15
 
+/** Up to when the way back of a topic is known to be exact, and what that is counted from. */
+interface ExactUntil {
+  /** Milliseconds since 1970. */
+  readonly at: number
+  readonly because: string
+}
+
 /**
- * The moment, in milliseconds, from which on the way back of a sealed topic is no longer known to be exact; undefined: no cleaner was at it, or
+ * The moment from which on the way back of a sealed topic is no longer known to be exact; undefined: no cleaner was at it, or
  * all of it was mirrored back in time. It follows from when a mirror was last known to have read all there was, never from how far one is
  * now: what it read since may have lacked what was forgotten. Where Ferry has protected the topic before that moment, there is none.
  */
-const exactUntil = (context: PlanContext, topic: TopicName): number | undefined => {
+const exactUntil = (context: PlanContext, topic: TopicName): ExactUntil | undefined => {
   const { observed, state, backProgress } = context
   const { marks } = placesOf(state.reverse)
   const target = observed.target.topics.get(topic)
-  const cleaned = state.cleaned?.find(
-    (each) => each.topic === topic && each.cluster === observed.target.id,
-  )
+  const cleaned = cleanedOnTarget(context, topic)
   const isCompacted = effective(target, 'cleanup.policy')?.includes('compact') ?? false
   const kept = Number(effective(target, 'delete.retention.ms') ?? DELETE_RETENTION_MS)
   // Whatever was protected since: a mirror has seen that it came too late.
-  const forgotten: number[] = []
-  const moments = (placesOf(state).sealedTopics.get(topic) ?? []).flatMap((seal) => {
+  const forgotten: ExactUntil[] = []
+  const moments = (placesOf(state).sealedTopics.get(topic) ?? []).flatMap((seal): ExactUntil[] => {
     const key = partitionKey(topic, seal.partition)
+    const mark = marks.get(key)
     const stored = backProgress?.get(key)
-    const heard = stored?.producerId === marks.get(key)?.producerId ? stored?.heard : undefined
-    if (heard?.isForgotten) forgotten.push(Date.parse(heard.at))
+    const heard = stored?.producerId === mark?.producerId ? stored?.heard : undefined
+    if (heard?.isForgotten) {
+      forgotten.push({ at: Date.parse(heard.at), because: unheardSince(heard.at, seal) })
+    }
+    if (!isCompacted && cleaned === undefined && !heard?.isCompacted) return []
     const end = partitionAt(target, seal.partition)?.highWatermark ?? 0n
     if (end <= (heard?.to ?? seal.targetEnd)) return []
     const shortest = Math.min(kept, heard?.keptMs ?? kept, cleaned?.keptMs ?? kept)
-    return [Date.parse(heard?.at ?? seal.at) + surelyKeptMs(shortest)]
+    const from =
+      heard === undefined
+        ? `the seal of ${seal.at}, ${mark ? `since which no mirror has written down that it had read all there was${OLDER}` : 'as no mirror copies back'}`
+        : `${heard.at}, when a mirror that copies back last had read all there was`
+    return [
+      {
+        at: Date.parse(heard?.at ?? seal.at) + surelyKeptMs(shortest),
+        because: `${sureTime(shortest)} after ${from}`,
+      },
+    ]
   })
-  if (forgotten.length > 0) return Math.min(...forgotten)
-  if (!isCompacted && cleaned === undefined) return undefined
-  const until = Math.min(...moments)
-  if (until > LATEST_MS) return undefined
+  if (forgotten.length > 0) return forgotten.reduce(earlier)
+  if (moments.length === 0) return undefined
+  const until = moments.reduce(earlier)
+  if (until.at > LATEST_MS) return undefined
   const protectedAt = isCompacted ? undefined : cleaned?.protectedAt
-  return protectedAt !== undefined && Date.parse(protectedAt) < until ? undefined : until
+  return protectedAt !== undefined && Date.parse(protectedAt) < until.at ? undefined : until
 }
+
+const earlier = (one: ExactUntil, other: ExactUntil): ExactUntil =>
+  other.at < one.at ? other : one
+
+/** What a mirror that copied back may have known, and no decision or progress says. */
+const OLDER = ' (one of an older version may have, and did not write it down)'
+
+const unheardSince = (at: string, seal: Seal): string =>
+  `what was written since ${at === seal.at ? `the seal${OLDER}` : 'then'} was read too late by the mirror that copies back, or nobody knows when`
+
+/** `1435m (the shortest delete.retention.ms that was seen, 1d, less a margin)`. */
+const sureTime = (keptMs: number): string =>
+  `${humanDuration(surelyKeptMs(keptMs))} (the shortest delete.retention.ms that was seen, ${humanDuration(keptMs)}, less a margin)`
 
 /** Until when the topics that still have to be mirrored back are exact; what passed it is refused. */
 export const forgottenOnWayBack = (
@@ -77,19 +117,27 @@ export const forgottenOnWayBack = (
     const until = exactUntil(context, topic)
     if (until === undefined) return []
     const { source, target } = context.observed
-    const isOver = until <= context.now.getTime()
-    const at = instant(until)
+    const isOver = until.at <= context.now.getTime()
     return [
       diagnostic({
         code: 'FERRY1366',
         severity: isOver ? 'error' : 'warning',
-        detail: `${topic} is compacted on ${target.name}: from ${at} on (the shortest delete.retention.ms that was seen, less a margin, after a mirror that copies back last had read all of it, or after the seal) its cleaner may have removed what says that a key was deleted, and ${source.name} would keep that key.`,
+        detail: `${topic} ${compactedHow(context, topic)}: from ${instant(until.at)} on, ${until.because}, its cleaner may have removed what says that a key was deleted, and ${source.name} would keep that key.`,
         fix: isOver
           ? `Stay on ${target.name}: what is missing nobody can tell, also once a mirror has come to the end.`
           : 'Run the rollback before; a mirror that copies back (rollback.keepSourceWarm) moves the moment on.',
       }),
     ]
   })
+
+const compactedHow = (context: PlanContext, topic: TopicName): string => {
+  const { target } = context.observed
+  const isCompacted =
+    effective(target.topics.get(topic), 'cleanup.policy')?.includes('compact') ?? false
+  if (isCompacted) return `is compacted on ${target.name}`
+  const protectedAt = cleanedOnTarget(context, topic)?.protectedAt
+  return `was compacted on ${target.name} until ${protectedAt ?? 'a moment that is not written down'}`
+}
 
 /** The same while nobody goes back: it is only told, as it stands in the way of nothing forwards. */
 export const willBeForgotten = (context: PlanContext): readonly Diagnostic[] =>
@@ -111,7 +159,7 @@ export const wayBackDeadlines = (
       const { target } = context.observed
       return [
         {
-          at: instant(until),
+          at: instant(until.at),
           says: `${target.name} may forget then which keys of ${topic} were deleted: the way back is exact only before`,
           about: { kind: 'tombstones', topic },
         },
@@ -123,17 +171,30 @@ export const wayBackDeadlines = (
 export const willForget = (
   { desired, observed }: PlanContext,
   { name, at }: TopicSpec,
-  afterMs: number,
-): Diagnostic =>
-  diagnostic({
+  keptMs: number,
+): Diagnostic => {
+  const { source, target } = observed
+  const { keepSourceWarm } = desired.rollback
+  const kept = `${name} will be compacted on ${target.name}, which keeps what says that a key was deleted for ${humanDuration(keptMs)} (delete.retention.ms).`
+  if (isHardlyKept(keptMs)) {
+    return diagnostic({
+      code: 'FERRY1366',
+      severity: 'warning',
+      detail: `${kept} In effect there is no way back to ${source.name} once producers write on ${target.name}: it would be exact for ${humanDuration(surelyKeptMs(keptMs))}, with a mirror that copies back or without.`,
+      fix: 'Raise delete.retention.ms under `configs` to hours at least, if the way back is to stay open.',
+      at,
+    })
+  }
+  return diagnostic({
     code: 'FERRY1366',
     severity: 'warning',
-    detail: `${name} will be compacted on ${observed.target.name}, which remembers that a key was deleted for ${humanDuration(afterMs)} (delete.retention.ms). Going back to ${observed.source.name} is exact only within that time after the last look of a mirror that copies back${desired.rollback.keepSourceWarm ? '' : ': without one, after the seal'}.`,
-    fix: desired.rollback.keepSourceWarm
+    detail: `${kept} Going back to ${source.name} is exact for ${humanDuration(surelyKeptMs(keptMs))} (that, less a margin) after ${keepSourceWarm ? 'a mirror that copies back last had read all there was' : 'the seal, as no mirror copies back'}.`,
+    fix: keepSourceWarm
       ? `Keep \`ferry mirror ${desired.name}\` running after producers have moved, or raise delete.retention.ms under \`configs\`.`
       : 'Write `rollback: { keepSourceWarm: true }` and keep `ferry mirror` running, or raise delete.retention.ms under `configs`, if the way back is to stay open for longer.',
     at,
   })
+}
 
 /** Records that are mirrored back keep their timestamps, and retention of the source counts from those. */
 export const shortOnSource = (

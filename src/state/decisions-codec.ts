@@ -319,5 +319,20 @@ export const encodeDecisions = (state: MigrationState, entries?: number): string
 /** Fully checked; throws FERRY1402 or FERRY1403 naming `where`. */
 export const decodeDecisions = (source: string, where: string): MigrationState => {
   const { entries: _, ...state } = decodeRecord(source, where, decisions)
-  return state
+  return { ...state, reverse: withSince(state) }
 }
+
+/** Older versions did not write into a mark of the way back since when what it mirrors was written: since the seal that it begins at. */
+const withSince = ({ seals, reverse }: Pick<MigrationState, 'seals' | 'reverse'>): Reverse => ({
+  ...reverse,
+  marks: reverse.marks.map((mark) => {
+    if (mark.since !== undefined) return mark
+    const seal = seals.find(
+      ({ topic, partition, targetEnd }) =>
+        topic === mark.topic &&
+        partition === mark.partition &&
+        (targetEnd as bigint) === mark.sourceStart,
+    )
+    return seal === undefined ? mark : { ...mark, since: seal.at }
+  }),
+})

@@ -60,6 +60,7 @@ const progress = (where: string): Decoder<Stored> =>
         at: instant,
         to: digits,
         keptMs: count,
+        isCompacted: optional(flag),
         isForgotten: optional(flag),
       }),
     ),

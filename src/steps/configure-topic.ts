@@ -1,11 +1,14 @@
 import { withCleaned } from '../domain/cleaned.ts'
 import { DELETE_RETENTION_MS } from '../domain/heard.ts'
+import type { TopicName } from '../domain/ids.ts'
 import type { TopicSpec } from '../domain/migration.ts'
 import type { ReachedStage, Stage } from '../domain/stage.ts'
 import { placesOf } from '../domain/state-places.ts'
 import type { ConfigureTopic } from '../domain/step.ts'
+import { cleanedOnTarget } from '../planner/forgetting.ts'
 import {
   configChanges,
+  effective,
   keepsLess,
   overrides,
   type TopicConfigs,
@@ -15,6 +18,7 @@ import { only, topicsAreSealed } from './gates/index.ts'
 import type { PlanContext, Run, StepKind, Undoing } from './step-kind.ts'
 
 const KEPT = 'delete.retention.ms'
+const POLICY = 'cleanup.policy'
 
 /**
  * Sets topic configs on the target: protective ones before the mirror, final ones right after the seal. Incremental, only keys that
@@ -141,12 +145,12 @@ const rememberBefore = async (step: ConfigureTopic, run: Run): Promise<void> => 
 
 /** Whoever compares the copy later sees the policy of then: the copy is known to be cleaned before the one or the other is set. */
 const rememberCleaner = async (step: ConfigureTopic, run: Run): Promise<void> => {
-  const { 'cleanup.policy': policy, [KEPT]: kept } = step.set
+  const { [POLICY]: policy, [KEPT]: kept } = step.set
   if (!placesOf(run.state()).markedTopics.has(step.topic)) return
   if (policy === undefined && kept === undefined) return
   const { target } = run.clusters
   const configs = only(await target.describeTopicConfigs([step.topic]), step.topic)
-  const isCleaned = configs.get('cleanup.policy')?.value?.includes('compact') ?? false
+  const isCleaned = configs.get(POLICY)?.value?.includes('compact') ?? false
   if (!policy?.includes('compact') && !isCleaned) return
   const is = configs.get(KEPT)?.value ?? String(DELETE_RETENTION_MS)
   // One that is only set now was not in force while nothing was cleaned.
@@ -168,7 +172,9 @@ const rememberProtection = async (step: ConfigureTopic, run: Run): Promise<void>
     .state()
     .cleaned?.find(({ topic, cluster }) => topic === step.topic && cluster === target.id)
   if (known === undefined || step.phase !== 'protective') return
-  if (step.set['cleanup.policy'] === undefined) return
+  // Known since an earlier run: had it been compacted again since, that would have been taken away above.
+  if (known.protectedAt !== undefined) return
+  if (step.set[POLICY] === undefined) return
   const protectedAt = run.now().toISOString()
   await run.decide((state) => ({
     ...state,
@@ -185,23 +191,29 @@ const undoConfigs = (
   return stage === 'prepared' ? asBefore(context, leadsTo) : []
 }
 
-const protectedAgain = (
-  { observed, desired, state, now }: PlanContext,
-  leadsTo: ReachedStage,
-): readonly ConfigureTopic[] =>
-  desired.topics.flatMap((spec) => {
+const protectedAgain = (context: PlanContext, leadsTo: ReachedStage): readonly ConfigureTopic[] => {
+  const { observed, desired, state, now } = context
+  return desired.topics.flatMap((spec) => {
     const source = observed.source.topics.get(spec.name)
     const target = observed.target.topics.get(spec.name)
     if (!source || !target || !placesOf(state).sealedTopics.has(spec.name)) return []
     const configs = topicConfigs(spec, source, observed.target, now)
-    const { set, was } = protection(overrides(target), configs)
+    const missing = protection(overrides(target), configs)
+    const isUntold = !(POLICY in missing.set) && isProtectedUntold(context, spec.name)
+    const unchanged = isUntold ? { [POLICY]: effective(target, POLICY) ?? 'delete' } : {}
+    const [set, was] = [
+      { ...unchanged, ...missing.set },
+      { ...unchanged, ...missing.was },
+    ]
     if (Object.keys(set).length === 0) return []
     return [
       {
         kind: 'configure-topic',
         id: `configure-topic/protective/${spec.name}`,
         stage: leadsTo,
-        reason: 'until it is sealed again the target must not delete what is mirrored',
+        reason: isUntold
+          ? 'a run broke off behind it: that the target is not cleaned any more is still to be written down'
+          : 'until it is sealed again the target must not delete what is mirrored',
         undo: { cost: 'restores', says: `restore ${Object.keys(was).length} configs` },
         topic: spec.name,
         phase: 'protective',
@@ -210,6 +222,14 @@ const protectedAgain = (
       },
     ]
   })
+}
+
+/** Whether a cleaner was at the copy and is no longer, and nothing says since when: what protected it died before it wrote that down. */
+const isProtectedUntold = (context: PlanContext, topic: TopicName): boolean => {
+  const cleaned = cleanedOnTarget(context, topic)
+  const policy = effective(context.observed.target.topics.get(topic), POLICY)
+  return cleaned !== undefined && cleaned.protectedAt === undefined && !policy?.includes('compact')
+}
 
 /** From what the target has by then: the same rollback may protect the topic first. */
 const asBefore = (context: PlanContext, leadsTo: ReachedStage): readonly ConfigureTopic[] => {

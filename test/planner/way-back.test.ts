@@ -5,8 +5,11 @@ import type { PartitionKey, SourceOffset, TargetOffset } from '../../src/domain/
 import { noReturnOf } from '../../src/domain/no-return.ts'
 import type { PartitionProgress } from '../../src/domain/partition-progress.ts'
 import { endedWaysBack, reverseView } from '../../src/domain/reverse.ts'
-import type { LostRange, Salvage } from '../../src/domain/state.ts'
+import type { LostRange, MigrationState, Salvage } from '../../src/domain/state.ts'
+import type { ConfigureTopic } from '../../src/domain/step.ts'
 import { reopenedWayBack, withGivenUp } from '../../src/planner/guards/reverse.ts'
+import { configureTopic } from '../../src/steps/configure-topic.ts'
+import type { Run } from '../../src/steps/step-kind.ts'
 import { fullState } from '../state/samples.ts'
 import {
   ACCESS,
@@ -278,6 +281,7 @@ const compacted = (parts: {
   readonly heard?: string
   readonly keptMs?: number
   readonly isForgotten?: boolean
+  readonly isCompacted?: boolean | undefined
   readonly configs?: Readonly<Record<string, string>>
 }) =>
   ({
@@ -312,6 +316,7 @@ const compacted = (parts: {
               to: 1003n,
               keptMs: parts.keptMs ?? 3_600_000,
               ...(parts.isForgotten && { isForgotten: true }),
+              ...(parts.isCompacted && { isCompacted: true }),
             },
           } as PartitionProgress,
         ],
@@ -388,6 +393,92 @@ describe('the way back of a topic that is compacted on the target', () => {
     expect(late()[0]).toMatch(/^FERRY1366 /)
   })
 
+  it('says in plain words what it is counted from, also where a mirror of an older version copied back', () => {
+    const [said] = errors(compacted({ now: at(56) }))
+    expect(said).toContain(
+      '55m (the shortest delete.retention.ms that was seen, 1h, less a margin) after the seal of',
+    )
+    expect(said).toContain('as no mirror copies back')
+    const [older] = errors({ state: warm, ...compacted({ now: at(56) }) })
+    expect(older).toMatch(
+      /after the seal of \S+, since which no mirror has written down that it had read all there was \(one of an older version may have, and did not write it down\)/,
+    )
+    // What the next mirror finds, which counts from the seal, too.
+    const found = compacted({ now: at(56), heard: AT, isForgotten: true })
+    expect(errors({ state: warm, ...found })[0]).toContain('since the seal (one of an older')
+  })
+
+  it('is not let through where a mirror has seen a cleaner, and it is gone by the time that the next one comes', () => {
+    const configs = { 'cleanup.policy': 'delete' }
+    const away = (now: Date, isCompacted?: true) =>
+      errors({ state: warm, ...compacted({ now, heard, configs, isCompacted }) })
+    expect(away(at(500))).toEqual([])
+    expect(away(at(154), true)).toEqual([])
+    expect(away(at(156), true)[0]).toMatch(
+      /^FERRY1366 orders was compacted on new until a moment that is not written down: from/,
+    )
+  })
+
+  it('is kept where the run died behind the protection: the next one writes down that it holds', async () => {
+    const one = { topic: topic('orders'), cluster: observed().target.id!, keptMs: 3_600_000 }
+    const protects = (given: Parts) =>
+      back(given).steps.find((step): step is ConfigureTopic => step.kind === 'configure-topic')
+    const start = stateWith({ ...STATE, cleaned: [one] })
+    const { set } = protects({ state: start, ...compacted({ now: at(50) }) })!
+    const configs = Object.fromEntries(
+      Object.entries(set).flatMap(([key, value]) => (value === null ? [] : [[key, value]])),
+    )
+    /** All that protects the topic holds. */
+    const protectedBy = (minute: number) => compacted({ now: at(minute), configs })
+    const apply = async (state: MigrationState, minute: number, policy: string, dies = false) => {
+      let decided = state
+      const value = new Map([['cleanup.policy', { value: policy }]])
+      const step = protects({ state, ...protectedBy(minute) }) ?? { ...base, set }
+      const outcome = await configureTopic
+        .apply(step, {
+          state: () => decided,
+          decide: async (change: (state: MigrationState) => MigrationState) => {
+            const next = change(decided)
+            if (dies && next.cleaned?.some((each) => each.protectedAt)) throw new Error('died')
+            decided = next
+          },
+          clusters: {
+            target: {
+              id: one.cluster,
+              describeTopicConfigs: async () => ({
+                ok: new Map([[topic('orders'), value]]),
+                failed: new Map(),
+              }),
+              alterTopicConfigs: async () => ({ ok: new Map(), failed: new Map() }),
+            },
+          },
+          now: () => at(minute),
+        } as unknown as Run)
+        .catch((error: unknown) => String(error))
+      return { outcome, decided }
+    }
+    const base = protects({ state: start, ...compacted({ now: at(50) }) })!
+
+    const died = await apply(start, 51, 'compact', true)
+    expect([died.outcome, died.decided.cleaned]).toEqual(['Error: died', [one]])
+    // Nothing tells since when, so after the time nobody goes back; before it the next run finds that it holds.
+    expect(errors({ state: died.decided, ...protectedBy(56) })[0]).toMatch(/^FERRY1366 /)
+    expect(protects({ state: died.decided, ...protectedBy(52) })).toMatchObject({
+      set: { 'cleanup.policy': 'delete' },
+      reason: expect.stringContaining('still to be written down'),
+    })
+    const { outcome, decided } = await apply(died.decided, 53, 'delete')
+    expect(outcome).toMatchObject({ done: true })
+    const cleaned = [{ ...one, protectedAt: at(53).toISOString() }]
+    expect(decided.cleaned).toEqual(cleaned)
+    for (const minute of [54, 500]) {
+      expect(errors({ state: decided, ...protectedBy(minute) })).toEqual([])
+      expect(protects({ state: decided, ...protectedBy(minute) })).toBeUndefined()
+    }
+    // The same step again, of a plan that goes on later: it was protected when it was.
+    expect((await apply(decided, 500, 'delete')).decided.cleaned).toEqual(cleaned)
+  })
+
   it('has ended for good where a mirror has seen that it came too late', () => {
     const configs = { 'cleanup.policy': 'delete', 'delete.retention.ms': '86400000' }
     const parts = { now: at(101), heard, keptMs: 86_400_000, configs }
@@ -398,12 +489,12 @@ describe('the way back of a topic that is compacted on the target', () => {
   })
 
   it('is warned of before producers move, and is the line of no return', () => {
-    const moving = (keepSourceWarm: boolean) =>
+    const moving = (keepSourceWarm: boolean, keptMs = '7200000') =>
       back({
         desired: migration({ stage: 'producers-moved', rollback: { keepSourceWarm } }),
         state: stateWith({ ...STATE, stage: 'consumers-moved', seals: [], grants: [] }),
         observed: observed({
-          source: source(1100n, { 'cleanup.policy': 'compact', 'delete.retention.ms': '7200000' }),
+          source: source(1100n, { 'cleanup.policy': 'compact', 'delete.retention.ms': keptMs }),
           target: target(0n, 1000n),
         }),
         purpose: { kind: 'migrate' },
@@ -413,13 +504,23 @@ describe('the way back of a topic that is compacted on the target', () => {
       const said = problems.find(({ code }) => code === 'FERRY1366')
       expect(said).toMatchObject({
         severity: 'warning',
-        detail: expect.stringContaining('was deleted for 2h'),
+        detail: expect.stringMatching(
+          /was deleted for 2h .*exact for 115m \(that, less a margin\)/,
+        ),
       })
     }
     expect(plans.map((each) => noReturnOf(each)?.once)).toEqual([
-      '2 h after producers write on new',
-      '2 h after producers write on new',
+      '1.92 h after producers write on new',
+      '1.92 h after producers write on new',
     ])
+    for (const keptMs of ['5000', '600000']) {
+      for (const each of [moving(false, keptMs), moving(true, keptMs)]) {
+        expect(each.problems.find(({ code }) => code === 'FERRY1366')?.detail).toContain(
+          'In effect there is no way back to old once producers write on new',
+        )
+        expect(noReturnOf(each)?.once).toBe('once producers write on new')
+      }
+    }
   })
 
   it('what the source keeps for less is gone there at once, and the plan says so', () => {

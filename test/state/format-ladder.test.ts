@@ -2,11 +2,13 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import type { TargetOffset } from '../../src/domain/ids.ts'
 import { STATE_FORMAT_VERSION } from '../../src/domain/state.ts'
+import { decodeDecisions, encodeDecisions } from '../../src/state/decisions-codec.ts'
 import { FileStore } from '../../src/state/file-store.ts'
 import { climb, type Rung } from '../../src/state/format-ladder.ts'
 import { encodeRecord } from '../../src/state/records.ts'
-import { codesOf, holder } from './samples.ts'
+import { codesOf, fullState, holder } from './samples.ts'
 
 const GOLDEN = join(import.meta.dirname, '../fixtures/state/format-1')
 
@@ -54,6 +56,25 @@ test('what the first version wrote is read, and gets what was added since', asyn
     })
     expect(await store.lockHolder('orders')).toEqual(holder({ pid: 4711, host: 'elsewhere' }))
   })
+})
+
+test('a mark of the way back of which an older version did not say since when counts from the seal that it begins at', () => {
+  const { seals, marks, ...state } = fullState(1)
+  const { since: _, ...mark } = { ...marks[0]!, way: 'reverse' as const }
+  const seal = { ...seals[0]!, topic: mark.topic, partition: mark.partition }
+  const decoded = (targetEnd: bigint) =>
+    decodeDecisions(
+      encodeDecisions({
+        ...state,
+        marks,
+        seals: [{ ...seal, targetEnd: targetEnd as TargetOffset }],
+        reverse: { marks: [mark], seals: [] },
+      }),
+      'here',
+    ).reverse.marks[0]
+  expect(decoded(mark.sourceStart)).toEqual({ ...mark, since: seal.at })
+  // Of another seal nothing follows.
+  expect(decoded(mark.sourceStart + 1n)).toEqual(mark)
 })
 
 test('a format that is newer is refused, whatever else is in it', async () => {

@@ -265,7 +265,7 @@ export const GUARD_CODES = {
   FERRY1366: page(
     4,
     'Way back forgets deletions',
-    'The topic is compacted on the target. A key that is deleted there leaves a tombstone, and delete.retention.ms later the cleaner may remove that, too: a mirror that copies back after it hears of neither, and the source would keep the key. So the way back is exact only within delete.retention.ms, less a margin for clocks, after a mirror that copies back (rollback.keepSourceWarm with `ferry mirror`) last had read all there was, or after the seal where none runs. The shortest time that was in force since counts. The plan says the moment, and a rollback after it is refused, also where a mirror has copied the rest since: nobody can tell what it did not hear of.',
+    'The topic is compacted on the target. A key that is deleted there leaves a tombstone, and delete.retention.ms later the cleaner may remove that, too: a mirror that copies back after it hears of neither, and the source would keep the key. So the way back is exact only within delete.retention.ms, less a margin for clocks, after a mirror that copies back (rollback.keepSourceWarm with `ferry mirror`) last had read all there was, or after the seal where none runs. The shortest time that was in force since counts; where it is minutes or less there is in effect no way back. Versions that did not write down when a mirror had read all there was leave nothing to count from but the seal. The plan says the moment, and a rollback after it is refused, also where a mirror has copied the rest since: nobody can tell what it did not hear of.',
   ),
   FERRY1367: page(
     4,
