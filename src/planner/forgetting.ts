@@ -78,7 +78,7 @@ const exactUntil = (context: PlanContext, topic: TopicName): ExactUntil | undefi
     const shortest = Math.min(kept, heard?.keptMs ?? kept, cleaned?.keptMs ?? kept)
     const from =
       heard === undefined
-        ? `the seal of ${seal.at}, ${mark ? `since which no mirror has written down that it had read all there was${OLDER}` : 'as no mirror copies back'}`
+        ? `the seal of ${seal.at}, ${mark ? `since which no mirror has written down that it had read all there was (one of an older version may have, and did not write it down)` : 'as no mirror copies back'}`
         : `${heard.at}, when a mirror that copies back last had read all there was`
     return [
       {
@@ -98,11 +98,12 @@ const exactUntil = (context: PlanContext, topic: TopicName): ExactUntil | undefi
 const earlier = (one: ExactUntil, other: ExactUntil): ExactUntil =>
   other.at < one.at ? other : one
 
-/** What a mirror that copied back may have known, and no decision or progress says. */
-const OLDER = ' (one of an older version may have, and did not write it down)'
-
-const unheardSince = (at: string, seal: Seal): string =>
-  `what was written since ${at === seal.at ? `the seal${OLDER}` : 'then'} was read too late by the mirror that copies back, or nobody knows when`
+const unheardSince = (at: string, seal: Seal): string => {
+  const since = at === seal.at ? 'the seal' : 'then'
+  const older =
+    at === seal.at ? ', or by one of an older version, which did not write down when' : ''
+  return `what was written since ${since} was read too late by the mirror that copies back${older}`
+}
 
 /** `1435m (the shortest delete.retention.ms that was seen, 1d, less a margin)`. */
 const sureTime = (keptMs: number): string =>
