@@ -1,13 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import ts from 'typescript'
 import { describe, expect, test } from 'vitest'
 
 /** `docs/edge-cases.md` says which test sees each of the twenty cases: here it is seen that there is such a test, on real brokers. */
 
 const ROW = /^\| (\d+) \| .* \| (.*) \|$/
 const TESTS = /(_?)\[[^\]]+\]\(\.\.\/(test\/[^)]+)\)_?: ("[^"]+"(?:, "[^"]+")*)/g
-/** A string that is the first argument of a call whose next one is a function or options. */
-const TITLE = /\(\s*(['`])((?:(?!\1).)+)\1,\s*(?:async\b|\(|\{)/g
 const IMPORT = /from '(\.[^']+\.ts)'/g
 
 interface Named {
@@ -41,19 +40,75 @@ const textOf = (file: string, seen = new Set<string>()): string => {
   return [text, ...parts.map((path) => textOf(path, seen))].join('\n')
 }
 
-/** With those of `_cases.ts` and the like, from which a file makes tests. */
-const titlesOf = (file: string): readonly string[] => {
-  const text = readFileSync(file, 'utf8')
-  const made = [...text.matchAll(IMPORT)]
-    .filter(([, path]) => /\/_[^/]+$/.test(path!))
-    .map(([, path]) => readFileSync(join(dirname(file), path!), 'utf8'))
-  return [text, ...made].flatMap((each) =>
-    [...each.matchAll(TITLE)].map(([, , title]) => title!.replaceAll("\\'", "'")),
-  )
+interface Title {
+  readonly title: string
+  /** Itself or what it is in is skipped, still to be written, or expected to fail. */
+  readonly isOff: boolean
 }
+
+/** What vitest would run of a file: calls of `test`, `it` and `describe`, however they are chained; comments and other strings are none. */
+const titlesIn = (file: string, text = readFileSync(file, 'utf8')): readonly Title[] => {
+  const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest)
+  const found: Title[] = []
+  const visit = (node: ts.Node, isOff: boolean): void => {
+    const [first] = ts.isCallExpression(node) ? node.arguments : []
+    const chain = ts.isCallExpression(node) ? chainOf(node.expression) : []
+    const isTest = /^(test|it|describe)$/.test(chain[0] ?? '')
+    const off = isOff || (isTest && chain.some((each) => /^(skip|todo|fails)/.test(each)))
+    if (isTest && first !== undefined) {
+      if (ts.isStringLiteralLike(first)) found.push({ title: first.text, isOff: off })
+      else if (ts.isTemplateExpression(first)) {
+        const parts = [first.head, ...first.templateSpans.map(({ literal }) => literal)]
+        found.push({ title: parts.map(({ text }) => text).join('%'), isOff: off })
+      }
+    }
+    ts.forEachChild(node, (each) => visit(each, off))
+  }
+  visit(source, false)
+  return found
+}
+
+/** `test.concurrent.each(rows)` as test, concurrent, each. */
+const chainOf = (node: ts.Expression): readonly string[] => {
+  if (ts.isIdentifier(node)) return [node.text]
+  if (ts.isPropertyAccessExpression(node)) return [...chainOf(node.expression), node.name.text]
+  return ts.isCallExpression(node) ? chainOf(node.expression) : []
+}
+
+/** With those of `_cases.ts` and the like, from which a file makes tests. */
+const titlesOf = (file: string): readonly Title[] =>
+  [
+    file,
+    ...[...readFileSync(file, 'utf8').matchAll(IMPORT)]
+      .filter(([, path]) => /\/_[^/]+$/.test(path!))
+      .map(([, path]) => join(dirname(file), path!)),
+  ].flatMap((each) => titlesIn(each))
 
 test('each of the twenty cases has its row', () => {
   expect(rows.map(({ number }) => number)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1))
+})
+
+test('what is named is a test that runs, not a string, a comment or one that is skipped', () => {
+  const text = `
+    // test('in a comment', () => {})
+    const name = "test('in a string', () => {})"
+    other('in another call', () => {})
+    describe.concurrent('runs', () => {
+      it.each([1])('%s runs, too', () => {})
+      it(\`runs \${name}\`, { timeout: 1 }, () => {})
+      test.skip('does not', () => {})
+    })
+    describe.skip('off', () => { test('neither', () => {}) })
+    test.todo('later')`
+  expect(titlesIn('made-up.test.ts', text)).toEqual([
+    { title: 'runs', isOff: false },
+    { title: '%s runs, too', isOff: false },
+    { title: 'runs %', isOff: false },
+    { title: 'does not', isOff: true },
+    { title: 'off', isOff: true },
+    { title: 'neither', isOff: true },
+    { title: 'later', isOff: true },
+  ])
 })
 
 describe.each(rows)('case $number', ({ cell }) => {
@@ -68,7 +123,8 @@ describe.each(rows)('case $number', ({ cell }) => {
       const all = titlesOf(file)
       for (const title of titles) {
         expect(title.length).toBeGreaterThan(20)
-        expect(all.filter((each) => each.includes(title)).length, `${file}: ${title}`).toBe(1)
+        const found = all.filter((each) => each.title.includes(title))
+        expect(found, `${file}: ${title}`).toMatchObject([{ isOff: false }])
       }
     }
   })
