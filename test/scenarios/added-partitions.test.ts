@@ -53,6 +53,29 @@ const isCopied = async (topic: string): Promise<void> => {
   expect(there).toEqual(here)
 }
 
+test('a target that has more partitions than the source is refused before anything is written there', async () => {
+  const name = 'wide'
+  await create(name, 1)
+  await fill(world.source, name, 5, [0])
+  await withAdmin(world.target, (admin) =>
+    admin.createTopics({ topics: [{ topic: name, numPartitions: 2, replicationFactor: 1 }] }),
+  )
+  const project = world.project(name)
+  project.write(
+    `plans/${name}.yaml`,
+    `apiVersion: ferry/v1
+kind: Migration
+metadata: { name: ${name} }
+spec: { from: old, to: new, stage: mirrored, topics: [{ name: ${name} }] }
+`,
+  )
+  const refused = await project.ferry(['apply', name, '--auto-approve'])
+  expect(refused.code).toBe(4)
+  expect(errorsIn(refused.stderr)).toMatchObject([{ code: 'FERRY1304' }])
+  expect(refused.stderr.replace(/\s+/g, ' ')).toContain('1 partition on old, but 2 on new')
+  expect((await oracle.offsets(world.target, name)).map(({ end }) => end)).toEqual([0n, 0n])
+})
+
 describe('partitions that come on the source', () => {
   test('are added, marked and mirrored by the next plan, with positions, up to the seal', async () => {
     const name = 'grow'

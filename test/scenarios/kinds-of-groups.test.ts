@@ -210,6 +210,8 @@ describe('positions that Ferry wrote', () => {
     expect(due).toHaveLength(3)
     expect(await commitsOf(groups)).toEqual([2, 2, 2])
     const found = await Promise.all(groups.map((id) => oracle.groupOffsets(world.target, id)))
+    // As it was written first, without an epoch of the other log.
+    expect(found[0]).toMatchObject([{ leaderEpoch: -1 }])
     expect(found.flat().map(({ offset, metadata }) => `${offset} ${metadata}`)).toEqual([
       '17 noted',
       '3 noted',

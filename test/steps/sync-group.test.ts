@@ -18,6 +18,7 @@ import type { Clusters, Run } from '../../src/steps/step-kind.ts'
 import { syncGroup } from '../../src/steps/sync-group.ts'
 import { oracle } from '../kafka/index.ts'
 import { startConsumer } from '../scenarios/_clients.ts'
+import { withAdmin } from '../scenarios/_image.ts'
 import { runOn } from '../scenarios/_run.ts'
 import {
   createTopic,
@@ -145,11 +146,48 @@ describe('while a group is synced', () => {
     })
     expect(await positions('target', group)).toEqual([])
     expect(run.state().syncs).toMatchObject([{ group, status: 'pending' }])
+    // Nor was anything done to the group that is there.
+    const { groups } = await withAdmin(pair.brokers.target, (admin) =>
+      admin.describeGroups([group]),
+    )
+    expect(groups).toMatchObject([{ groupId: group, state: 'Stable', members: [{}] }])
     // Once it is gone the same step goes on.
     await consumer?.stop()
     const again = runWith({ source, target }, [topic], { syncs: run.state().syncs })
     expect(await outcome(syncGroup.apply(syncStep(group, topic), again))).toBe('done')
     expect(await positions('target', group)).toEqual([40n])
+  })
+
+  it('nothing is written, nor is its position cut, while the group is ahead of the mirror; once that has come there it is', async () => {
+    const topic = await createTopic(pair, `moment-${++count}`)
+    const group = `${topic}.api` as GroupId
+    await write(pair.clusters.source, topic, recordsFrom(0, 100))
+    await write(pair.clusters.target, topic, recordsFrom(0, 60))
+    await commit(pair.clusters.source, group, `${topic}:0` as PartitionKey, 80n)
+    const behind = runOn(pair.clusters, [topic], 60n)
+    const decided = runWith(pair.clusters, [topic])
+    const run = Object.assign(behind, { state: decided.state, decide: decided.decide })
+    const waits = await Promise.all(
+      syncGroup.gates(syncStep(group, topic)).map((gate) => gate.check(run)),
+    )
+    expect(waits).toContainEqual(
+      expect.objectContaining({
+        holds: false,
+        worthWaiting: true,
+        because: expect.stringContaining('20 records to go'),
+      }),
+    )
+    // The step itself does not rely on them.
+    const refused = syncGroup.apply(syncStep(group, topic), run)
+    expect(await outcome(refused)).toMatchObject({ code: expect.stringMatching(/^FERRY/) })
+    expect(await positions('target', group)).toEqual([])
+    expect(decided.state().syncs).toEqual([])
+    await write(pair.clusters.target, topic, recordsFrom(60, 40))
+    expect(await outcome(syncGroup.apply(syncStep(group, topic), decided))).toBe('done')
+    expect(await positions('target', group)).toEqual([80n])
+    expect(await oracle.read(pair.brokers.target, topic, { fromOffset: 80n })).toEqual(
+      await oracle.read(pair.brokers.source, topic, { fromOffset: 80n }),
+    )
   })
 
   it('it does not count as synced if it commits on the source meanwhile', async () => {
