@@ -3,6 +3,7 @@ import { decodeDecisions } from '../../src/state/decisions-codec.ts'
 import { oracle } from '../kafka/index.ts'
 import { waitFor } from '../kafka/wait.ts'
 import { withAdmin } from './_image.ts'
+import { dyingAt } from './_kill-apply.ts'
 import { type Project, type Running, startWorld, type World } from './_world.ts'
 
 /** `ferry resync NAME --accept-gap`: on behind records that are nowhere any more. Judged with the Java client. */
@@ -161,12 +162,14 @@ describe('accepting a gap', () => {
 
     // Killed as soon as the first decision is written, and run again.
     const confirmed = [...both, '--auto-approve', '--confirm', 'gap']
-    const killed = project.start(['resync', 'gap', ...confirmed])
-    await waitFor('the first decision', { timeoutMs: 60_000, everyMs: 5 }, () =>
-      decisionsOf(project).acceptedGaps.length > 0 ? true : undefined,
+    project.write('died', '')
+    const dying = dyingAt(project, '^after decisions 1 behind intent accept-gap/gap.dense')
+    expect((await project.ferry(['resync', 'gap', ...confirmed], dying)).code).toBe(-1)
+    expect(decisionsOf(project).acceptedGaps).toMatchObject([{ topic: 'gap.dense' }])
+    // The mirror hears of it by itself: were it to go on while the next run is planned, that plan would be stale.
+    await waitFor('the mirror to go on behind the first gap', { timeoutMs: 60_000 }, async () =>
+      String(await ends()) === '600,400' ? true : undefined,
     )
-    killed.child.kill('SIGKILL')
-    await killed.ended
     const again = await accept(...confirmed)
     expect(again, again.stderr).toMatchObject({ code: 0 })
     const { acceptedGaps, marks } = decisionsOf(project)

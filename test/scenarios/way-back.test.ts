@@ -359,9 +359,10 @@ describe('back after producers have moved', () => {
     const all = await valuesOf(world.target, ['warm'])
     // What the mirror has copied is known to others once it has stored that.
     const status = await waitFor('status to know', { timeoutMs: 60_000 }, async () => {
-      const { stdout } = await project.ferry(['status', 'warm', '--json'])
+      const { stdout, stderr } = await project.ferry(['status', 'warm', '--json'])
       const { back } = JSON.parse(stdout).migrations[0]
-      return back.topics[0].lag === 0 ? back : undefined
+      if (back.topics[0].lag === 0) return back
+      throw new Error(`${JSON.stringify(back)}\n${stderr}${second.stderr.slice(-3_000)}`)
     })
     expect(status).toMatchObject({
       processes: [{ pid: second.child.pid }],
@@ -477,7 +478,8 @@ describe.concurrent('back after the cleaner of the target was at the copy', () =
       world.target,
       ['sw.table', 'sw.log'].flatMap((topic) => [20, 22, 24].map((hour) => rows(topic, hour, 30))),
     )
-    await untilGone('sw.table', 420n)
+    // The last that goes: its key has come again in the second hour, which may be cleaned a while after the first.
+    await untilGone('sw.table', 444n)
     await commitAt(world.target, 'sw.api', 'sw.table', 420)
     const there = await seen(world.target, 'sw.table', 415n)
     const next = there.find(({ offset }) => offset >= 420n)
