@@ -16,6 +16,9 @@ const MOST_UNEXPLAINED = 8
 /** Until what was decided meanwhile is followed, or taken back. */
 const ASK_AGAIN_MS = 500
 
+/** The store did not take this holder's first word: nothing was sent. */
+class NotTold extends Error {}
+
 const NOT_COPIED = 'is sealed or given up by now, and not copied'
 
 export interface TendOptions {
@@ -87,6 +90,8 @@ export const tend = async (
       wait(p, trouble.why)
     } catch (error) {
       if (signal.aborted) break
+      // Another process may have spoken under the same generation first: who reads that takes a higher one.
+      if (error instanceof NotTold) isProgressRead = false
       // A gap that was accepted meanwhile may be the answer to it.
       if (error instanceof StopPartition && acceptedGaps === p.offsets.acceptedGaps) {
         stop(p, error.diagnostics[0], log)
@@ -149,7 +154,11 @@ const flow = async (p: MirroredPartition, options: TendOptions, signal: AbortSig
   const route = await options.routes.connect(p)
   signal.throwIfAborted()
   const isKnown = p.mayBeInFlight && isTold(p) && p.diverged === p.saved.diverged
-  if (!isKnown) await options.announce(p)
+  if (!isKnown) {
+    await options.announce(p).catch((error: unknown) => {
+      throw isTold(p) ? error : new NotTold(String(error))
+    })
+  }
   signal.throwIfAborted()
   const ended = p.flow(position, {
     storeGaps: async () => {

@@ -163,6 +163,25 @@ describe('who takes over from a holder of whom something may be on its way', () 
     deepStrictEqual(padded.fences[0], 42)
   })
 
+  it('and takes a higher one where another process has spoken under the same, as neither had read of the other', async () => {
+    const padded = begin(() => NOT_ENOUGH_REPLICAS)
+    const told: number[] = []
+    let stored: PartitionProgress | undefined
+    const options: TendOptions = {
+      ...padded.options,
+      isOwn: () => false,
+      readProgress: async () => stored,
+      announce: async (p) => {
+        told.push(p.fence)
+        if (told.length > 1) return
+        stored = { ...HELD_BY_ANOTHER, holder: { ...HELD_BY_ANOTHER.holder, generation: p.fence } }
+        throw new Error('is held by process 1 on elsewhere')
+      },
+    }
+    await run({ ...padded, options }, () => padded.asked.length > 0)
+    deepStrictEqual([told, padded.fences[0]], [[1, 2], 2])
+  })
+
   for (const [what, progress, checkedTo] of [
     ['had the same host and pid', HELD_BY_ANOTHER, 5],
     // A state that was restored has marks of its own: what was checked of others says nothing of them.
