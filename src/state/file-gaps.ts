@@ -52,7 +52,8 @@ export const appendGapFiles = async (
   await syncFolder(folder)
   for (const name of await namesIn(folder)) {
     const { stem = '', generation = 0 } = gapFileOf(name) ?? {}
-    if (generation < (whole.get(stem)?.generation ?? 0)) await removeFile(join(folder, name))
+    const stored = whole.get(stem)
+    if (stored !== undefined && generation < stored.generation) await removeFile(join(folder, name))
   }
 }
 

@@ -160,7 +160,8 @@ export class FileProgress {
     if (latest.size === 0) return
     for (const name of await namesIn(this.#folder)) {
       const { stem = '', generation = 0 } = progressFileOf(name) ?? {}
-      if (generation < (latest.get(stem) ?? 0)) await removeFile(join(this.#folder, name))
+      const last = latest.get(stem)
+      if (last !== undefined && generation < last) await removeFile(join(this.#folder, name))
     }
     for (const [stem, generation] of latest) this.#alone.set(stem, generation)
   }

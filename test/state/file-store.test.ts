@@ -303,6 +303,29 @@ describe('progress', () => {
     expect(await readdir(file('progress'))).toEqual(['a-0.3.gaps.jsonl', 'a-0.3.json'])
   })
 
+  test('and gaps of an earlier version stay for the partitions and the way that the next holder says nothing of', async () => {
+    const others = [progressOf(3, 1), { ...progressOf(3), way: 'reverse' as const }]
+    await store.writeProgress('orders', [progressOf(3), ...others])
+    await store.appendGaps('orders', [
+      chunkOf(3),
+      chunkOf(3, 1),
+      { ...chunkOf(3), way: 'reverse' as const },
+    ])
+    for (const name of await readdir(file('progress'))) {
+      await rename(file('progress', name), file('progress', name.replace('.3.', '.')))
+    }
+    await store.writeProgress('orders', [progressOf(4)])
+    await store.appendGaps('orders', [chunkOf(4)])
+    expect(await readdir(file('progress'))).toEqual([
+      'a-0.4.gaps.jsonl',
+      'a-0.4.json',
+      'a-0.reverse.gaps.jsonl',
+      'a-0.reverse.json',
+      'a-1.gaps.jsonl',
+      'a-1.json',
+    ])
+  })
+
   test('has its gaps at every moment while holders follow one another', async () => {
     const partitions = Array.from({ length: 8 }, (_, partition) => partition)
     const begin = async (generation: number) => {
