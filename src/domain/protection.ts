@@ -16,6 +16,7 @@ export const destroyedBy = (step: Step): Protectable | undefined => {
     case 'remove-user':
       return { kind: 'user', name: step.user }
     case 'remove-object':
+      if (step.isGone) return undefined
       switch (step.object.kind) {
         case 'topic':
           return { kind: 'topic', name: step.object.topic }

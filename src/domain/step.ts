@@ -232,6 +232,8 @@ export interface RemoveObject extends StepBase<'remove-object'> {
   readonly there: string
   /** So that another topic of this name is never deleted; null where there is none. */
   readonly topicId: string | null
+  /** It is gone; only that Ferry made it is taken out of the state. Absent: it is there. */
+  readonly isGone?: boolean
   /** Ferry made it, as its state says: policy.maxDestroy does not count it. */
   readonly ours: boolean
   /** Of the migration: what the source has to lose is deleted only while they live on the target. */

@@ -23,7 +23,8 @@ import type { Gate, Outcome, PlanContext, Run, StepKind } from './step-kind.ts'
 
 /**
  * Deletes what the file lists as `removed` and is still there: on the target in stage prepared, on the source in stage retired, after
- * everything else. What is gone is no step.
+ * everything else. What is gone is no step, unless the state still says that Ferry made it: a run was killed behind its deletion, or
+ * somebody else has deleted it. That is taken out, or a rollback would delete what others make of this name.
  */
 export const removeObject: StepKind<RemoveObject> = {
   kind: 'remove-object',
@@ -60,13 +61,18 @@ export const removeObject: StepKind<RemoveObject> = {
     ...(step.on === 'source' ? ofTheSource(step) : []),
   ],
 
-  apply: (step, run) => REMOVE[step.object.kind](step as never, run),
+  apply: async (step, run) => {
+    if (!step.isGone) return REMOVE[step.object.kind](step as never, run)
+    // Nothing is asked: what is there by now came since, from others.
+    await run.decide((state) => withoutOurs(step.object, state))
+    return done({ gone: true })
+  },
 
   describe: (step) => ({
-    symbol: '-',
+    symbol: step.isGone ? '~' : '-',
     noun: step.object.kind === 'acl' ? 'access' : step.object.kind,
     name: step.object.kind === 'acl' ? step.object.acl.principal : removedName(step.object),
-    says: `delete on the ${step.on}: ${step.object.kind === 'acl' ? aclInWords(step.object.acl) : step.there}`,
+    says: `${step.isGone ? 'gone already, is not remembered as made by Ferry any more' : `delete on the ${step.on}`}: ${step.object.kind === 'acl' ? aclInWords(step.object.acl) : step.there}`,
   }),
 }
 
@@ -87,20 +93,23 @@ const removeStep = (
 ): readonly RemoveObject[] => {
   const { object, on, reason } = spec
   const there = observed.removed?.get(removedKey(spec))
-  if (there === undefined) return []
+  // Once it is retired a service lives on what Ferry made: that is nothing to take back any more.
+  const ours = on === 'target' && state.stage !== 'retired' && isOurs(object, state)
+  const isKept = ours && withoutOurs(object, state) !== state && !isAskedFor(object, state)
+  if (there === undefined && !(isKept && observed.removed !== undefined)) return []
   return [
     {
       kind: 'remove-object',
       id: `remove/${removedKey(spec)}`,
       stage,
       reason,
-      undo: undoOf(spec),
+      undo: there ? undoOf(spec) : { cost: 'free', says: 'nothing to put back' },
       on,
       object,
-      there: there.says,
-      topicId: there.topicId,
-      // Once it is retired a service lives on what Ferry made: that is nothing to take back any more.
-      ours: on === 'target' && state.stage !== 'retired' && isOurs(object, state),
+      there: there?.says ?? removedName(object),
+      topicId: there?.topicId ?? null,
+      ...(there === undefined && { isGone: true }),
+      ours,
       groups: on === 'source' ? desired.groups.map(({ id }) => id) : [],
       isMirrored:
         object.kind === 'topic' && desired.topics.some(({ name }) => name === object.topic),
@@ -122,6 +131,28 @@ const isOurs = (object: RemovedObject, state: MigrationState): boolean => {
       return hasAcl(state.grants, object.acl) && !hasAcl(state.granting, object.acl)
     case 'group':
       return false
+  }
+}
+
+/** No answer came when it was asked for: it may come still. */
+const isAskedFor = (object: RemovedObject, { creating = [] }: MigrationState): boolean =>
+  object.kind === 'topic' && creating.some(({ topic }) => topic === object.topic)
+
+/** The state without the record that Ferry made it; the same where there is none, or where it is kept for what a rollback restores. */
+const withoutOurs = (object: RemovedObject, state: MigrationState): MigrationState => {
+  switch (object.kind) {
+    case 'topic':
+      return {
+        ...withoutCreated(state, object.topic),
+        configsBefore: state.configsBefore.filter(({ topic }) => topic !== object.topic),
+      }
+    case 'user':
+      return { ...state, users: state.users.filter(({ name }) => name !== object.user) }
+    case 'acl':
+      return withoutGrants(state, new Set([aclKey(object.acl)]))
+    case 'quota':
+    case 'group':
+      return state
   }
 }
 
@@ -159,10 +190,7 @@ const REMOVE: {
       if (problem) return failed(problem)
     }
     if (step.on === 'target') {
-      await run.decide((s) => ({
-        ...withoutCreated(s, topic),
-        configsBefore: s.configsBefore.filter((before) => before.topic !== topic),
-      }))
+      await run.decide((s) => withoutOurs(step.object, s))
     }
     return done({ topicId: step.topicId, there: step.there })
   },
@@ -192,7 +220,7 @@ const REMOVE: {
     if (mechanisms === undefined) return failed(described.failed.get(user)!)
     for (const mechanism of mechanisms) await cluster.deleteUser(user, mechanism)
     if (step.on === 'target') {
-      await run.decide((s) => ({ ...s, users: s.users.filter(({ name }) => name !== user) }))
+      await run.decide((s) => withoutOurs(step.object, s))
     }
     return done({ mechanisms: [...mechanisms].sort() })
   },
@@ -223,12 +251,19 @@ const REMOVE: {
     const key = aclKey(acl)
     const onTarget = step.on === 'target'
     const ours = onTarget && isOurs(step.object, run.state())
+    const forget = () => run.decide((s) => withoutOurs(step.object, s))
+    const acls = await cluster.describeAcls()
+    if (acls !== 'no-authorizer' && !hasAcl(acls, acl)) {
+      // A rollback must not grant again what its owner has taken away.
+      if (onTarget && hasAcl(run.state().grants, acl)) await forget()
+      return done({ acl: key, gone: true })
+    }
     if (onTarget && !ours) await remember(step.object, new Map(), run)
     const answers = await cluster.deleteAcls([acl])
     const problem = answers.failed.get(key)
     if (problem) return failed(problem)
     // Not before: after a crash in between it would be taken for somebody else's, and a rollback would put it back.
-    if (ours) await run.decide((s) => withoutGrants(s, new Set([key])))
+    if (ours) await forget()
     return done({ acl: key })
   },
 }

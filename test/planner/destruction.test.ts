@@ -72,6 +72,36 @@ describe('what is listed as removed', () => {
     expect(removals(planWith(ALL, { observed: observed() }))).toEqual([])
   })
 
+  it('is taken out of what Ferry made where it is gone and recorded so still: nothing of that is deleted or counted', () => {
+    const { acl } = ACL.object as Extract<RemovedSpec['object'], { kind: 'acl' }>
+    const made: MigrationState = {
+      ...emptyState('orders', 'l'),
+      stage: 'prepared',
+      createdTopics: [topic('old')],
+      users: [{ name: 'old', mechanism: 'scram-sha-512', passwordVersion: 1, made: true }],
+      grants: [acl],
+      quotasBefore: [{ user: 'old', producerByteRate: null, consumerByteRate: null }],
+    }
+    const gone = (state: MigrationState, parts: Partial<Parameters<typeof plan>[0]> = {}) =>
+      planWith(ALL, { observed: { ...observed(), removed: new Map() }, state, ...parts })
+    const planned = gone(made)
+    expect(removals(planned)).toEqual([
+      'prepared remove/target/user/old free',
+      'prepared remove/target/acl/TOPIC|LITERAL|orders|User:old|*|READ|ALLOW free',
+      'prepared remove/target/topic/old free',
+    ])
+    expect(planned.steps.filter((step) => step.kind === 'remove-object')).toMatchObject(
+      Array.from({ length: 3 }, () => ({ isGone: true, topicId: null })),
+    )
+    expect(errors(planned)).toEqual([])
+    const held = { ...made, protected: [{ kind: 'user' as const, name: 'old' }] }
+    expect(errors(gone(held))).toEqual([])
+    // It may come still; and what a retired service lives on is nobody's to take back.
+    const asked = { topic: topic('old'), partitions: 1, replicationFactor: -1, configs: new Map() }
+    expect(removals(gone({ ...made, creating: [asked] })).length).toBe(2)
+    expect(removals(gone({ ...made, stage: 'retired' }))).toEqual([])
+  })
+
   it('is refused for a topic that is mirrored still, with its place', () => {
     const spec = removed({ kind: 'topic', topic: topic('orders') })
     const made = planWith([spec], { state: STATE, maxDestroyFlag: 9 }, { topics: [] })

@@ -20,7 +20,7 @@ export const destructionGuards = (
 ): readonly Diagnostic[] => [
   ...steps.flatMap((step) => protectedGuard(context, step)),
   ...steps.flatMap((step) =>
-    step.kind === 'remove-object' ? ofOthers(context, step, others) : [],
+    step.kind === 'remove-object' && !step.isGone ? ofOthers(context, step, others) : [],
   ),
   ...tooMany(context, steps.filter(isCounted), maxDestroy),
   ...context.desired.removed.flatMap((spec) => stillMirrored(context, spec)),
