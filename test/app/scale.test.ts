@@ -1,7 +1,6 @@
-import { execFile } from 'node:child_process'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
+import { outputOf, slowness } from '../_slowness.ts'
 import type { LargeSize } from './_large-cluster.ts'
 
 const SIZE: LargeSize = { topics: 10_000, partitions: 10, groups: 50, brokers: 3 }
@@ -11,9 +10,6 @@ const SIZE: LargeSize = { topics: 10_000, partitions: 10, groups: 50, brokers: 3
  * included, since a machine that does other things at the same time takes longer, but not much more CPU. Memory is the peak of RSS.
  */
 const LIMIT = { cpuSeconds: 5, MB: 500 } as const
-
-/** What the fixed work of `_usual-work.ts` takes where the limit holds: a slower core may take longer for the plan by as much. */
-const USUAL_SECONDS = 1
 
 /** Caches that are shared with ten other programs cost a fifth more: the best of a few runs says what planning costs. */
 const RUNS = 4
@@ -30,21 +26,9 @@ interface Took {
   readonly calls: Readonly<Record<string, Record<string, number>>>
 }
 
-const script = async (...args: string[]): Promise<string> => {
-  const argv = ['--import', 'tsx', ...args]
-  return (await promisify(execFile)(process.execPath, argv, { maxBuffer: 1 << 26 })).stdout
-}
-
-/** Only where it matters: right behind a plan that took too long. */
-const slowness = async (): Promise<number> =>
-  Math.max(
-    1,
-    Number(await script(join(import.meta.dirname, '..', '_usual-work.ts'))) / USUAL_SECONDS,
-  )
-
 const planLarge = async (state: string): Promise<Took> => {
   const plan = join(import.meta.dirname, '_plan-large.ts')
-  const took = JSON.parse(await script(plan, JSON.stringify(SIZE), state))
+  const took = JSON.parse(await outputOf(plan, JSON.stringify(SIZE), state))
   const slower = took.cpuSeconds > LIMIT.cpuSeconds ? await slowness() : 1
   const cpuAllowed = LIMIT.cpuSeconds * slower
   process.stderr.write(
