@@ -371,7 +371,7 @@ describe.concurrent('a state of before', BESIDE, () => {
         .flat()
         .map(({ count, sha256 }) => [count, sha256])
 
-    expect(await apply(project, 'push')).toMatchObject({ code: 0 })
+    expect(await apply(project, 'push', '--wait', '150s')).toMatchObject({ code: 0 })
     const before = await shown()
     await ok('resync', 'push', '--topic', anew, '--auto-approve')
     const after = await shown()
@@ -431,7 +431,7 @@ describe.concurrent('a state of before', BESIDE, () => {
     expect((await ok('state', 'push', 'push', 'now.state', '--force')).stderr).toBe('')
     expect(await shown()).toMatchObject({ journalEntries: after.journalEntries, plan: after.plan })
     await oracle.write(world.source, anew, [{ key: 'more', value: 'more' }])
-    expect(await apply(project, 'push')).toMatchObject({ code: 0 })
+    expect(await apply(project, 'push', '--wait', '150s')).toMatchObject({ code: 0 })
     await ok('verify', 'push', '--full')
     const moved = [anew, kept].map((topic) => expect.stringContaining(topic))
     expect(await commitsOf(world.target, 'push.api')).toEqual(moved)
