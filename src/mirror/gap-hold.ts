@@ -25,6 +25,8 @@ export class GapHold {
   #held: Segment[] = []
   #bytes = 0
   #isStoring = false
+  /** Something came since the write that is under way was asked for: a gap alone, too, which holds no records back. */
+  #isBehind = false
   #isClosed = false
 
   constructor(p: HeldPartition, options: GapHoldOptions) {
@@ -47,8 +49,9 @@ export class GapHold {
     this.store()
   }
 
-  /** Begins to store what is known. */
+  /** Stores what is known by now: at once, or with the next write. */
   store(): void {
+    this.#isBehind = true
     if (!this.#isStoring) void this.#run()
   }
 
@@ -66,13 +69,14 @@ export class GapHold {
     try {
       do {
         const count = this.#held.length
+        this.#isBehind = false
         await this.#options.storeGaps()
         if (this.#isClosed) return
         for (const segment of this.#held.splice(0, count)) {
           this.#bytes -= segment.end - segment.at
           p.queue.push(segment)
         }
-        if (this.#held.length === 0) this.#isStoring = false
+        this.#isStoring = this.#isBehind
         this.#options.released()
       } while (this.#isStoring)
       p.stopIfBlocked()

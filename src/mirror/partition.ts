@@ -271,7 +271,7 @@ export class MirroredPartition {
       return { buf, at, end, isOwn, memory: isOwn ? memory.beside(end) : memory }
     })
     if (block !== undefined) this.#block(block)
-    if (this.#hold !== undefined && (hasHole || this.#hold.isBusy)) {
+    if (this.#hold !== undefined && (hasHole || (this.#hold.isBusy && segments.length > 0))) {
       this.#hold.add(segments)
       return false
     }

@@ -2,13 +2,24 @@ import { deepStrictEqual, match, strictEqual } from 'node:assert/strict'
 import { describe, it } from 'vitest'
 import { AnswerMemory, Budget } from '../../src/mirror/budget.ts'
 import { BufferPool } from '../../src/mirror/buffer-pool.ts'
-import { encodeBatch } from '../../src/records/index.ts'
+import { ATTRIBUTES, encodeBatch } from '../../src/records/index.ts'
 import { FakeLink, fakePosition, newSender, turn } from './_fakes.ts'
 
 const batchAt = (baseOffset: number): Buffer => {
   const record = { timestamp: Date.now(), key: null, value: Buffer.from(String(baseOffset)) }
   return encodeBatch({ records: [record], baseOffset })
 }
+
+/** The end of a transaction: a hole by itself. */
+const markerAt = (baseOffset: number): Buffer =>
+  encodeBatch({
+    records: [{ timestamp: 0, key: Buffer.from([0, 0, 0, 1]), value: Buffer.alloc(6) }],
+    baseOffset,
+    producerId: 7n,
+    epoch: 0,
+    baseSequence: -1,
+    attributes: ATTRIBUTES.transactional | ATTRIBUTES.control,
+  })
 
 /** A partition that flows, whose store answers when the test says so. */
 const begin = () => {
@@ -31,13 +42,10 @@ const begin = () => {
     )
   const ended = flow(0)
   const budget = new Budget(1 << 30)
-  const receive = (...offsets: number[]) =>
-    p.receive(
-      Buffer.concat(offsets.map(batchAt)),
-      null,
-      new AnswerMemory(budget, new BufferPool(1 << 30), 0),
-    )
-  return { p, ended, flow, writes, receive, released: () => released }
+  const take = (records: Buffer) =>
+    p.receive(records, null, new AnswerMemory(budget, new BufferPool(1 << 30), 0))
+  const receive = (...offsets: number[]) => take(Buffer.concat(offsets.map(batchAt)))
+  return { p, ended, flow, writes, take, receive, released: () => released }
 }
 
 describe('what lies behind a gap', () => {
@@ -61,6 +69,20 @@ describe('what lies behind a gap', () => {
     strictEqual(p.queue.bytes > half, true)
     // Nothing is held any more: what follows goes straight on.
     strictEqual(receive(10), true)
+    strictEqual(writes.length, 2)
+  })
+
+  it('is stored also where it comes alone, while another is written: only then others may be told, and it be filled', async () => {
+    const { p, writes, take, receive } = begin()
+    receive(5)
+    strictEqual(take(markerAt(9)), false)
+    writes[0]!.done()
+    await turn()
+    // What the first write let go is sent; then nothing is known of what comes behind the second gap.
+    p.queue.clear()
+    deepStrictEqual([writes.length, writes[1]?.gaps, p.missingMarkers], [2, 2, 0])
+    writes[1]!.done()
+    await turn()
     strictEqual(writes.length, 2)
   })
 
