@@ -1,4 +1,4 @@
-import { cleanedTopics } from '../domain/cleaned.ts'
+import { cleanedOfTarget } from '../domain/cleaned.ts'
 import { endsOfCopying, openReverse } from '../domain/reverse.ts'
 import type { MigrationState } from '../domain/state.ts'
 import type { MirroredMigration } from '../mirror/mirror.ts'
@@ -15,5 +15,5 @@ export const mirroredNow = (
   }
   const { marks } = openReverse(state)
   if (marks.length === 0) return undefined
-  return { migration, marks, seals: endsOfCopying(state.reverse), cleaned: cleanedTopics(state) }
+  return { migration, marks, seals: endsOfCopying(state.reverse), cleaned: cleanedOfTarget(state) }
 }

@@ -1,4 +1,4 @@
-import { cleanedTopics } from '../domain/cleaned.ts'
+import { cleanedOfTarget } from '../domain/cleaned.ts'
 import { endsOfCopying } from '../domain/reverse.ts'
 import type { MigrationState, Reverse } from '../domain/state.ts'
 import type { Mirror, MirroredMigration } from '../mirror/mirror.ts'
@@ -24,7 +24,7 @@ export const openRun = (options: ApplyOptions, stored: MigrationState): OpenedRu
     forward: keepMirror(options.startMirror, () => ({ ...state, cleaned: [] })),
     reverse: keepMirror(options.startReverseMirror, () => ({
       ...state.reverse,
-      cleaned: cleanedTopics(state),
+      cleaned: cleanedOfTarget(state),
     })),
   }
 
@@ -37,7 +37,8 @@ export const openRun = (options: ApplyOptions, stored: MigrationState): OpenedRu
       one.seals === other.seals &&
       one.sealing === other.sealing &&
       one.acceptedGaps === other.acceptedGaps
-    const [thereChanged, backChanged] = [!isSame(state, next), !isSame(state.reverse, next.reverse)]
+    const thereChanged = !isSame(state, next)
+    const backChanged = !isSame(state.reverse, next.reverse) || state.cleaned !== next.cleaned
     state = next
     if (thereChanged) keepers.forward.follow()
     if (backChanged) keepers.reverse.follow()

@@ -13,15 +13,14 @@ export interface Cleaned {
   readonly protectedAt?: string
 }
 
-/** The topics of which a cleaner of the target may have been at the copy. */
-export const cleanedTopics = ({
+/** Those of the target: a cleaner may have been at the copy there. */
+export const cleanedOfTarget = ({
   cleaned = [],
   clusters,
 }: {
   readonly cleaned?: readonly Cleaned[]
   readonly clusters: { readonly target: ClusterId } | null
-}): readonly TopicName[] =>
-  cleaned.filter(({ cluster }) => cluster === clusters?.target).map(({ topic }) => topic)
+}): readonly Cleaned[] => cleaned.filter(({ cluster }) => cluster === clusters?.target)
 
 /** The same with one more; of what is known already the shortest time counts, and whether it is protected now. */
 export const withCleaned = (known: readonly Cleaned[] = [], one: Cleaned): readonly Cleaned[] => {

@@ -1,3 +1,4 @@
+import type { Cleaned } from '../domain/cleaned.ts'
 import { type Heard, surelyKeptMs } from '../domain/heard.ts'
 import type { SourceOffset } from '../domain/ids.ts'
 import type { Mark } from '../domain/mark.ts'
@@ -32,8 +33,8 @@ export interface Forgotten {
 export class Hearing {
   #heard: Heard | undefined
   #look: Look | undefined
-  /** The decisions know of a cleaner there: that it is not compacted now says nothing of before. */
-  #isCleaned = false
+  /** What the decisions know of a cleaner there: that it is not compacted now says nothing of before, unless they say since when. */
+  #cleaned: Pick<Cleaned, 'keptMs' | 'protectedAt'> | undefined
 
   /** Before the first look, what came after the mark's beginning came after `since`; without that nothing is ever known. */
   constructor({ since, sourceStart }: Pick<Mark, 'since' | 'sourceStart'>) {
@@ -46,9 +47,9 @@ export class Hearing {
     return this.#heard
   }
 
-  /** Takes that Ferry had the topic compacted. */
-  knowCleaned(): void {
-    this.#isCleaned = true
+  /** Takes that Ferry had the topic compacted, and whether it has protected it again. */
+  knowCleaned(cleaned: Pick<Cleaned, 'keptMs' | 'protectedAt'>): void {
+    this.#cleaned = cleaned
   }
 
   /** Takes what an earlier holder stored. */
@@ -70,26 +71,44 @@ export class Hearing {
   ): Forgotten | undefined {
     const [heard, look] = [this.#heard, this.#look]
     if (heard === undefined || look === undefined) return undefined
+    const forgotten = () => ({
+      from: Number(heard.to),
+      to: Math.max(look.end, mirroredTo),
+      since: heard.at,
+    })
+    // First of all: whoever saw it knows better than a clock that is behind.
+    if (heard.isForgotten) return forgotten()
     const shortest = Math.min(heard.keptMs, keptMs)
     // Nothing was written since: there was nothing to forget.
     if (look.end <= heard.to) return this.#complete(look, { isCompacted, keptMs })
-    const wasCompacted = isCompacted || heard.isCompacted === true
-    this.#heard = { ...heard, keptMs: shortest, ...(wasCompacted && { isCompacted: true }) }
+    const isProtected = !isCompacted && this.#wasProtectedInTime(heard, shortest)
+    const isInTime = now - Date.parse(heard.at) < surelyKeptMs(shortest)
+    const { isCompacted: wasSeen = false, ...rest } = heard
+    // A cleaner that was sent away in time took nothing: only one that is seen after that matters.
+    const wasCompacted = isCompacted || (wasSeen && !(isProtected && isInTime))
+    this.#heard = { ...rest, keptMs: shortest, ...(wasCompacted && { isCompacted: true }) }
     const isComplete = mirroredTo >= look.end
-    if (now - Date.parse(heard.at) < surelyKeptMs(shortest)) {
+    if (isInTime) {
       if (isComplete) this.#complete(look, { isCompacted, keptMs })
       return undefined
     }
-    if (isCompacted || heard.isForgotten) {
+    if (isCompacted) {
       this.#heard = { ...this.#heard, isForgotten: true }
-      return { from: Number(heard.to), to: Math.max(look.end, mirroredTo), since: heard.at }
+      return forgotten()
     }
-    // Nobody knows of a cleaner there: what was copied while there was none lacks nothing, however late it was copied. Where one was there, the
-    // decisions say until when: see the plan of a rollback.
-    if (!this.#isCleaned && !wasCompacted && isComplete) {
-      this.#complete(look, { isCompacted, keptMs })
-    }
+    // What was copied while no cleaner was there lacks nothing, however late it was copied: nobody knows of one, or a rollback has protected the
+    // topic in time. Where one was there longer, the decisions say until when: see the plan of a rollback.
+    const isWhole = !wasCompacted && (this.#cleaned === undefined || isProtected)
+    if (isWhole && isComplete) this.#complete(look, { isCompacted, keptMs })
     return undefined
+  }
+
+  /** Whether Ferry has protected the topic while all that was deleted since `heard` was still to be read. */
+  #wasProtectedInTime(heard: Heard, shortest: number): boolean {
+    const { protectedAt, keptMs } = this.#cleaned ?? {}
+    if (protectedAt === undefined || keptMs === undefined) return false
+    const kept = surelyKeptMs(Math.min(shortest, keptMs))
+    return Date.parse(protectedAt) - Date.parse(heard.at) < kept
   }
 
   #complete({ end, at }: Look, { isCompacted, keptMs }: CleanerFacts): undefined {

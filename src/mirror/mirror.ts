@@ -1,4 +1,5 @@
 import type { AcceptedGap } from '../domain/accepted-gap.ts'
+import type { Cleaned } from '../domain/cleaned.ts'
 import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { PartitionKey, TopicName } from '../domain/ids.ts'
 import type { Mark, Seal } from '../domain/mark.ts'
@@ -65,7 +66,7 @@ export interface MirroredMigration {
   /** Ranges to go on without. A partition that stopped goes on when one is added. */
   readonly acceptedGaps?: readonly AcceptedGap[]
   /** Of the way back: topics that Ferry had compacted on the cluster that is read. */
-  readonly cleaned?: readonly TopicName[]
+  readonly cleaned?: readonly Cleaned[]
 }
 
 export interface PartitionReport {

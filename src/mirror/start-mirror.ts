@@ -248,7 +248,8 @@ class Engine implements RunningMirror {
       const sealed = new Map(seals.map((seal) => [partitionKey(seal.topic, seal.partition), seal]))
       for (const mark of marks) {
         const p = this.#partitionOf(migration, mark)
-        if (cleaned.includes(p.topic)) p.hearing?.knowCleaned()
+        const known = cleaned.find(({ topic }) => topic === p.topic)
+        if (known !== undefined) p.hearing?.knowCleaned(known)
         const mayGoOn = p.accept(acceptedOf(mark, acceptedGaps)) && p.state === 'stopped'
         if (mayGoOn) this.#holdings.again(p)
         counts.set(p.topic, Math.max(counts.get(p.topic) ?? 0, p.partition + 1))

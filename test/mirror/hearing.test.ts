@@ -56,6 +56,17 @@ describe('what a mirror that copies back has heard of deletions', () => {
     }
   })
 
+  test('has ended, whatever the clock of the next mirror says, and whether more was written', () => {
+    const h = hearing()
+    expect(look(h, 66, { end: 1020 })).toMatchObject({ from: 1000, to: 1020 })
+    for (const end of [1000, 1020, 1030]) {
+      const behind = hearing()
+      behind.resume(h.heard)
+      expect(look(behind, 20, { end, copied: 1020 })).toMatchObject({ from: 1000 })
+      expect(behind.heard).toEqual(h.heard)
+    }
+  })
+
   test('does not move on while the copy lags, but to where the log ended once it has come there', () => {
     const h = hearing()
     expect(look(h, 20, { end: 2000, copied: 1500 })).toBeUndefined()
@@ -93,7 +104,7 @@ describe('what a mirror that copies back has heard of deletions', () => {
 
   test('where a cleaner was, by the decisions or by a look, neither stops while there is none now, nor moves on after the time', () => {
     const ours = hearing()
-    ours.knowCleaned()
+    ours.knowCleaned({ keptMs: HOUR.keptMs })
     const seen = hearing()
     expect(look(seen, 0, { facts: HOUR })).toBeUndefined()
     const next = hearing()
@@ -109,6 +120,64 @@ describe('what a mirror that copies back has heard of deletions', () => {
     expect(look(past, 20, { end: 1020, facts: PLAIN })).toBeUndefined()
     expect(look(past, 500, { end: 1030, facts: PLAIN })).toBeUndefined()
     expect(since(past)).toEqual({ at: 500, to: 1030n })
+  })
+
+  describe('where a rollback has protected the topic', () => {
+    const knowing = ({
+      heard,
+      ...cleaned
+    }: Parameters<Hearing['knowCleaned']>[0] & { heard?: Hearing['heard'] }) => {
+      const h = hearing()
+      h.resume(heard)
+      h.knowCleaned(cleaned)
+      return h
+    }
+    const minute = (m: number) => new Date(at(m)).toISOString()
+    const HOUR_MS = HOUR.keptMs
+
+    test('in time is complete however late it was copied, and counts from there once it is compacted again', () => {
+      const h = knowing({ keptMs: HOUR_MS, protectedAt: minute(50) })
+      expect(look(h, 90, { end: 1010, copied: 1005, facts: PLAIN })).toBeUndefined()
+      expect(look(h, 95, { end: 1010, facts: PLAIN })).toBeUndefined()
+      expect(since(h)).toEqual({ at: 90, to: 1010n })
+      // The rollback could not end: forwards again, and the protection is taken away.
+      h.knowCleaned({ keptMs: HOUR_MS })
+      expect(look(h, 140, { end: 1020 })).toBeUndefined()
+      expect(since(h)).toEqual({ at: 140, to: 1020n })
+      expect(look(h, 200, { end: 1030 })).toMatchObject({ from: 1020, to: 1030 })
+    })
+
+    test.each([
+      ['too late', { keptMs: HOUR_MS, protectedAt: minute(56) }],
+      ['by another time than that was in force', { keptMs: HOUR_MS / 2, protectedAt: minute(50) }],
+      ['of a time that nobody has written down', { protectedAt: minute(50) }],
+      ['and not since it is compacted again', { keptMs: HOUR_MS }],
+    ])('%s does not move on', (_, cleaned) => {
+      const h = knowing(cleaned)
+      expect(look(h, 90, { end: 1010, facts: PLAIN })).toBeUndefined()
+      expect(since(h)).toEqual({ at: 0, to: 1000n })
+      expect(look(h, 91, { end: 1010 })).toMatchObject({ from: 1000, to: 1010 })
+    })
+
+    test('counts also behind a cleaner that mirrors saw before, if one looked in time, and not behind one that came since', () => {
+      const seen = hearing()
+      expect(look(seen, 0, {})).toBeUndefined()
+      expect(seen.heard).toMatchObject({ isCompacted: true })
+      const protectedBy = { keptMs: HOUR_MS, protectedAt: minute(50), heard: seen.heard }
+      const looked = knowing(protectedBy)
+      expect(look(looked, 51, { end: 1010, copied: 1005, facts: PLAIN })).toBeUndefined()
+      const next = knowing({ ...protectedBy, heard: looked.heard })
+      expect(look(next, 90, { end: 1010, facts: PLAIN })).toBeUndefined()
+      expect(since(next)).toEqual({ at: 90, to: 1010n })
+
+      const notLooked = knowing(protectedBy)
+      expect(look(notLooked, 90, { end: 1010, facts: PLAIN })).toBeUndefined()
+      expect(since(notLooked)).toEqual({ at: 0, to: 1000n })
+
+      expect(look(looked, 54, { end: 1010, copied: 1005 })).toBeUndefined()
+      expect(look(looked, 90, { end: 1010, facts: PLAIN })).toBeUndefined()
+      expect(since(looked)).toEqual({ at: 0, to: 1000n })
+    })
   })
 
   test('is not known of a mark that does not say since when', () => {
