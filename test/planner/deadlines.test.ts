@@ -305,7 +305,13 @@ describe('deadlines', () => {
     const forever = { 'retention.ms': '-1' }
     const idle = groupSeen('api', { 'orders:0': 600n }, { state: 'empty' })
     const seen = { source: source(100n, 1100n, forever, idle) }
-    expect(deadlines({ observed: observed(seen) })).toEqual([`${inHours(7 * 24)} source-commits`])
+    expect(plan({ observed: observed(seen) }).deadlines).toEqual([
+      {
+        at: inHours(7 * 24),
+        says: 'the positions of api on old, which has no members now, are gone by then at the latest',
+        about: { kind: 'source-commits', group: 'api' },
+      },
+    ])
     const sync = {
       group: group('api'),
       status: 'done' as const,
