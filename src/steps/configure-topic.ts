@@ -212,7 +212,7 @@ const protectedAgain = (context: PlanContext, leadsTo: ReachedStage): readonly C
         id: `configure-topic/protective/${spec.name}`,
         stage: leadsTo,
         reason: isUntold
-          ? 'a run broke off behind it: that the target is not cleaned any more is still to be written down'
+          ? 'that the target is not cleaned any more is still to be written down: a run broke off behind it, or somebody else did it'
           : 'until it is sealed again the target must not delete what is mirrored',
         undo: { cost: 'restores', says: `restore ${Object.keys(was).length} configs` },
         topic: spec.name,
