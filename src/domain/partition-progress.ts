@@ -42,6 +42,35 @@ export interface PartitionProgress {
   readonly at: string
 }
 
+/**
+ * Two processes took the same generation, as neither had read of the other, and the group counts anew. The first to say so has it; the other one
+ * reads that, and takes a higher one. What was written with it, of other partitions, stands.
+ */
+export class SpokenFor extends Error {
+  /** What stands. */
+  readonly by: readonly PartitionProgress[]
+
+  /** For at least one partition. */
+  constructor(by: readonly PartitionProgress[]) {
+    const says = by.map(
+      ({ topic, partition, holder: { pid, host, generation } }) =>
+        `${topic}:${partition} is held by process ${pid} on ${host} under the same generation ${generation}`,
+    )
+    super(says.length > 1 ? `${says[0]}, and ${says.length - 1} more` : says[0])
+    this.by = by
+  }
+
+  /** Whether the word about this partition was refused. */
+  isOf(
+    of: Pick<PartitionProgress, 'topic' | 'partition'> & { readonly way?: 'reverse' | undefined },
+  ): boolean {
+    return this.by.some(
+      ({ topic, partition, way }) =>
+        topic === of.topic && partition === of.partition && way === of.way,
+    )
+  }
+}
+
 /** What maps the offsets of a marked partition, by its progress; progress and gaps of an older mark are void. */
 export const offsetMapOf = (
   mark: Mark,

@@ -138,7 +138,9 @@ export interface ProgressStore {
     migration: string,
     way?: 'reverse',
   ): Promise<ReadonlyMap<PartitionKey, PartitionProgress>>
+  /** Throws {@link SpokenFor} where another process speaks for a partition under the same generation; the others are written. */
   writeProgress(migration: string, progress: readonly PartitionProgress[]): Promise<void>
+  /** Throws where a chunk would not count: a later holder has begun, or what it adds to is not there any more. */
   appendGaps(migration: string, chunks: readonly GapChunk[]): Promise<void>
 }
 

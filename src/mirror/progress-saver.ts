@@ -1,6 +1,6 @@
 import type { Answers } from '../domain/answers.ts'
 import type { SourceOffset, TargetOffset } from '../domain/ids.ts'
-import type { PartitionProgress } from '../domain/partition-progress.ts'
+import { type PartitionProgress, SpokenFor } from '../domain/partition-progress.ts'
 import { STATE_FORMAT_VERSION } from '../domain/state.ts'
 import type { MirrorLog, ProgressStore } from './mirror.ts'
 import { checkedToOf, type MirroredPartition, mirroredToOf } from './partition.ts'
@@ -57,6 +57,10 @@ export class ProgressSaver {
         await this.#options.store.writeProgress(migration, progress)
         for (const [p, saved] of told) p.saved = saved
       } catch (error) {
+        // The others stand: who takes them for not told would wait with them.
+        if (error instanceof SpokenFor) {
+          for (const [p, saved] of told) if (!error.isOf(nameOf(p))) p.saved = saved
+        }
         const why = error instanceof Error ? error.message : String(error)
         this.#options.log({
           level: 'warn',
@@ -85,6 +89,12 @@ export class ProgressSaver {
     }
   }
 }
+
+const nameOf = ({ topic, partition, mark: { way } }: MirroredPartition) => ({
+  topic,
+  partition,
+  way,
+})
 
 const savedOf = (p: MirroredPartition): SavedProgress => ({
   checkedTo: p.checkedTo,

@@ -1,5 +1,16 @@
 import { randomBytes } from 'node:crypto'
-import { link, mkdir, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises'
+import {
+  constants,
+  link,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  unlink,
+} from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { diagnostic, FerryError } from '../domain/diagnostic.ts'
 
@@ -67,6 +78,38 @@ export const appendToFile = async (file: string, content: string): Promise<void>
       await handle.close()
     }
   }, file)
+}
+
+/** Bytes of a file and where they are. */
+export interface FilePart {
+  readonly at: number
+  readonly bytes: Buffer
+}
+
+/**
+ * Appends to a file that is there and holds `part`, durably. False: there is no such file, it is another one, or it was moved away
+ * meanwhile; what was appended is nowhere then.
+ */
+export const appendBehind = async (
+  file: string,
+  part: FilePart,
+  content: string,
+): Promise<boolean> => {
+  const isDone = await orAbsent(async () => {
+    const handle = await open(file, constants.O_RDWR | constants.O_APPEND)
+    try {
+      const there = Buffer.alloc(part.bytes.length)
+      await handle.read(there, 0, there.length, part.at)
+      if (!there.equals(part.bytes)) return false
+      await handle.writeFile(content)
+      await handle.sync()
+      const [own, named] = [await handle.stat({ bigint: true }), await stat(file, { bigint: true })]
+      return own.ino === named.ino
+    } finally {
+      await handle.close()
+    }
+  }, file)
+  return isDone ?? false
 }
 
 /** Cuts the file off behind its first `length` bytes, durably. */

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import type { GapChunk } from '../domain/partition-progress.ts'
 import {
-  appendToFile,
+  appendBehind,
+  type FilePart,
   inParallel,
   namesIn,
   readIfThere,
@@ -9,7 +10,7 @@ import {
   replaceFile,
   syncFolder,
 } from './durable-files.ts'
-import { decodeChunk, encodeChunk, type GapsReader, lateGaps } from './gaps-codec.ts'
+import { decodeChunk, encodeChunk, type GapsReader, lateGaps, unfoundedGaps } from './gaps-codec.ts'
 import { type NamedFile, namedFile, type OfPartition, stemOf } from './progress-names.ts'
 
 const NEWLINE = 0x0a
@@ -24,13 +25,20 @@ const gapFileNameOf = (of: OfPartition & Pick<GapChunk, 'generation'>): string =
 export const gapFileOf = (name: string): NamedFile | undefined =>
   namedFile(/^(.+?)(?:\.([0-9]+))?\.gaps\.jsonl$/, name)
 
+/** The end of a whole chunk, which names its tenure. */
+const TOLD_BYTES = 512
+
+/** By file, the tenure whose whole chunk this process began it with, and a part of it that no other has. */
+export type Begun = Map<string, { readonly tenure: string; readonly part: FilePart }>
+
 /**
  * A chunk a line, the first a whole one. Files of earlier generations go once a whole one of a later is durable: a reader finds one or the
- * other. Throws where a later generation has begun already.
+ * other. Throws where a later generation has begun already, and where the whole chunk that another one adds to is not there any more.
  */
 export const appendGapFiles = async (
   folder: string,
   chunks: readonly GapChunk[],
+  begun: Begun,
 ): Promise<void> => {
   const whole = new Map(
     chunks.filter(({ isWhole }) => isWhole).map((chunk) => [stemOf(chunk), chunk]),
@@ -44,8 +52,8 @@ export const appendGapFiles = async (
   await inParallel([...byFile], async ([file, own]) => {
     for (const chunk of own) {
       const line = `${encodeChunk(chunk)}\n`
-      if (chunk.isWhole) await replaceFile(file, line)
-      else await appendToFile(file, line)
+      if (chunk.isWhole) await begin(file, chunk, line, begun)
+      else await goOn(file, chunk, line, begun)
     }
   })
   if (whole.size === 0) return
@@ -55,6 +63,24 @@ export const appendGapFiles = async (
     const stored = whole.get(stem)
     if (stored !== undefined && generation < stored.generation) await removeFile(join(folder, name))
   }
+}
+
+const begin = async (
+  file: string,
+  { tenure }: GapChunk,
+  line: string,
+  begun: Begun,
+): Promise<void> => {
+  await replaceFile(file, line)
+  const bytes = Buffer.from(line.slice(-TOLD_BYTES))
+  begun.set(file, { tenure, part: { at: Buffer.byteLength(line) - bytes.length, bytes } })
+}
+
+/** Another holder takes the file away, and `ferry state push` puts another one there: what is added to that would be void. */
+const goOn = async (file: string, chunk: GapChunk, line: string, begun: Begun): Promise<void> => {
+  const known = begun.get(file)
+  const isOwn = known?.tenure === chunk.tenure && (await appendBehind(file, known.part, line))
+  if (!isOwn) throw unfoundedGaps(chunk)
 }
 
 const refuseLate = (whole: ReadonlyMap<string, GapChunk>, names: readonly string[]): void => {

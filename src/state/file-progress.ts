@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { GapChunk, PartitionProgress } from '../domain/partition-progress.ts'
+import { type GapChunk, type PartitionProgress, SpokenFor } from '../domain/partition-progress.ts'
 import { type Stored, wholeChunks } from './content-codec.ts'
 import {
   claimFile,
@@ -14,9 +14,9 @@ import {
   replaceFile,
   syncFolder,
 } from './durable-files.ts'
-import { appendGapFiles, gapFileOf, readGapFile } from './file-gaps.ts'
+import { appendGapFiles, type Begun, gapFileOf, readGapFile } from './file-gaps.ts'
 import { GapsReader } from './gaps-codec.ts'
-import { decodeProgress, encodeProgress, isOfOther, spokenFor } from './progress-codec.ts'
+import { decodeProgress, encodeProgress, isOfOther } from './progress-codec.ts'
 import { type NamedFile, namedFile, type OfPartition, stemOf } from './progress-names.ts'
 import { damaged } from './records.ts'
 
@@ -45,6 +45,7 @@ export class FileProgress {
   readonly #folder: string
   /** By what the names of a partition begin with: the generation that this process speaks for, beside which nothing earlier is left. */
   readonly #alone = new Map<string, number>()
+  readonly #begun: Begun = new Map()
 
   constructor(folder: string) {
     this.#folder = folder
@@ -58,7 +59,7 @@ export class FileProgress {
     }
   }
 
-  /** All but the gaps. Throws where another process speaks for a partition under the same generation; the others are written. */
+  /** All but the gaps. Throws {@link SpokenFor} where another process speaks for a partition under the same generation; the others are written. */
   async write(progress: readonly PartitionProgress[]): Promise<void> {
     if (progress.length === 0) return
     await this.#ready()
@@ -71,13 +72,13 @@ export class FileProgress {
     })
     await syncFolder(this.#folder)
     await this.#removeEarlier(written)
-    if (others[0] !== undefined) throw spokenFor(others[0])
+    if (others.length > 0) throw new SpokenFor(others)
   }
 
   async appendGaps(chunks: readonly GapChunk[]): Promise<void> {
     if (chunks.length === 0) return
     await this.#ready()
-    await appendGapFiles(this.#folder, chunks)
+    await appendGapFiles(this.#folder, chunks, this.#begun)
   }
 
   /** All of it at once, whatever generation it is of: whenever this is interrupted, what was there stands, or what is put there. Only under the lock. */
@@ -85,7 +86,7 @@ export class FileProgress {
     await this.#ready()
     await removeFolder(this.#successor)
     await makeFolder(this.#successor)
-    await appendGapFiles(this.#successor, wholeChunks(next))
+    await appendGapFiles(this.#successor, wholeChunks(next), new Map())
     await inParallel(next, (each) =>
       replaceFile(join(this.#successor, fileNameOf(each)), encodeProgress(each)),
     )
@@ -95,6 +96,11 @@ export class FileProgress {
     await moveFolder(this.#folder, this.#predecessor)
     await this.#ready()
     await removeFolder(this.#predecessor)
+  }
+
+  /** What a crash left of a replacement that was complete. Only under the lock. */
+  async removeReplaced(): Promise<void> {
+    if ((await folderIdOf(this.#folder)) !== undefined) await removeFolder(this.#predecessor)
   }
 
   get #successor(): string {
@@ -204,11 +210,17 @@ const byStem = (
   return found
 }
 
-/** Whether something was not listed that is there now: a folder is not listed at one moment, and a file may go while another takes its place. */
+/**
+ * Whether something was not listed that is there now: a folder is not listed at one moment, and a file may go while another takes its place.
+ * Gaps by name: those of an earlier holder that are there again, stored late, are not those that stand beside what the next one has said.
+ */
 const isShortOf = (listed: Listing, now: Listing): boolean =>
   listed.id !== now.id ||
   [...now.progress.keys()].some((stem) => !listed.progress.has(stem)) ||
-  [...now.gaps.keys()].some((stem) => !listed.gaps.has(stem))
+  [...now.gaps].some(([stem, files]) => {
+    const known = new Set(listed.gaps.get(stem)?.map(({ name }) => name))
+    return files.some(({ name }) => !known.has(name))
+  })
 
 /** What the latest holder said; undefined: a file is gone. An earlier version wrote one without a generation, which is in the file. */
 const latestOf = async (

@@ -208,6 +208,7 @@ export class FileStore implements StateStore {
     for (const part of ['', 'progress', 'lock']) {
       await removeAbandoned(this.#folder(migration, part), clock)
     }
+    await this.#progress(migration).removeReplaced()
   }
 
   #journal(migration: string): FileJournal {

@@ -103,3 +103,9 @@ export const lateGaps = ({ topic, partition, generation }: GapChunk, later: numb
   new Error(
     `gaps of ${topic}:${partition} are stored by holder ${later} already; holder ${generation} comes too late`,
   )
+
+/** For whoever adds to a whole chunk that is not there any more: nobody would count what it stores. It has to store a whole one. */
+export const unfoundedGaps = ({ topic, partition, generation }: GapChunk): Error =>
+  new Error(
+    `what holder ${generation} stored of the gaps of ${topic}:${partition} is not there any more, by another holder or ferry state push; it has to store all of them`,
+  )

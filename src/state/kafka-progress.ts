@@ -1,9 +1,9 @@
 import type { GapChunk, PartitionProgress } from '../domain/partition-progress.ts'
 import type { Stored } from './content-codec.ts'
-import { decodeChunk, encodeChunk, GapsReader, lateGaps } from './gaps-codec.ts'
-import { decodeProgress, encodeProgress, isOfOther, spokenFor } from './progress-codec.ts'
+import { decodeChunk, encodeChunk, GapsReader, lateGaps, unfoundedGaps } from './gaps-codec.ts'
+import { decodeProgress, encodeProgress, isOfOther } from './progress-codec.ts'
 import { damaged } from './records.ts'
-import { keyText, type StateKey, type StateTable, type StateWrite } from './state-table.ts'
+import { keyText, type StateKey, StateTable, type StateWrite } from './state-table.ts'
 
 /**
  * Progress in a state topic: a record for each partition, and one for each chunk of its gaps. Chunks are numbered in the order in which
@@ -22,23 +22,25 @@ export const progressWrites = (
     return { key, text: encodeProgress(each), after: table.nextOf(key) }
   })
 
-/** Throws where another process speaks for a partition under the generation of what was written: that stands, and this does not. */
-export const refuseSpokenFor = (
+/** Where another process speaks for a partition under the generation of what was written: that stands, and this does not. */
+export const spokenFor = (
   project: string,
   migration: string,
   written: readonly PartitionProgress[],
   table: StateTable,
-): void => {
-  for (const each of written) {
+): readonly PartitionProgress[] =>
+  written.flatMap((each) => {
     const key = keyOf('progress', project, migration, each)
     const text = table.get(key)?.text
     const stands = text === undefined ? undefined : decodeProgress(text, keyText(key))
-    if (stands?.holder.generation !== each.holder.generation) continue
-    if (isOfOther(stands.holder, each.holder)) throw spokenFor(stands)
-  }
-}
+    if (stands?.holder.generation !== each.holder.generation) return []
+    return isOfOther(stands.holder, each.holder) ? [stands] : []
+  })
 
-/** The changes that append chunks of gaps, in their order. Throws where a later generation of holders has begun already. */
+/**
+ * The changes that append chunks of gaps, in their order. Throws where a later generation of holders has begun already, and where the whole
+ * chunk that another one adds to is not there any more.
+ */
 export const gapsWrites = (
   project: string,
   migration: string,
@@ -46,14 +48,23 @@ export const gapsWrites = (
   table: StateTable,
 ): readonly StateWrite[] => {
   const stored = new Map<string, StateKey[]>()
-  return chunks.flatMap((chunk) => {
+  return chunks.flatMap((chunk): readonly StateWrite[] => {
     const start = keyOf('gaps', project, migration, chunk)
     const before = stored.get(keyText(start)) ?? chunkKeys(table, start)
-    if (chunk.isWhole) refuseLate(chunk, before, table)
     const key: StateKey = [...start, numberOf(before.at(-1)) + 1, chunk.tenure]
-    stored.set(keyText(start), chunk.isWhole ? [key] : [...before, key])
-    const deletes = chunk.isWhole ? before.map((old) => ({ key: old, text: null })) : []
-    return [{ key, text: encodeChunk(chunk) }, ...deletes]
+    const write = { key, text: encodeChunk(chunk) }
+    if (!chunk.isWhole) {
+      if (!stored.has(keyText(start))) refuseUnfounded(chunk, before, table)
+      stored.set(keyText(start), [...before, key])
+      return [write]
+    }
+    refuseLate(chunk, before, table)
+    stored.set(keyText(start), [key])
+    const old = before.filter((each) => isEarlier(each, chunk, table))
+    return [
+      { ...write, after: Math.max(0, chunk.generation) },
+      ...old.map((each) => ({ key: each, text: null })),
+    ]
   })
 }
 
@@ -94,7 +105,8 @@ export const progressReplacing = (
 ): readonly StateWrite[] => {
   const writes = [
     ...progressWrites(project, migration, next, table),
-    ...gapsWrites(project, migration, chunks, table),
+    // Whatever generation is there: nothing of it stays.
+    ...gapsWrites(project, migration, chunks, new StateTable()),
   ]
   const written = new Set(writes.map(({ key }) => keyText(key)))
   const old = (['progress', 'gaps', 'reverse-progress', 'reverse-gaps'] as const).flatMap((kind) =>
@@ -112,9 +124,25 @@ export const progressReplacing = (
 
 const refuseLate = (chunk: GapChunk, before: readonly StateKey[], table: StateTable): void => {
   for (const key of before) {
-    const { generation } = chunkAt(table, key) ?? chunk
+    // What is still being written says it with its first part.
+    const generation = chunkAt(table, key)?.generation ?? table.afterOf(key)
     if (generation > chunk.generation) throw lateGaps(chunk, generation)
   }
+}
+
+/** What is not there as a whole may be of the next holder, who writes it now: it is left alone, unless it says that it is not. */
+const isEarlier = (key: StateKey, { generation }: GapChunk, table: StateTable): boolean => {
+  const after = table.afterOf(key)
+  return table.isWhole(key) || (after > 0 && after <= generation)
+}
+
+/** Every whole chunk deletes those of tenures before it, and `ferry state push` all of them. */
+const refuseUnfounded = (chunk: GapChunk, before: readonly StateKey[], table: StateTable): void => {
+  const isFounded = before.some(
+    (key) =>
+      key.at(-1) === chunk.tenure && table.isWhole(key) && table.afterOf(key) === chunk.generation,
+  )
+  if (!isFounded) throw unfoundedGaps(chunk)
 }
 
 /** Undefined: it is being written, or its writer died in the middle, and nobody was told that it is stored. */

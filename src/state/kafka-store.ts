@@ -1,6 +1,6 @@
 import { type PartitionKey, partitionKey, type TopicName } from '../domain/ids.ts'
 import type { JournalEntry } from '../domain/journal.ts'
-import type { GapChunk, PartitionProgress } from '../domain/partition-progress.ts'
+import { type GapChunk, type PartitionProgress, SpokenFor } from '../domain/partition-progress.ts'
 import type { MigrationState } from '../domain/state.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { identityOf, type ProcessIdentity } from '../process-identity.ts'
@@ -14,7 +14,7 @@ import {
   progressIn,
   progressReplacing,
   progressWrites,
-  refuseSpokenFor,
+  spokenFor,
 } from './kafka-progress.ts'
 import { heldBy, holderIsGone, type LockRecord, locked, lost } from './lock-record.ts'
 import { type Change, StateLog } from './state-log.ts'
@@ -119,8 +119,14 @@ export class KafkaStore implements StateStore {
       (each) => this.#spoken.get(nameOf(each)) !== each.holder.generation,
     )
     if (first.length === 0) return
-    await this.#log.read(PROGRESS, (table) => refuseSpokenFor(project, migration, first, table))
-    for (const each of first) this.#spoken.set(nameOf(each), each.holder.generation)
+    const others = await this.#log.read(PROGRESS, (table) =>
+      spokenFor(project, migration, first, table),
+    )
+    const refused = others.length > 0 ? new SpokenFor(others) : undefined
+    for (const each of first) {
+      if (!refused?.isOf(each)) this.#spoken.set(nameOf(each), each.holder.generation)
+    }
+    if (refused) throw refused
   }
 
   async appendGaps(migration: string, chunks: readonly GapChunk[]): Promise<void> {

@@ -78,15 +78,6 @@ export const isOfOther = (
   other: PartitionProgress['holder'],
 ): boolean => one.host !== other.host || one.pid !== other.pid
 
-/**
- * Two processes took the same generation, as neither had read of the other, and the group counts anew. The first to say so has it; the other one
- * reads that, and takes a higher one.
- */
-export const spokenFor = ({ topic, partition, holder }: PartitionProgress): Error =>
-  new Error(
-    `${topic}:${partition} is held by process ${holder.pid} on ${holder.host} under the same generation ${holder.generation}`,
-  )
-
 /** Fully checked; throws FERRY1402 or FERRY1403 naming `where`. The gaps are to be filled in. */
 export const decodeProgress = (source: string, where: string): PartitionProgress => {
   const { diverged = null, ...rest } = decodeRecord(source, where, progress(where))

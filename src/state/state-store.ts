@@ -69,9 +69,15 @@ export interface StateStore {
     migration: string,
     way?: 'reverse',
   ): Promise<ReadonlyMap<PartitionKey, PartitionProgress>>
-  /** All but the gaps, which only {@link appendGaps} writes. */
+  /**
+   * All but the gaps, which only {@link appendGaps} writes. Throws `SpokenFor` where another process speaks for a partition under the same
+   * generation; the others are written.
+   */
   writeProgress(migration: string, progress: readonly PartitionProgress[]): Promise<void>
-  /** Adds to what is known of gaps, in this order. Durable when it returns; a partition may be read before its progress is written. */
+  /**
+   * Adds to what is known of gaps, in this order. Durable when it returns; a partition may be read before its progress is written. Throws where
+   * a chunk would not count: a later holder has begun, or the whole one that it adds to is not there any more.
+   */
   appendGaps(migration: string, chunks: readonly GapChunk[]): Promise<void>
 
   /** Throws FERRY1406 with the holder's name if somebody has it. */

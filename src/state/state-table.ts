@@ -48,7 +48,12 @@ export class StateTable {
 
   /** Where the next text of a key stands among all of it that were ever there: for those whose order in the log is not theirs. */
   nextOf(key: StateKey): number {
-    return (this.#rows.get(JSON.stringify(key))?.after ?? 0) + 1
+    return this.afterOf(key) + 1
+  }
+
+  /** As in {@link StateText}, also where parts are missing; 0 if it is not there. */
+  afterOf(key: StateKey): number {
+    return this.#rows.get(JSON.stringify(key))?.after ?? 0
   }
 
   /** False where parts are missing, or all of it. */
@@ -104,7 +109,10 @@ export type StateKind = (typeof KINDS)[number]
 
 export interface StateText {
   readonly text: string
-  /** How many of the other kind (journal entries, or the serial of the decisions) were there when this was written; of progress, how many before it. */
+  /**
+   * How many of the other kind (journal entries, or the serial of the decisions) were there when this was written; of progress, how many before
+   * it; of a chunk of gaps that is a whole one, its generation (earlier versions: 0).
+   */
   readonly after: number
 }
 

@@ -1,6 +1,6 @@
 import { deepStrictEqual } from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import type { PartitionProgress } from '../../src/domain/partition-progress.ts'
+import { type PartitionProgress, SpokenFor } from '../../src/domain/partition-progress.ts'
 import { AnswerMemory, Budget } from '../../src/mirror/budget.ts'
 import { BufferPool } from '../../src/mirror/buffer-pool.ts'
 import { GapSaver } from '../../src/mirror/gap-saver.ts'
@@ -9,6 +9,33 @@ import { encodeBatch } from '../../src/records/index.ts'
 import { FakeLink, fakePosition, newSender, turn } from './_fakes.ts'
 
 describe('progress', () => {
+  it('that a store refuses of one partition is told of the others', async () => {
+    const [first, second] = [0, 1].map((partition) => newSender(new FakeLink(), {}, 0, partition).p)
+    const holder = { host: 'h', pid: 1, generation: 1 }
+    let isFree = false
+    const store = {
+      readProgress: async () => new Map(),
+      writeProgress: async (_: string, progress: readonly PartitionProgress[]) => {
+        const refused = progress.filter(({ partition }) => partition === 0 && !isFree)
+        if (refused.length > 0) throw new SpokenFor(refused)
+      },
+      appendGaps: async () => {},
+    }
+    const log: string[] = []
+    const saver = new ProgressSaver({
+      store,
+      holder: () => holder,
+      log: ({ message }) => log.push(message),
+    })
+    const told = async () => [...(await saver.announce([first!, second!])).ok.keys()]
+    deepStrictEqual(await told(), [second])
+    deepStrictEqual(log, [
+      'progress of m was not saved: t:0 is held by process 1 on h under the same generation 1',
+    ])
+    isFree = true
+    deepStrictEqual(await told(), [first, second])
+  })
+
   it('does not reach behind a gap that is not stored yet, wherever its copy ends', async () => {
     const { p } = newSender(new FakeLink())
     const said: (readonly [checkedTo: bigint, mirroredTo: bigint])[] = []

@@ -4,7 +4,11 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { digestOf } from '../../src/domain/canonical-json.ts'
 import type { PartitionKey, TopicName } from '../../src/domain/ids.ts'
 import { GapList } from '../../src/domain/offset-index.ts'
-import type { GapChunk, PartitionProgress } from '../../src/domain/partition-progress.ts'
+import {
+  type GapChunk,
+  type PartitionProgress,
+  SpokenFor,
+} from '../../src/domain/partition-progress.ts'
 import { STATE_FORMAT_VERSION } from '../../src/domain/state.ts'
 import { decodeContent } from '../../src/state/content-codec.ts'
 import type { NewEntry } from '../../src/state/journal-chain.ts'
@@ -301,7 +305,9 @@ export const describeStateStore = (name: string, makePlace: () => Promise<StoreP
         await store.appendGaps('orders', [sampleChunk('a', 0)])
         const second = { ...added('a', 0, 0, [7, 8]), tenure: 'second', isWhole: true }
         await store.appendGaps('orders', [second])
-        await store.appendGaps('orders', [added('a', 0, 1, [20, 30])])
+        await expect(store.appendGaps('orders', [added('a', 0, 1, [20, 30])])).rejects.toThrow(
+          'what holder 3 stored of the gaps of a:0 is not there any more',
+        )
         await store.appendGaps('orders', [{ ...added('a', 0, 9, [10, 11]), tenure: 'second' }])
         expect(gapsOf((await store.readProgress('orders')).get('a:0' as never))).toEqual([
           [7, 8],
@@ -324,6 +330,17 @@ export const describeStateStore = (name: string, makePlace: () => Promise<StoreP
         expect(await stands()).toEqual(word(11, 58))
         await first.writeProgress('orders', [{ ...word(11, 58), mayBeInFlight: true }])
         expect(await stands()).toEqual({ ...word(11, 58), mayBeInFlight: true })
+        // What is said with it of other partitions is told.
+        const other = { ...word(12, 58), partition: 1 }
+        const refused = second.writeProgress('orders', [other, word(12, 58)])
+        const error = await refused.then(undefined, (thrown: unknown) => thrown)
+        expect(error).toBeInstanceOf(SpokenFor)
+        expect([word(12, 58), other].map((each) => (error as SpokenFor).isOf(each))).toEqual([
+          true,
+          false,
+        ])
+        const found = await (await place.open()).readProgress('orders')
+        expect(found.get('a:1' as never)).toEqual(other)
         await second.writeProgress('orders', [word(12, 59)])
         expect(await stands()).toEqual(word(12, 59))
       })
@@ -340,7 +357,9 @@ export const describeStateStore = (name: string, makePlace: () => Promise<StoreP
         await expect(earlier.appendGaps('orders', [late])).rejects.toThrow(
           'gaps of a:0 are stored by holder 4 already; holder 3 comes too late',
         )
-        await earlier.appendGaps('orders', [added('a', 0, 5, [20, 30])])
+        await expect(earlier.appendGaps('orders', [added('a', 0, 5, [20, 30])])).rejects.toThrow(
+          'what holder 3 stored of the gaps of a:0 is not there any more',
+        )
         await next.appendGaps('orders', [{ ...added('a', 0, 9, [10, 11]), ...own }])
         for (const each of [earlier, next, await place.open()]) {
           expect(gapsOf((await each.readProgress('orders')).get('a:0' as never))).toEqual([
@@ -586,6 +605,39 @@ export const describeStateStore = (name: string, makePlace: () => Promise<StoreP
         expect((await store.appendJournal('orders', intent('c'))).seq).toBe(2)
         await lock.release()
         expect((await (await place.open()).readDecisions('orders'))?.serial).toBe(2)
+      })
+
+      test('is replaced while a mirror goes on, by what an earlier holder knew: nothing is added to what is gone, all is stored anew', async () => {
+        const before = await fill()
+        const [progress] = before.progress.filter(({ topic }) => topic === 'orders.events')
+        const of = (generation: number) => ({
+          ...progress!,
+          holder: { ...progress!.holder, generation },
+          gaps: GapList.of([{ from: 5, to: 5 + generation }]),
+        })
+        const topic = 'orders.events'
+        const known = async () =>
+          gapsOf((await (await place.open()).readProgress('orders')).get(`${topic}:0` as never))
+        const replacing = await place.open()
+        for (const generation of [9, 3, 2]) {
+          const next = generation === 2 ? [] : [of(generation)]
+          await replacing.replace('orders', { ...before, progress: next })
+          expect(await known()).toEqual(generation === 2 ? [] : [[5, 5 + generation]])
+          // As its holder was the same, its file may have the same name.
+          await expect(
+            store.appendGaps('orders', [added(topic, 0, 200, [200, 201])]),
+          ).rejects.toThrow(
+            'what holder 3 stored of the gaps of orders.events:0 is not there any more',
+          )
+        }
+        await store.writeProgress('orders', [of(3)])
+        expect(await known()).toEqual([])
+        await store.appendGaps('orders', [sampleChunk(topic, 0), added(topic, 0, 200, [200, 201])])
+        expect(await known()).toEqual([
+          [0, 1],
+          [100, 103],
+          [200, 201],
+        ])
       })
 
       test('is kept before every overwrite: each of the last serials can be had whole, as it was, and put back', async () => {

@@ -16,7 +16,7 @@ import {
 } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { sha256 } from '../../src/domain/canonical-json.ts'
 import type { PartitionKey } from '../../src/domain/ids.ts'
 import { GapList } from '../../src/domain/offset-index.ts'
@@ -26,6 +26,20 @@ import { FileStore } from '../../src/state/file-store.ts'
 import { gapsOfShape } from '../_gap-shapes.ts'
 import { describeStateStore } from './contract.ts'
 import { AT, codesOf, fullState, holder, LINEAGE, sampleChunk, sampleProgress } from './samples.ts'
+
+/** What happens right behind the next look into a folder. */
+const looked = vi.hoisted((): { next?: (() => Promise<void>) | undefined } => ({}))
+vi.mock('../../src/state/durable-files.ts', async (original) => {
+  const actual = await original<typeof import('../../src/state/durable-files.ts')>()
+  const namesIn: typeof actual.namesIn = async (folder) => {
+    const names = await actual.namesIn(folder)
+    const { next } = looked
+    looked.next = undefined
+    await next?.()
+    return names
+  }
+  return { ...actual, namesIn }
+})
 
 describeStateStore('the file store', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'ferry-state-'))
@@ -294,6 +308,35 @@ describe('progress', () => {
     expect(await readdir(file('progress'))).toEqual(['a-0.4.gaps.jsonl', 'a-0.4.json'])
   })
 
+  test('has no gaps of an earlier holder beside what the next one has said since, when a file comes back that a reader had listed', async () => {
+    const gaps = file('progress', 'a-0.5.gaps.jsonl')
+    await store.writeProgress('orders', [progressOf(5)])
+    await store.appendGaps('orders', [chunkOf(5)])
+    const late = await readFile(gaps)
+    const next = reopened()
+    await next.writeProgress('orders', [progressOf(6)])
+    looked.next = async () => {
+      await next.appendGaps('orders', [chunkOf(6)])
+      await next.writeProgress('orders', [{ ...progressOf(6), checkedTo: 2_000n as never }])
+      await writeFile(gaps, late)
+    }
+    expect(await seen()).toEqual([[6, 6]])
+  })
+
+  test('is given gaps only behind the whole chunk that this holder has stored, not where another file of this name, as long, has taken its place', async () => {
+    const gaps = file('progress', 'a-0.5.gaps.jsonl')
+    const more = { ...chunkOf(5), isWhole: false, from: 20n as never }
+    await store.writeProgress('orders', [progressOf(5)])
+    await expect(store.appendGaps('orders', [more])).rejects.toThrow('is not there any more')
+    await store.appendGaps('orders', [chunkOf(5)])
+    await store.appendGaps('orders', [more])
+    const written = await readFile(gaps, 'utf8')
+    await writeFile(gaps, written.replaceAll('of 5', 'of x'))
+    await expect(store.appendGaps('orders', [more])).rejects.toThrow('is not there any more')
+    await writeFile(gaps, written)
+    await store.appendGaps('orders', [more])
+  })
+
   test('has the gaps that an earlier version stored in one file for all holders, until somebody stores all of them', async () => {
     await store.writeProgress('orders', [progressOf(3)])
     await store.appendGaps('orders', [chunkOf(3)])
@@ -400,6 +443,13 @@ describe('progress', () => {
     expect(await seen(reopened())).toEqual([[4, 4]])
     await reopened().writeProgress('orders', [progressOf(5)])
     expect(await seen(reopened())).toEqual([[5, 4]])
+    // What was left in the middle goes with whoever has the lock next.
+    const folders = async () =>
+      (await readdir(file())).filter((name) => name.startsWith('progress'))
+    expect(await folders()).toEqual(['progress', 'progress.old'])
+    const lock = await reopened().lock('orders', holder())
+    expect(await folders()).toEqual(['progress'])
+    await lock.release()
     await store.replace('orders', undefined)
     expect(await readdir(file('progress'))).toEqual([])
   })

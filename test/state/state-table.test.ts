@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest'
 import { GapList } from '../../src/domain/offset-index.ts'
+import type { GapChunk } from '../../src/domain/partition-progress.ts'
 import { gapsWrites, progressIn, progressWrites } from '../../src/state/kafka-progress.ts'
 import { encodeProgress } from '../../src/state/progress-codec.ts'
 import {
   recordsOf,
   type StateKey,
+  type StateRecord,
   StateTable,
   type StateWrite,
 } from '../../src/state/state-table.ts'
@@ -120,6 +122,70 @@ test('gaps of a later holder stand, wherever those of an earlier one come to the
   apply(table, writes(table, 5))
   expect(stands()).toEqual([[5]])
   expect(table.keys('gaps')).toHaveLength(1)
+})
+
+test('a holder that comes late deletes nothing of what the next one is writing, in many parts', () => {
+  const gap = (length: number) => GapList.of([{ from: 5, to: 5 + length }]).bytesFrom(0)
+  const chunk = (generation: number, over: Partial<GapChunk> = {}) =>
+    sampleChunk('a', 0, { generation, tenure: `of ${generation}`, gaps: gap(generation), ...over })
+  const writes = (table: StateTable, each: GapChunk) => gapsWrites('shop', 'orders', [each], table)
+  /** As records of few bytes. */
+  const partsOf = (table: StateTable, all: readonly StateWrite[]) =>
+    all.flatMap((write) => recordsOf(write, table.partsOf(write.key), 20))
+  const put = (table: StateTable, records: readonly StateRecord[]) => {
+    for (const record of records) table.apply(record, 'the log')
+  }
+  const stands = (table: StateTable) =>
+    progressIn('shop', 'orders', table).map(({ value }) =>
+      [...value.gaps].map(({ from, to }) => Number(to) - Number(from)),
+    )
+  const begun = () => {
+    const table = new StateTable()
+    apply(table, progressWrites('shop', 'orders', [sampleProgress('a', 0)], table))
+    apply(table, writes(table, chunk(5)))
+    const records = partsOf(table, writes(table, chunk(6)))
+    expect(records.length).toBeGreaterThan(4)
+    return { table, records }
+  }
+  // Wherever it looks while the next one writes, also where that one dies then.
+  const { length } = begun().records
+  for (let at = 1; at <= length; at++) {
+    const { table, records } = begun()
+    put(table, records.slice(0, at))
+    expect(() => writes(table, chunk(5))).toThrow('stored by holder 6 already')
+    put(table, records.slice(at))
+    expect(stands(table)).toEqual([[6]])
+    expect(table.keys('gaps')).toHaveLength(1)
+  }
+  // Of an earlier version nobody knows whose it is: it stays until it is whole.
+  const { table, records } = begun()
+  const asBefore = records.map((each) => ({ ...each, header: each.header.replace(/ 6$/, ' 0') }))
+  put(table, asBefore.slice(0, 2))
+  const late = partsOf(table, writes(table, chunk(5)))
+  put(table, late)
+  put(table, asBefore.slice(2))
+  expect(stands(table)).toEqual([[6]])
+  // What its writer left in the middle goes with the next whole one.
+  put(table, partsOf(table, writes(table, chunk(7))).slice(0, 2))
+  expect(stands(table)).toEqual([[6]])
+  put(table, partsOf(table, writes(table, chunk(8))))
+  expect(stands(table)).toEqual([[8]])
+  expect(table.keys('gaps')).toHaveLength(1)
+})
+
+test('gaps are added only to a whole chunk that is there', () => {
+  const table = new StateTable()
+  const writes = (over: Partial<GapChunk>) =>
+    gapsWrites('shop', 'orders', [sampleChunk('a', 0, over)], table)
+  const add = () => writes({ isWhole: false })
+  expect(add).toThrow('is not there any more')
+  apply(table, writes({}))
+  const before = add()
+  apply(table, before)
+  apply(table, writes({ generation: 4, tenure: 'second' }))
+  // Who looked before that; what it added does not make it any better.
+  apply(table, before)
+  expect(add).toThrow('is not there any more')
 })
 
 test('what was deleted stands no more: then all is taken', () => {
