@@ -51,7 +51,7 @@ export const giveUp = async (
 
 /**
  * What was named to be given up, and was salvaged: it was not known whether it is on the target when it was named, and by now it is. There is
- * nothing to give up.
+ * nothing to give up. Only the very batch that a message can have named: anything else is a slip of whoever typed it.
  */
 export const onTargetAfterAll = (
   { salvages }: Pick<MigrationState, 'salvages'>,
@@ -59,9 +59,12 @@ export const onTargetAfterAll = (
 ): readonly NamedRange[] =>
   accept.flatMap((name) => {
     const range = parseRangeName(name)
-    const isThere = salvages.some(
-      (each) => range !== undefined && each.status === 'done' && holds(each, range),
-    )
+    const isThere = salvages.some((each) => {
+      const { topic, partition, status, sent } = each
+      if (status !== 'done' || sent === undefined) return false
+      const batch = { topic, partition, from: sent.from, to: sent.to }
+      return rangeName(batch) === name && holds(each, batch)
+    })
     return range !== undefined && isThere ? [range] : []
   })
 

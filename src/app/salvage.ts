@@ -92,7 +92,7 @@ export const salvage = async (
           state = given
           continue
         }
-        if (held.length === 0 && gone.length > 0) throw isGone(gone)
+        if (held.length === 0 && gone.length > 0) throw isGone(gone, await tellThere(state))
         next = held[0]
       }
       if (next === undefined) return { done, lost, there: await tellThere(state) }
@@ -128,9 +128,9 @@ export const salvage = async (
         continue
       }
       const { records, to } = end
-      // Nothing of it: what retention took stays stranded, and the rest is a range of its own.
-      const { sent: _, ...range } = intent
-      const part: Salvage = { ...range, to, status: 'done' }
+      // Nothing of it: what retention took stays stranded, and the rest is a range of its own. What this attempt found as sent stays written down:
+      // a message may have named it, see giveUp.
+      const part: Salvage = { ...intent, to, status: 'done' }
       const parts = to > intent.from ? [part] : []
       await finish(intent, parts, records)
       state = await decide(state, { salvages: [...others, ...parts] })
@@ -164,12 +164,11 @@ export const salvage = async (
     return there
   }
 
-  function isGone(gone: readonly StrandedRange[]): FerryError {
+  function isGone(gone: readonly StrandedRange[], there: readonly NamedRange[]): FerryError {
     const { source, target } = clusters
-    const rest =
-      done.length > 0
-        ? ` What was left is on ${target.name}: ${done.map(nameRange).join(', ')}.`
-        : ''
+    const told = (says: string, ranges: readonly StrandedRange[]) =>
+      ranges.length > 0 ? ` ${says} ${target.name}: ${ranges.map(nameRange).join(', ')}.` : ''
+    const rest = told('What was left is on', done) + told('Not given up, by now on', there)
     return new FerryError(
       diagnostic({
         code: 'FERRY1710',

@@ -215,7 +215,10 @@ export interface Salvage {
   readonly producerEpoch: number
   /** The target's log end before the first attempt: nothing of it is below. */
   readonly targetFrom: TargetOffset
-  /** The last batch that was sent, written before it: how much of this producer's is on the target tells where the next one begins. */
+  /**
+   * The last batch that was sent, written before it: how much of this producer's is on the target tells where the next one begins. Of a done one:
+   * the batch at which an attempt had broken off, if any.
+   */
   readonly sent?: SentBatch
   readonly at: string
 }

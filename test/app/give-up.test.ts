@@ -160,18 +160,24 @@ describe('the batch of a salvage that is on the target or not', () => {
 
   it('is not given up where it is on the target after all, which any number of runs say', async () => {
     const { parts, journal } = world()
-    const { sent: _, ...whole } = salvage
-    const done = stateWith({ salvages: [{ ...whole, status: 'done' }] })
+    const done = stateWith({ salvages: [{ ...salvage, status: 'done' }] })
     const accept = ['orders:0:23-26']
     expect(await giveUp(done, [], { ...parts, accept })).toBe(done)
     expect(onTargetAfterAll(done, accept)).toEqual([range(23n, 27n)])
     expect(journal).toEqual([])
-    // More than was salvaged, or what is still being salvaged, is told as ever.
+    // Anything but what was named, however little is missing, and what is still being salvaged, is told as ever.
     const open = stateWith({ salvages: [salvage] })
+    const { sent: _, ...unbroken } = salvage
+    const short = { ...salvage, to: 25n as SourceRange['to'] }
     for (const [state, name] of [
       [done, 'orders:0:23-40'],
       [done, 'orders:1:23-26'],
+      [done, 'orders:0:23-25'],
+      [done, 'orders:0:24-26'],
+      [done, 'orders:0:21-39'],
       [open, 'orders:0:23-26'],
+      [stateWith({ salvages: [{ ...unbroken, status: 'done' }] }), 'orders:0:23-26'],
+      [stateWith({ salvages: [{ ...short, status: 'done' }] }), 'orders:0:23-26'],
     ] as const) {
       expect(onTargetAfterAll(state, [name])).toEqual([])
       await expect(giveUp(state, [], { ...parts, accept: [name] })).rejects.toMatchObject({

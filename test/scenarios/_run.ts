@@ -9,9 +9,14 @@ import { migration, topicSpec } from '../planner/_build.ts'
 
 /**
  * A run without an applier, for gates that are asked about real brokers: partition 0 of each topic is marked at 0, and another process
- * mirrors it, whose progress says that it is at the end, or where the test says.
+ * mirrors it, whose progress says that it is at the end, or where the test says. So are marks of another place.
  */
-export const runOn = (clusters: Clusters, topics: readonly string[], mirroredTo?: bigint): Run => {
+export const runOn = (
+  clusters: Clusters,
+  topics: readonly string[],
+  mirroredTo?: bigint,
+  place: Partial<Mark> = {},
+): Run => {
   const marks = topics.map(
     (topic): Mark => ({
       topic: topic as TopicName,
@@ -25,6 +30,7 @@ export const runOn = (clusters: Clusters, topics: readonly string[], mirroredTo?
       producerEpoch: 0,
       fillerProducerId: 2n,
       at: new Date().toISOString(),
+      ...place,
     }),
   )
   const state = { ...emptyState('gates', 'lineage'), marks }

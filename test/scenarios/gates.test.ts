@@ -1,6 +1,6 @@
 import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { GroupId, TopicName } from '../../src/domain/ids.ts'
+import type { GroupId, SourceOffset, TopicName } from '../../src/domain/ids.ts'
 import type { Cluster } from '../../src/kafka/cluster.ts'
 import { coverage } from '../../src/planner/coverage.ts'
 import { observeCoverage } from '../../src/planner/observe-coverage.ts'
@@ -33,6 +33,9 @@ beforeAll(async () => {
   kafka = await startKafka({
     version: '4.x',
     config: {
+      // For ACLs to be seen; whoever comes to these listeners may do everything.
+      'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+      'super.users': 'User:ANONYMOUS',
       'transaction.partition.verification.enable': 'false',
       'group.consumer.min.session.timeout.ms': '1000',
       'group.consumer.session.timeout.ms': '4000',
@@ -156,9 +159,50 @@ describe('the mirror has passed every position', () => {
   })
 })
 
+describe('a topic is drained', () => {
+  const drained = (mirroredTo: bigint, sourceStart = 0n) =>
+    sourceIsDrained('counted' as TopicName, 0).check(
+      runOn({ source: cluster, target: cluster }, ['counted'], mirroredTo, {
+        mode: 'dense',
+        sourceStart: sourceStart as SourceOffset,
+      }),
+    )
+
+  test('only when both sides hold as many records, and the copy ends where the mirror has written', async () => {
+    await createTopics('counted')
+    await fill(kafka, 'counted', 10, [0])
+    expect(await drained(10n)).toEqual({ holds: true })
+    expect(await drained(9n)).toMatchObject({
+      title: 'both sides hold as many records of counted',
+      because: 'the mirror has checked counted:0 up to 9 of 10',
+    })
+    // Nine records behind the mark, and ten where they are copied to.
+    expect(await drained(10n, 1n)).toMatchObject({
+      title: 'nobody but the mirror has written to the copy of counted',
+      worthWaiting: false,
+      because: expect.stringContaining('counted:0 ends at 10 where it is copied to, 1 offset past'),
+    })
+  })
+})
+
 describe('who else uses the topics', () => {
   test('is seen: groups, connectors, Streams topics, transactional ids; who has no group is not', async () => {
-    await createTopics('paid', 'unread', 'sums-store-changelog')
+    await createTopics('paid', 'unread', 'sums-store-changelog', 'sums-by-day-repartition')
+    const rule = {
+      resourceType: kafkajs.AclResourceTypes.TOPIC,
+      resourcePatternType: kafkajs.ResourcePatternTypes.LITERAL,
+      host: '*',
+      permissionType: kafkajs.AclPermissionTypes.ALLOW,
+      operation: kafkajs.AclOperationTypes.WRITE,
+    }
+    await withAdmin(kafka, (admin) =>
+      admin.createAcls({
+        acl: [
+          { ...rule, resourceName: 'paid', principal: 'User:teller' },
+          { ...rule, resourceName: 'results', principal: 'User:of-another-topic' },
+        ],
+      }),
+    )
     const producer = new kafkajs.Kafka(kafka.kafka()).producer({
       transactionalId: 'cashier-1',
       maxInFlightRequests: 1,
@@ -183,7 +227,12 @@ describe('who else uses the topics', () => {
       { kind: 'connect', id: 'connect-warehouse', topics: ['paid'] },
       { kind: 'group', id: 'forgotten', topics: ['paid'], members: 0 },
       { kind: 'group', id: 'sums', topics: ['paid'], members: 0 },
-      { kind: 'streams', id: 'sums', internal: ['sums-store-changelog'] },
+      {
+        kind: 'streams',
+        id: 'sums',
+        internal: ['sums-by-day-repartition', 'sums-store-changelog'],
+      },
+      { kind: 'principal', principal: 'User:teller', operations: ['WRITE'], topics: ['paid'] },
       { kind: 'transactional-id', id: 'cashier-1', topics: ['paid'] },
       { kind: 'no-group', topic: 'unread' },
     ])

@@ -15,13 +15,23 @@ import { type Project, startWorld, type World } from './_world.ts'
 let world: World
 let project: Project
 let receipt: Receipt
+/** What another client read once everything was marked, and before anything moved. */
+let before: {
+  readonly starts: readonly { readonly sourceStart: number; readonly targetStart: number }[]
+  readonly targetBefore: readonly (number | null)[]
+}
+const PARTITIONS = [
+  ['moved.same', 0],
+  ['moved.same', 1],
+  ['moved.tx', 0],
+] as const
 const FILE = `apiVersion: ferry/v1
 kind: Migration
 metadata: { name: moved }
 spec:
   from: old
   to: new
-  stage: producers-moved
+  stage: mirrored
   topics: [{ name: moved.same }, { name: moved.tx, offsets: dense }]
   groups: [{ id: moved.api }]
   gates: { sourceQuiet: 1s, timeout: 120s }
@@ -61,6 +71,14 @@ beforeAll(async () => {
     commitEvery: 3,
     abortEvery: 2,
   })
+  // Its first transaction, and the aborted one behind it: so its mark is at another number than the copy begins at.
+  await withAdmin(world.source, async (admin) => {
+    await admin.fetchTopicOffsets('moved.tx')
+    await admin.deleteTopicRecords({
+      topic: 'moved.tx',
+      partitions: [{ partition: 0, offset: '8' }],
+    })
+  })
   await withAdmin(world.source, (admin) =>
     admin.setOffsets({
       groupId: 'moved.api',
@@ -72,7 +90,20 @@ beforeAll(async () => {
     }),
   )
   project.write('plans/moved.yaml', FILE)
-  expect(await apply()).toMatchObject({ code: 0 })
+  const mirrored = await apply()
+  expect(mirrored, mirrored.stderr).toMatchObject({ code: 0 })
+  // The group was on the target before, in one of the partitions.
+  await withAdmin(world.target, (admin) =>
+    admin.setOffsets({
+      groupId: 'moved.api',
+      topic: 'moved.same',
+      partitions: [{ partition: 0, offset: '33' }],
+    }),
+  )
+  before = await readBefore()
+  project.edit('plans/moved.yaml', 'stage: mirrored', 'stage: producers-moved')
+  const moved = await apply()
+  expect(moved, moved.stderr).toMatchObject({ code: 0 })
   const none = await project.ferry(['receipt', 'moved'])
   expect(none).toMatchObject({ code: 1, stderr: expect.stringContaining('FERRY1822') })
   project.edit('plans/moved.yaml', 'producers-moved', 'retired')
@@ -88,6 +119,26 @@ beforeAll(async () => {
   receipt = JSON.parse(project.read('moved.receipt.json'))
 })
 afterAll(() => world?.stop())
+
+const readBefore = async (): Promise<typeof before> => {
+  const topics = ['moved.same', 'moved.tx']
+  const [here, there, positions] = await Promise.all([
+    oracle.offsetsMany(world.source, topics),
+    oracle.offsetsMany(world.target, topics),
+    oracle.groupOffsets(world.target, 'moved.api'),
+  ])
+  return {
+    starts: PARTITIONS.map(([topic, partition]) => {
+      const startIn = (logs: typeof here) =>
+        Number(logs.get(topic)?.find((log) => log.partition === partition)?.start)
+      return { sourceStart: startIn(here), targetStart: startIn(there) }
+    }),
+    targetBefore: [0, 1].map((partition) => {
+      const found = positions.find((each) => each.partition === partition)
+      return found === undefined ? null : Number(found.offset)
+    }),
+  }
+}
 
 /** As somebody would who knows how: changed, and its digest made anew. */
 const forged = (change: (body: Receipt) => Receipt): string => {
@@ -106,20 +157,27 @@ describe('a receipt', () => {
       partitions: [
         { topic: 'moved.same', partition: 0, offsets: 'identical', mirrored: 302, gone: 0 },
         { topic: 'moved.same', partition: 1, offsets: 'identical', mirrored: 300, gone: 0 },
-        { topic: 'moved.tx', partition: 0, offsets: 'dense', mirrored: 30, gone: 0 },
+        { topic: 'moved.tx', partition: 0, offsets: 'dense', mirrored: 27, gone: 0 },
       ],
       groups: [
         {
           group: 'moved.api',
           positions: [
-            { partition: 0, source: 120, targetBefore: null, target: 120, atRetire: 120 },
-            { partition: 1, source: 300, targetBefore: null, target: 300, atRetire: 300 },
+            { partition: 0, source: 120, target: 120, atRetire: 120 },
+            { partition: 1, source: 300, target: 300, atRetire: 300 },
           ],
         },
       ],
     })
+    // The one is not the other, and not nothing, and so they can be told apart.
+    expect(before.starts.at(-1)).toEqual({ sourceStart: 8, targetStart: 0 })
+    expect(before.targetBefore).toEqual([33, null])
+    expect(receipt.partitions.map(({ mark: { at, ...starts } }) => starts)).toEqual(before.starts)
+    expect(receipt.groups[0]?.positions.map(({ targetBefore }) => targetBefore)).toEqual(
+      before.targetBefore,
+    )
     const people = await project.ferry(['receipt', 'moved', '--markdown'])
-    expect(people.stdout).toContain('632 records in 3 partitions moved from `old`')
+    expect(people.stdout).toContain('629 records in 3 partitions moved from `old`')
     for (const text of [project.read('moved.receipt.json'), people.stdout]) {
       expect(text).not.toContain(world.target.admin?.password)
     }
@@ -159,6 +217,43 @@ describe('a receipt', () => {
     }
   })
 
+  test('comes with the index as a file: of a topic with gaps, each record of the source is where a line of it says, by another client', async () => {
+    const [here, there] = await Promise.all(
+      [world.source, world.target].map((cluster) =>
+        oracle.read(cluster, 'moved.tx', { isolation: 'read_committed' }),
+      ),
+    )
+    expect(await project.ferry(['index', 'export', 'moved', '-o', 'map.csv'])).toMatchObject({
+      code: 0,
+    })
+    const runs = project
+      .read('map.csv')
+      .split('\n')
+      .filter((line) => line.startsWith('moved.tx,0,'))
+      .map((line) => line.split(',').slice(2).map(Number) as [number, number, number])
+    // A run for each transaction that was committed and is left.
+    expect(runs).toHaveLength(9)
+    const mapped = runs.flatMap(([from, to, target]) =>
+      Array.from({ length: to - from }, (_, i) => [from + i, target + i] as const),
+    )
+    type Read = Awaited<ReturnType<typeof oracle.read>>
+    const contents = (records: Read = []) =>
+      new Map(
+        records.map(({ offset, timestamp, keyHash, valueHash, headersHash }) => [
+          Number(offset),
+          `${timestamp} ${keyHash} ${valueHash} ${headersHash}`,
+        ]),
+      )
+    const [from, to] = [contents(here), contents(there)]
+    // Each record of either side is in one line, and no line is of anything else.
+    expect(mapped.map(([source]) => source)).toEqual([...from.keys()])
+    expect(mapped.map(([, target]) => target)).toEqual([...to.keys()])
+    for (const [source, target] of mapped) {
+      expect(to.get(target), `${source} -> ${target}`).toBe(from.get(source))
+    }
+    expect(new Set(from.values()).size).toBe(27)
+  })
+
   test('is confirmed by the clusters; an edit of it is found, also one with a new digest', async () => {
     const confirmed = await check('--json')
     expect(confirmed, confirmed.stderr).toMatchObject({ code: 0 })
@@ -169,7 +264,7 @@ describe('a receipt', () => {
       partitions: [
         { target: { confirmed: 302, gone: 0 }, source: { confirmed: 302 }, indexConfirmed: true },
         { target: { confirmed: 300, gone: 0 }, source: { confirmed: 300 }, indexConfirmed: true },
-        { target: { confirmed: 30, gone: 0 }, source: { confirmed: 30 }, indexConfirmed: true },
+        { target: { confirmed: 27, gone: 0 }, source: { confirmed: 27 }, indexConfirmed: true },
       ],
     })
     expect(await check('moved.receipt.json')).toMatchObject({ code: 0 })
