@@ -11,12 +11,13 @@ import type { Plan, Purpose } from '../domain/plan.ts'
 import { type ReachedStage, type Stage, stageRank } from '../domain/stage.ts'
 import type { MigrationState } from '../domain/state.ts'
 import { DEFAULT_MEMORY_BUDGET, type MirrorLog, type MirrorTimings } from '../mirror/mirror.ts'
+import type { WhatIsNow } from '../planner/check-open.ts'
 import type { Clusters } from '../steps/step-kind.ts'
 import { allowingRewind, checkRewinds, rewindsOf } from './allow-rewind.ts'
 import { driftSince } from './drift.ts'
 import { changedInputs, inputDigests } from './input-digests.ts'
 import { lockHolder, operationOf } from './lock-holder.ts'
-import { makePlan, type PlanOptions, readState } from './make-plan.ts'
+import { makePlan, type PlanOptions, readState, wholeOf } from './make-plan.ts'
 import { mirroredNow } from './mirrored-now.ts'
 import type { Session } from './open-session.ts'
 import type { ApplyParts } from './services.ts'
@@ -177,9 +178,17 @@ const checks = (
     const fresh = await makePlan(session, planned, { ...options, maxDestroy }, plan.purpose)
     return { changed: parts.checkAgain(plan, fresh.plan), state: fresh.state }
   }
+  const isNow = async (): Promise<WhatIsNow> => {
+    const state = await readState(session, migration.name)
+    const desired = await wholeOf(planned, state, plan.purpose)
+    const { services, now, signal } = options
+    const observed = await services.observe(clusters, desired, now, signal)
+    return { desired, observed, state, inputs: await inputDigests(session.project, migration) }
+  }
   return {
     again,
-    recheck: async () => {
+    recheck: async (own) => {
+      if (own !== undefined) return parts.checkOpen(plan, await isNow(), own)
       const { changed, state } = await again()
       const { store } = session
       const looking = { clusters, store, migration, state: () => state, now: options.now }

@@ -155,7 +155,7 @@ const stoppedKeys = (gaps: readonly string[]): readonly PartitionKey[] => [
 ]
 
 /** What goes back is what was done, also what is in the file no more. */
-const wholeOf = async (
+export const wholeOf = async (
   migration: Migration,
   state: MigrationState,
   purpose: Purpose,

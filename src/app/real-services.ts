@@ -51,11 +51,12 @@ export const realServices = (env: Readonly<Record<string, string | undefined>>):
   applyPlan: async (options) => (await import('../applier/index.ts')).applyPlan(options),
   applyParts: async () => {
     const { kindOf } = await import('../steps/index.ts')
-    const { checkAgain, seenOf, withState } = await import('../planner/index.ts')
+    const { checkAgain, checkOpen, seenOf, withState } = await import('../planner/index.ts')
     const { checkInvariants, passedDeadlines } = await import('../applier/index.ts')
     return {
       kinds: kindOf,
       checkAgain,
+      checkOpen,
       seenOf,
       withState,
       checkInvariants,

@@ -10,6 +10,7 @@ import type { Reader } from '../domain/step.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import type { Probe } from '../kafka/inquiry.ts'
 import type { MirrorOptions, MirrorWithFacts } from '../mirror/mirror.ts'
+import type { OwnSteps, WhatIsNow } from '../planner/check-open.ts'
 import type { Elsewhere } from '../planner/coverage.ts'
 import type { Observed } from '../planner/observed.ts'
 import type { StateStore } from '../state/state-store.ts'
@@ -93,6 +94,7 @@ export interface ApplyParts {
   withState(desired: Migration, state: MigrationState): Migration
   seenOf(desired: Migration, observed: Observed, state: MigrationState): Omit<SeenFacts, 'at'>
   checkAgain(saved: Plan, fresh: Plan): readonly Diagnostic[]
+  checkOpen(saved: Plan, now: WhatIsNow, own: OwnSteps): readonly Diagnostic[]
   checkInvariants(invariants: Plan['invariants'], run: LookingRun): Promise<readonly Diagnostic[]>
   passedDeadlines(deadlines: Plan['deadlines'], run: LookingRun): Promise<readonly Diagnostic[]>
 }

@@ -77,7 +77,8 @@ export interface PushedState {
 
 /**
  * Puts `next` in the place of what is recorded, under the lock. Refused where it does not follow: another lineage, a lower serial, or the
- * same serial with another content. Forced, it goes on from the higher of both serials, so that plans made before are stale.
+ * same serial with another content. Forced, it goes on from the higher of both serials, so that plans made before are stale. So is one that
+ * was running then: what its journal calls done may have been taken back since.
  */
 export const pushState = (
   store: StateStore,
@@ -87,7 +88,8 @@ export const pushState = (
 ): Promise<PushedState> =>
   whileLocked(store, migration, lockHolder(`state push ${migration}`, now), async () => {
     const found = await contentOf(store, migration)
-    if (found && encodeContent(found) === encodeContent(next)) {
+    const resting = withoutOpenRun(next)
+    if (found && [next, resting].some((one) => encodeContent(one) === encodeContent(found))) {
       return { serial: found.decisions.serial, replaced: undefined, changed: false }
     }
     const why = found && doesNotFollow(found, next)
@@ -96,9 +98,15 @@ export const pushState = (
       found?.decisions.lineage === next.decisions.lineage
         ? Math.max(next.decisions.serial, found.decisions.serial + 1)
         : next.decisions.serial
-    await store.replace(migration, { ...next, decisions: { ...next.decisions, serial } })
+    await store.replace(migration, { ...resting, decisions: { ...resting.decisions, serial } })
     return { serial, replaced: found?.decisions, changed: true }
   })
+
+/** A plan that was running then does not go on: its own run would no longer be the last thing that has changed anything. */
+const withoutOpenRun = (content: StateContent): StateContent =>
+  content.decisions.plan?.status === 'open'
+    ? { ...content, decisions: { ...content.decisions, plan: null } }
+    : content
 
 /** Says of which marks there is no progress: decisions that were overwritten have none where a mark was given up since. */
 export const withoutProgress = ({ decisions, progress }: StateContent): readonly Diagnostic[] => {

@@ -6,6 +6,7 @@ import type { ReachedStage, Stage } from '../domain/stage.ts'
 import type { MigrationState, SeenFacts } from '../domain/state.ts'
 import type { Step, StepKindName } from '../domain/step.ts'
 import type { Mirror, MirrorTimings } from '../mirror/mirror.ts'
+import type { OwnSteps } from '../planner/check-open.ts'
 import type { LockHolder, StateStore } from '../state/state-store.ts'
 import type { Clusters, Run, StepKind } from '../steps/step-kind.ts'
 
@@ -26,8 +27,8 @@ export interface ApplyOptions {
   readonly startMirror: () => Promise<Mirror>
   /** The same from target to source. */
   readonly startReverseMirror: () => Promise<Mirror>
-  /** Compares the plan with what is now; errors mean that it is stale. Not asked when a run of this very plan goes on. */
-  readonly recheck: () => Promise<readonly Diagnostic[]>
+  /** Compares the plan with what is now; where its run goes on, but for what its `own` steps did. Errors mean that it is stale. */
+  readonly recheck: (own?: OwnSteps) => Promise<readonly Diagnostic[]>
   /** Asked before each step; errors mean that the plan counts on something that is no longer so. See `check-invariants.ts`. */
   readonly checkInvariants: (run: Run) => Promise<readonly Diagnostic[]>
   /** Reads what a run leaves behind, for `ferry drift`. */

@@ -17,7 +17,7 @@ import { stageReached, stepsUntil } from './stage-reached.ts'
  *
  * 1. Take the lock.
  * 2. Read decisions and journal; refuse a plan that must not run.
- * 3. Unless a run of this very plan goes on: check that it is what would be planned now, and write that it runs.
+ * 3. Check that it is what would be planned now, or where its own run goes on, that only its own steps changed anything; write that it runs.
  * 4. Run its steps in order, but for those that an earlier run has done.
  * 5. Write after each how far the migration has come; after the last that the plan has run to its end.
  * 6. Stop the mirror and release the lock, always.
@@ -132,7 +132,7 @@ const finish = async (
 }
 
 const noteHistory = (record: RunRecord, { done, begun }: PlanHistory): void => {
-  record.begun = begun
+  record.begun = begun.size > 0
   for (const id of record.steps.keys()) {
     if (done.has(id)) record.steps.set(id, { id, outcome: 'done', earlier: true })
   }

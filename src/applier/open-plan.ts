@@ -33,7 +33,8 @@ export type OpenedPlan =
 /**
  * 1. Read decisions and journal.
  * 2. Refuse a plan that must not run: blocked, made for other clusters, run to its end, not confirmed.
- * 3. A plan whose own run is open goes on. Any other must be what would be planned now.
+ * 3. A plan whose own run is open goes on, unless others than its own steps have changed what it was made from. Any other must be what would
+ *    be planned now.
  * 4. Write that it runs: from here on every other plan of this migration is stale.
  */
 export const openPlan = async (options: ApplyOptions, lock: Lock): Promise<OpenedPlan> => {
@@ -48,8 +49,9 @@ export const openPlan = async (options: ApplyOptions, lock: Lock): Promise<Opene
   const refused = refusalsOf(options, state, history, isOpen)
   if (refused.length > 0) return { refused, state, history }
 
-  if (!isOpen) {
-    const changed = await options.recheck()
+  // Where it has run to its end only that is still to be written.
+  if (!isOpen || !history.finished) {
+    const changed = await options.recheck(isOpen ? history : undefined)
     const stale = errorsAmong(changed)
     if (stale.length > 0) return { refused: stale, state, history }
     for (const warning of changed) options.on.warned(warning)

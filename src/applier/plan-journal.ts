@@ -5,8 +5,8 @@ import type { StateStore } from '../state/state-store.ts'
 export interface PlanHistory {
   readonly started: boolean
   readonly finished: boolean
-  /** At least one step was begun. */
-  readonly begun: boolean
+  /** Ids of the steps that were begun, ended or not. */
+  readonly begun: ReadonlySet<string>
   /** Ids of the steps whose last word is a result `done`. */
   readonly done: ReadonlySet<string>
 }
@@ -22,7 +22,7 @@ export const historyOf = (journal: readonly JournalEntry[], plan: string): PlanH
   return {
     started: mine.some((what) => what.kind === 'plan-started'),
     finished: mine.some((what) => what.kind === 'plan-finished'),
-    begun: mine.some((what) => what.kind === 'intent'),
+    begun: new Set(mine.flatMap((what) => (what.kind === 'intent' ? [what.step] : []))),
     done,
   }
 }

@@ -2,7 +2,7 @@ import { aclKey } from '../domain/access.ts'
 import { canonicalJson, sha256 } from '../domain/canonical-json.ts'
 import type { Managed } from '../domain/drift.ts'
 import type { TopicName } from '../domain/ids.ts'
-import type { Migration } from '../domain/migration.ts'
+import type { Migration, ScramMechanism } from '../domain/migration.ts'
 import type { MigrationState } from '../domain/state.ts'
 import { managedOf } from './managed.ts'
 import type { Observed, ObservedSide } from './observed.ts'
@@ -20,16 +20,16 @@ export const fingerprint = (
   const { source, target } = observed
   const parts: Record<string, string> = {}
   const put = (name: string, value: unknown): void => {
-    parts[name] = sha256(canonicalJson(value)).slice(0, 16)
+    parts[name] = digestOfPart(value)
   }
   put('cluster ids', [source.id, target.id])
-  put('decisions in the state', [state.lineage, state.serial])
+  put(DECISIONS, [state.lineage, state.serial])
   for (const [key, { fixed }] of observed.removed ?? []) put(`removed ${key}`, fixed)
   const acls = relevantAcls(managedOf(desired), target)
   if (typeof acls === 'string') put('ACLs on the target', acls)
   else for (const acl of acls) put(`ACL ${acl} on the target`, 'there')
   for (const { name } of desired.users) {
-    put(`user ${name} on the target`, [...(target.users.get(name) ?? [])].sort())
+    put(`user ${name} on the target`, mechanismsPart(target.users.get(name) ?? []))
   }
   for (const { user } of desired.quotas) {
     put(`quota of ${user} on the target`, target.quotas.get(user) ?? null)
@@ -43,6 +43,16 @@ export const fingerprint = (
   for (const { id } of desired.groups) put(`group ${id} on the source`, exists(source, id))
   return parts
 }
+
+export const DECISIONS = 'decisions in the state'
+
+export const digestOfPart = (value: unknown): string => sha256(canonicalJson(value)).slice(0, 16)
+
+/** Of a user. */
+export const mechanismsPart = (mechanisms: Iterable<ScramMechanism>) => [...mechanisms].sort()
+
+/** Of a topic. */
+export const configsPart = (configs: ReadonlyMap<string, string>) => [...configs].sort()
 
 /** The names of the parts that differ, sorted. */
 export const changedParts = (
@@ -58,7 +68,7 @@ export const changedParts = (
 const DETAIL = /^(?:partitions|configs) of /
 
 /** Of a topic that came, went or is another one, all the rest changed too. */
-const withoutDetails = (changed: readonly string[]): readonly string[] => {
+export const withoutDetails = (changed: readonly string[]): readonly string[] => {
   const all = new Set(changed)
   return changed.filter((part) => !DETAIL.test(part) || !all.has(part.replace(DETAIL, '')))
 }
@@ -74,7 +84,7 @@ const putTopic = (
   put(of, topic === undefined ? 'absent' : (topic.description.topicId ?? 'there'))
   if (topic === undefined) return
   put(`partitions of ${of}`, topic.description.partitions.length)
-  put(`configs of ${of}`, [...overrides(topic)].sort())
+  put(`configs of ${of}`, configsPart(overrides(topic)))
 }
 
 const exists = (side: ObservedSide, id: Migration['groups'][number]['id']): boolean =>

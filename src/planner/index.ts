@@ -1,3 +1,4 @@
+export { checkOpen } from './check-open.ts'
 export { driftBetween, factsOf, isComparable, seenOf, stillListed } from './drift.ts'
 export { changedParts } from './fingerprint.ts'
 export { withManaged } from './managed.ts'

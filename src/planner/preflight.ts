@@ -41,15 +41,18 @@ export const checkAgain = (saved: Plan, fresh: Plan): readonly Diagnostic[] => {
   const causes = [...inputs, ...changedParts(saved.fingerprint, fresh.fingerprint)]
   const changed = causes.length > 0 ? causes : changedContent(saved, fresh)
   if (changed.length === 0) return fresh.problems.filter(({ severity }) => severity === 'error')
+  return [staleBecause(saved, changed)]
+}
+
+/** Names what changed, as far as anybody reads on. */
+export const staleBecause = ({ createdAt }: Plan, changed: readonly string[]): Diagnostic => {
   const rest = changed.length - NAMED_AT_MOST
   const named = changed.slice(0, NAMED_AT_MOST).join('; ')
-  return [
-    diagnostic({
-      code: 'FERRY1401',
-      detail: `Since the plan was made at ${saved.createdAt}, this changed: ${named}${rest > 0 ? `; and ${rest} more` : ''}.`,
-      fix: 'Make a new plan and have it reviewed.',
-    }),
-  ]
+  return diagnostic({
+    code: 'FERRY1401',
+    detail: `Since the plan was made at ${createdAt}, this changed: ${named}${rest > 0 ? `; and ${rest} more` : ''}.`,
+    fix: 'Make a new plan and have it reviewed.',
+  })
 }
 
 /** More would not be read. */

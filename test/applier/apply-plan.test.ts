@@ -2,6 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { contentOf, pushState } from '../../src/app/state-changes.ts'
+import type { ApplyOptions } from '../../src/applier/apply-options.ts'
 import { FerryError } from '../../src/domain/diagnostic.ts'
 import { Secret } from '../../src/domain/secret.ts'
 import { FileStore } from '../../src/state/file-store.ts'
@@ -329,9 +331,12 @@ describe('a plan whose run is open', () => {
     }
   }
 
-  test('goes on behind what is done, and is not stale by what it did itself', async () => {
-    let rechecks = 0
-    const recheck = async () => (rechecks++ === 0 ? [] : [problem('FERRY1401')])
+  test('goes on behind what is done, and is asked for what others than its own steps have changed', async () => {
+    const asked: (readonly string[] | undefined)[] = []
+    const recheck: ApplyOptions['recheck'] = async (own) => {
+      asked.push(own && [`begun ${[...own.begun]}`, `done ${[...own.done]}`])
+      return []
+    }
     const apply = fakeApply(store, { a: {}, b: failsOnce(), c: {} }, { recheck })
     const first = await apply.run()
     expect([first.status, codes(first), first.begun]).toEqual(['failed', ['FERRY1701'], true])
@@ -342,6 +347,7 @@ describe('a plan whose run is open', () => {
     const second = await apply.run()
     expect([second.status, outcomes(second)]).toEqual(['done', ['a done', 'b done', 'c done']])
     expect(second.steps.map((s) => s.earlier)).toEqual([true, false, false])
+    expect(asked).toEqual([undefined, ['begun a,b', 'done a']])
     expect(apply.log.filter((l) => l.startsWith('apply'))).toEqual([
       'apply a',
       'apply b',
@@ -360,6 +366,60 @@ describe('a plan whose run is open', () => {
       'c done',
       'plan-finished',
     ])
+  })
+
+  test('is stale by what others changed meanwhile, and nothing is written', async () => {
+    const steps = { a: {}, b: failsOnce() }
+    let isStale = false
+    const recheck = async () => (isStale ? [problem('FERRY1401')] : [])
+    const apply = fakeApply(store, steps, { recheck })
+    await apply.run()
+    const before = [await state(), await store.readJournal('orders')]
+    isStale = true
+    const refused = await apply.run()
+    expect([refused.status, codes(refused)]).toEqual(['failed', ['FERRY1401']])
+    expect(outcomes(refused)).toEqual(['a done', 'b notStarted'])
+    expect([await state(), await store.readJournal('orders')]).toEqual(before)
+    isStale = false
+    expect((await apply.run()).status).toBe('done')
+  })
+
+  test('is not asked once all of it is done: only its end is still to be written', async () => {
+    const apply = fakeApply(
+      store,
+      { a: {} },
+      { recheck: async (own) => (own ? [problem('FERRY1401')] : []) },
+    )
+    await apply.run()
+    const finished = await state()
+    const lock = await store.lock('orders', holder())
+    const open = {
+      ...finished!,
+      serial: finished!.serial + 1,
+      plan: { digest: apply.options.digest, status: 'open' as const },
+    }
+    await store.writeDecisions(open, finished!.serial)
+    await lock.release()
+    expect((await apply.run()).status).toBe('done')
+    expect((await state())?.plan?.status).toBe('done')
+  })
+
+  test('does not go on from a backup that was pushed: what its journal calls done may be taken back', async () => {
+    const asked: unknown[] = []
+    const recheck: ApplyOptions['recheck'] = async (own) =>
+      answering(asked.push(own), [problem('FERRY1401')])
+    const old = fakeApply(store, { a: {}, b: failsOnce() })
+    await old.run()
+    const backup = await contentOf(store, 'orders')
+    await fakeApply(store, { 'undo a': {} }).run()
+    const pushed = { force: true, now: old.clock.now() }
+    expect(await pushState(store, 'orders', backup!, pushed)).toMatchObject({ changed: true })
+    expect(
+      await pushState(store, 'orders', (await contentOf(store, 'orders'))!, pushed),
+    ).toMatchObject({ changed: false })
+    const { digest } = old.options
+    const refused = await fakeApply(store, { a: {}, b: {} }, { digest, recheck }).run()
+    expect([codes(refused), asked]).toEqual([['FERRY1401'], [undefined]])
   })
 
   test('is replaced by a newer plan, and stale from then on', async () => {

@@ -93,6 +93,7 @@ export const fakeServices = (change: {
       withState: (desired) => desired,
       seenOf: () => ({ managed: NOTHING_MANAGED, facts: new Map() }),
       checkAgain: () => [],
+      checkOpen: () => [],
       checkInvariants: async () => [],
       passedDeadlines: async () => [],
       ...change.parts,

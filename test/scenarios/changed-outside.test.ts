@@ -95,6 +95,8 @@ interface Stale {
   readonly what: string
   /** Before the plan is made. */
   readonly first?: () => void
+  /** It has begun, and stopped behind its first steps. */
+  readonly begun?: true
   readonly change: () => unknown
   /** All that the refusal names. */
   readonly names: RegExp
@@ -178,6 +180,21 @@ const CASES: readonly Stale[] = [
     names: /this changed: group stale-newcomer on the source\.$/,
   },
   {
+    what: 'anything that none of its own steps has changed, after it was begun',
+    begun: true,
+    change: async () => {
+      const acls = (await aclsOfReader()).filter(({ resourceName }) => resourceName === 'stale.b')
+      await target.createAcls(
+        acls.map((acl) => ({ ...acl, principal: 'User:mallory' })).slice(0, 1),
+      )
+      await target.setQuota('stale-reader', { consumerByteRate: 7 })
+      await setConfigs(world.source, 'stale.a', { 'max.message.bytes': '500000' })
+      await commit(world.source, 'stale-late', '3')
+    },
+    names:
+      /this changed: ACL TOPIC\|LITERAL\|stale\.b\|User:mallory\|\*\|\w+\|ALLOW on the target; configs of topic stale\.a on the source; group stale-late on the source; quota of stale-reader on the target\.$/,
+  },
+  {
     what: 'a decision that another plan has made',
     change: async () => {
       await run(['plan', 'stale', '-o', 'other.plan.json'])
@@ -200,9 +217,14 @@ const CASES: readonly Stale[] = [
 ]
 
 describe('a saved plan does not run after a change of', () => {
-  test.each(CASES)('$what', async ({ first, change, names, code = 'FERRY1401' }) => {
+  test.each(CASES)('$what', async ({ first, begun, change, names, code = 'FERRY1401' }) => {
     first?.()
     await run(['plan', 'stale', '-o', PLAN])
+    // What those before have changed is mended by its first steps, and what they did does not stop it.
+    for (const _ of begun ? ['begins', 'goes on'] : []) {
+      await run(['apply', PLAN, '--until', 'prepared'])
+      expect(project.read('.ferry/stale/journal.jsonl')).toMatch(/"set-quota\/stale-reader"/)
+    }
     await change()
     const before = { clusters: await imageOf(world), state: project.state() }
     const refused = await project.ferry(['apply', PLAN, '--auto-approve'])

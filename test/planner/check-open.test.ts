@@ -1,0 +1,334 @@
+import { describe, expect, it } from 'vitest'
+import { type AclBinding, aclKey } from '../../src/domain/access.ts'
+import type { Migration, QuotaSpec } from '../../src/domain/migration.ts'
+import type { Plan } from '../../src/domain/plan.ts'
+import type { MigrationState } from '../../src/domain/state.ts'
+import type { StepKindName } from '../../src/domain/step.ts'
+import { checkOpen } from '../../src/planner/check-open.ts'
+import type { Observed, ObservedSide } from '../../src/planner/observed.ts'
+import {
+  ACCESS,
+  AT,
+  group,
+  groupSeen,
+  migration,
+  observed,
+  plan,
+  side,
+  stateWith,
+  topic,
+  topicSeen,
+} from './_build.ts'
+
+const at = undefined as never
+const quota = (producerByteRate: number): QuotaSpec => ({
+  user: 'api',
+  producerByteRate,
+  consumerByteRate: undefined,
+  at,
+})
+const DESIRED = migration({
+  users: [{ name: 'api', mechanism: 'scram-sha-512', passwordVersion: 1, password: at, at }],
+  quotas: [quota(5)],
+})
+const HAD: ReadonlySet<'scram-sha-256'> = new Set(['scram-sha-256'])
+const OTHERS: AclBinding = { ...ACCESS.atOnce[0]!, principal: 'User:other', operation: 'DESCRIBE' }
+const BEFORE = observed({
+  target: {
+    acls: [OTHERS],
+    users: new Map([['api', HAD]]),
+    quotas: new Map([['api', { producerByteRate: 1, consumerByteRate: 2 }]]),
+  },
+})
+
+interface Now {
+  readonly source?: Partial<ObservedSide>
+  readonly target?: Partial<ObservedSide>
+  readonly state?: Partial<MigrationState>
+  readonly inputs?: Readonly<Record<string, string>>
+  readonly desired?: Migration
+}
+
+/** What a plan that has begun and done the steps of these kinds is told about what is. */
+const checked = (
+  saved: Plan,
+  before: Observed,
+  now: Now,
+  done: readonly StepKindName[],
+  begun: readonly StepKindName[] = done,
+): readonly string[] => {
+  const idsOf = (kinds: readonly StepKindName[]) =>
+    new Set(saved.steps.filter(({ kind }) => kinds.includes(kind)).map(({ id }) => id))
+  const found = checkOpen(
+    saved,
+    {
+      desired: now.desired ?? DESIRED,
+      observed: {
+        ...before,
+        source: { ...before.source, ...now.source },
+        target: { ...before.target, ...now.target },
+      },
+      state: stateWith({ serial: 9, ...now.state }),
+      inputs: now.inputs ?? {},
+    },
+    { done: idsOf(done), begun: idsOf([...begun, ...done]) },
+  )
+  return found.flatMap(({ code, detail }) =>
+    `${code} ${detail.replace(/^.*changed: |\.$/g, '')}`.split('; '),
+  )
+}
+
+const stale = (...names: readonly string[]) => {
+  const [first, ...rest] = names
+  return [`FERRY1401 ${first}`, ...rest]
+}
+const acl = (binding: AclBinding) => `ACL ${aclKey(binding)} on the target`
+const MALLORY: AclBinding = {
+  ...ACCESS.atOnce[0]!,
+  principal: 'User:mallory',
+  operation: 'WRITE',
+}
+
+describe('an open plan forwards', () => {
+  const SAVED = plan({ desired: DESIRED, observed: BEFORE })
+  const PREPARED: readonly StepKindName[] = ['create-topic', 'set-user', 'set-quota']
+  const made = SAVED.steps.find((step) => step.kind === 'create-topic')!
+  const logs = [
+    [0n, 0n],
+    [0n, 0n],
+  ] as const
+  const topicWith = (configs: Readonly<Record<string, string>>, partitions = logs.slice()) =>
+    new Map([[topic('orders'), topicSeen('orders', partitions, { ...made.configs, ...configs })]])
+  /** As the steps of {@link PREPARED} leave it. */
+  const prepared = (target: Partial<ObservedSide> = {}): Now => ({
+    target: {
+      topics: topicWith({}),
+      users: new Map([['api', new Set(['scram-sha-256', 'scram-sha-512'] as const)]]),
+      quotas: new Map([['api', { producerByteRate: 5, consumerByteRate: 2 }]]),
+      ...target,
+    },
+  })
+  const check = (now: Now, done = PREPARED, begun = done) =>
+    checked(SAVED, BEFORE, now, done, begun)
+
+  it('is not stale by what its own steps have done, nor by what flows', () => {
+    expect(check({}, [])).toEqual([])
+    expect(check(prepared())).toEqual([])
+    const flowing = topicSeen(
+      'orders',
+      [
+        [700n, 9000n],
+        [5n, 5n],
+      ],
+      { 'retention.ms': '86400000' },
+    )
+    const source = {
+      topics: new Map([[topic('orders'), flowing]]),
+      groups: new Map([[group('api'), groupSeen('api', { 'orders:0': 900n }, { state: 'empty' })]]),
+    }
+    expect(check({ ...prepared(), source })).toEqual([])
+  })
+
+  it('waits for groups to be stopped: one without positions is gone then', () => {
+    expect(check({ ...prepared(), source: { groups: new Map() } })).toEqual([])
+  })
+
+  it.each<[string, Now, readonly string[]]>([
+    ['an ACL of somebody else', prepared({ acls: [OTHERS, MALLORY] }), [acl(MALLORY)]],
+    ['an ACL that is gone', prepared({ acls: [] }), [acl(OTHERS)]],
+    [
+      'a config that a step has set',
+      prepared({ topics: topicWith({ 'retention.bytes': '9' }) }),
+      ['configs of topic orders on the target'],
+    ],
+    [
+      'another config of that topic',
+      prepared({ topics: topicWith({ 'segment.ms': '9' }) }),
+      ['configs of topic orders on the target'],
+    ],
+    [
+      'partitions of that topic',
+      prepared({ topics: topicWith({}, [...logs, [0n, 0n]]) }),
+      ['partitions of topic orders on the target'],
+    ],
+    ['that topic', prepared({ topics: new Map() }), ['topic orders on the target']],
+    [
+      'configs and partitions of the source',
+      {
+        ...prepared(),
+        source: { topics: new Map([[topic('orders'), topicSeen('orders', [[0n, 1n]])]]) },
+      },
+      ['configs of topic orders on the source', 'partitions of topic orders on the source'],
+    ],
+    [
+      'a group that nobody has reviewed',
+      {
+        ...prepared(),
+        source: {
+          coverage: {
+            groups: [{ id: group('late'), topics: [topic('orders')], members: 0 }],
+            internalTopics: [],
+            transactionalIds: null,
+            acls: null,
+            notVisible: [],
+          },
+        },
+      },
+      ['group late on the source'],
+    ],
+    [
+      'a credential that a step has set',
+      prepared({ users: new Map([['api', HAD]]) }),
+      ['user api on the target'],
+    ],
+    [
+      'the other credential of that user',
+      prepared({ users: new Map([['api', new Set(['scram-sha-512'] as const)]]) }),
+      ['user api on the target'],
+    ],
+    [
+      'a quota',
+      prepared({ quotas: new Map([['api', { producerByteRate: 6, consumerByteRate: 2 }]]) }),
+      ['quota of api on the target'],
+    ],
+    ['a file', { ...prepared(), inputs: { 'ferry.yaml': 'd' } }, ['the file ferry.yaml']],
+    [
+      'the cluster',
+      prepared({ ...side('new'), id: 'another' as never, ...prepared().target, acls: [OTHERS] }),
+      ['cluster ids'],
+    ],
+  ])('is stale by %s', (_, now, names) => {
+    expect(check(now)).toEqual(stale(...names))
+  })
+
+  it('has left alone what it has not begun: that must be as it was', () => {
+    expect(check(prepared(), [])).toEqual(
+      stale('quota of api on the target', 'topic orders on the target', 'user api on the target'),
+    )
+    const granted = prepared({ acls: [OTHERS, ...ACCESS.atOnce] })
+    expect(check(granted)).toEqual(stale(...ACCESS.atOnce.map(acl).sort()))
+  })
+
+  it('takes what a step has left half done as it is, and all that is done as the step has left it', () => {
+    const [one] = ACCESS.atOnce
+    const half = prepared({ acls: [OTHERS, one!], topics: topicWith({ 'segment.ms': '1' }) })
+    expect(check(half, [], [...PREPARED, 'grant-access'])).toEqual([])
+    expect(check({}, [], [...PREPARED, 'grant-access'])).toEqual([])
+    const afterSync = [...ACCESS.atOnce, ...ACCESS.afterSync, ...ACCESS.afterSeal]
+    const all = prepared({ acls: [OTHERS, ...afterSync] })
+    const done = [...PREPARED, 'grant-access'] as const
+    expect(check(all, done)).toEqual([])
+    const taken = prepared({ acls: [OTHERS, ...afterSync.slice(1)] })
+    expect(check(taken, done)).toEqual(stale(acl(afterSync[0]!)))
+  })
+
+  it('names a read that failed instead of taking it for an answer', () => {
+    const problem = { code: 'FERRY1212', severity: 'error' } as never
+    const now = { desired: DESIRED, observed: { ...BEFORE, problems: [problem] }, inputs: {} }
+    const none = { begun: new Set<string>(), done: new Set<string>() }
+    expect(checkOpen(SAVED, { ...now, state: stateWith({}) }, none)).toEqual([problem])
+  })
+})
+
+describe('an open plan over a topic that was there', () => {
+  const seen = (configs: Readonly<Record<string, string>>) => ({
+    topics: new Map([
+      [
+        topic('orders'),
+        topicSeen(
+          'orders',
+          [
+            [0n, 0n],
+            [0n, 0n],
+          ],
+          configs,
+        ),
+      ],
+    ]),
+  })
+  const had = { 'retention.ms': '1000', 'segment.bytes': '7' }
+  const before = observed({ target: seen(had) })
+  const desired = migration({ groups: [], access: [] })
+  const saved = plan({ desired, observed: before })
+  const [protective, final] = saved.steps.filter((step) => step.kind === 'configure-topic')
+  const madeOf = (...sets: readonly Readonly<Record<string, string | null>>[]) =>
+    Object.fromEntries(
+      Object.entries(Object.assign({}, had, ...sets)).filter(([, value]) => value !== null),
+    ) as Record<string, string>
+  const check = (configs: Readonly<Record<string, string>>, done: readonly StepKindName[]) =>
+    checked(saved, before, { target: seen(configs), desired }, done)
+
+  it('knows its configs before, between and after its two changes', () => {
+    expect(protective?.set).toMatchObject({ 'cleanup.policy': 'delete' })
+    expect(check(had, [])).toEqual([])
+    const name = stale('configs of topic orders on the target')
+    expect(check(madeOf(protective!.set), [])).toEqual(name)
+    expect(check(madeOf(protective!.set, final!.set), ['configure-topic'])).toEqual([])
+    const changed = madeOf(protective!.set, final!.set, { 'segment.bytes': '8' })
+    expect(check(changed, ['configure-topic'])).toEqual(name)
+    const only = { done: new Set([protective!.id]), begun: new Set([protective!.id]) }
+    const now = (configs: Readonly<Record<string, string>>) => ({
+      ...{ desired, state: stateWith({ serial: 4 }), inputs: {} },
+      observed: observed({ target: seen(configs) }),
+    })
+    expect(checkOpen(saved, now(madeOf(protective!.set)), only)).toEqual([])
+    const both = { ...only, begun: new Set([protective!.id, final!.id]) }
+    for (const configs of [madeOf(protective!.set), madeOf(protective!.set, final!.set)]) {
+      expect(checkOpen(saved, now(configs), both)).toEqual([])
+    }
+    expect(checkOpen(saved, now(had), only)).toHaveLength(1)
+  })
+})
+
+describe('an open rollback', () => {
+  const state: Partial<MigrationState> = {
+    stage: 'consumers-moved',
+    createdTopics: [topic('orders')],
+    grants: [...ACCESS.atOnce, ...ACCESS.afterSync],
+    users: [{ name: 'api', mechanism: 'scram-sha-512', passwordVersion: 1, made: true }],
+    quotasBefore: [{ user: 'api', producerByteRate: null }],
+    syncs: [{ group: group('api'), status: 'done', at: AT, positions: new Map() }],
+  }
+  const before = observed({
+    target: {
+      topics: new Map([[topic('orders'), topicSeen('orders', [[0n, 0n]])]]),
+      acls: [OTHERS, ...ACCESS.atOnce, ...ACCESS.afterSync],
+      users: new Map([['api', new Set(['scram-sha-512'] as const)]]),
+      quotas: new Map([['api', { producerByteRate: 5 } as never]]),
+    },
+    source: { groups: new Map() },
+  })
+  const saved = plan({
+    desired: DESIRED,
+    observed: before,
+    state: stateWith(state),
+    purpose: { kind: 'rollback', to: 'nothing' },
+  })
+  const ALL: readonly StepKindName[] = [
+    ...(['revoke-access', 'return-group', 'restore-group', 'remove-user'] as const),
+    ...(['restore-quota', 'delete-topic'] as const),
+  ]
+  const undone: Now = {
+    source: { groups: new Map([[group('api'), groupSeen('api', {}, { state: 'empty' })]]) },
+    target: { topics: new Map(), acls: [OTHERS], users: new Map(), quotas: new Map() },
+  }
+
+  it('is not stale by what it took back, whether or not the file still names it', () => {
+    expect(new Set(saved.steps.map(({ kind }) => kind))).toEqual(new Set(ALL))
+    expect(checked(saved, before, undone, ALL)).toEqual([])
+    const shorter = migration({ topics: [], users: [], quotas: [], groups: [] })
+    expect(checked(saved, before, { ...undone, desired: shorter }, ALL)).toEqual([])
+    expect(checked(saved, before, { desired: shorter }, [])).toEqual([])
+    expect(checked(saved, before, undone, [], ALL)).toEqual([])
+  })
+
+  it('is stale by what others do', () => {
+    const acls = [OTHERS, MALLORY, ...ACCESS.afterSync]
+    expect(checked(saved, before, { ...undone, target: { ...undone.target, acls } }, ALL)).toEqual(
+      stale(...[MALLORY, ...ACCESS.afterSync].map(acl).sort()),
+    )
+    expect(checked(saved, before, { source: undone.source! }, [])).toEqual(
+      stale('group api on the source'),
+    )
+  })
+})
