@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type AclBinding, aclKey } from '../../src/domain/access.ts'
-import type { Migration, QuotaSpec } from '../../src/domain/migration.ts'
+import { type Migration, type QuotaSpec, removedKey } from '../../src/domain/migration.ts'
 import type { Plan } from '../../src/domain/plan.ts'
 import type { MigrationState } from '../../src/domain/state.ts'
 import type { StepKindName } from '../../src/domain/step.ts'
@@ -277,6 +277,81 @@ describe('an open plan over a topic that was there', () => {
       expect(checkOpen(saved, now(configs), both)).toEqual([])
     }
     expect(checkOpen(saved, now(had), only)).toHaveLength(1)
+  })
+
+  it('that a change was only written down again may leave an override where there was none', () => {
+    const same = { 'cleanup.policy': 'delete' }
+    const untold = { ...saved, steps: [{ ...protective!, set: same, was: same }] }
+    for (const configs of [{ ...had, ...same }, had]) {
+      const found = checked(
+        { ...untold, ...(configs === had && { steps: [] }) },
+        before,
+        { target: seen(configs), desired },
+        ['configure-topic'],
+      )
+      expect(found).toEqual([])
+    }
+  })
+
+  it('may have got partitions', () => {
+    const grows = { kind: 'add-partitions', id: 'grows', topic: 'orders', from: 2, to: 3 } as never
+    const growing = { ...saved, steps: [grows] }
+    const wide = {
+      topics: new Map([
+        [
+          topic('orders'),
+          topicSeen(
+            'orders',
+            [
+              [0n, 0n],
+              [0n, 0n],
+              [0n, 0n],
+            ],
+            had,
+          ),
+        ],
+      ]),
+    }
+    const grew = ['add-partitions'] as const
+    const name = stale('partitions of topic orders on the target')
+    expect(checked(growing, before, { target: wide, desired }, grew)).toEqual([])
+    expect(checked(growing, before, { target: seen(had), desired }, [], grew)).toEqual([])
+    expect(checked(growing, before, { target: seen(had), desired }, grew)).toEqual(name)
+    expect(checked(growing, before, { target: wide, desired }, [])).toEqual(name)
+  })
+})
+
+describe('an open plan that removes', () => {
+  const removed: Migration['removed'] = [
+    { on: 'target', object: { kind: 'acl', acl: OTHERS }, reason: 'has left', at },
+    { on: 'target', object: { kind: 'quota', user: 'left' }, reason: 'has left', at },
+    { on: 'source', object: { kind: 'topic', topic: topic('orders') }, reason: 'has moved', at },
+    { on: 'source', object: { kind: 'group', group: group('api') }, reason: 'has moved', at },
+  ]
+  const desired: Migration = { ...DESIRED, removed }
+  const there = { says: '', topicId: null, fixed: 'there' }
+  const before = { ...BEFORE, removed: new Map(removed.map((spec) => [removedKey(spec), there])) }
+  const saved = plan({ desired, observed: before })
+  const check = (left: Observed['removed'], now: Now, done: readonly StepKindName[]) =>
+    checked(saved, { ...before, ...(left && { removed: left }) }, { ...now, desired }, done)
+  const gone: Now = { source: { topics: new Map(), groups: new Map() }, target: { acls: [] } }
+  const done = ['remove-object'] as const
+
+  it('is not stale by what is gone, and is by what is back, or was taken by others', () => {
+    expect(check(before.removed, {}, [])).toEqual([])
+    expect(check(new Map(), gone, done)).toEqual([])
+    expect(check(before.removed, {}, done)).toEqual(
+      stale(
+        acl(OTHERS),
+        ...[...before.removed.keys()].map((key) => `removed ${key}`),
+        'topic orders on the source',
+      ).sort(),
+    )
+    const [theirs, , , group] = [...before.removed.keys()]
+    const rest = new Map([...before.removed].filter(([key]) => key !== theirs && key !== group))
+    expect(check(rest, { target: { acls: [] } }, [])).toEqual(
+      stale(acl(OTHERS), `removed ${theirs}`),
+    )
   })
 })
 
