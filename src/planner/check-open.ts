@@ -1,7 +1,12 @@
 import { type AclBinding, aclKey } from '../domain/access.ts'
 import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { TopicName } from '../domain/ids.ts'
-import { type Migration, removedKey, SCRAM_MECHANISMS } from '../domain/migration.ts'
+import {
+  type Migration,
+  type RemovedObject,
+  removedKey,
+  SCRAM_MECHANISMS,
+} from '../domain/migration.ts'
 import type { Plan } from '../domain/plan.ts'
 import { RATES } from '../domain/quota-before.ts'
 import type { MigrationState } from '../domain/state.ts'
@@ -92,6 +97,7 @@ const ownParts = (saved: Plan, now: WhatIsNow, own: OwnSteps): ReadonlyMap<strin
     ...aclParts(given),
     ...userParts(given),
     ...quotaParts(given),
+    ...removedParts(given),
     ...sourceParts(given),
   ])
 }
@@ -278,15 +284,55 @@ const rateSetBy = (
   return isRemoved ? null : undefined
 }
 
-/** What `removed` lists, on both clusters, and the groups that go back. */
+/**
+ * What `removed` lists. Also other steps make such a thing, or take it away: a rollback puts back, and takes what Ferry had made before it was
+ * listed. What they leave is judged by parts of its own.
+ */
+const removedParts = ({ now, steps, isDone }: Given): Judged =>
+  steps.flatMap((step): Judged => {
+    if (step.kind === 'remove-object') {
+      const key = removedKey(step)
+      return [[`removed ${key}`, !isDone(step) || !now.observed.removed?.has(key)]]
+    }
+    return touchedBy(step).map((key) => [`removed ${key}`, true] as const)
+  })
+
+/** By {@link removedKey}. */
+const touchedBy = (step: Step): readonly string[] => {
+  const onTarget = (object: RemovedObject) => removedKey({ on: 'target', object })
+  switch (step.kind) {
+    case 'put-back':
+      return [onTarget(step.object)]
+    case 'set-quota':
+    case 'restore-quota':
+      return [onTarget({ kind: 'quota', user: step.user })]
+    case 'set-user':
+    case 'remove-user':
+      return [onTarget({ kind: 'user', user: step.user })]
+    case 'grant-access':
+    case 'revoke-access':
+      return step.acls.map((acl) => onTarget({ kind: 'acl', acl }))
+    case 'create-topic':
+    case 'delete-topic':
+    case 'add-partitions':
+      return [onTarget({ kind: 'topic', topic: step.topic })]
+    case 'sync-group':
+    case 'restore-group':
+      return [onTarget({ kind: 'group', group: step.group })]
+    case 'return-group':
+      return [removedKey({ on: 'source', object: { kind: 'group', group: step.group } })]
+    default:
+      return []
+  }
+}
+
+/** Topics that are deleted there, and groups that go back. */
 const sourceParts = ({ now, steps, isDone }: Given): Judged =>
   steps.flatMap((step): Judged => {
     if (step.kind === 'return-group') return [[`group ${step.group} on the source`, true]]
     if (step.kind !== 'remove-object') return []
-    const key = removedKey(step)
-    const judged = [[`removed ${key}`, !isDone(step) || !now.observed.removed?.has(key)]] as const
-    if (step.on !== 'source' || step.object.kind !== 'topic') return judged
+    if (step.on !== 'source' || step.object.kind !== 'topic') return []
     const { topic } = step.object
     const isGone = !now.observed.source.topics.has(topic)
-    return [...judged, [`topic ${topic} on the source`, isGone || !isDone(step)]]
+    return [[`topic ${topic} on the source`, isGone || !isDone(step)]]
   })

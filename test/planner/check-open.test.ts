@@ -397,6 +397,21 @@ describe('an open rollback', () => {
     expect(checked(saved, before, undone, [], ALL)).toEqual([])
   })
 
+  it('puts back what `removed` lists', () => {
+    const objects = [
+      { kind: 'group', group: group('left') },
+      { kind: 'acl', acl: MALLORY },
+    ] as const
+    const steps = objects.map((object) => ({ kind: 'put-back', id: object.kind, object }) as never)
+    const keys = objects.map((object) => removedKey({ on: 'target', object }))
+    const there = { says: '', topicId: null, fixed: 'there' }
+    const back = { ...before, removed: new Map(keys.map((key) => [key, there])) }
+    const acls = [...ACCESS.atOnce, ...ACCESS.afterSync, OTHERS, MALLORY]
+    const kinds = ['put-back'] as const
+    expect(checked({ ...saved, steps }, back, { target: { acls } }, kinds)).toEqual([])
+    expect(checked({ ...saved, steps }, back, { target: { acls } }, [])).toHaveLength(3)
+  })
+
   it('is stale by what others do', () => {
     const acls = [OTHERS, MALLORY, ...ACCESS.afterSync]
     expect(checked(saved, before, { ...undone, target: { ...undone.target, acls } }, ALL)).toEqual(
