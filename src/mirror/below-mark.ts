@@ -114,9 +114,10 @@ const isMarker = ({ fillerProducerId }: Mark, buf: Buffer, at: number): boolean 
 
 /**
  * Of the mirror, at the place that its sequence says; which holes come before it only progress knows. So with identical offsets it must be the very
- * first record. No cleaner of the target can have taken that while something may still come back below: the target's policy is `delete` until
- * the seal, and the quiet time before a seal is longer than a broker takes to make a log start durable. With unusual settings of both it is refused,
- * and nothing is deleted.
+ * first record. Until the seal the target's policy is `delete`, and `sourceQuiet` (five minutes by default) passes between mark and seal. Where that
+ * is no less than the broker takes to make a log start durable (`log.flush.start.offset.checkpoint.interval.ms`, a minute by default), no cleaner
+ * has taken the record while something may still come back below. Where it is less, one may have: then nothing tells what is below from what
+ * others wrote, nothing is deleted, and the watch can only tell people, as what is sealed has no step that stops for it but the one that moves groups.
  */
 const isFirst = (mark: Mark, buf: Buffer, at: number): boolean => {
   const rank = baseOffset(buf, at) - Number(mark.targetStart)
