@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { withAdmin } from '../kafka/admin.ts'
 import { oracle, startKafka, type TestCluster } from '../kafka/index.ts'
 import { waitFor } from '../kafka/wait.ts'
-import { type Project, World } from '../scenarios/_world.ts'
+import { type Ended, type Project, World } from '../scenarios/_world.ts'
 import { Ledger } from './_ledger.ts'
 import { firstError, Mirroring, shown } from './_mirroring.ts'
 import { Readers, type TopicOfService, Writer } from './_service.ts'
@@ -19,8 +19,13 @@ const GROUPS = [
   { group: 'soak.billing', members: 2 },
   { group: 'soak.search', members: 1 },
 ]
-/** What ferry may end with where it was killed, a broker was away, or somebody is still to stop: run it again. */
-const AGAIN = new Set([-1, 1, 4, 7, 8])
+/**
+ * Where ferry was killed, somebody is still to stop, or a broker was away, it is run again. Anything else is a refusal or a stop of what
+ * is right here, and ends the test.
+ */
+const isRunAgain = (ended: Ended): boolean =>
+  ended.code === -1 || ended.code === 7 || (ended.code === 1 && AWAY.test(firstError(ended)))
+const AWAY = /^error FERRY12/
 const MOST_ATTEMPTS = 40
 export interface SoakOptions {
   /** How long the service lives on each side between the moves, all together. */
@@ -287,7 +292,7 @@ ${TOPICS.map((topic) => `    - { name: ${topic.name}, offsets: ${offsets(topic)}
         this.#options.say(`${what}: done at attempt ${attempt + 1}`)
         return
       }
-      ok(AGAIN.has(ended.code) && attempt < MOST_ATTEMPTS, `${what}: ${shown(ended)}`)
+      ok(isRunAgain(ended) && attempt < MOST_ATTEMPTS, `${what}: ${shown(ended)}`)
       if (ended.code !== -1)
         this.#options.say(`${what}: ${ended.code}, again. ${firstError(ended)}`)
       await pause(300)
