@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
 /**
- * Tests start real brokers, each a JVM, and wait for them, for groups and for clocks most of the time: two files side by side keep two
+ * Tests start real brokers, each a JVM, and wait for them, for groups and for clocks most of the time: three files side by side keep two
  * cores busy, and take two thirds of the time. More would make each other miss their deadlines. What is measured is counted in CPU time.
  */
 export default defineConfig({
@@ -9,7 +9,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     exclude: ['test/**/*.slow.test.ts', 'node_modules/**'],
     globalSetup: ['test/fresh-build.ts'],
-    maxWorkers: 2,
+    maxWorkers: 3,
     // For what hangs: on slow cores, with others beside them, tests take three times what they take alone, and hooks start brokers.
     testTimeout: 480_000,
     hookTimeout: 600_000,

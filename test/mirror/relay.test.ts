@@ -2,6 +2,14 @@ import { deepStrictEqual, ok, strictEqual } from 'node:assert/strict'
 import { afterAll, beforeAll, describe, it, vi } from 'vitest'
 import type { BrokerLink, Cluster } from '../../src/kafka/cluster.ts'
 import { startMirror } from '../../src/mirror/start-mirror.ts'
+import {
+  encodeBatch,
+  forEachRecord,
+  MalformedBatch,
+  mergeCompressed,
+  parseRecord,
+  RecordTable,
+} from '../../src/records/index.ts'
 import { memoryInUse } from '../_memory.ts'
 import { oracle } from '../kafka/oracle.ts'
 import {
@@ -18,21 +26,49 @@ import {
   withFolder,
 } from './_support.ts'
 
-/** Records of a batch as it is now are decoded by these two only; merging reads where they begin, which no batch that passes through needs. */
-const opened = vi.hoisted(() => ({ batches: 0 }))
-vi.mock('../../src/records/read-records.ts', async (original) => {
-  const actual = await original<typeof import('../../src/records/read-records.ts')>()
-  const counted =
-    <A extends unknown[], R>(open: (...args: A) => R) =>
-    (...args: A): R => {
-      opened.batches++
-      return open(...args)
+/** How often each of all ways into a batch was taken; merging reads where records begin, which no batch that passes through needs. */
+const opened = vi.hoisted(() => ({
+  ways: new Map<string, number>(),
+  /** These of a module, counted. */
+  counted<M extends object>(module: M, names: readonly (keyof M & string)[]): M {
+    const count = (name: string, way: unknown) =>
+      new Proxy(way as () => unknown, {
+        apply: (target, self, args) => {
+          this.ways.set(name, (this.ways.get(name) ?? 0) + 1)
+          return Reflect.apply(target, self, args)
+        },
+      })
+    return {
+      ...module,
+      ...Object.fromEntries(names.map((name) => [name, count(name, module[name])])),
     }
-  return {
-    ...actual,
-    forEachRecord: counted(actual.forEachRecord),
-    recordsOf: counted(actual.recordsOf),
-  }
+  },
+}))
+vi.mock('../../src/records/read-records.ts', async (original) =>
+  opened.counted(await original<typeof import('../../src/records/read-records.ts')>(), [
+    'forEachRecord',
+    'recordsOf',
+    'parseRecord',
+  ]),
+)
+vi.mock('../../src/records/codecs.ts', async (original) =>
+  opened.counted(await original<typeof import('../../src/records/codecs.ts')>(), [
+    'decompress',
+    'compress',
+  ]),
+)
+vi.mock('../../src/records/old-format.ts', async (original) =>
+  opened.counted(await original<typeof import('../../src/records/old-format.ts')>(), [
+    'forEachOldRecord',
+  ]),
+)
+vi.mock('../../src/records/record-table.ts', async (original) => {
+  const actual = await original<typeof import('../../src/records/record-table.ts')>()
+  Object.assign(
+    actual.RecordTable.prototype,
+    opened.counted(actual.RecordTable.prototype, ['load']),
+  )
+  return actual
 })
 
 /** A place in a list for each would take twice what is allowed. */
@@ -75,6 +111,36 @@ const counting = (cluster: Cluster) => {
   return { port, counts }
 }
 
+it('each way into a batch is counted', () => {
+  const record = { timestamp: 1, key: null, value: Buffer.from('v') }
+  const batch = encodeBatch({ records: [record], codec: 'gzip' })
+  opened.ways.clear()
+  forEachRecord(batch, 0, (found) => void parseRecord(found))
+  mergeCompressed(
+    [{ buf: batch, at: 0 }],
+    { producerId: 1n, epoch: 0, baseSequence: 0 },
+    { maxBytes: 1_000 },
+  )
+  const old = Buffer.alloc(40)
+  for (const each of [batch, old]) {
+    try {
+      new RecordTable().load(each, 0, 0)
+    } catch (error) {
+      // Of the old one there is nothing but its format.
+      ok(error instanceof MalformedBatch)
+    }
+  }
+  deepStrictEqual([...opened.ways.keys()].sort(), [
+    'compress',
+    'decompress',
+    'forEachOldRecord',
+    'forEachRecord',
+    'load',
+    'parseRecord',
+    'recordsOf',
+  ])
+})
+
 describe('the relay', () => {
   let pair: Pair
   beforeAll(async () => {
@@ -107,7 +173,7 @@ describe('the relay', () => {
     await withFolder(async (folder) => {
       const memoryBudget = 8 * 1024 * 1024
       const marks = await markTopic(pair.from, pair.to, topic, { mode: 'dense' })
-      opened.batches = 0
+      opened.ways.clear()
       const mirror = startMirror(
         mirrorOptions(from.port, to.port, new FileProgress(`${folder}/progress`), { memoryBudget }),
       )
@@ -122,7 +188,7 @@ describe('the relay', () => {
         clearInterval(looking)
         await mirror.stop()
       }
-      deepStrictEqual([opened.batches, mirror.counters.recordsReEncoded], [0, 0])
+      deepStrictEqual([[...opened.ways], mirror.counters.recordsReEncoded], [[], 0])
       ok(mirror.counters.batchesMerged > 0 && mirror.counters.batchesPassedThrough > 0)
       ok(most > memoryBudget / 4 && most <= memoryBudget, `${most} bytes of ${memoryBudget}`)
       // One to fetch and two to send; each log was read over one more, if at all.
