@@ -28,12 +28,13 @@ export const specOf = (cluster: TestCluster, changes: Partial<ClusterSpec> = {})
 export const connect = (
   cluster: TestCluster,
   changes: Partial<ClusterSpec> = {},
+  // A broker that was killed may take long to come back, or its partitions to get another leader.
+  retryMs = 90_000,
 ): Promise<Cluster> =>
   connectCluster(specOf(cluster, changes), {
     clientId: 'ferry-test',
     connectTimeoutMs: 20_000,
-    // A broker that was killed may take long to come back, or its partitions to get another leader.
-    retryMs: 90_000,
+    retryMs,
   })
 
 /** The diagnostics that a promise fails with. Anything else fails the test. */
