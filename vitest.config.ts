@@ -1,8 +1,9 @@
 import { defineConfig } from 'vitest/config'
 
 /**
- * Tests start real brokers, each a JVM, and wait for them, for groups and for clocks most of the time: three files side by side keep two
- * cores busy, and take two thirds of the time. More would make each other miss their deadlines. What is measured is counted in CPU time.
+ * Tests start real brokers, each a JVM, and wait for them, for groups and for clocks much of the time: three files side by side keep two
+ * cores busy nine tenths of it (25 minutes; two files took 30). More would make each other miss their deadlines. What is measured is counted
+ * in CPU time.
  */
 export default defineConfig({
   test: {

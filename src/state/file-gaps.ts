@@ -6,12 +6,17 @@ import {
   inParallel,
   namesIn,
   readIfThere,
-  removeFile,
   replaceFile,
   syncFolder,
 } from './durable-files.ts'
 import { decodeChunk, encodeChunk, type GapsReader, lateGaps, unfoundedGaps } from './gaps-codec.ts'
-import { type NamedFile, namedFile, type OfPartition, stemOf } from './progress-names.ts'
+import {
+  type NamedFile,
+  namedFile,
+  type OfPartition,
+  removeEarlierThan,
+  stemOf,
+} from './progress-names.ts'
 
 const NEWLINE = 0x0a
 
@@ -58,11 +63,8 @@ export const appendGapFiles = async (
   })
   if (whole.size === 0) return
   await syncFolder(folder)
-  for (const name of await namesIn(folder)) {
-    const { stem = '', generation = 0 } = gapFileOf(name) ?? {}
-    const stored = whole.get(stem)
-    if (stored !== undefined && generation < stored.generation) await removeFile(join(folder, name))
-  }
+  const latest = new Map([...whole].map(([stem, { generation }]) => [stem, generation]))
+  await removeEarlierThan(latest, folder, gapFileOf)
 }
 
 const begin = async (

@@ -9,7 +9,6 @@ import {
   moveFolder,
   namesIn,
   readIfThere,
-  removeFile,
   removeFolder,
   replaceFile,
   syncFolder,
@@ -17,7 +16,13 @@ import {
 import { appendGapFiles, type Begun, gapFileOf, readGapFile } from './file-gaps.ts'
 import { GapsReader } from './gaps-codec.ts'
 import { decodeProgress, encodeProgress, isOfOther } from './progress-codec.ts'
-import { type NamedFile, namedFile, type OfPartition, stemOf } from './progress-names.ts'
+import {
+  type NamedFile,
+  namedFile,
+  type OfPartition,
+  removeEarlierThan,
+  stemOf,
+} from './progress-names.ts'
 import { damaged } from './records.ts'
 
 /**
@@ -164,11 +169,7 @@ export class FileProgress {
       if (this.#alone.get(stem) !== generation) latest.set(stem, generation)
     }
     if (latest.size === 0) return
-    for (const name of await namesIn(this.#folder)) {
-      const { stem = '', generation = 0 } = progressFileOf(name) ?? {}
-      const last = latest.get(stem)
-      if (last !== undefined && generation < last) await removeFile(join(this.#folder, name))
-    }
+    await removeEarlierThan(latest, this.#folder, progressFileOf)
     for (const [stem, generation] of latest) this.#alone.set(stem, generation)
   }
 }
