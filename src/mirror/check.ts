@@ -7,10 +7,12 @@ import { hideBelowMark } from './below-mark.ts'
 import { checkTail } from './check-tail.ts'
 import type { Cleaners } from './cleaners.ts'
 import { type BothEnds, compareFirst, compareLast } from './compare-logs.ts'
+import type { Position } from './flow.ts'
+import { checkedToOf, markedOf } from './how-far.ts'
 import type { Block } from './intake.ts'
 import type { LogEnds, LogReader } from './log-reader.ts'
 import type { MirrorLog, MirrorTimings } from './mirror.ts'
-import { checkedToOf, type MirroredPartition, markedOf, type Position } from './partition.ts'
+import type { MirroredPartition } from './partition.ts'
 import {
   cannotCarry,
   divergence,

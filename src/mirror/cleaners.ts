@@ -3,7 +3,8 @@ import type { TopicName } from '../domain/ids.ts'
 import type { Cluster, ConfigEntry } from '../kafka/cluster.ts'
 import { Coalescer } from './coalescer.ts'
 import type { CleanerFacts, Forgotten } from './hearing.ts'
-import { type MirroredPartition, mirroredToOf } from './partition.ts'
+import { mirroredToOf } from './how-far.ts'
+import type { MirroredPartition } from './partition.ts'
 import { forgottenDeletions } from './problems.ts'
 
 /** Asks the cluster that is read from how long tombstones are kept there, and what that means for what is mirrored back. */

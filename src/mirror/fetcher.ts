@@ -208,7 +208,7 @@ export class Fetcher {
       }
       return
     }
-    if (p.sawGoBack(answer)) {
+    if (p.seen.wentBack(answer)) {
       // Nothing of this answer is taken: the check finds out whether it is the same log.
       p.end({ why: 'the source log went back', uncertain: false })
       return

@@ -54,14 +54,11 @@ export class GapSaver {
         const stored = [...waiting.keys()].map((p) => ({ p, tenure: p.tenure, to: p.next }))
         await this.#store.appendGaps(migration, chunks)
         for (const { p, tenure, to } of stored) {
-          if (p.tenure !== tenure) continue
-          p.gapsStoredTo = to
-          p.gapsSafeTo = to
+          if (p.tenure === tenure) p.storedGaps.written(to)
         }
         for (const all of waiting.values()) for (const { resolve } of all) resolve()
       } catch (error) {
-        // What was written of it may end inside of a chunk: the next is a whole one, which replaces it.
-        for (const p of waiting.keys()) p.gapsStoredTo = -1
+        for (const p of waiting.keys()) p.storedGaps.failed()
         for (const all of waiting.values()) for (const { reject } of all) reject(error)
       }
     }
@@ -70,8 +67,8 @@ export class GapSaver {
 
   #chunkOf(p: MirroredPartition): GapChunk {
     const appended = this.#appended.get(p) ?? 0
-    const isWhole = p.gapsStoredTo < 0 || appended > 2 * p.offsets.gaps.bytes + SLACK_BYTES
-    const from = isWhole ? p.offsets.sourceStart : p.gapsStoredTo
+    const isWhole = p.storedGaps.to < 0 || appended > 2 * p.offsets.gaps.bytes + SLACK_BYTES
+    const from = isWhole ? p.offsets.sourceStart : p.storedGaps.to
     const gaps = p.offsets.gaps.bytesFrom(from)
     this.#appended.set(p, isWhole ? 0 : appended + gaps.length * 1.4 + CHUNK_BYTES)
     return {
@@ -80,7 +77,7 @@ export class GapSaver {
       ...(p.mark.way && { way: p.mark.way }),
       producerId: p.mark.producerId,
       generation: p.fence,
-      tenure: p.gapTenure,
+      tenure: p.storedGaps.tenure,
       isWhole,
       from: BigInt(from) as SourceOffset,
       gaps,

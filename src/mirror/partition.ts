@@ -2,12 +2,11 @@ import type { AcceptedGap } from '../domain/accepted-gap.ts'
 import type { Diagnostic } from '../domain/diagnostic.ts'
 import { type PartitionKey, partitionKey, type TopicName } from '../domain/ids.ts'
 import type { Mark } from '../domain/mark.ts'
-import type { Divergence } from '../domain/offset-index.ts'
 import type { PartitionProgress } from '../domain/partition-progress.ts'
 import type { FetchedPartition } from '../kafka/cluster.ts'
 import { LAYOUT, readOffset } from '../records/index.ts'
-import type { Marked } from './below-mark.ts'
 import type { AnswerMemory } from './budget.ts'
+import { FlowEnd, type Position, type Trouble } from './flow.ts'
 import { GapHold, type GapHoldOptions } from './gap-hold.ts'
 import { Hearing } from './hearing.ts'
 import { InFlight, type SentBatch } from './in-flight.ts'
@@ -16,36 +15,14 @@ import { MarkedOffsets } from './marked-offsets.ts'
 import { cannotCarry } from './problems.ts'
 import { SegmentQueue } from './queue.ts'
 import { NOTHING_SAVED, type SavedProgress } from './saved-progress.ts'
+import { SeenBounds } from './seen-bounds.ts'
+import { StoredGaps } from './stored-gaps.ts'
 
 /** More is fetched of a partition while less than this waits to be sent. */
 export const QUEUE_BYTES = 4 * 1024 * 1024
 
 /** A batch that is damaged on its way is fetched again; one that is damaged on disk stays so. */
 const CRC_ATTEMPTS = 3
-
-/** Why sending stopped by itself. */
-export interface Trouble {
-  readonly why: string
-  /** A request may still arrive at the broker, or was appended without an answer. */
-  readonly uncertain: boolean
-  /** Only a person can help. */
-  readonly problem?: Diagnostic
-  /** Nothing says that it passes by itself: what is wrong if it comes again and again. */
-  readonly ifItLasts?: Diagnostic
-  /** The same, where it is still to be found out how far it reaches. */
-  readonly block?: Block
-}
-
-/** What is known right after the check of a tenure. */
-export interface Position {
-  /** Log end of the target: everything below was checked. */
-  readonly targetEnd: number
-  readonly sourceNext: number
-  readonly sourceEnd: number
-  readonly maxBytes: number
-  /** Whether the last batch on the target is so young that the broker still knows our producer id. */
-  readonly tailIsFresh: boolean
-}
 
 /** Numbers of one mirrored partition that people may look at. */
 export interface PartitionNumbers {
@@ -85,11 +62,7 @@ export class MirroredPartition {
   /** Of this holder. */
   mayBeInFlight = false
 
-  /** All gaps below are stored, in chunks of this tenure; -1: it has not begun with a whole one. */
-  gapsStoredTo = -1
-  gapTenure = ''
-  /** All gaps below are stored, by whomever: only so far may others be told that the source was mirrored. */
-  gapsSafeTo = 0
+  readonly storedGaps = new StoredGaps()
   /** Of markers and progress: grows with every holder. */
   fence = 0
 
@@ -107,18 +80,14 @@ export class MirroredPartition {
   /** The tenure in which it is named in a Fetch that was not answered yet, 0: none. One of an earlier tenure, of a leader that hangs, keeps nobody waiting. */
   fetchedIn = 0
   readonly inFlight = new InFlight()
+  readonly seen = new SeenBounds()
   /** Control markers are on their way. */
   padding = false
   #hold: GapHold | undefined
   #crcFailures = 0
-  /** Of the source's log, in the last answer of this flow. */
-  #seen = { start: -1, end: -1 }
   /** Nothing more can be fetched; what was is sent first. */
   #blockedBy: Trouble | undefined
-  #ended: ((trouble: Trouble) => void) | undefined
-  #trouble: Trouble | undefined
-  #quiet: (() => void)[] = []
-
+  readonly #end = new FlowEnd()
   readonly #counters: IntakeCounters
 
   constructor(
@@ -147,12 +116,11 @@ export class MirroredPartition {
 
   /** Takes what an earlier holder stored; a new tenure of chunks begins. */
   resume(progress: PartitionProgress | undefined, tenure: string): void {
-    this.gapTenure = tenure
-    this.gapsStoredTo = -1
+    this.storedGaps.begin(tenure)
     if (progress === undefined) return
     this.offsets.resume(progress)
     this.hearing?.resume(progress.heard)
-    this.gapsSafeTo = this.offsets.gaps.end
+    this.storedGaps.safeTo = this.offsets.gaps.end
   }
 
   /** Nothing that was sent by anybody so far can still arrive. */
@@ -175,23 +143,18 @@ export class MirroredPartition {
     this.maxBytes = position.maxBytes
     this.inFlight.begin(position.tailIsFresh)
     this.isStarved = false
-    this.#seen = { start: -1, end: -1 }
+    this.seen.begin()
     this.#blockedBy = undefined
-    this.#trouble = undefined
-    // What is known above is read again; what is stored of it must not outlive this.
     const { gaps } = this.offsets
     const isStale = gaps.end > this.next
     gaps.truncate(this.next)
-    this.gapsSafeTo = Math.min(this.gapsSafeTo, this.next)
-    if (this.gapsStoredTo >= 0) this.gapsStoredTo = Math.min(this.gapsStoredTo, this.next)
+    this.storedGaps.cutTo(this.next)
     this.#hold = holding && new GapHold(this, holding)
-    // So is a gap that the last flow read and could not store, or did not hear of: nothing may be sent behind it before.
-    if (this.#passAccepted() || isStale || gaps.end > this.gapsSafeTo) this.#hold?.store()
+    // What is passed or cut off now is to be stored, and what the last flow read and could not store, or did not hear of: nothing may be sent behind it before.
+    if (this.#passAccepted() || isStale || gaps.end > this.storedGaps.safeTo) this.#hold?.store()
     this.state = 'mirroring'
     this.flowing = true
-    return new Promise((resolve) => {
-      this.#ended = resolve
-    })
+    return this.#end.begin()
   }
 
   /** Nothing is read where an accepted gap begins. Answers whether one did. */
@@ -201,20 +164,13 @@ export class MirroredPartition {
     return this.next > next
   }
 
-  /** Where identical offsets ended, for whoever asks the store: not before the hole is stored that ended them. */
-  get diverged(): Divergence | null {
-    const { diverged } = this.offsets
-    if (diverged === null || diverged.target >= diverged.source) return diverged
-    return this.gapsSafeTo < diverged.source ? null : diverged
-  }
-
   /** Stops fetching and sending and drops what was not sent. The first trouble counts; only its being uncertain may be added to. */
   end(trouble: Trouble): void {
     this.flowing = false
     this.queue.clear()
     this.#hold?.clear()
     if (trouble.uncertain) this.uncertain = true
-    this.#trouble ??= trouble
+    this.#end.because(trouble)
     this.#settleIfQuiet()
   }
 
@@ -222,16 +178,6 @@ export class MirroredPartition {
   endOnceSent(trouble: Trouble): void {
     this.#blockedBy ??= trouble
     this.stopIfBlocked()
-  }
-
-  /** Whether the source's log begins or ends lower than an earlier answer of this flow said: its leader never takes back either. */
-  sawGoBack({
-    logStartOffset,
-    highWatermark,
-  }: Pick<FetchedPartition, 'logStartOffset' | 'highWatermark'>): boolean {
-    const { start, end } = this.#seen
-    this.#seen = { start: logStartOffset, end: highWatermark }
-    return logStartOffset < start || highWatermark < end
   }
 
   /** Whether more should be fetched. */
@@ -342,19 +288,12 @@ export class MirroredPartition {
 
   /** Resolves when nothing is sent and no answer is awaited: within a request timeout after `end`. */
   whenQuiet(): Promise<void> {
-    if (this.#ended === undefined) return Promise.resolve()
-    return new Promise((resolve) => this.#quiet.push(resolve))
+    return this.#end.whenQuiet()
   }
 
   #settleIfQuiet(): void {
     if (this.flowing || this.inFlight.count > 0 || this.padding) return
-    if (this.#ended === undefined) return
-    const ended = this.#ended
-    const quiet = this.#quiet
-    this.#ended = undefined
-    this.#quiet = []
-    ended(this.#trouble!)
-    for (const resolve of quiet) resolve()
+    this.#end.settle()
   }
 
   /** Gaps could not be stored: what is behind them must not be sent. */
@@ -373,21 +312,4 @@ export class MirroredPartition {
     if (block.reason === 'crc-mismatch' && ++this.#crcFailures < CRC_ATTEMPTS) return
     this.#blockedBy = { why: cannotCarry(this, block).detail, uncertain: false, block }
   }
-}
-
-/** For whoever looks at what lies below its mark. */
-export const markedOf = (p: MirroredPartition): Marked => ({
-  key: p.key,
-  mark: p.mark,
-  copiedTo: checkedToOf(p),
-})
-
-export const checkedToOf = (p: MirroredPartition): number =>
-  Math.max(p.checkedTo, p.offsets.targetStart)
-
-/** Not behind a gap that the store does not have yet: who reads it there would take its offsets for records. */
-export const mirroredToOf = (p: MirroredPartition): number => {
-  const to = p.offsets.sourceOf(checkedToOf(p))
-  const gap = p.offsets.gaps.at(to - 1)
-  return gap === undefined ? to : Math.min(to, Math.max(gap.from, p.gapsSafeTo))
 }

@@ -2,8 +2,9 @@ import type { Answers } from '../domain/answers.ts'
 import type { SourceOffset, TargetOffset } from '../domain/ids.ts'
 import { type PartitionProgress, SpokenFor } from '../domain/partition-progress.ts'
 import { STATE_FORMAT_VERSION } from '../domain/state.ts'
+import { checkedToOf, divergedOf, mirroredToOf } from './how-far.ts'
 import type { MirrorLog, ProgressStore } from './mirror.ts'
-import { checkedToOf, type MirroredPartition, mirroredToOf } from './partition.ts'
+import type { MirroredPartition } from './partition.ts'
 import { isSameProgress, isTold, type SavedProgress } from './saved-progress.ts'
 
 export interface SaverOptions {
@@ -80,7 +81,7 @@ export class ProgressSaver {
       checkedTo: BigInt(checkedToOf(p)) as TargetOffset,
       mirroredTo: BigInt(mirroredToOf(p)) as SourceOffset,
       gaps: p.offsets.gaps,
-      diverged: p.diverged,
+      diverged: divergedOf(p),
       mayBeInFlight: p.inDoubt,
       problem: p.problem ?? null,
       ...(p.hearing?.heard && { heard: p.hearing.heard }),
@@ -103,7 +104,7 @@ const savedOf = (p: MirroredPartition): SavedProgress => ({
   fence: p.fence,
   problem: p.problem,
   heard: p.hearing?.heard,
-  diverged: p.diverged,
+  diverged: divergedOf(p),
 })
 
 /** The stored progress of many partitions, one read for each migration and way. */

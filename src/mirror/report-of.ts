@@ -1,5 +1,6 @@
+import { checkedToOf } from './how-far.ts'
 import type { PartitionReport } from './mirror.ts'
-import { checkedToOf, type MirroredPartition } from './partition.ts'
+import type { MirroredPartition } from './partition.ts'
 
 /** How a partition is, for whoever looks at the mirror from outside. `lockWaitsFor`: why the lock is not there yet, where that is known. */
 export const reportOf = (

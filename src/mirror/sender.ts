@@ -3,10 +3,11 @@ import type { BrokerLink, ProducedPartition, ProduceRequest } from '../kafka/clu
 import { ErrorCode, errorName, isRetriable } from '../kafka/error-codes.ts'
 import { MERGE_TARGET_BYTES } from '../records/index.ts'
 import type { BufferPool } from './buffer-pool.ts'
+import type { Trouble } from './flow.ts'
 import type { SentBatch } from './in-flight.ts'
 import { mergeLimit, Outbox } from './outbox.ts'
 import { mustPad, type PadCounters, Padder, type PadderOptions } from './padder.ts'
-import type { MirroredPartition, Trouble } from './partition.ts'
+import type { MirroredPartition } from './partition.ts'
 import { refused } from './problems.ts'
 import type { Throttle } from './throttle.ts'
 

@@ -1,9 +1,6 @@
-import { acceptedOf } from '../domain/accepted-gap.ts'
 import type { Diagnostic } from '../domain/diagnostic.ts'
-import { type PartitionKey, partitionKey, type TopicName } from '../domain/ids.ts'
-import type { Mark } from '../domain/mark.ts'
+import { partitionKey, type TopicName } from '../domain/ids.ts'
 import { codecsReady } from '../records/index.ts'
-import type { Marked } from './below-mark.ts'
 import { Budget } from './budget.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { Checker } from './check.ts'
@@ -11,6 +8,7 @@ import { Cleaners } from './cleaners.ts'
 import { type Clock, systemClock } from './clock.ts'
 import { Coalescer } from './coalescer.ts'
 import { every } from './every.ts'
+import { Following } from './following.ts'
 import { GapSaver } from './gap-saver.ts'
 import { Holdings } from './holdings.ts'
 import type { IntakeCounters } from './intake.ts'
@@ -25,7 +23,7 @@ import type {
   MirrorWithFacts,
   PartitionReport,
 } from './mirror.ts'
-import { MirroredPartition, markedOf } from './partition.ts'
+import type { MirroredPartition } from './partition.ts'
 import { ProgressSaver, readProgressOf } from './progress-saver.ts'
 import { reportOf } from './report-of.ts'
 import { Routes } from './routes.ts'
@@ -94,13 +92,8 @@ class Engine implements RunningMirror {
   readonly #sourceLog: LogReader
   readonly #targetLog: LogReader
   readonly #ended = new AbortController()
-  #partitions = new Map<PartitionKey, MirroredPartition>()
-  #sealed: readonly Marked[] = []
-  #counts: ReadonlyMap<TopicName, number> = new Map()
-  #open: ReadonlyMap<TopicName, number> = new Map()
-  readonly #kept = new Map<TopicName, number>()
+  readonly #following = new Following(this.counters)
   #subscribed = ''
-  #wanted: ReadonlyMap<TopicName, number> = new Map()
   #lockWaitsFor: string | undefined
   #lockProblem: Diagnostic | undefined
   #timers: Promise<void>[] = []
@@ -123,7 +116,7 @@ class Engine implements RunningMirror {
         shared: (share) => {
           this.#lockWaitsFor = undefined
           this.#lockProblem = undefined
-          this.#holdings.shared(share, this.#partitions.values())
+          this.#holdings.shared(share, this.#following.partitions)
           this.#limit()
         },
         drain: () => this.#holdings.drain(),
@@ -224,8 +217,10 @@ class Engine implements RunningMirror {
       warn: (message: string) => this.#warn(message),
     }
     const save = () => this.#saver.save(this.#holdings.held)
-    const lookAfterLoss = () => this.#watch.lookAfterLoss(this.#routes.unlinked, this.#resting)
-    const look = () => this.#watch.look(this.#holdings.tended, this.#resting, this.#counts)
+    const lookAfterLoss = () =>
+      this.#watch.lookAfterLoss(this.#routes.unlinked, this.#following.resting)
+    const look = () =>
+      this.#watch.look(this.#holdings.tended, this.#following.resting, this.#following.marked)
     this.#timers = [
       every(internals.saveEveryMs ?? 2_000, save, forGood),
       every(AFTER_LOSS_MS, lookAfterLoss, { ...forGood, longestRestMs: AFTER_LOSS_MS }),
@@ -240,54 +235,24 @@ class Engine implements RunningMirror {
 
   follow(migrations: readonly MirroredMigration[]): void {
     if (this.#stopping !== undefined) return
-    const wanted = new Map<PartitionKey, MirroredPartition>()
-    const counts = new Map<TopicName, number>()
-    const open = new Map<TopicName, number>()
-    const closed: Marked[] = []
-    for (const { migration, marks, seals, acceptedGaps = [], cleaned = [] } of migrations) {
-      const sealed = new Map(seals.map((seal) => [partitionKey(seal.topic, seal.partition), seal]))
-      for (const mark of marks) {
-        const p = this.#partitionOf(migration, mark)
-        const known = cleaned.find(({ topic }) => topic === p.topic)
-        if (known !== undefined) p.hearing?.knowCleaned(known)
-        const mayGoOn = p.accept(acceptedOf(mark, acceptedGaps)) && p.state === 'stopped'
-        if (mayGoOn) this.#holdings.again(p)
-        counts.set(p.topic, Math.max(counts.get(p.topic) ?? 0, p.partition + 1))
-        const seal = sealed.get(p.key)
-        if (seal !== undefined) {
-          closed.push({ key: p.key, mark, copiedTo: Number(seal.targetEnd) })
-          continue
-        }
-        wanted.set(p.key, p)
-        open.set(p.topic, Math.max(open.get(p.topic) ?? 0, p.partition + 1))
-      }
-    }
-    for (const [key, p] of this.#partitions) {
-      if (wanted.get(key) !== p) void this.#holdings.letGo(p).then(() => this.#saver.save([p]))
-    }
-    this.#partitions = wanted
-    this.#sealed = closed
-    this.#counts = counts
-    for (const p of wanted.values()) this.#holdings.place(p)
+    const { gone, again } = this.#following.follow(migrations)
+    for (const p of again) this.#holdings.again(p)
+    for (const p of gone) void this.#holdings.letGo(p).then(() => this.#saver.save([p]))
+    for (const p of this.#following.partitions) this.#holdings.place(p)
     this.#limit()
-    this.#open = open
     this.#subscribe()
   }
 
   #subscribe(): void {
-    const wanted = new Map(this.#open)
-    for (const [topic, count] of this.#kept) {
-      wanted.set(topic, Math.max(count, wanted.get(topic) ?? 0))
-    }
+    const { wanted } = this.#following
     const subscribed = JSON.stringify([...wanted].sort())
     if (subscribed === this.#subscribed) return
     this.#subscribed = subscribed
-    this.#wanted = wanted
     this.#membership.subscribe(wanted)
   }
 
   keep(topic: TopicName, partitions: number): KeptLock {
-    this.#kept.set(topic, partitions)
+    this.#following.keep(topic, partitions)
     this.#subscribe()
     const keys = Array.from({ length: partitions }, (_, each) => partitionKey(topic, each))
     const parts = {
@@ -295,19 +260,19 @@ class Engine implements RunningMirror {
       holdings: this.#holdings,
       targetLog: this.#targetLog,
       settleMs: this.#options.timings.requestTimeoutMs,
-      nudge: () => this.#membership.subscribe(this.#wanted),
+      nudge: () => this.#membership.subscribe(this.#following.wanted),
     }
     return {
       taken: (signal) => untilTaken(keys, parts, AbortSignal.any([signal, this.#ended.signal])),
       release: () => {
-        if (!this.#kept.delete(topic) || this.#stopping !== undefined) return
+        if (!this.#following.release(topic) || this.#stopping !== undefined) return
         this.#subscribe()
       },
     }
   }
 
   reports(): readonly PartitionReport[] {
-    return [...this.#partitions.values()].map((p) => reportOf(p, this.#lockWaitsFor))
+    return this.#following.partitions.map((p) => reportOf(p, this.#lockWaitsFor))
   }
 
   facts(): MirrorFacts {
@@ -336,25 +301,12 @@ class Engine implements RunningMirror {
     await Promise.all([this.#sourceLog.close(), this.#targetLog.close()])
   }
 
-  /** What nobody copies any more. */
-  get #resting(): readonly Marked[] {
-    const stopped = [...this.#partitions.values()].filter((p) => p.state === 'stopped')
-    return [...this.#sealed, ...stopped.map(markedOf)]
-  }
-
   #limit(): void {
-    const shared = [...this.#partitions.values()].map(({ migration, key }) => ({
+    const shared = this.#following.partitions.map(({ migration, key }) => ({
       migration,
       isHeld: this.#holdings.holds(key),
     }))
     this.#throttle.limit(shareOfLimits(shared, this.#options.throttle))
-  }
-
-  #partitionOf(migration: string, mark: Mark): MirroredPartition {
-    const p = new MirroredPartition(migration, mark, this.counters)
-    const known = this.#partitions.get(p.key)
-    const isSame = known?.migration === migration && known.mark.producerId === mark.producerId
-    return isSame ? known : p
   }
 
   #warn(message: string): void {

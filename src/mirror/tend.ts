@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { type Diagnostic, FerryError } from '../domain/diagnostic.ts'
 import type { PartitionProgress } from '../domain/partition-progress.ts'
 import type { Checker } from './check.ts'
+import { divergedOf } from './how-far.ts'
 import { ReadDenied } from './log-reader.ts'
 import type { MirrorLog } from './mirror.ts'
 import type { MirroredPartition } from './partition.ts'
@@ -153,7 +154,7 @@ const flow = async (p: MirroredPartition, options: TendOptions, signal: AbortSig
   const position = await options.checker.check(p, signal)
   const route = await options.routes.connect(p)
   signal.throwIfAborted()
-  const isKnown = p.mayBeInFlight && isTold(p) && p.diverged === p.saved.diverged
+  const isKnown = p.mayBeInFlight && isTold(p) && divergedOf(p) === p.saved.diverged
   if (!isKnown) {
     await options.announce(p).catch((error: unknown) => {
       throw isTold(p) ? error : new NotTold(String(error))
@@ -163,7 +164,7 @@ const flow = async (p: MirroredPartition, options: TendOptions, signal: AbortSig
   const ended = p.flow(position, {
     storeGaps: async () => {
       await options.storeGaps(p)
-      if (p.diverged !== p.saved.diverged) await options.announce(p)
+      if (divergedOf(p) !== p.saved.diverged) await options.announce(p)
     },
     released: () => route.offer(),
   })

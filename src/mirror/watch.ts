@@ -3,9 +3,10 @@ import type { PartitionKey, TopicName } from '../domain/ids.ts'
 import { hidesBelow } from '../domain/mark.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { hideBelowMark, type Marked } from './below-mark.ts'
+import { markedOf } from './how-far.ts'
 import type { LogReader } from './log-reader.ts'
 import type { MirrorLog } from './mirror.ts'
-import { type MirroredPartition, markedOf } from './partition.ts'
+import type { MirroredPartition } from './partition.ts'
 
 export interface WatchOptions {
   readonly target: Pick<Cluster, 'deleteRecords'>

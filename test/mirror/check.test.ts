@@ -9,9 +9,10 @@ import {
 } from '../../src/domain/ids.ts'
 import type { Cluster } from '../../src/kafka/cluster.ts'
 import { Checker } from '../../src/mirror/check.ts'
+import type { Position } from '../../src/mirror/flow.ts'
 import type { LogReader } from '../../src/mirror/log-reader.ts'
 import { DEFAULT_TIMINGS } from '../../src/mirror/mirror.ts'
-import { MirroredPartition, type Position } from '../../src/mirror/partition.ts'
+import { MirroredPartition } from '../../src/mirror/partition.ts'
 import { goneUnseen } from '../../src/mirror/problems.ts'
 import { encodeBatch } from '../../src/records/index.ts'
 

@@ -5,7 +5,7 @@ import type { BrokerLink, FetchedPartition, FetchRequest } from '../../src/kafka
 import { Budget } from '../../src/mirror/budget.ts'
 import { BufferPool } from '../../src/mirror/buffer-pool.ts'
 import { Fetcher } from '../../src/mirror/fetcher.ts'
-import type { Trouble } from '../../src/mirror/partition.ts'
+import type { Trouble } from '../../src/mirror/flow.ts'
 import { encodeBatch } from '../../src/records/index.ts'
 import { waitFor } from '../kafka/wait.ts'
 import { FakeLink, fakePosition, newSender } from './_fakes.ts'

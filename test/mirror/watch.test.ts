@@ -8,8 +8,9 @@ import type {
   TopicName,
 } from '../../src/domain/ids.ts'
 import type { Mark } from '../../src/domain/mark.ts'
+import { markedOf } from '../../src/mirror/how-far.ts'
 import type { LogReader } from '../../src/mirror/log-reader.ts'
-import { MirroredPartition, markedOf } from '../../src/mirror/partition.ts'
+import { MirroredPartition } from '../../src/mirror/partition.ts'
 import { Watch, type WatchOptions } from '../../src/mirror/watch.ts'
 import { encodeBatch } from '../../src/records/index.ts'
 
