@@ -1,4 +1,4 @@
-import type { Cluster } from '../kafka/cluster.ts'
+import type { BrokerLink, Cluster } from '../kafka/cluster.ts'
 import { Fetcher, type FetcherOptions } from './fetcher.ts'
 import type { LogReader } from './log-reader.ts'
 import type { MirroredPartition } from './partition.ts'
@@ -25,6 +25,7 @@ export class Routes {
     MirroredPartition,
     { readonly fetcher: Fetcher; readonly sender: Sender }
   >()
+  #closed = false
 
   constructor(options: RoutesOptions) {
     this.#options = options
@@ -68,11 +69,18 @@ export class Routes {
     return [...this.#of].flatMap(([p, { sender }]) => (sender.link.connected ? [] : [p]))
   }
 
+  /** A partition that was let go while it was being checked may still come to {@link connect}: what it opened nobody would close. */
   async close(): Promise<void> {
+    this.#closed = true
     await Promise.all([
       ...[...this.#fetchers.values()].map((f) => f.then((it) => it.close()).catch(() => {})),
       ...[...this.#senders.values()].map((s) => s.then((it) => it.link.close()).catch(() => {})),
     ])
+  }
+
+  #open(cluster: Pick<Cluster, 'connectBroker'>, nodeId: number): Promise<BrokerLink> {
+    if (this.#closed) throw new Error('the mirror is stopping')
+    return cluster.connectBroker(nodeId)
   }
 
   #fetcher(nodeId: number): Promise<Fetcher> {
@@ -81,7 +89,7 @@ export class Routes {
       nodeId,
       (f) => f.isOpen,
       async () => {
-        const link = await this.#options.source.connectBroker(nodeId)
+        const link = await this.#open(this.#options.source, nodeId)
         return new Fetcher(link, {
           ...this.#options.fetcher,
           received: (p) => this.#of.get(p)?.sender.offer(p),
@@ -96,7 +104,7 @@ export class Routes {
       `${nodeId}/${index}`,
       (s) => s.link.connected,
       async () => {
-        const link = await this.#options.target.connectBroker(nodeId)
+        const link = await this.#open(this.#options.target, nodeId)
         return new Sender(link, {
           ...this.#options.sender,
           drained: (p) => this.#of.get(p)?.fetcher.wake(),
