@@ -23,4 +23,5 @@ export {
   nothingOnlyOnTarget,
   wayBackIsSealed,
 } from './rollback.ts'
-export { sourceIsDrained, targetIsDrained, topicsAreSealed } from './source.ts'
+export { topicsAreSealed } from './sealed.ts'
+export { sourceIsDrained, targetIsDrained } from './source.ts'

@@ -16,13 +16,8 @@ import {
   NOTHING_ONLY_ON_TARGET,
   WAY_BACK_SEALED,
 } from './rollback.ts'
-import {
-  COUNTS_EQUAL,
-  NO_FOREIGN_WRITES,
-  NOTHING_LATE,
-  PARTITIONS_MARKED,
-  SOURCE_QUIET,
-} from './source.ts'
+import { NOTHING_LATE } from './sealed.ts'
+import { COUNTS_EQUAL, NO_FOREIGN_WRITES, PARTITIONS_MARKED, SOURCE_QUIET } from './source.ts'
 
 /** Every fact that apply waits for, or looks at before and after its steps. A gate is made of one or several of them. */
 export const FACTS: readonly Fact<never, never>[] = [

@@ -17,7 +17,7 @@ import type { Gate, Run } from '../step-kind.ts'
 import { type Fact, gateOf } from './fact.ts'
 import { reportsOf } from './mirror.ts'
 import { HOLDS, never, only, stopped, waits } from './reading.ts'
-import { filledUnmarked } from './source.ts'
+import { filledUnmarked } from './unmarked.ts'
 
 /** The facts that only a rollback, or the end of a migration with a way back, waits for. */
 

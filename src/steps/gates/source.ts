@@ -1,21 +1,11 @@
-import {
-  type PartitionKey,
-  partitionKey,
-  type TopicName,
-  type TopicPartition,
-} from '../../domain/ids.ts'
-import type { Seal } from '../../domain/mark.ts'
+import type { PartitionKey, TopicName } from '../../domain/ids.ts'
 import { expectedTargetEnd } from '../../domain/offset-index.ts'
-import type { Order } from '../../domain/stage.ts'
-import type { MigrationState } from '../../domain/state.ts'
-import { coveredTo, sealsStay, watchedEnd } from '../../domain/stranded.ts'
-import type { Cluster } from '../../kafka/cluster.ts'
 import type { PartitionReport } from '../../mirror/mirror.ts'
 import { counted, humanDuration } from '../_words.ts'
-import { offsetsOf, type PartitionNow, partitionsNow } from '../partitions-now.ts'
+import { type PartitionNow, partitionsNow } from '../partitions-now.ts'
 import { reversed } from '../reversed.ts'
 import type { Clusters, Gate, GateReading, Run } from '../step-kind.ts'
-import { allOf, type Fact, gateOf, told } from './fact.ts'
+import { allOf, type Fact, told } from './fact.ts'
 import { MIRROR_LAG, MIRROR_SOUND, reportsOf } from './mirror.ts'
 import {
   NOTHING_OPEN,
@@ -23,7 +13,8 @@ import {
   openTransactions,
   TRANSACTIONS_ENDED,
 } from './open-transactions.ts'
-import { HOLDS, never, only, waits } from './reading.ts'
+import { HOLDS, never, waits } from './reading.ts'
+import { filledUnmarked, unmarked } from './unmarked.ts'
 
 /** Facts about the producers of a migration, as far as the logs of the source tell. */
 
@@ -62,25 +53,6 @@ const watchAll = async (
   // By the moment of the look: what moved since the one before has been quiet for no time at all.
   const quiet = ({ since, moved }: Stillness) => ({ forMs: time - since, moved })
   return { now, stillness: (topic) => quiet(watch.get(topic)!) }
-}
-
-/** Partitions that came on a cluster since the mark: nothing copies them. Undefined: there are none. */
-const unmarked = async (
-  cluster: Cluster,
-  partitions: readonly PartitionNow[],
-): Promise<
-  { readonly topic: TopicName; readonly added: readonly TopicPartition[] } | undefined
-> => {
-  const marks = new Map<TopicName, number>()
-  for (const { mark } of partitions) marks.set(mark.topic, (marks.get(mark.topic) ?? 0) + 1)
-  const described = await cluster.describeTopics([...marks.keys()])
-  for (const [topic, marked] of marks) {
-    const found = only(described, topic)
-    if (found === 'absent' || found.partitions.length <= marked) continue
-    const added = found.partitions.slice(marked)
-    return { topic, added: added.map(({ partition }) => ({ topic, partition })) }
-  }
-  return undefined
 }
 
 interface QuietOf {
@@ -255,83 +227,3 @@ export const targetIsDrained = (topic: TopicName, quietMs: number): Gate => ({
 
 const withoutTitle = ({ because, worthWaiting }: Exclude<GateReading, { holds: true }>) =>
   ({ holds: false, because, worthWaiting }) as const
-
-interface SealedOf {
-  /** Absent: all of the migration. */
-  readonly topics?: readonly TopicName[]
-}
-interface SealedSeen {
-  readonly migration: string
-  readonly topics: readonly TopicName[]
-  readonly now: readonly PartitionNow[]
-  /** Partitions that came after the seal, and hold something. */
-  readonly unsealed: readonly PartitionKey[]
-  readonly state: MigrationState
-  readonly order: Order
-}
-
-/** These topics, or all of the migration, were sealed, and nothing came after: the copy is complete. */
-export const NOTHING_LATE: Fact<SealedOf, SealedSeen> = {
-  name: 'nothing-late',
-  title: ({ topics }) =>
-    `nothing came after the seal of ${topics ? topics.join(', ') : 'any topic'}`,
-  reads: 'ListOffsets and Metadata of the source',
-  judge: ({ migration, topics, now, unsealed, state, order }) => {
-    for (const topic of topics) {
-      const partitions = now.filter((p) => p.mark.topic === topic)
-      if (partitions.length === 0 || partitions.some((p) => !p.seal))
-        return never(`${topic} is not sealed`)
-    }
-    const [added] = unsealed
-    if (added !== undefined) {
-      return never(
-        `${added} came on the source after the seal, and holds records that nothing copies: move them by hand and delete them there`,
-      )
-    }
-    const targetEnd = ({ topic, partition }: Seal) =>
-      now.find(({ key }) => key === partitionKey(topic, partition))?.targetEnd
-    for (const { key, seal, sourceEnd } of now) {
-      const covered = seal && coveredTo(seal, state)
-      if (covered === undefined || seal === undefined) continue
-      if (watchedEnd(seal, state, sourceEnd) === covered) continue
-      const what = `${key} has grown on the source from ${covered} to ${sourceEnd} since the seal: stop its producers`
-      return never(
-        sealsStay(seal.topic, state, order, targetEnd)
-          ? `${what}; then ferry salvage ${migration} appends what came late`
-          : `${what}; the next plan opens the seal again and copies the rest`,
-      )
-    }
-    return HOLDS
-  },
-}
-
-export const topicsAreSealed = (topics?: readonly TopicName[]): Gate =>
-  gateOf(NOTHING_LATE, topics ? { topics } : {}, {
-    after: true,
-    look: async (run) => {
-      const all = topics ?? run.migration.topics.map((t) => t.name)
-      const now = [...(await partitionsNow(run, all)).values()]
-      return {
-        migration: run.migration.name,
-        topics: all,
-        now,
-        unsealed: await filledUnmarked(run.clusters.source, now),
-        state: run.state(),
-        order: run.migration.order,
-      }
-    },
-  })
-
-/** A partition that came after the seal matters once there is something in it. */
-export const filledUnmarked = async (
-  cluster: Cluster,
-  partitions: readonly PartitionNow[],
-): Promise<readonly PartitionKey[]> => {
-  const grown = await unmarked(cluster, partitions)
-  if (grown === undefined) return []
-  const [starts, ends] = await Promise.all([
-    offsetsOf(cluster, grown.added, 'earliest'),
-    offsetsOf(cluster, grown.added, 'latest'),
-  ])
-  return [...ends].filter(([key, end]) => end !== starts.get(key)).map(([key]) => key)
-}
