@@ -4,10 +4,10 @@ import {
   type CoverageFinding,
   coverage,
   coverageOfSurvey,
-  coverageWarning,
   elsewhereOf,
   NOT_LISTED,
 } from '../planner/coverage.ts'
+import { coverageWarning } from '../planner/coverage-warnings.ts'
 import { counted } from '../steps/_words.ts'
 import type { Survey } from '../survey/survey.ts'
 import type { Finding } from './check.ts'

@@ -1,10 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import {
-  type CoverageFinding,
-  coverage,
-  coverageWarning,
-  elsewhereOf,
-} from '../../src/planner/coverage.ts'
+import { type CoverageFinding, coverage, elsewhereOf } from '../../src/planner/coverage.ts'
+import { coverageWarning } from '../../src/planner/coverage-warnings.ts'
 import type { ObservedCoverage } from '../../src/planner/observed.ts'
 import { ACCESS, group, migration, observed, plan, topic } from './_build.ts'
 
