@@ -7,7 +7,8 @@ import type { MigrationStatus } from '../views/status-report.ts'
 import { type MadePlan, makePlan, type PlanOptions } from './make-plan.ts'
 import { mirrorsOf } from './mirror-processes.ts'
 import type { Session } from './open-session.ts'
-import { type LookParts, looksOf, statusOf } from './status.ts'
+import { type LookParts, looksOf } from './places.ts'
+import { statusOf } from './status.ts'
 
 /** A rate needs two looks, so far apart that it means something. */
 const BETWEEN_LOOKS_MS = 2000

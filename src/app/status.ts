@@ -1,20 +1,13 @@
-import type { CopyLook, CopyProgress } from '../domain/copy-progress.ts'
-import {
-  type PartitionKey,
-  partitionKey,
-  type TargetOffset,
-  type TopicName,
-} from '../domain/ids.ts'
-import type { Mark, Seal } from '../domain/mark.ts'
+import type { CopyProgress } from '../domain/copy-progress.ts'
+import { type PartitionKey, partitionKey, type TopicName } from '../domain/ids.ts'
+import type { Mark } from '../domain/mark.ts'
 import type { Migration } from '../domain/migration.ts'
-import { indexFromEnds, type OffsetIndex, rankOf } from '../domain/offset-index.ts'
-import { offsetMapOf, type PartitionProgress } from '../domain/partition-progress.ts'
+import type { PartitionProgress } from '../domain/partition-progress.ts'
 import type { Plan } from '../domain/plan.ts'
 import { openReverse } from '../domain/reverse.ts'
 import { stageRank, stagesInOrder } from '../domain/stage.ts'
-import type { MigrationState } from '../domain/state.ts'
 import type { Step } from '../domain/step.ts'
-import { type Observed, type ObservedSide, partitionAt } from '../planner/observed.ts'
+import type { ObservedSide } from '../planner/observed.ts'
 import type {
   BackStatus,
   GroupSide,
@@ -27,13 +20,10 @@ import type {
 } from '../views/status-report.ts'
 import type { StepWords } from '../views/step-words.ts'
 import { type MirrorProcess, mirrorNeed, mirrorsOf } from './mirror-processes.ts'
+import { type Known, knownOf, type LookParts, lagOf, partitionOf, placeOf } from './places.ts'
 import { retentionStatus } from './retention-status.ts'
 
-export interface StatusParts {
-  readonly migration: Migration
-  readonly state: MigrationState
-  readonly observed: Observed
-  readonly progress: ReadonlyMap<PartitionKey, PartitionProgress>
+export interface StatusParts extends LookParts {
   readonly plan: Plan
   readonly words: StepWords
   readonly processes: readonly MirrorProcess[] | undefined
@@ -45,9 +35,6 @@ export interface StatusParts {
   /** What the looks before this one add to it. */
   readonly copied: readonly CopyProgress[]
 }
-
-/** What the looks at a copy need. */
-export type LookParts = Pick<StatusParts, 'migration' | 'state' | 'observed' | 'progress'>
 
 /** Pure: everything was read before. */
 export const statusOf = (parts: StatusParts): MigrationStatus => {
@@ -82,91 +69,6 @@ export const statusOf = (parts: StatusParts): MigrationStatus => {
     problems: [...stopped, ...plan.problems],
   }
 }
-
-/** How far the copy of each marked topic is at this look, for the meter. */
-export const looksOf = (parts: LookParts): readonly CopyLook[] => {
-  const known = knownOf(parts)
-  return parts.migration.topics.flatMap((topic): readonly CopyLook[] => {
-    const marks = known.marks.get(topic.name) ?? []
-    const places = marks.map((mark) => placeOf(mark, parts.observed, known))
-    if (places.length === 0) return []
-    const records = places.reduce((sum, { index }) => sum + rankOf(index, index.mirroredTo), 0n)
-    const left = places.reduce((sum, place) => sum + (lagOf(place) ?? 0), 0)
-    const size = Math.max(
-      0,
-      ...(parts.observed.source.topics.get(topic.name)?.partitions ?? []).map(
-        ({ sample }) => sample?.recordBytes ?? 0,
-      ),
-    )
-    const bytes = size === 0 ? null : Math.round(Number(records) * size)
-    return [{ topic: topic.name, records: Number(records), bytes, left }]
-  })
-}
-
-/** What the state says of each partition, to be found without searching: there may be a hundred thousand. */
-interface Known {
-  readonly marks: ReadonlyMap<TopicName, readonly Mark[]>
-  readonly seals: ReadonlyMap<PartitionKey, Seal>
-  /** That of an older mark is void, and not in it. */
-  readonly progress: ReadonlyMap<PartitionKey, PartitionProgress>
-}
-
-const knownOf = ({ state, progress }: LookParts): Known => {
-  const marks = new Map<TopicName, Mark[]>()
-  const producers = new Map<PartitionKey, bigint>()
-  for (const mark of state.marks) {
-    const list = marks.get(mark.topic)
-    if (list === undefined) marks.set(mark.topic, [mark])
-    else list.push(mark)
-    producers.set(partitionKey(mark.topic, mark.partition), mark.producerId)
-  }
-  return {
-    marks,
-    seals: new Map(state.seals.map((each) => [partitionKey(each.topic, each.partition), each])),
-    progress: new Map(
-      [...progress].filter(([key, each]) => producers.get(key) === each.producerId),
-    ),
-  }
-}
-
-/** How far a marked partition is. */
-interface Place {
-  readonly index: OffsetIndex
-  readonly sealed: boolean
-  readonly problem: PartitionProgress['problem']
-  /** What is not yet stable cannot be mirrored, so it is not lag either. Undefined: the source did not say. */
-  readonly sourceStable: bigint | undefined
-}
-
-const placeOf = (mark: Mark, observed: Observed, known: Known): Place => {
-  const key = partitionKey(mark.topic, mark.partition)
-  const progress = known.progress.get(key)
-  const seal = known.seals.get(key)
-  const target = partitionOf(observed.target, mark)
-  const sourceStable = partitionOf(observed.source, mark)?.lastStable
-  const map = offsetMapOf(mark, progress)
-  const said = { ...map, mirroredTo: progress?.mirroredTo ?? mark.sourceStart }
-  const problem = progress?.problem ?? null
-  if (seal !== undefined) {
-    return { index: indexFromEnds(map, seal), sealed: true, problem, sourceStable }
-  }
-  const end = target?.highWatermark
-  // An end that cannot be right (cut off, or written to by others) is not believed; the mirror stops there and says why.
-  if (problem !== null || end === undefined || end < mark.targetStart) {
-    return { index: said, sealed: false, problem, sourceStable }
-  }
-  const index = indexFromEnds(map, end as TargetOffset)
-  const tooFar = sourceStable !== undefined && index.mirroredTo > sourceStable
-  return { index: tooFar ? said : index, sealed: false, problem, sourceStable }
-}
-
-const partitionOf = (side: ObservedSide, { topic, partition }: Pick<Mark, 'topic' | 'partition'>) =>
-  partitionAt(side.topics.get(topic), partition)
-
-const lagOf = ({ index, sourceStable }: Place): number | null =>
-  sourceStable === undefined
-    ? null
-    : Math.max(0, Number(sourceStable - (index.mirroredTo as bigint)))
 
 const mirrorStatus = (
   { migration, state, processes }: StatusParts,

@@ -1,6 +1,7 @@
 import { deepStrictEqual } from 'node:assert'
 import { describe, it } from 'vitest'
-import { looksOf, type StatusParts, statusOf } from '../../src/app/status.ts'
+import { looksOf } from '../../src/app/places.ts'
+import { type StatusParts, statusOf } from '../../src/app/status.ts'
 import { diagnostic } from '../../src/domain/diagnostic.ts'
 import { GapList } from '../../src/domain/gap-list.ts'
 import type { GroupId, PartitionKey, TopicName } from '../../src/domain/ids.ts'
