@@ -1,32 +1,22 @@
-import type { AcceptedGap, GroupBefore } from '../domain/accepted-gap.ts'
 import { type AclBinding, OPERATIONS, PATTERN_TYPES, RESOURCE_TYPES } from '../domain/access.ts'
 import type { Cleaned } from '../domain/cleaned.ts'
 import type { Managed } from '../domain/drift.ts'
-import type { Emptied, PartitionEnd } from '../domain/emptied.ts'
-import type { ClusterId, GroupId, PartitionKey, SourceOffset, TopicName } from '../domain/ids.ts'
-import type { Mark, Seal } from '../domain/mark.ts'
+import type { ClusterId, GroupId, TopicName } from '../domain/ids.ts'
 import { SCRAM_MECHANISMS } from '../domain/migration.ts'
-import type { GroupReturn, GroupSync, ReturnedPosition } from '../domain/moved-groups.ts'
 import type { Protectable } from '../domain/protectable.ts'
 import { STAGES } from '../domain/stage.ts'
 import {
   type AskedTopic,
   type ConfigsBefore,
-  type LostRange,
-  type MarkIntent,
   type MigrationState,
-  type Purge,
   type QuotaBefore,
   type RecordedUser,
   type Removal,
   type Reverse,
-  type Salvage,
   type SeenFacts,
-  type SentBatch,
   type SourceRange,
   STATE_FORMAT_VERSION,
 } from '../domain/state.ts'
-import type { SyncedPosition } from '../domain/step.ts'
 import {
   count,
   digits,
@@ -42,106 +32,19 @@ import {
   optional,
   text,
 } from './decode.ts'
+import { commit, groupReturn, groupSync } from './groups-codec.ts'
+import {
+  acceptedGap,
+  emptied,
+  lostRange,
+  mark,
+  markIntent,
+  purge,
+  salvage,
+  seal,
+} from './marks-codec.ts'
 import { receipt, receiptPartition } from './receipt-codec.ts'
 import { decodeRecord, encodeRecord } from './records.ts'
-
-const mark = objectOf<Mark>({
-  topic: text,
-  partition: count,
-  sourceCluster: text,
-  targetCluster: text,
-  sourceTopicId: optional(text),
-  targetTopicId: optional(text),
-  sourceStart: digits,
-  targetStart: digits,
-  mode: oneOf('identical', 'dense'),
-  producerId: digits,
-  producerEpoch: integer,
-  fillerProducerId: digits,
-  at: instant,
-  since: optional(instant),
-  way: optional(oneOf('reverse')),
-})
-
-const markIntent = objectOf<MarkIntent>({
-  topic: text,
-  mode: oneOf('identical', 'dense'),
-  producerId: digits,
-  producerEpoch: integer,
-  fillerProducerId: digits,
-  fillerProducerEpoch: integer,
-})
-
-const seal = objectOf<Seal>({
-  topic: text,
-  partition: count,
-  sourceEnd: digits,
-  targetEnd: digits,
-  at: instant,
-})
-
-const commit = objectOf({ offset: digits<bigint>, metadata: text<string> })
-const salvage = objectOf<Salvage>({
-  topic: text,
-  partition: count,
-  from: digits,
-  to: digits,
-  status: oneOf('pending', 'done'),
-  producerId: digits,
-  producerEpoch: integer,
-  targetFrom: digits,
-  sent: optional(objectOf<SentBatch>({ place: count, records: count, from: digits, to: digits })),
-  at: instant,
-})
-
-const lostRange = objectOf<LostRange>({
-  topic: text,
-  partition: count,
-  from: digits,
-  to: digits,
-  unseen: flag,
-  unsure: optional(flag),
-  by: objectOf<LostRange['by']>({ user: text, host: text }),
-  at: instant,
-  pending: optional(flag),
-})
-
-const groupBefore = objectOf<GroupBefore>({
-  group: text,
-  side: oneOf('source', 'target'),
-  offsets: text,
-})
-
-const acceptedGap = objectOf<AcceptedGap>({
-  topic: text,
-  partition: count,
-  from: digits,
-  to: digits,
-  producerId: digits,
-  code: text,
-  offsets: oneOf('dense', 'padded', 'diverged'),
-  losing: listOf(groupBefore),
-  at: instant,
-})
-
-const position = objectOf<SyncedPosition>({
-  source: digits,
-  rewoundFrom: optional(digits<SourceOffset>),
-  target: digits,
-  previous: nullable(commit),
-  metadata: text,
-  proof: oneOf('record', 'boundary', 'cleaned', 'count', 'empty'),
-  at: optional(instant),
-})
-
-const groupSync = objectOf<GroupSync>({
-  group: text,
-  status: oneOf('pending', 'done'),
-  at: instant,
-  positions: mapOf<PartitionKey, SyncedPosition>(position),
-  marked: optional(mapOf<TopicName, number>(count)),
-  adding: optional(mapOf<PartitionKey, SyncedPosition>(position)),
-})
 
 const acl = objectOf<AclBinding>({
   resourceType: oneOf(...RESOURCE_TYPES),
@@ -181,37 +84,6 @@ const askedTopic = objectOf<AskedTopic>({
   partitions: count,
   replicationFactor: integer,
   configs: mapOf<string, string>(text<string>),
-})
-
-const partitionEnd = objectOf<PartitionEnd>({ partition: count, end: digits })
-
-const emptied = objectOf<Emptied>({
-  topic: text,
-  targetTopicId: text,
-  ends: listOf(partitionEnd),
-})
-
-const purge = objectOf<Purge>({
-  topic: text,
-  marks: listOf(mark),
-  intent: nullable(markIntent),
-  copiedBackTo: optional(listOf(partitionEnd)),
-})
-
-const returned = objectOf<ReturnedPosition>({
-  target: digits,
-  source: digits,
-  previous: nullable(commit),
-  metadata: text,
-})
-
-const groupReturn = objectOf<GroupReturn>({
-  group: text,
-  status: oneOf('pending', 'done'),
-  at: instant,
-  positions: mapOf<PartitionKey, ReturnedPosition>(returned),
-  of: optional(instant),
-  behind: optional(listOf(digits<bigint>)),
 })
 
 const managed = objectOf<Managed>({
