@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { ValidateFunction } from 'ajv'
+import { QUICK_COMPILE } from '../config/schema.ts'
 
 /** More would not help anybody: the file is foreign or broken. */
 const NAMED_AT_MOST = 3
@@ -26,6 +27,7 @@ const compiled = (): Promise<ValidateFunction> => {
       strictRequired: false,
       allowUnionTypes: true,
       discriminator: true,
+      ...QUICK_COMPILE,
     }).compile(JSON.parse(await readSchema('plan')) as object)
   })()
   return known
