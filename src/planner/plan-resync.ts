@@ -16,6 +16,7 @@ import { topicGuards } from './guards/index.ts'
 import type { ObservedPartition, ObservedTopic } from './observed.ts'
 import type { PlanParts } from './plan-rollback.ts'
 import { overrides } from './topic-configs.ts'
+import { onceEmptied } from './with-emptied.ts'
 
 /**
  * Topics mirrored anew, under new producer ids and new marks, before any group has moved. Pure.
@@ -125,7 +126,7 @@ const planTopic = (
   const forget = forgetStep(context, topic, foreign)
   const absent = target === undefined
   const startOf = (p: ObservedPartition) => plannedStart(desired, observed.source, topic, p)
-  const primed = chooseMode(spec, source, target && emptied(target), startOf)
+  const primed = chooseMode(spec, source, target && onceEmptied(target), startOf)
   const way = (empty: Way['empty'], choice: ModeChoice): Way => ({
     spec,
     source,
@@ -167,12 +168,6 @@ const isOtherTopic = ({ observed, state }: PlanContext, topic: TopicName): boole
   const now = observed.target.topics.get(topic)?.description.topicId
   return marked !== undefined && now !== undefined && marked !== now
 }
-
-/** The topic as it is once DeleteRecords has emptied it: its log does not begin at 0 any more. */
-const emptied = (topic: ObservedTopic): ObservedTopic => ({
-  ...topic,
-  partitions: topic.partitions.map((p) => ({ ...p, logStart: p.highWatermark })),
-})
 
 const deleteStep = (topic: TopicName, target: ObservedTopic): DeleteTopic => ({
   kind: 'delete-topic',

@@ -29,6 +29,12 @@ export const withEmptied = (
   }
 }
 
+/** The topic as it is once DeleteRecords has emptied it: its log does not begin at 0 any more. */
+export const onceEmptied = (topic: ObservedTopic): ObservedTopic => ({
+  ...topic,
+  partitions: topic.partitions.map((p) => ({ ...p, logStart: p.highWatermark })),
+})
+
 /** A leader that has just come back may announce less than it holds. */
 const emptiedTopic = (topic: ObservedTopic, ends: ReadonlyMap<number, bigint>): ObservedTopic => ({
   ...topic,

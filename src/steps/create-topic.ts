@@ -7,6 +7,7 @@ import {
   withoutCreated,
   withoutCreating,
 } from '../domain/state.ts'
+import { placesOf } from '../domain/state-places.ts'
 import type { CreateTopic } from '../domain/step.ts'
 import type { TopicDescription } from '../kafka/cluster.ts'
 import type { Observed, ObservedTopic } from '../planner/observed.ts'
@@ -26,7 +27,9 @@ export const createTopic: StepKind<CreateTopic> = {
       const source = observed.source.topics.get(spec.name)
       if (!source) return []
       const step = createStep({ observed, now }, spec, source)
-      if (!observed.target.topics.has(spec.name)) return [step]
+      // One that was mirrored to and is gone is not made anew as if nothing had been in it: a guard says so.
+      const isMarked = placesOf(state).markedTopics.has(spec.name)
+      if (!observed.target.topics.has(spec.name)) return isMarked ? [] : [step]
       // Nothing may rest on it before it is known who made it.
       const isOpen = state.creating?.some(({ topic }) => topic === spec.name)
       return isOpen ? [{ ...step, reason: WAS_ASKED_FOR, wasAsked: true }] : []

@@ -2,6 +2,7 @@ import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import type { Emptied } from '../domain/emptied.ts'
 import { type PartitionKey, parsePartitionKey, type TopicName } from '../domain/ids.ts'
 import type { ReachedStage } from '../domain/stage.ts'
+import { placesOf } from '../domain/state-places.ts'
 import type { ForgetMark } from '../domain/step.ts'
 import { counted } from './_words.ts'
 import { emptyTopic } from './empty-topic.ts'
@@ -12,7 +13,18 @@ import type { PlanContext, Run, StepKind } from './step-kind.ts'
 export const forgetMark: StepKind<ForgetMark> = {
   kind: 'forget-mark',
 
-  plan: () => ({ steps: [] }),
+  /** What a resync or a rollback that was left has given up and not emptied: the next mark finds it, and must not take it for somebody else's. */
+  plan: (context, stage) => ({
+    steps:
+      stage !== 'prepared'
+        ? []
+        : context.desired.topics
+            .filter(({ name }) => isHalfGivenUp(context, name))
+            .map(({ name }) => ({
+              ...forgetMarkStep(context, name, stage),
+              reason: 'giving it up was begun, and it is not emptied yet',
+            })),
+  }),
 
   gates: (step) => (step.purge === 'copied-back' ? [wayBackIsSealed([step.topic])] : []),
 
@@ -104,6 +116,20 @@ const putAside = async (step: ForgetMark, run: Run): Promise<void> => {
 
 const outsideOf = <V>(topic: TopicName, positions: ReadonlyMap<PartitionKey, V>) =>
   new Map([...positions].filter(([key]) => parsePartitionKey(key).topic !== topic))
+
+/** True while the copy of a mark that was taken back is still in its topic. Not where that is gone or another one: the copy went with it. */
+export const isHalfGivenUp = (
+  { observed, state }: Pick<PlanContext, 'observed' | 'state'>,
+  topic: TopicName,
+): boolean => {
+  const purge = state.purges.find((each) => each.topic === topic)
+  const target = observed.target.topics.get(topic)
+  if (purge === undefined || target === undefined || purge.copiedBackTo !== undefined) return false
+  // A mark that was made since has found the topic empty.
+  if (placesOf(state).markedTopics.has(topic)) return false
+  const [was, now] = [purge.marks[0]?.targetTopicId, target.description.topicId]
+  return was === undefined || now === undefined || was === now
+}
 
 /** The step that takes the mark of one topic back, as far as only the mirror's copy is in it. */
 export const forgetMarkStep = (

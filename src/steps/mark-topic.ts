@@ -14,9 +14,10 @@ import type { MarkTopic } from '../domain/step.ts'
 import { chooseMode, type ModeChoice, PRIME_RATE } from '../planner/choose-mode.ts'
 import { type Growth, growthOf } from '../planner/grown.ts'
 import type { ObservedPartition, ObservedTopic } from '../planner/observed.ts'
+import { onceEmptied } from '../planner/with-emptied.ts'
 import { counted, humanSeconds } from './_words.ts'
 import { emptyAgain } from './empty-topic.ts'
-import { foreignRecords, forgetMarkStep, giveUpCopyStep } from './forget-mark.ts'
+import { foreignRecords, forgetMarkStep, giveUpCopyStep, isHalfGivenUp } from './forget-mark.ts'
 import { emptyStarts, partitionsOf, primedStarts, type Start } from './mark-starts.ts'
 import { plannedStart } from './start-from.ts'
 import type { Run, StepKind } from './step-kind.ts'
@@ -38,10 +39,12 @@ export const markTopic: StepKind<MarkTopic> = {
       if (!source || placesOf(state).markedTopics.has(spec.name)) return []
       const intent = state.markIntents.find((i) => i.topic === spec.name)
       const startOf = (p: ObservedPartition) => plannedStart(desired, observed.source, spec.name, p)
+      const there = observed.target.topics.get(spec.name)
+      const isEmptiedFirst = isHalfGivenUp({ observed, state }, spec.name)
       const choice = chooseMode(
         spec,
         source,
-        observed.target.topics.get(spec.name),
+        there && isEmptiedFirst ? onceEmptied(there) : there,
         startOf,
         observed.target.cluster.authorized,
       )
@@ -93,6 +96,8 @@ export const markTopic: StepKind<MarkTopic> = {
       clusters: { source: run.clusters.source.id, target: run.clusters.target.id },
       marks: [...state.marks, ...marks],
       markIntents: state.markIntents.filter((i) => i.topic !== step.topic),
+      // Nothing is left of an earlier copy: the topic was found empty.
+      purges: state.purges.filter((purge) => purge.topic !== step.topic),
       emptied: withoutMarked(state.emptied ?? [], marks),
     }))
     return {

@@ -12,6 +12,7 @@ export const mark = (partition: number, sourceStart: bigint, targetStart: bigint
   partition,
   sourceStart: sourceStart as SourceOffset,
   targetStart: targetStart as TargetOffset,
+  targetTopicId: 'id-orders',
   mode: 'dense' as const,
 })
 

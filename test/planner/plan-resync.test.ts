@@ -225,3 +225,105 @@ describe('a resync', () => {
     expect(left({ stage: 'prepared' }).problems.map(({ code }) => code)).toContain('FERRY1333')
   })
 })
+
+describe('a copy that somebody deleted on the target', () => {
+  const without = { ...world(0n, 1100n), target: observed().target }
+  const forwards = (parts: Parts = {}) =>
+    plan({
+      desired: migration({ stage: 'mirrored' }),
+      state: state('dense'),
+      observed: without,
+      ...parts,
+    })
+
+  it('is named with the way on, and no empty topic is made in its place', () => {
+    const { steps, problems } = forwards()
+    expect(steps.map(({ id }) => id)).not.toContain('create-topic/orders')
+    expect(problems).toContainEqual(
+      expect.objectContaining({
+        code: 'FERRY1321',
+        severity: 'error',
+        detail: 'orders on new is gone: what was mirrored into it is not there any more.',
+        fix: 'Find out who deleted it, then make the copy anew: `ferry resync orders --topic orders`.',
+      }),
+    )
+    // The way on does not run into the same.
+    expect(errors({ ...dense, observed: without })).toEqual([])
+  })
+
+  it('also where another topic has its name, and where groups have moved into it', () => {
+    const anew = topicSeen('orders', [
+      [0n, 0n],
+      [0n, 0n],
+    ])
+    const another = { ...anew, description: { ...anew.description, topicId: 'id-anew' } }
+    const seen = {
+      ...without,
+      target: observed({ target: { topics: new Map([[topic('orders'), another]]) } }).target,
+    }
+    const sync = { group: group('api'), status: 'done' as const, at: AT, positions: new Map() }
+    const moved = state('dense', { stage: 'consumers-moved', syncs: [sync] })
+    const { problems } = forwards({
+      observed: seen,
+      state: moved,
+      desired: migration({ stage: 'consumers-moved' }),
+    })
+    expect(problems).toContainEqual(
+      expect.objectContaining({
+        code: 'FERRY1321',
+        detail: expect.stringContaining('has id id-anew, but had id-orders at the mark'),
+        fix: expect.stringContaining('`ferry rollback orders --to mirrored`'),
+      }),
+    )
+  })
+
+  it('is nothing of Ferry any more once the migration is retired, nor is the one that is there', () => {
+    const retired = state('dense', { stage: 'retired' })
+    const codes = [
+      forwards({ state: retired, desired: migration({ stage: 'retired' }) }),
+      forwards({ observed: world(0n, 1100n) }),
+    ].flatMap(({ problems }) => problems.map(({ code }) => code))
+    expect(codes).not.toContain('FERRY1321')
+  })
+})
+
+describe('a copy whose giving up was begun and left', () => {
+  const purges = [{ topic: topic('orders'), marks: marks('dense'), intent: null }]
+  const left = (parts: Parts = {}) =>
+    plan({
+      desired: migration({ stage: 'mirrored', users: [], access: [] }),
+      state: state('dense', { marks: [], purges }),
+      observed: world(0n, 1100n),
+      ...parts,
+    })
+
+  it('is emptied before the topic is marked again, as what it is: the own copy', () => {
+    const { steps, problems } = left()
+    expect(steps.map(({ id }) => id)).toEqual([
+      'configure-topic/protective/orders',
+      'forget-mark/orders',
+      'mark-topic/orders',
+      'mirror-topic/orders',
+      'verify-topic/orders',
+    ])
+    expect(steps.slice(1)).toMatchObject([
+      { purge: 'copy', records: '2200' },
+      { because: expect.stringContaining('log end') },
+      {},
+      {},
+    ])
+    expect(problems.filter(({ severity }) => severity === 'error')).toEqual([])
+  })
+
+  it('is left where a mark was made since, and where its topic is gone or another one', () => {
+    const kindsOf = (parts: Parts) => left(parts).steps.map(({ kind }) => kind)
+    expect(kindsOf({ state: state('dense', { purges }) })).not.toContain('forget-mark')
+    const gone = { ...world(0n, 1100n), target: observed().target }
+    expect(kindsOf({ observed: gone })).toEqual([
+      'create-topic',
+      'mark-topic',
+      'mirror-topic',
+      'verify-topic',
+    ])
+  })
+})

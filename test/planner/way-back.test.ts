@@ -31,6 +31,7 @@ const MARK = {
   partition: 0,
   sourceStart: 100n as SourceOffset,
   targetStart: 0n as TargetOffset,
+  targetTopicId: 'id-orders',
   mode: 'dense' as const,
 }
 const SEAL = {
@@ -657,7 +658,7 @@ describe('what retention took from the source between what was mirrored back, be
 
 describe('what somebody wrote to the source of one topic while the way back of another is sealed', () => {
   const other = topic('bills')
-  const both = [MARK, { ...MARK, topic: other }].map((mark) => ({
+  const both = [MARK, { ...MARK, topic: other, targetTopicId: 'id-bills' }].map((mark) => ({
     ...mark,
     way: 'reverse' as const,
     targetStart: 1100n as TargetOffset,

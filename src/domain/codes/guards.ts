@@ -102,6 +102,11 @@ export const GUARD_CODES = {
     'Target lost records',
     'The target holds less than it had acknowledged. The range must be mirrored again; until then nothing that depends on it goes on.',
   ),
+  FERRY1321: page(
+    4,
+    'Copy is gone',
+    'The target topic was mirrored to, and is gone now or was made anew: somebody deleted it outside of Ferry, or the user of Ferry may not describe it any more. What the state says of the copy (marks, progress, positions) is of a topic that does not exist, so nothing goes on from there, and Ferry does not make an empty topic in its place. `ferry resync NAME --topic TOPIC` gives up what was recorded and mirrors the topic from the beginning; groups that have moved go back first.',
+  ),
   FERRY1322: page(
     4,
     'Nobody mirrors',

@@ -7,6 +7,7 @@ import { cutoverWarnings } from '../cutover-warnings.ts'
 import { accessGuards } from './access.ts'
 import { sameClusters } from './clusters.ts'
 import { groupGuards, type OtherTopics } from './groups.ts'
+import { lostCopies } from './lost-copy.ts'
 import { rollbackUnderWay } from './reverse.ts'
 import { topicGuards } from './topics.ts'
 
@@ -20,6 +21,7 @@ export const guard = (
   ...notSupported(context.desired),
   ...sameClusters(context),
   ...rollbackUnderWay(context),
+  ...lostCopies(context),
   ...topicGuards(context, context.desired.topics),
   ...context.desired.groups.flatMap((spec) => groupGuards(context, spec, others)),
   ...accessGuards(context),
