@@ -1,6 +1,7 @@
 import type { PlannedMigration } from '../app/apply-plans.ts'
 import { type Grave, wantsConfirmation } from '../domain/consent.ts'
 import { diagnostic, FerryError } from '../domain/diagnostic.ts'
+import type { Plan } from '../domain/plan.ts'
 import { listed } from '../views/text.ts'
 import type { Context } from './context.ts'
 
@@ -54,13 +55,34 @@ export const expect = async (context: Context, question: string, wanted: string)
   )
 }
 
+/** The command that writes such a plan to a file. */
+export const planningCommand = ({ migration, purpose }: Pick<Plan, 'migration' | 'purpose'>) => {
+  switch (purpose.kind) {
+    case 'migrate':
+      return `ferry plan ${migration}`
+    case 'rollback':
+      return `ferry rollback ${migration} --to ${purpose.to}`
+    case 'resync':
+      return ['ferry resync', migration, ...purpose.topics.map((each) => `--topic ${each}`)].join(
+        ' ',
+      )
+    case 'accept-gap':
+      return [
+        'ferry resync',
+        migration,
+        ...purpose.gaps.map((each) => `--accept-gap ${each}`),
+      ].join(' ')
+  }
+}
+
 const nobodyToAsk = (planned: readonly PlannedMigration[]): FerryError => {
   const names = planned.map((each) => each.migration.name)
+  const command = planned[0] && planningCommand(planned[0].plan)
   return new FerryError(
     diagnostic({
       code: 'FERRY1106',
       detail: `The plan of ${listed(names)} changes something, and there is no terminal on which to ask.`,
-      fix: `Review a plan file and apply that (\`ferry plan ${names[0]} -o FILE\`, \`ferry apply FILE\`), or give --auto-approve.`,
+      fix: `Review a plan file and apply that (\`${command} -o FILE\`, \`ferry apply FILE\`), or give --auto-approve.`,
     }),
   )
 }

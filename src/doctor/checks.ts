@@ -21,6 +21,13 @@ import { brokersSpeakEnough } from './versions.ts'
 const nothingAnswered = ({ probe }: ClusterFacts): string | undefined =>
   probe.advertised.length === 0 ? 'no bootstrap server answered' : undefined
 
+/** What another cluster speaks says nothing about the one that is meant. */
+const anotherAnswered = (facts: ClusterFacts): string | undefined =>
+  nothingAnswered(facts) ??
+  (facts.probe.advertised.some(({ problem }) => problem?.code === 'FERRY1201')
+    ? 'another cluster answered'
+    : undefined)
+
 const notConnected = ({ cluster }: ClusterFacts): string | undefined =>
   cluster === undefined ? 'the cluster could not be connected to' : undefined
 
@@ -49,13 +56,13 @@ export const CLUSTER_CHECKS: readonly Check<ClusterFacts>[] = [
   {
     id: 'versions',
     title: 'The brokers speak what Ferry needs',
-    skip: nothingAnswered,
+    skip: anotherAnswered,
     look: brokersSpeakEnough,
   },
   {
     id: 'connection',
     title: 'Ferry connects to it',
-    skip: nothingAnswered,
+    skip: anotherAnswered,
     look: isConnected,
   },
   {

@@ -26,8 +26,8 @@ const unknown = (name: string): Finding => ({
 /** Apart beyond doubt: by more than is tolerated even if the answer was as late or as early as it can have been. */
 export const judgeClock = (name: string, reading: ClockReading): Finding => {
   const { of, aheadMs, uncertaintyMs } = reading
-  const how = aheadMs < 0 ? 'behind' : 'ahead'
-  const says = `${of} is ${Math.abs(aheadMs)} ms ${how} of this machine, give or take ${uncertaintyMs} ms (DescribeQuorum)`
+  const how = aheadMs < 0 ? 'behind' : 'ahead of'
+  const says = `${of} is ${Math.abs(aheadMs)} ms ${how} this machine, give or take ${uncertaintyMs} ms (DescribeQuorum)`
   if (Math.abs(aheadMs) - uncertaintyMs <= TOLERATED_MS) return { says }
   return {
     says,
@@ -35,7 +35,7 @@ export const judgeClock = (name: string, reading: ClockReading): Finding => {
       diagnostic({
         code: 'FERRY2002',
         severity: 'warning',
-        detail: `The clock of ${name} (${of}) is ${Math.abs(aheadMs)} ms ${how} of that of this machine: deadlines that Ferry prints are off by as much.`,
+        detail: `The clock of ${name} (${of}) is ${Math.abs(aheadMs)} ms ${how} that of this machine: deadlines that Ferry prints are off by as much.`,
         fix: 'Set both clocks by NTP.',
       }),
     ],

@@ -1,3 +1,4 @@
+import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { ProbedAddress } from '../kafka/inquiry.ts'
 import type { Finding } from './check.ts'
 import type { ClusterFacts } from './facts.ts'
@@ -39,9 +40,14 @@ export const idIsPinned = ({ spec, probe }: ClusterFacts): Finding => {
       ids.size === 1 && ids.has(spec.clusterId)
         ? `${spec.clusterId}, at ${answered.length} addresses`
         : `${ids.size === 1 ? 'another one' : `${ids.size} different ones`} answered`,
-    problems: answered.flatMap((each) => (each.problem ? [each.problem] : [])),
+    problems: onceEach(answered.flatMap((each) => (each.problem ? [each.problem] : []))),
   }
 }
+
+/** A broker is asked at its bootstrap address and at the one that it advertises, which may be the same. */
+const onceEach = (problems: readonly Diagnostic[]): readonly Diagnostic[] => [
+  ...new Map(problems.map((problem) => [problem.detail, problem])).values(),
+]
 
 /** Connecting as every other verb does. What the addresses said already is not said again. */
 export const isConnected = ({ probe, cluster, connectProblems }: ClusterFacts): Finding => {

@@ -44,6 +44,8 @@ export interface RightsSeen {
   readonly topics: ReadonlyMap<string, AuthorizedOperations>
   /** What the broker refused when it was asked. */
   readonly refused: readonly Pick<NeededRight, 'operation' | 'resourceType' | 'resourceName'>[]
+  /** The groups whose positions it answered, which takes DESCRIBE on each (KafkaApis.handleOffsetFetchRequest). */
+  readonly answeredGroups: ReadonlySet<string>
 }
 
 export const readRights = async (facts: MigrationFacts): Promise<MigrationRights> => {
@@ -101,6 +103,7 @@ const see = async (cluster: Cluster, needed: readonly NeededRight[]): Promise<Ri
       ...refusedAmong(topics.failed, 'TOPIC'),
       ...refusedAmong(groups.failed, 'GROUP'),
     ],
+    answeredGroups: new Set(groups.ok.keys()),
   }
 }
 
@@ -147,9 +150,12 @@ export const judge = (right: NeededRight, principal: string | undefined, seen: R
   if (said !== undefined) return said.has(right.operation) ? 'yes' : 'no'
   if (seen.refused.some((refused) => wouldHaveSufficed(right, refused))) return 'no'
   if (right.operation === 'CREATE' && seen.cluster?.has('CREATE')) return 'yes'
+  const { operation, resourceType, resourceName } = right
+  const isOfGroup = resourceType === 'GROUP' && operation === 'DESCRIBE'
+  if (isOfGroup && seen.answeredGroups.has(resourceName)) return 'yes'
   if (seen.acls === 'not-read' || principal === undefined) return 'unknown'
   if (granted(right, principal, seen.acls)) return 'yes'
-  return isAboveAcls(right, principal, seen.cluster, seen.acls) ? 'yes' : 'no'
+  return isAboveAcls(right, principal, seen, seen.acls) ? 'yes' : 'no'
 }
 
 /** The best of what is said of a right, and of those that do as well. */
@@ -210,24 +216,31 @@ const granted = (
 }
 
 /**
- * The broker allows more on the cluster than the ACLs grant: a super user, whom ACLs do not concern; or `allow.everyone.if.no.acl.found`,
- * which only opens what no ACL names.
+ * The broker allows more on the cluster, or on a topic, than the ACLs grant: a super user, whom ACLs do not concern; or
+ * `allow.everyone.if.no.acl.found`, which only opens what no ACL names.
  */
 const isAboveAcls = (
   right: NeededRight,
   principal: string,
-  allowed: AuthorizedOperations | undefined,
+  seen: Pick<RightsSeen, 'cluster' | 'topics'>,
   acls: readonly AclBinding[],
 ): boolean => {
-  const named = ({
-    resourceType,
-    resourceName,
-  }: Pick<NeededRight, 'resourceType' | 'resourceName'>) =>
+  type Resource = Pick<NeededRight, 'resourceType' | 'resourceName'>
+  const named = ({ resourceType, resourceName }: Resource) =>
     acls.some((acl) => acl.resourceType === resourceType && covers(acl, resourceName))
-  const more = [...(allowed ?? [])].some(
-    (operation) => !granted({ operation, ...CLUSTER }, principal, acls),
-  )
-  return more && (named(CLUSTER) || !named(right))
+  // From which host this machine connects is not known here: what one host may, it may.
+  const fromAnywhere = acls.map((acl) => ({ ...acl, host: '*' }))
+  const mayMore = (on: Resource, allowed: AuthorizedOperations = new Set()) =>
+    [...allowed].some(
+      (operation) =>
+        !granted({ ...on, operation, patternType: 'LITERAL' }, principal, fromAnywhere),
+    )
+  const onCluster = mayMore(CLUSTER, seen.cluster)
+  if (onCluster && (named(CLUSTER) || !named(right))) return true
+  return [...seen.topics].some(([resourceName, allowed]) => {
+    const topic = { resourceType: 'TOPIC', resourceName } as const
+    return named(topic) && mayMore(topic, allowed)
+  })
 }
 
 /** Everything the verbs need on both clusters. What cannot be seen is said, and fails nothing. */

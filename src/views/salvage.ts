@@ -1,4 +1,5 @@
 import { nameRange, type StrandedRange } from '../domain/stranded.ts'
+import { count } from './text.ts'
 
 export const SALVAGE_FORMAT_VERSION = '1.0'
 
@@ -12,7 +13,7 @@ export const renderSalvaged = (migration: string, { done, lost, there }: Salvage
   done.length + lost.length + there.length === 0
     ? `Nothing of ${migration} is stranded.\n`
     : [
-        ...done.map((each) => `Appended ${each.records} records: ${nameRange(each)}.\n`),
+        ...done.map((each) => `Appended ${count(each.records, 'record')}: ${nameRange(each)}.\n`),
         ...lost.map(
           (each) =>
             `Given up, ${each.unsure ? 'on the target or not' : 'gone from the source'}: ${nameRange(each)}.\n`,

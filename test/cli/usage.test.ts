@@ -1,5 +1,6 @@
 import { deepStrictEqual, match } from 'node:assert'
 import { describe, it } from 'vitest'
+import { planningCommand } from '../../src/cli/ask.ts'
 import { run } from '../../src/cli/run.ts'
 import { fakeServices } from './fake-services.ts'
 import { streamsForTesting } from './streams-for-testing.ts'
@@ -59,6 +60,22 @@ describe('what nobody can carry out is a usage error, and stdout stays empty', (
       if (argv[0] !== 'apply') deepStrictEqual(out, '')
     })
   }
+})
+
+it('where nobody can be asked, the command that is named writes the plan that was shown', () => {
+  const [topic, gap] = ['orders.events' as never, 'orders.events:0:1-2']
+  const commands = [
+    { kind: 'migrate' } as const,
+    { kind: 'rollback', to: 'prepared' } as const,
+    { kind: 'resync', topics: [topic] } as const,
+    { kind: 'accept-gap', gaps: [gap] } as const,
+  ].map((purpose) => planningCommand({ migration: 'orders', purpose }))
+  deepStrictEqual(commands, [
+    'ferry plan orders',
+    'ferry rollback orders --to prepared',
+    'ferry resync orders --topic orders.events',
+    'ferry resync orders --accept-gap orders.events:0:1-2',
+  ])
 })
 
 describe('global flags', () => {

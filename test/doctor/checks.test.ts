@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { allIsThere } from '../../src/doctor/answers.ts'
 import { type Check, type Finding, runChecks } from '../../src/doctor/check.ts'
+import { CLUSTER_CHECKS } from '../../src/doctor/checks.ts'
 import { clientsAreNew } from '../../src/doctor/clients.ts'
 import { judgeClock } from '../../src/doctor/clock.ts'
 import { ownedBy } from '../../src/doctor/coverage.ts'
@@ -113,6 +114,42 @@ describe('clocks', () => {
     expect([1021, -1021].map((ahead) => reading(ahead))).toEqual([1, 1])
     expect(reading(5000, 4500)).toBe(0)
   })
+
+  test('are behind this machine, or ahead of it', () => {
+    const says = (aheadMs: number) =>
+      judgeClock('new', { of: 'controller 1', aheadMs, uncertaintyMs: 20 }).says
+    expect([says(-7), says(7)]).toEqual([
+      expect.stringContaining('is 7 ms behind this machine'),
+      expect.stringContaining('is 7 ms ahead of this machine'),
+    ])
+  })
+})
+
+test('another cluster is named once, and what it speaks is not taken for what the pinned one does', async () => {
+  const problem = {
+    code: 'FERRY1201',
+    severity: 'error',
+    summary: 's',
+    detail: 'another',
+    fix: 'f',
+  }
+  const address = { address: 'h:1', problem, clusterId: 'b', versions: new Map() }
+  const facts = {
+    spec: { name: 'old', clusterId: 'a' },
+    probe: { bootstrap: [address], advertised: [{ ...address, nodeId: 1 }] },
+    cluster: undefined,
+    connectProblems: [problem],
+    roles: new Set(['source']),
+  } as never
+  const found = await runChecks(CLUSTER_CHECKS, facts, () => {})
+  expect(found.map(({ id, status, problems }) => [id, status, problems.length])).toEqual([
+    ['bootstrap-servers', 'ok', 0],
+    ['advertised-brokers', 'ok', 0],
+    ['cluster-id', 'failed', 1],
+    ['versions', 'skipped', 0],
+    ['connection', 'skipped', 0],
+    ['clock', 'skipped', 0],
+  ])
 })
 
 describe('what a source has lost, or may', () => {
@@ -359,11 +396,15 @@ describe('rights', () => {
     cluster: undefined,
     topics: new Map(),
     refused: [],
+    answeredGroups: new Set(),
     ...changes,
   })
   const bits = (...operations: Operation[]): ReadonlySet<Operation> => new Set(operations)
   const describe_ = { ...read, operation: 'DESCRIBE' as const }
   const absent = seen({ acls: 'not-read' })
+  const ofGroup = { ...read, resourceType: 'GROUP' as const, resourceName: 'api' }
+  const ofOthers = acl({ resourceType: 'GROUP', resourceName: 'api', principal: 'User:x' })
+  const topicAllows = (operation: Operation) => new Map([['orders', bits(operation)]])
 
   test.each([
     ['no authorizer', read, seen({ acls: 'no-authorizer' }), 'yes'],
@@ -413,6 +454,36 @@ describe('rights', () => {
       'open to everybody, but not what an ACL names',
       read,
       seen({ cluster: bits('CLUSTER_ACTION'), acls: [acl({ principal: 'User:x' })] }),
+      'no',
+    ],
+    [
+      'a super user, whom a topic tells that others have ACLs on',
+      ofGroup,
+      seen({ acls: [ofOthers, acl({ principal: 'User:x' })], topics: topicAllows('READ') }),
+      'yes',
+    ],
+    [
+      'more on a topic that no ACL names may be open to everybody',
+      ofGroup,
+      seen({ acls: [ofOthers], topics: topicAllows('READ') }),
+      'no',
+    ],
+    [
+      'what an ACL allows from one host only tells of no super user',
+      ofGroup,
+      seen({ acls: [ofOthers, acl({ host: '10.0.0.1' })], topics: topicAllows('READ') }),
+      'no',
+    ],
+    [
+      'DESCRIBE on a group whose positions were answered',
+      { ...ofGroup, operation: 'DESCRIBE' as const },
+      seen({ acls: [ofOthers], answeredGroups: new Set(['api']) }),
+      'yes',
+    ],
+    [
+      'but nothing else on it',
+      ofGroup,
+      seen({ acls: [ofOthers], answeredGroups: new Set(['api']) }),
       'no',
     ],
   ] as const)('%s', (_, right, sight, has) => {

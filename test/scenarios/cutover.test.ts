@@ -425,7 +425,7 @@ describe('producers first', () => {
     expect(errorsIn(unconfirmed.stderr)[0]?.detail).toContain('late-1 offset 20 would be appended')
     expect(await project.ferry(['salvage', 'late', '--confirm', 'late'])).toMatchObject({
       code: 0,
-      stdout: 'Appended 1 records: late-1 offset 20.\n',
+      stdout: 'Appended 1 record: late-1 offset 20.\n',
     })
     expect(await project.ferry(['salvage', 'late', '--confirm', 'late'])).toMatchObject({
       code: 0,

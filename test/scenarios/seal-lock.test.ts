@@ -139,7 +139,7 @@ describe('while a topic is sealed and a mirror has yet to hear of it', () => {
     expect(await valuesOf(world.target, 'slept')).not.toContain('late')
     expect(await project.ferry(['salvage', 'slept', '--confirm', 'slept'])).toMatchObject({
       code: 0,
-      stdout: 'Appended 1 records: slept-0 offset 21.\n',
+      stdout: 'Appended 1 record: slept-0 offset 21.\n',
     })
     expect((await valuesOf(world.target, 'slept')).slice(-2)).toEqual(['early', 'late'])
     expect(await apply(project, 'slept')).toMatchObject({ code: 0 })
@@ -244,13 +244,13 @@ describe('what a forgotten producer writes to a source that is kept warm', () =>
     const again = ['salvage', 'warmlate', '--confirm', 'warmlate']
     expect(await project.ferry(again)).toMatchObject({
       code: 0,
-      stdout: expect.stringContaining('Appended 1 records'),
+      stdout: expect.stringContaining('Appended 1 record'),
     })
     // Directly behind it, so that both are one range of the source: only what is new of it is appended.
     await oracle.write(world.source, 'warmlate', [{ key: 'late', value: 'late-4' }])
     expect(await project.ferry(again)).toMatchObject({
       code: 0,
-      stdout: expect.stringMatching(/^Appended 1 records: .*\n$/),
+      stdout: expect.stringMatching(/^Appended 1 record: .*\n$/),
     })
     expect(await project.ferry(again)).toMatchObject({
       stdout: 'Nothing of warmlate is stranded.\n',

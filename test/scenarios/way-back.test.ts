@@ -568,7 +568,7 @@ test('a record that comes late to one topic while the way back of another is sea
   expect(forwards.stderr.replace(/\s+/g, ' ')).toMatch(/FERRY1363.*ferry salvage stuck/)
   expect(await project.ferry(['salvage', 'stuck', '--confirm', 'stuck'])).toMatchObject({
     code: 0,
-    stdout: expect.stringMatching(/^Appended 1 records: stuck\.b-0 offset \d+\.\n$/),
+    stdout: expect.stringMatching(/^Appended 1 record: stuck\.b-0 offset \d+\.\n$/),
   })
   expect(await apply(project, 'stuck')).toMatchObject({ code: 0 })
   expect(await project.ferry(['verify', 'stuck', '--full'])).toMatchObject({ code: 0 })
