@@ -26,6 +26,11 @@ export interface Ours {
   readonly producerEpoch: number
   /** Control markers, which only identical offsets have: whether one belongs at a target offset, as a hole of the source is there. */
   readonly markers?: { readonly producerId: number; readonly isHole: (target: number) => boolean }
+  /**
+   * A cleaner may have been through what is read: it takes records out of a batch, and whole batches, and leaves all others their offsets and
+   * sequences (`MemoryRecords.filterTo`). What others had written before one of ours still shows in its sequence.
+   */
+  readonly mayBeCleaned?: boolean
   /** The sequence of a batch that begins at this target offset. */
   sequenceOf(target: number): number
 }
@@ -131,12 +136,13 @@ const strangerness = (
 ): string | undefined => {
   if (!isOfProducer(buf, at, ours.producerId)) return writerOf(buf, at)
   const base = baseOffset(buf, at)
+  const places = lastOffset(buf, at) - base + 1
+  const isWhole = base <= expected && places === recordCount(buf, at)
   const fits =
-    base <= expected &&
+    (isWhole || ours.mayBeCleaned === true) &&
     baseSequence(buf, at) === ours.sequenceOf(base - tooFar) &&
     producerEpoch(buf, at) === ours.producerEpoch &&
-    (attributes(buf, at) & ATTRIBUTES.control) === 0 &&
-    lastOffset(buf, at) - base + 1 === recordCount(buf, at)
+    (attributes(buf, at) & ATTRIBUTES.control) === 0
   return fits
     ? undefined
     : 'the mirror itself, but at another place: something came before it or it came twice'

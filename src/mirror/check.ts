@@ -77,6 +77,7 @@ export class Checker {
         key: p.key,
         producerId: p.producerId,
         producerEpoch: p.mark.producerEpoch,
+        mayBeCleaned: p.mark.way !== undefined,
         ...p.offsets.markers,
         sequenceOf: (offset) => p.offsets.sequenceOf(offset),
       },
