@@ -13,11 +13,12 @@ export const soak = async (options: Omit<SoakOptions, 'seed' | 'say'>): Promise<
     process.stderr.write(`${at.padStart(7)} s  ${line}\n`)
   }
   say(`FERRY_TEST_SEED=${seed}`)
-  const { kills, counts, wrongs } = await new Soak({ ...options, seed, say }).run()
-  say(`${JSON.stringify(counts)} ${JSON.stringify(kills)}`)
+  const { kills, counts, cleaned, wrongs } = await new Soak({ ...options, seed, say }).run()
+  say(`${JSON.stringify({ ...counts, cleaned })} ${JSON.stringify(kills)}`)
   deepStrictEqual(wrongs.slice(0, 20), [])
   for (const what of ['apply', 'rollback', ...STRUCK]) {
     ok((kills[what] ?? 0) > 0, `${what} was never killed`)
   }
   ok(counts.acknowledged > 100)
+  ok(cleaned > 0 || !options.compacted, 'no cleaner has taken anything')
 }

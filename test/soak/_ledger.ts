@@ -12,10 +12,18 @@ export class Ledger {
   readonly #aborted = new Set<string>()
   readonly #handled = new Map<string, Handling[]>()
   readonly #sent = new Set<string>()
+  /** The ids of each key of a compacted topic, as they were sent. */
+  readonly #keyed = new Map<string, string[]>()
   #clock = 0
 
   sent(ids: readonly string[]): void {
     for (const id of ids) this.#sent.add(id)
+  }
+  /** A record of a compacted topic, before it is sent: it may go once a later one of its key is there. */
+  keyed(id: string, key: string): void {
+    const all = this.#keyed.get(key)
+    if (all === undefined) this.#keyed.set(key, [id])
+    else all.push(id)
   }
   acknowledged(ids: readonly string[]): void {
     for (const id of ids) this.#acknowledged.add(id)
@@ -48,30 +56,58 @@ export class Ledger {
     }
   }
 
-  /** How many of these ids a group has not handled yet. */
+  /** Which of these ids a group has not handled yet. */
   unhandled(group: string, log: ReadonlyMap<string, number>): readonly string[] {
     return [...log.keys()].filter((id) => !this.#handled.has(`${group} ${id}`))
+  }
+
+  /** How many records were acknowledged and are gone, as a later one of their key is there. */
+  cleaned(log: ReadonlyMap<string, number>): number {
+    return [...this.superseded(log)].filter((id) => this.#acknowledged.has(id) && !log.has(id))
+      .length
+  }
+
+  /** What a cleaner may have taken: a later record of its key is in the log. */
+  superseded(log: ReadonlyMap<string, number>): ReadonlySet<string> {
+    const superseded = new Set<string>()
+    for (const ids of this.#keyed.values()) {
+      const last = ids.findLastIndex((id) => log.has(id))
+      for (const id of ids.slice(0, Math.max(last, 0))) superseded.add(id)
+    }
+    return superseded
   }
 
   /**
    * Everything that is wrong, against what the log holds in the end (how often each id stands in it):
    * a record that was acknowledged and is not there, that was aborted and is, that a group never handled, that it handled again though
-   * the commit behind the first time was acknowledged, that stands in the log twice, or that nobody wrote.
+   * the commit behind the first time was acknowledged, that stands in the log twice or behind a later one of its key, or that nobody wrote.
+   * Of a compacted topic all but the last of each key may be gone.
    */
   wrongs(groups: readonly string[], log: ReadonlyMap<string, number>): readonly string[] {
     const wrongs: string[] = []
-    for (const id of this.#acknowledged) if (!log.has(id)) wrongs.push(`${id} is lost`)
+    const superseded = this.superseded(log)
+    const isThere = (id: string) => log.has(id) || superseded.has(id)
+    for (const id of this.#acknowledged) if (!isThere(id)) wrongs.push(`${id} is lost`)
     for (const id of this.#aborted) if (log.has(id)) wrongs.push(`${id} was aborted, and is there`)
     for (const [id, times] of log) {
       if (times > 1) wrongs.push(`${id} stands ${times} times in the log`)
       if (!this.#sent.has(id)) wrongs.push(`${id} is in the log, and nobody sent it`)
+    }
+    const places = new Map([...log.keys()].map((id, place) => [id, place]))
+    for (const [key, ids] of this.#keyed) {
+      const inLog = ids.filter((id) => log.has(id))
+      for (const [i, id] of inLog.entries()) {
+        const before = inLog[i - 1]
+        if (before !== undefined && places.get(before)! > places.get(id)!)
+          wrongs.push(`${before} stands behind ${id}, which is later of ${key}`)
+      }
     }
     for (const group of groups) {
       for (const id of this.unhandled(group, log)) wrongs.push(`${group} never handled ${id}`)
     }
     for (const all of this.#handled.values()) {
       const { group, id } = all[0] as Handling
-      if (!log.has(id)) wrongs.push(`${group} handled ${id}, which is not in the log`)
+      if (!isThere(id)) wrongs.push(`${group} handled ${id}, which is not in the log`)
       for (const one of all) {
         const before = all.filter(({ committedAt }) => committedAt < one.at).length
         if (before > 0) wrongs.push(`${group} handled ${id} again after its commit`)

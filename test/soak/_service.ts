@@ -16,6 +16,17 @@ export interface TopicOfService {
   readonly partitions: number
   /** Records come in transactions of five, of which every fourth is aborted. */
   readonly transactional: boolean
+  /** Few keys, each written again and again: a cleaner leaves the last record of each. */
+  readonly compacted?: boolean
+}
+
+/** In each partition. */
+const KEYS = 7
+
+interface WrittenRecord {
+  readonly partition: number
+  readonly key: string
+  readonly value: string
 }
 
 /** Writes to one topic until it is stopped; every record has an id of its own. */
@@ -46,14 +57,16 @@ export class Writer {
   async #write(): Promise<void> {
     let producer: Producer | undefined
     while (!this.#isStopping) {
-      const ids = Array.from(
-        { length: 5 },
-        () => `${this.#topic.name}/${this.#name}/${this.#count++}`,
-      )
+      const partition = this.#count % this.#topic.partitions
+      const messages = Array.from({ length: 5 }, () => this.#record(partition))
+      const ids = messages.map(({ value }) => value)
+      if (this.#topic.compacted) {
+        for (const { key, value } of messages) this.#ledger.keyed(value, key)
+      }
       this.#ledger.sent(ids)
       try {
         producer ??= await this.#connect()
-        if (await this.#send(producer, ids)) this.#ledger.acknowledged(ids)
+        if (await this.#send(producer, messages)) this.#ledger.acknowledged(ids)
         else this.#ledger.aborted(ids)
       } catch {
         // Whether it was written is unknown. A new producer ends what the old one has left open.
@@ -80,13 +93,18 @@ export class Writer {
     return producer
   }
 
+  /** Its value is its id. Who writes late beside others has keys of its own: nobody could say whose record is the last one. */
+  #record(partition: number): WrittenRecord {
+    const value = `${this.#topic.name}/${this.#name}/${this.#count}`
+    const whose = this.#name === 'late' ? 'late' : 'shared'
+    const key = `${this.#topic.name}/${whose}/${partition}/${this.#count % KEYS}`
+    this.#count++
+    return { partition, key: this.#topic.compacted ? key : value, value }
+  }
+
   /** False: aborted on purpose. */
-  async #send(producer: Producer, ids: readonly string[]): Promise<boolean> {
-    const partition = this.#count % this.#topic.partitions
-    const batch = {
-      topic: this.#topic.name,
-      messages: ids.map((id) => ({ partition, key: id, value: id })),
-    }
+  async #send(producer: Producer, messages: WrittenRecord[]): Promise<boolean> {
+    const batch = { topic: this.#topic.name, messages }
     if (!this.#topic.transactional) {
       await producer.send(batch)
       return true

@@ -15,6 +15,18 @@ const TOPICS: readonly TopicOfService[] = [
   { name: 'soak.same', partitions: 3, transactional: false },
   { name: 'soak.dense', partitions: 2, transactional: true },
 ]
+const COMPACTED: TopicOfService = {
+  name: 'soak.table',
+  partitions: 2,
+  transactional: false,
+  compacted: true,
+}
+/** Cleaned all the time, on both sides: the target has it as the source has, but for the time of the copy. */
+const OF_COMPACTED = {
+  'cleanup.policy': 'compact',
+  'segment.ms': '3000',
+  'min.cleanable.dirty.ratio': '0.001',
+}
 const GROUPS = [
   { group: 'soak.billing', members: 2 },
   { group: 'soak.search', members: 1 },
@@ -26,6 +38,8 @@ const GROUPS = [
 const isRunAgain = (ended: Ended): boolean =>
   ended.code === -1 || ended.code === 7 || (ended.code === 1 && AWAY.test(firstError(ended)))
 const AWAY = /^error FERRY12/
+const isDense = ({ transactional, compacted = false }: TopicOfService): boolean =>
+  transactional || compacted
 const MOST_ATTEMPTS = 40
 export interface SoakOptions {
   /** How long the service lives on each side between the moves, all together. */
@@ -40,6 +54,10 @@ export interface SoakOptions {
   readonly wholeWay: boolean
   /** The mirror copies back all the time what producers write to the target; else only the rollback does. */
   readonly keepSourceWarm: boolean
+  /** One of the topics is compacted, and its cleaners are quick. */
+  readonly compacted: boolean
+  /** Of each cluster. With three every topic has three replicas, of which two must have a record before it is acknowledged. */
+  readonly brokers: 1 | 3
   readonly seed: number
   readonly say: (line: string) => void
 }
@@ -47,6 +65,8 @@ export interface SoakOptions {
 export interface SoakResult {
   readonly kills: Readonly<Record<string, number>>
   readonly counts: Ledger['counts']
+  /** Records that were acknowledged, and that a cleaner has taken since. */
+  readonly cleaned: number
   readonly wrongs: readonly string[]
 }
 
@@ -59,6 +79,7 @@ export class Soak {
   readonly #options: SoakOptions
   readonly #random: () => number
   readonly #ledger = new Ledger()
+  readonly #topics: readonly TopicOfService[]
   #world!: World
   #strikes!: Strikes
   #project!: Project
@@ -69,6 +90,7 @@ export class Soak {
   constructor(options: SoakOptions) {
     this.#options = options
     this.#random = randomFrom(options.seed)
+    this.#topics = options.compacted ? [...TOPICS, COMPACTED] : TOPICS
   }
 
   async run(): Promise<SoakResult> {
@@ -146,9 +168,15 @@ export class Soak {
   }
 
   async #begin(): Promise<void> {
+    const { brokers } = this.#options
+    const replicas = { 'default.replication.factor': '3', 'min.insync.replicas': '2' }
+    const config = {
+      'log.cleaner.backoff.ms': '1000',
+      ...(brokers === 3 && replicas),
+    }
     const [source, target] = await Promise.all([
-      startKafka({ version: '3.9' }),
-      startKafka({ version: '4.x' }),
+      startKafka({ version: '3.9', brokers, config }),
+      startKafka({ version: '4.x', brokers, config }),
     ])
     this.#world = new World(source, target)
     this.#strikes = new Strikes({
@@ -162,15 +190,19 @@ export class Soak {
     this.#project = this.#world.project('soak')
     await withAdmin(source, (admin) =>
       admin.createTopics({
-        topics: TOPICS.map(({ name: topic, partitions: numPartitions }) => ({
+        topics: this.#topics.map(({ name: topic, partitions: numPartitions, compacted }) => ({
           topic,
           numPartitions,
-          replicationFactor: 1,
+          replicationFactor: brokers,
+          configEntries: Object.entries(compacted ? OF_COMPACTED : {}).map(([name, value]) => ({
+            name,
+            value,
+          })),
         })),
       }),
     )
     // Not demanded: behind what was taken back they cannot be identical a second time.
-    const offsets = ({ transactional }: TopicOfService) => (transactional ? 'dense' : 'auto')
+    const offsets = (topic: TopicOfService) => (isDense(topic) ? 'dense' : 'auto')
     this.#project.write(
       `plans/${NAME}.yaml`,
       `apiVersion: ferry/v1
@@ -181,7 +213,7 @@ spec:
   to: new
   stage: mirrored
   topics:
-${TOPICS.map((topic) => `    - { name: ${topic.name}, offsets: ${offsets(topic)} }`).join('\n')}
+${this.#topics.map((topic) => `    - { name: ${topic.name}, offsets: ${offsets(topic)} }`).join('\n')}
   groups: [${GROUPS.map(({ group }) => `{ id: ${group} }`).join(', ')}]
   gates: { sourceQuiet: 2s, timeout: 40s }
   rollback: { keepSourceWarm: ${this.#options.keepSourceWarm} }
@@ -202,7 +234,9 @@ ${TOPICS.map((topic) => `    - { name: ${topic.name}, offsets: ${offsets(topic)}
   // ── the service ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   async #startWriters(cluster: TestCluster, side: string): Promise<void> {
-    this.#writers = TOPICS.map((topic) => new Writer(cluster.kafka(), topic, this.#ledger, side))
+    this.#writers = this.#topics.map(
+      (topic) => new Writer(cluster.kafka(), topic, this.#ledger, side),
+    )
   }
 
   async #stopWriters(): Promise<void> {
@@ -217,7 +251,7 @@ ${TOPICS.map((topic) => `    - { name: ${topic.name}, offsets: ${offsets(topic)}
         Readers.start(cluster.kafka(), {
           group,
           members,
-          topics: TOPICS.map(({ name }) => name),
+          topics: this.#names(),
           ledger: this.#ledger,
         }),
       ),
@@ -265,10 +299,12 @@ ${TOPICS.map((topic) => `    - { name: ${topic.name}, offsets: ${offsets(topic)}
     ])
   }
 
-  /** Somebody who was forgotten writes to the source behind the last seal: late records of both topics are appended between what others write to the target. */
+  /** Somebody who was forgotten writes to the source behind the last seal: late records of all topics are appended between what others write to the target. */
   async #salvage(): Promise<void> {
     const { source } = this.#world
-    const late = TOPICS.map((topic) => new Writer(source.kafka(), topic, this.#ledger, 'late'))
+    const late = this.#topics.map(
+      (topic) => new Writer(source.kafka(), topic, this.#ledger, 'late'),
+    )
     this.#writers.push(...late)
     await pause(1500)
     await Promise.all(late.map((each) => each.stop()))
@@ -308,39 +344,50 @@ ${TOPICS.map((topic) => `    - { name: ${topic.name}, offsets: ${offsets(topic)}
       this.#contents(target, how),
       this.#contents(source, how),
     ])
-    ok(here.length === 5)
+    ok(here.length >= this.#topics.reduce((sum, { partitions }) => sum + partitions, 0))
     deepStrictEqual(there, here, 'sealed')
   }
 
-  /** All that consumers see of each partition, once no transaction is open; with the offsets of the topic where they are to be the same. */
+  /**
+   * All that consumers see of each partition, once no transaction is open; with the offsets of the topic where they are to be the same. Of a
+   * compacted one the last record of each key: the cleaners of both sides are at work.
+   */
   async #contents(cluster: TestCluster, { sameOffsets }: { readonly sameOffsets: boolean }) {
-    const names = TOPICS.map(({ name }) => name)
+    const names = this.#names()
     await this.#untilStable(cluster)
     const found = new Map<string, { count: number; readonly hash: Hash }>()
+    const last = new Map<string, string>()
     const all = await this.#steady(() =>
       oracle.readMany(cluster, names, { isolation: 'read_committed' }),
     )
-    for (const { name, transactional } of TOPICS) {
+    for (const topic of this.#topics) {
+      const { name } = topic
       for (const record of all.get(name) ?? []) {
         const { partition, offset, timestamp, keyHash, valueHash, headersHash } = record
+        if (topic.compacted) {
+          last.set(`${name}-${partition} ${keyHash}`, `${timestamp} ${valueHash} ${headersHash}`)
+          continue
+        }
         const key = `${name}-${partition}`
         const one = found.get(key) ?? { count: 0, hash: createHash('sha256') }
         found.set(key, one)
-        const place = sameOffsets && !transactional ? offset : one.count
+        const place = sameOffsets && !isDense(topic) ? offset : one.count
         one.hash.update(`${place} ${timestamp} ${keyHash} ${valueHash} ${headersHash}\n`)
         one.count++
       }
     }
-    return [...found].map(
-      ([name, { count, hash }]) => `${name}: ${count} records ${hash.digest('hex')}`,
-    )
+    return [
+      ...[...found].map(
+        ([name, { count, hash }]) => `${name}: ${count} records ${hash.digest('hex')}`,
+      ),
+      ...[...last].map((each) => each.join(': ')).sort(),
+    ]
   }
 
   /** Until no transaction is open. */
   #untilStable(cluster: TestCluster): Promise<true> {
     return this.#steady(async () => {
-      const names = TOPICS.map(({ name }) => name)
-      const logs = [...(await oracle.offsetsMany(cluster, names)).values()].flat()
+      const logs = [...(await oracle.offsetsMany(cluster, this.#names())).values()].flat()
       return logs.every(({ end, stable }) => end === stable) ? true : undefined
     })
   }
@@ -353,6 +400,7 @@ ${TOPICS.map((topic) => `    - { name: ${topic.name}, offsets: ${offsets(topic)}
   async #judge(): Promise<SoakResult> {
     await this.#untilStable(this.#world.target)
     const log = await this.#logOfTarget()
+    const cleaned = this.#ledger.cleaned(log)
     const names = GROUPS.map(({ group }) => group)
     const isLate = (id: string) => id.includes('/late/')
     ok([...log.keys()].some(isLate), 'nobody was late')
@@ -369,14 +417,19 @@ ${TOPICS.map((topic) => `    - { name: ${topic.name}, offsets: ${offsets(topic)}
     return {
       kills: this.#strikes.kills,
       counts: this.#ledger.counts,
+      cleaned,
       wrongs: this.#ledger.wrongs(names, log),
     }
   }
 
-  /** How often each id stands in the target's logs: all that was ever written is there in the end. */
+  #names(): string[] {
+    return this.#topics.map(({ name }) => name)
+  }
+
+  /** How often each id stands in the target's logs: all that was ever written is there in the end, but for what a cleaner has taken. */
   async #logOfTarget(): Promise<ReadonlyMap<string, number>> {
     const log = new Map<string, number>()
-    for (const { name } of TOPICS) {
+    for (const name of this.#names()) {
       const records = await oracle.readText(this.#world.target, name, {
         isolation: 'read_committed',
       })

@@ -79,7 +79,8 @@ export class Strikes {
       if (await mirror()?.kill()) this.killed(what)
       return
     }
-    const broker = world[what === 'source broker' ? 'source' : 'target'].brokers[0] as TestBroker
+    const { brokers } = world[what === 'source broker' ? 'source' : 'target']
+    const broker = brokers[Math.floor(random() * brokers.length)] as TestBroker
     await broker.kill()
     this.killed(what)
     await pause(random() * 3000)

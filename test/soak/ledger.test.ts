@@ -40,6 +40,21 @@ it.each([
   expect(wellDone().wrongs(['api'], there)).toEqual(wrongs)
 })
 
+it('lets a cleaner take all but the last record of a key, in their order', () => {
+  const ledger = wellDone()
+  for (const id of ['a', 'b']) ledger.keyed(id, 'key')
+  expect(ledger.wrongs(['api'], log('b'))).toEqual([])
+  expect(ledger.wrongs(['api'], log('a', 'b'))).toEqual([])
+  expect(ledger.wrongs(['api'], log('a'))).toEqual([
+    'b is lost',
+    'api handled b, which is not in the log',
+  ])
+  expect(ledger.wrongs(['api'], log('b', 'a'))).toEqual([
+    'a stands behind b, which is later of key',
+  ])
+  expect(ledger.wrongs(['late'], log('b'))).toEqual(['late never handled b'])
+})
+
 it('finds what a group handled again after its commit, and lets pass what it had not committed', () => {
   const ledger = wellDone()
   ledger.handled('api', 'a')

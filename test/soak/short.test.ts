@@ -15,5 +15,7 @@ it(
       strikesOfEach: 1,
       wholeWay: false,
       keepSourceWarm: false,
+      compacted: false,
+      brokers: 1,
     }),
 )
