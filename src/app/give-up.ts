@@ -68,15 +68,22 @@ export const onTargetAfterAll = (
     return range !== undefined && isThere ? [range] : []
   })
 
-/** Throws unless just that batch of a salvage was named that is on the target or not. */
+/** Throws unless just that batch of a salvage was named that is on the target or not. `salvages`: all that there were. */
 export const requireSentNamed = (
-  { topic, partition }: Salvage,
-  { unsure: { from, to }, why }: Unsure,
+  salvage: Salvage,
+  end: Unsure,
   { accept, migration }: Pick<GivingUp, 'accept' | 'migration'>,
+  salvages: readonly Salvage[],
 ): void => {
-  const range = { topic, partition, from, to }
-  if (!accept.includes(rangeName(range))) throw isUnsure(migration, range, why)
+  if (!accept.includes(rangeName(ofUnsure(salvage, end)))) {
+    throw isUnsure(migration, salvage, end, salvages)
+  }
 }
+
+const ofUnsure = (
+  { topic, partition }: Salvage,
+  { unsure: { from, to } }: Unsure,
+): StrandedRange => ({ topic, partition, from, to })
 
 /**
  * Gives up the batch of a salvage that is on the target or not, which is no longer among the salvages of this state. Everything before it is
@@ -85,14 +92,13 @@ export const requireSentNamed = (
 export const giveUpSent = async (
   state: MigrationState,
   salvage: Salvage,
-  { unsure }: Unsure,
+  end: Unsure,
   parts: GivingUp,
 ): Promise<MigrationState> => {
-  const { topic, partition } = salvage
-  const range = { topic, partition, from: unsure.from, to: unsure.to }
+  const range = ofUnsure(salvage, end)
   const at = parts.now().toISOString()
   const given = { ...range, unseen: false, unsure: true, by: parts.by, at, pending: true }
-  const salvages = [...state.salvages, ...beforeSent(salvage, unsure)]
+  const salvages = [...state.salvages, ...beforeSent(salvage, end.unsure)]
   return writeLost({ ...state, salvages }, [given], parts)
 }
 
@@ -139,14 +145,24 @@ const finished = ({ pending: _, ...range }: LostRange): LostRange => range
 const holds = (whole: StrandedRange, { topic, partition, from, to }: NamedRange): boolean =>
   whole.topic === topic && whole.partition === partition && whole.from <= from && to <= whole.to
 
-const isUnsure = ({ name, to }: Migration, range: StrandedRange, why: string): FerryError =>
-  new FerryError(
+const isUnsure = (
+  { name, to }: Migration,
+  salvage: Salvage,
+  end: Unsure,
+  salvages: readonly Salvage[],
+): FerryError => {
+  const range = ofUnsure(salvage, end)
+  const done = salvages.filter(({ status }) => status === 'done')
+  const there = [...done, ...beforeSent(salvage, end.unsure)].map(nameRange).join(', ')
+  const rest = range.to < salvage.to ? `${nameRange({ ...salvage, from: range.to })}, and ` : ''
+  return new FerryError(
     diagnostic({
       code: 'FERRY1711',
-      detail: `${nameRange(range)} of the source was sent to ${to} by a salvage that broke off, and is there or not: ${why}. Appended again it could be there twice.`,
+      detail: `${nameRange(range)} of the source was sent to ${to} by a salvage that broke off, and is there or not: ${end.why}. Appended again it could be there twice. Salvaged, and on ${to} for certain: ${there || 'nothing'}. Not sent yet: ${rest}whatever else came late.`,
       fix: `Look for these records on ${to}, by their keys and times. Then go on without them (the rest is appended): ${giveUpCommand(name, [range])} --confirm ${name}. If they are not there and are needed, let their producer write them anew.`,
     }),
   )
+}
 
 /** A range that was named and is not gone as it was named. */
 const notGone = ({ name }: Migration, named: string, gone: readonly StrandedRange[]): FerryError =>

@@ -122,7 +122,7 @@ export const salvage = async (
         signal: options.signal,
       })
       if ('unsure' in end) {
-        requireSentNamed(intent, end, givingUp)
+        requireSentNamed(intent, end, givingUp, others)
         await finish(intent, beforeSent(intent, end.unsure), end.unsure.place)
         state = await giveUpSent({ ...state, salvages: others }, intent, end, givingUp)
         continue

@@ -130,14 +130,15 @@ describe('the batch of a salvage that is on the target or not', () => {
   it('is named, and given up by that name alone', async () => {
     const { parts, state, run, journal } = world()
     for (const accept of [[], ['orders:0:23-39'], ['orders:0:21-26']]) {
-      const refused = () => requireSentNamed(salvage, unsure, { ...parts, accept })
+      const earlier = { ...salvage, ...range(9n, 12n), status: 'done' } as Salvage
+      const refused = () => requireSentNamed(salvage, unsure, { ...parts, accept }, [earlier])
       expect(refused).toThrow(FerryError)
       expect(refusalOf(refused)).toMatchObject({
         diagnostics: [
           {
             code: 'FERRY1711',
             detail: expect.stringMatching(
-              /^orders-0 offsets 23 to 26 of the source .* is there or not: offsets 50 to 59 of orders:0 are gone from new since\./,
+              /^orders-0 offsets 23 to 26 of the source .* is there or not: offsets 50 to 59 of orders:0 are gone from new since\. .*\. Salvaged, and on \S+ for certain: orders-0 offsets 9 to 11, orders-0 offsets 21 to 22\. Not sent yet: orders-0 offsets 27 to 39, and whatever else came late\.$/,
             ),
             fix: expect.stringMatching(/ferry salvage \S+ --accept-gap orders:0:23-26 --confirm/),
           },
@@ -146,7 +147,7 @@ describe('the batch of a salvage that is on the target or not', () => {
     }
     const before = state()
     const accept = ['orders:0:23-26']
-    requireSentNamed(salvage, unsure, { ...parts, accept })
+    requireSentNamed(salvage, unsure, { ...parts, accept }, [])
     const after = await giveUpSent(before, salvage, unsure, { ...parts, accept })
     const { sent: _, ...whole } = salvage
     expect(after.salvages).toEqual([{ ...whole, to: 23n, status: 'done' }])

@@ -40,6 +40,6 @@ export const SYNC_CODES = {
   FERRY1711: page(
     8,
     'Salvaged or not is unknown',
-    "A salvage was killed between writing down what it sends next and the answer of the target, and before the next one could look, the target's retention or cleaner removed what would have told whether that batch was appended. Everything before it is there; what follows it was not sent. Nothing is appended, since a record that is there already would come twice, behind newer values of its key. Look for the named records on the target. Then give that range up with `--accept-gap`, as the message says, whether they are there or not: who did is in the state, in status, verify and the receipt, and what is left is appended. Until then the migration is not retired.",
+    "A salvage was killed between writing down what it sends next and the answer of the target, and before the next one could look, the target's retention or cleaner removed what would have told whether that batch was appended. Everything before it is there; what follows it was not sent. Nothing is appended, since a record that is there already would come twice, behind newer values of its key. The message says which ranges were salvaged for certain and which were not sent. Look for the named records on the target. Then give that range up with `--accept-gap`, as the message says, whether they are there or not: who did is in the state, in status, verify and the receipt, and what is left is appended. Until then the migration is not retired.",
   ),
 } as const satisfies Record<string, CodePage>
