@@ -94,14 +94,14 @@ describe('sync', () => {
     await makeTopic('sync.same', 4)
     await makeTopic('sync.dense', 4)
     // The log starts are not 0, so that a dense position is another number than its source's.
-    const trimmed = [100, 0, 300, 1000]
-    for (const topic of ['sync.same', 'sync.dense']) {
+    const trimmed = { 'sync.same': [100, 0, 300, 1000], 'sync.dense': [100, 0, 300, 990] }
+    for (const [topic, starts] of Object.entries(trimmed)) {
       await withSource(async (admin) => {
         // kafkajs wants to have heard of the topic.
         await admin.fetchTopicOffsets(topic)
         await admin.deleteTopicRecords({
           topic,
-          partitions: trimmed.map((offset, partition) => ({ partition, offset: String(offset) })),
+          partitions: starts.map((offset, partition) => ({ partition, offset: String(offset) })),
         })
       })
     }
@@ -112,7 +112,7 @@ describe('sync', () => {
       { partition: 1, offset: 0, metadata: '' },
       // Below the mark: those records were already lost on the source.
       { partition: 2, offset: 200, metadata: '' },
-      // Partition 3 is empty and the group never had a position in it.
+      // The group never had a position in partition 3, which is empty, and in the other topic holds ten records.
     ]
     const same = positions.map((p) => ({ topic: 'sync.same', ...p, offset: String(p.offset) }))
     // At the end of everything.
@@ -138,6 +138,9 @@ describe('sync', () => {
     toStage(project, 'sync', 'consumers-moved')
     const applied = await apply(project, 'sync')
     expect(applied).toMatchObject({ code: 0 })
+    expect(flat(applied.stderr)).toContain(
+      'sync.api has no position in sync.dense-3 on old, and gets none on new. Its auto.offset.reset decides there: earliest reads all 10 records of them, latest none.',
+    )
 
     const there = await oracle.groupOffsets(world.target, 'sync.api')
     const found = there
@@ -176,6 +179,11 @@ describe('sync', () => {
     expect(written).toHaveLength(6)
     expect(new Set(written.map(({ timestamp }) => timestamp)).size).toBe(1)
     expect(written[5]!.offset - written[0]!.offset).toBe(5n)
+    // Where it has no position, a consumer reads what was said.
+    const read = await oracle.consume(world.target, 'sync.api', 'sync.dense', {
+      ...{ count: 250 + 1000 + 10, reset: 'earliest', commits: false },
+    })
+    expect(read.filter(({ partition }) => partition === 3)).toHaveLength(10)
   })
 
   test('waits for consumers to stop, names them, and goes on by itself', async () => {
