@@ -38,7 +38,7 @@ let pair: Pair
 let count = 0
 
 beforeAll(async () => {
-  pair = await startPair()
+  pair = await startPair('4.x', 1, { 'offset.metadata.max.bytes': '100' })
 })
 afterAll(() => pair?.stop())
 
@@ -254,6 +254,40 @@ describe('while a group is synced', () => {
       detail: expect.stringContaining(`written at 40 of ${key} on new, but 3 was read back`),
     })
     expect(run.state().syncs).toMatchObject([{ status: 'pending' }])
+  })
+
+  it('it does not count as synced where the broker took only some of its positions, and is whole when it is run again', async () => {
+    const { topic, group } = await service()
+    const { topic: other } = await service()
+    const { source } = pair.clusters
+    // What the client noted there is longer than the target lets it be.
+    const note = (metadata: string) =>
+      source.commitOffsets(
+        group,
+        new Map([[`${other}:0` as PartitionKey, { offset: 70n, metadata }]]),
+      )
+    await note('x'.repeat(200))
+    const run = runWith(pair.clusters, [topic, other])
+    const step = { ...syncStep(group, topic), topics: [topic, other] }
+    expect(await outcome(syncGroup.apply(step, run))).toMatchObject({
+      detail: expect.stringMatching(
+        `OFFSET_METADATA_TOO_LARGE to: commit offset 70 of ${other}:0 for group`,
+      ),
+    })
+    const there = async () =>
+      (await oracle.groupOffsets(pair.brokers.target, group))
+        .map((each) => `${each.topic} ${each.offset} ${each.metadata}`)
+        .sort()
+    // One request, of which the broker did a part.
+    expect(await there()).toEqual([`${topic} 40 `])
+    expect(run.state().syncs).toMatchObject([{ status: 'pending' }])
+    await note('short')
+    expect(await outcome(syncGroup.apply(step, run))).toBe('done')
+    expect(await there()).toEqual([`${topic} 40 `, `${other} 70 short`].sort())
+    // What the first attempt has left is not what was there before.
+    const [synced] = run.state().syncs
+    expect(synced).toMatchObject({ status: 'done' })
+    expect([...synced!.positions.values()].map(({ previous }) => previous)).toEqual([null, null])
   })
 
   it('a partition that came since it was synced has its position in the end, if apply dies behind the commit', async () => {

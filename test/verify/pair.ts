@@ -28,13 +28,16 @@ export interface Pair {
   stop(): Promise<void>
 }
 
+const NO_CONFIGS: Readonly<Record<string, string>> = {}
+
 export const startPair = async (
   sourceVersion: KafkaVersion = '4.x',
   sourceBrokers: 1 | 2 | 3 = 1,
+  targetConfig: Readonly<Record<string, string>> = NO_CONFIGS,
 ): Promise<Pair> => {
   const started = await Promise.allSettled([
     startKafka({ version: sourceVersion, brokers: sourceBrokers }),
-    startKafka({ version: '4.x' }),
+    startKafka({ version: '4.x', config: targetConfig }),
   ])
   const running = started.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
   const stop = async () => {
@@ -58,8 +61,6 @@ export const startPair = async (
     },
   }
 }
-
-const NO_CONFIGS: Readonly<Record<string, string>> = {}
 
 /** Creates the topic on both sides. Old timestamps must survive. */
 export const createTopic = async (
