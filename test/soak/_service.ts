@@ -93,11 +93,10 @@ export class Writer {
     return producer
   }
 
-  /** Its value is its id. Who writes late beside others has keys of its own: nobody could say whose record is the last one. */
+  /** Its value is its id. */
   #record(partition: number): WrittenRecord {
     const value = `${this.#topic.name}/${this.#name}/${this.#count}`
-    const whose = this.#name === 'late' ? 'late' : 'shared'
-    const key = `${this.#topic.name}/${whose}/${partition}/${this.#count % KEYS}`
+    const key = `${this.#topic.name}/${partition}/${this.#count % KEYS}`
     this.#count++
     return { partition, key: this.#topic.compacted ? key : value, value }
   }
