@@ -77,14 +77,23 @@ export interface PushedState {
 
 /**
  * Puts `next` in the place of what is recorded, under the lock. Refused where it does not follow: another lineage, a lower serial, or the
- * same serial with another content. Forced, it goes on from the higher of both serials, so that plans made before are stale. So is one that
- * was running then: what its journal calls done may have been taken back since.
+ * same serial with another content. Forced, it goes on from the higher of both serials, whatever the lineage: who looks at serials sees that it
+ * changed, and plans made before are stale. So is one that was running then: what its journal calls done may have been taken back since.
+ * `warn` is told what the marks miss, unless the very same is there already.
  */
 export const pushState = (
   store: StateStore,
   migration: string,
   next: StateContent,
-  { force, now }: { readonly force: boolean; readonly now: Date },
+  {
+    force,
+    now,
+    warn,
+  }: {
+    readonly force: boolean
+    readonly now: Date
+    warn(problems: readonly Diagnostic[]): void
+  },
 ): Promise<PushedState> =>
   whileLocked(store, migration, lockHolder(`state push ${migration}`, now), async () => {
     const found = await contentOf(store, migration)
@@ -92,12 +101,11 @@ export const pushState = (
     if (found && [next, resting].some((one) => encodeContent(one) === encodeContent(found))) {
       return { serial: found.decisions.serial, replaced: undefined, changed: false }
     }
+    warn(withoutProgress(next))
     const why = found && doesNotFollow(found, next)
     if (why !== undefined && !force) throw refused(migration, why)
-    const serial =
-      found?.decisions.lineage === next.decisions.lineage
-        ? Math.max(next.decisions.serial, found.decisions.serial + 1)
-        : next.decisions.serial
+    const behind = found === undefined ? 0 : found.decisions.serial + 1
+    const serial = Math.max(next.decisions.serial, behind)
     await store.replace(migration, { ...resting, decisions: { ...resting.decisions, serial } })
     return { serial, replaced: found?.decisions, changed: true }
   })
@@ -109,7 +117,7 @@ const withoutOpenRun = (content: StateContent): StateContent =>
     : content
 
 /** Says of which marks there is no progress: decisions that were overwritten have none where a mark was given up since. */
-export const withoutProgress = ({ decisions, progress }: StateContent): readonly Diagnostic[] => {
+const withoutProgress = ({ decisions, progress }: StateContent): readonly Diagnostic[] => {
   const known = new Set(progress.map(ofMark))
   const missing = [...decisions.marks, ...decisions.reverse.marks].filter(
     (mark) => !known.has(ofMark(mark)),

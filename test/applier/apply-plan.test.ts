@@ -412,7 +412,7 @@ describe('a plan whose run is open', () => {
     await old.run()
     const backup = await contentOf(store, 'orders')
     await fakeApply(store, { 'undo a': {} }).run()
-    const pushed = { force: true, now: old.clock.now() }
+    const pushed = { force: true, now: old.clock.now(), warn: () => {} }
     expect(await pushState(store, 'orders', backup!, pushed)).toMatchObject({ changed: true })
     expect(
       await pushState(store, 'orders', (await contentOf(store, 'orders'))!, pushed),

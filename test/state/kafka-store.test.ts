@@ -333,7 +333,7 @@ test('a state moves from one store to the other and back, exactly', async () => 
     await file.writeProgress('orders', [sampleProgress('orders.events', 0)])
     await file.appendGaps('orders', [sampleChunk('orders.events', 0)])
     const text = await exported(file)
-    const options = { force: false, now: new Date() }
+    const options = { force: false, now: new Date(), warn: () => {} }
     await pushState(open(topic), 'orders', decodeContent(text, 'file'), options)
     expect(await exported(open(topic))).toBe(text)
     await forgetState(file, 'orders', { confirmed: true, now: new Date() })

@@ -82,7 +82,7 @@ const push = async (
   file: string,
   force: boolean,
 ): Promise<string> => {
-  const { pushState, withoutProgress } = await import('../../app/state-changes.ts')
+  const { pushState } = await import('../../app/state-changes.ts')
   const { serialName } = await import('../../app/backups.ts')
   const { decodeContent } = await import('../../state/content-codec.ts')
   const { readTextFile } = await import('../../app/plan-file.ts')
@@ -97,8 +97,8 @@ const push = async (
       `Push it as what it is: ferry state push ${next.decisions.migration} ${file}.`,
     )
   }
-  context.tell(withoutProgress(next))
-  const pushed = await pushState(store, name, next, { force, now: context.streams.now() })
+  const now = context.streams.now()
+  const pushed = await pushState(store, name, next, { force, now, warn: context.tell })
   if (!pushed.changed) return `${name} was recorded so already, at serial ${pushed.serial}.\n`
   const kept =
     pushed.replaced === undefined
