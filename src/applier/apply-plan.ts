@@ -1,14 +1,18 @@
 import type { Diagnostic } from '../domain/diagnostic.ts'
-import type { ReachedStage } from '../domain/stage.ts'
+import type { TopicName } from '../domain/ids.ts'
+import { type ReachedStage, stageRank } from '../domain/stage.ts'
 import type { MigrationState, SeenFacts } from '../domain/state.ts'
+import { placesOf } from '../domain/state-places.ts'
 import type { Step } from '../domain/step.ts'
 import type { Lock } from '../state/state-store.ts'
+import { mirrorIsSound } from '../steps/gates/index.ts'
 import type { Run } from '../steps/step-kind.ts'
 import type { AppliedStep, ApplyOptions, ApplyResult } from './apply-options.ts'
+import { brokenAfter, type ClosedGate, waitForGates } from './gates.ts'
 import { openPlan } from './open-plan.ts'
 import type { OpenedRun } from './open-run.ts'
 import type { PlanHistory, PlanJournal } from './plan-journal.ts'
-import { isAbort, problemsOf } from './problems.ts'
+import { isAbort, isWait, problemsOf, stageNotReached } from './problems.ts'
 import { runStep, type StepEnd } from './run-step.ts'
 import { stageReached, stepsUntil } from './stage-reached.ts'
 
@@ -19,7 +23,7 @@ import { stageReached, stepsUntil } from './stage-reached.ts'
  * 2. Read decisions and journal; refuse a plan that must not run.
  * 3. Check that it is what would be planned now, or where its own run goes on, that only its own steps changed anything; write that it runs.
  * 4. Run its steps in order, but for those that an earlier run has done.
- * 5. Write after each how far the migration has come; after the last that the plan has run to its end.
+ * 5. Write after each how far the migration has come, unless a partition has stopped; after the last that the plan has run to its end.
  * 6. Stop the mirror and release the lock, always.
  */
 export const applyPlan = async (options: ApplyOptions): Promise<ApplyResult> => {
@@ -76,8 +80,11 @@ const applyLocked = async (
   const done = new Set(history.done)
   return whileOpen(options, opened, record, async () => {
     const applying = { options, run, journal, done, record }
-    await writeStage(applying)
-    return (await runSteps(applying)) ?? (await finish(applying, history))
+    return (
+      (await passStage(applying, 'before')) ??
+      (await runSteps(applying)) ??
+      (await finish(applying, history))
+    )
   })
 }
 
@@ -103,18 +110,54 @@ const runSteps = async (applying: Applying): Promise<Ending | undefined> => {
       return { status, problems: end.problems }
     }
     done.add(step.id)
-    await writeStage(applying)
+    const stop = await passStage(applying, 'after')
+    if (stop !== undefined) return stop
   }
   return undefined
 }
 
 const INTERRUPTED: Ending = { status: 'interrupted', problems: [] }
 
-/** Only forwards on the plan's way, and only where it is not written yet: a run that goes on passes its first stages again. */
-const writeStage = async ({ options, run, done }: Applying): Promise<void> => {
-  const stage = stageReached(options.plan, options.migration.order, done)
-  if (stage === undefined || stage === run.state().stage) return
+/**
+ * Only on the plan's way, and only where it is not written yet: a run that goes on passes its first stages again. Forwards none is passed while
+ * a partition is stopped, whether or not a step with a gate leads there. `after`: a step of this run was done. Undefined: nothing stands in the way.
+ */
+const passStage = async (
+  { options, run, done }: Applying,
+  moment: 'before' | 'after',
+): Promise<Ending | undefined> => {
+  const { order } = options.migration
+  const stage = stageReached(options.plan, order, done)
+  if (stage === undefined || stage === run.state().stage) return undefined
+  const isForwards = stageRank(stage, order) > stageRank(run.state().stage, order)
+  const closed = isForwards ? await closedToStages(options, run, moment) : []
+  if (closed.length > 0) {
+    const problem = stageNotReached(stage, closed)
+    return { status: isWait(problem) ? 'waiting' : 'failed', problems: [problem] }
+  }
   await run.decide((state) => ({ ...state, stage }))
+  return undefined
+}
+
+const closedToStages = async (
+  options: ApplyOptions,
+  run: Run,
+  moment: 'before' | 'after',
+): Promise<readonly ClosedGate[]> => {
+  const topics = unsealedTopics(run)
+  if (topics.length === 0) return []
+  const gates = [mirrorIsSound(topics)]
+  const waitingRun = { ...run, signal: AbortSignal.any([options.signal, options.stopping]) }
+  return moment === 'after'
+    ? brokenAfter(gates, waitingRun, options.pause)
+    : (await waitForGates(gates, waitingRun, options.pause)).closed
+}
+
+/** Topics of the migration that are still mirrored. */
+const unsealedTopics = (run: Run): readonly TopicName[] => {
+  const { marks, seals } = placesOf(run.state())
+  const open = new Set([...marks].flatMap(([key, { topic }]) => (seals.has(key) ? [] : [topic])))
+  return [...open].filter((topic) => run.migration.topics.some(({ name }) => name === topic))
 }
 
 const finish = async (

@@ -1,5 +1,6 @@
 import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
 import { CODES } from '../domain/diagnostic-codes.ts'
+import type { ReachedStage } from '../domain/stage.ts'
 import type { Step } from '../domain/step.ts'
 import type { ClosedGate } from './gates.ts'
 
@@ -32,20 +33,35 @@ export const errorsAmong = (problems: readonly Diagnostic[]): readonly Diagnosti
 /** Its code says that nothing is wrong: do what it names and apply again. */
 export const isWait = (problem: Diagnostic): boolean => CODES[problem.code].exitCode === 7
 
-export const stoppedAtGates = (step: Step, closed: readonly ClosedGate[]): Diagnostic => {
+export const stoppedAtGates = ({ id }: Step, closed: readonly ClosedGate[]): Diagnostic =>
+  stoppedBefore({ what: id, is: 'was not begun', goesOn: 'it continues with this step' }, closed)
+
+export const stageNotReached = (stage: ReachedStage, closed: readonly ClosedGate[]): Diagnostic =>
+  stoppedBefore(
+    { what: `The stage ${stage}`, is: 'was not reached', goesOn: 'it goes on from there' },
+    closed,
+  )
+
+interface Before {
+  readonly what: string
+  readonly is: string
+  readonly goesOn: string
+}
+
+const stoppedBefore = ({ what, is, goesOn }: Before, closed: readonly ClosedGate[]): Diagnostic => {
   const stopped = closed.filter((gate) => gate.hasStopped)
   if (stopped.length > 0) {
     return diagnostic({
       code: 'FERRY1504',
-      detail: `${step.id} was not begun: ${listed(stopped)}.`,
-      fix: 'See to what stopped it, then apply again: it continues with this step.',
+      detail: `${what} ${is}: ${listed(stopped)}.`,
+      fix: `See to what stopped it, then apply again: ${goesOn}.`,
     })
   }
   const stuck = closed.filter((gate) => !gate.worthWaiting)
   return diagnostic({
     code: stuck.length > 0 ? 'FERRY1502' : 'FERRY1501',
-    detail: `${step.id} waits for: ${listed(stuck.length > 0 ? stuck : closed)}.`,
-    fix: 'See to it, then apply again: it continues with this step.',
+    detail: `${what} waits for: ${listed(stuck.length > 0 ? stuck : closed)}.`,
+    fix: `See to it, then apply again: ${goesOn}.`,
   })
 }
 

@@ -130,6 +130,13 @@ describe('`ferry mirror` as a service', () => {
       [true, false],
     )
     ok(migration!.problems.some(({ code: found }) => found === 'FERRY1604'))
+
+    // No group has to move, so no step leads to this stage; nobody may rest on such a copy all the same.
+    const moved = await project.ferry(['apply', await planTo(project, 'consumers-moved')])
+    strictEqual(moved.code, 8, moved.stdout + moved.stderr)
+    const said = moved.stderr.replace(/\s+/g, ' ')
+    match(said, /FERRY1504 .* The stage consumers-moved was not reached: .* stopped served:0: /)
+    strictEqual(JSON.parse(project.read('.ferry/shop/decisions.json')).stage, 'mirrored')
   })
 
   it('refuses a port that is taken, before it connects to anything', async () => {

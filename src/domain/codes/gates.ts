@@ -19,6 +19,6 @@ export const GATE_CODES = {
   FERRY1504: page(
     8,
     'A partition has stopped',
-    'The next step rests on a copy that is whole, and mirroring of a partition has stopped: its records cannot be had, or are not what they were. Waiting does not help, and the step was not begun; what was done before stands, and other partitions go on. The message has the reason and the range; `ferry status` shows all that stopped, and the code that it names tells the way on (often `ferry resync`). Then apply again: it continues with this step.',
+    'The next step, or the next stage, rests on a copy that is whole, and mirroring of a partition has stopped: its records cannot be had, or are not what they were. Waiting does not help, and the step was not begun, or the stage not reached; what was done before stands, and other partitions go on. The message has the reason and the range; `ferry status` shows all that stopped, and the code that it names tells the way on (often `ferry resync`). Then apply again: it goes on from there.',
   ),
 } as const satisfies Record<string, CodePage>

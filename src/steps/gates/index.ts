@@ -12,6 +12,7 @@ export {
   lagAmong,
   MIRROR_LAG,
   MIRROR_SOUND,
+  mirrorIsSound,
   mirrorPassed,
   reportsOf,
 } from './mirror.ts'

@@ -58,6 +58,16 @@ export const reportsOf = async (
     .reports()
     .filter((r) => topics.includes(r.topic) && (moment === 'before' || r.state === 'stopped'))
 
+/** Nothing of these topics has stopped: what a stage rests on, also one that no step leads to. */
+export const mirrorIsSound = (topics: readonly TopicName[]): Gate =>
+  gateOf(MIRROR_SOUND, null, {
+    after: true,
+    look: async (run, moment) => {
+      const reports = await reportsOf(run, topics, moment)
+      return { reports, now: await partitionsNow(run, topics) }
+    },
+  })
+
 interface LagOf {
   readonly topic: TopicName
   /** Records. */
