@@ -73,3 +73,65 @@ export const mutate = (text: string, pick: (below: number) => number): string =>
         .join('\n')
   }
 }
+
+const VALUES: readonly unknown[] = [
+  null,
+  '',
+  '0',
+  '-1',
+  '9007199254740993',
+  '18446744073709551616',
+  'orders.events',
+  'orders',
+  '__proto__',
+  'done',
+  'mirrored',
+  0,
+  -1,
+  1,
+  1e15,
+  true,
+  false,
+  [],
+  {},
+]
+
+/** The same of a value that is JSON: one of its parts is gone, there twice, in another place, or another value. */
+export const mutateValue = (value: unknown, pick: (below: number) => number): unknown => {
+  const isDeep = typeof value === 'object' && value !== null
+  const keys = isDeep ? Object.keys(value) : []
+  const at = keys[pick(Math.max(1, keys.length))]
+  if (!isDeep || at === undefined) return VALUES[pick(VALUES.length)]
+  const inner = (value as Readonly<Record<string, unknown>>)[at]
+  // Mostly further in: nearly all of a file is there.
+  if (typeof inner === 'object' && inner !== null && pick(8) > 0) {
+    return replaced(value, at, mutateValue(inner, pick))
+  }
+  const index = Number(at)
+  switch (pick(5)) {
+    case 0:
+      if (Array.isArray(value)) return value.toSpliced(index, 1)
+      return Object.fromEntries(Object.entries(value).filter(([key]) => key !== at))
+    case 1:
+      if (Array.isArray(value)) return value.toSpliced(index, 0, value[pick(value.length)])
+      return replaced(
+        value,
+        at,
+        (value as Readonly<Record<string, unknown>>)[keys[pick(keys.length)]!],
+      )
+    case 2:
+      if (typeof inner === 'number') return replaced(value, at, inner + 1)
+      if (typeof inner === 'boolean') return replaced(value, at, !inner)
+      if (typeof inner === 'string' && /^-?\d+$/.test(inner)) {
+        return replaced(value, at, String(BigInt(inner) + (pick(2) === 0 ? 1n : -1n)))
+      }
+      return replaced(value, at, typeof inner === 'string' ? `${inner}x` : inner)
+    default:
+      return replaced(value, at, VALUES[pick(VALUES.length)])
+  }
+}
+
+const replaced = (value: object, at: string, by: unknown): unknown =>
+  Array.isArray(value)
+    ? value.with(Number(at), by)
+    : Object.fromEntries(Object.entries(value).map(([key, each]) => [key, key === at ? by : each]))
