@@ -9,21 +9,24 @@ export interface PlanHistory {
   readonly begun: ReadonlySet<string>
   /** Ids of the steps whose last word is a result `done`. */
   readonly done: ReadonlySet<string>
+  /** What those results have told. */
+  readonly facts: ReadonlyMap<string, Facts>
 }
 
 export const historyOf = (journal: readonly JournalEntry[], plan: string): PlanHistory => {
   const mine = journal.filter((entry) => entry.plan === plan).map((entry) => entry.what)
-  const done = new Set<string>()
+  const done = new Map<string, Facts>()
   for (const what of mine) {
     // A later intent or result takes an earlier `done` back.
     if (what.kind === 'intent') done.delete(what.step)
-    if (what.kind === 'result' && what.outcome === 'done') done.add(what.step)
+    if (what.kind === 'result' && what.outcome === 'done') done.set(what.step, what.facts)
   }
   return {
     started: mine.some((what) => what.kind === 'plan-started'),
     finished: mine.some((what) => what.kind === 'plan-finished'),
     begun: new Set(mine.flatMap((what) => (what.kind === 'intent' ? [what.step] : []))),
-    done,
+    done: new Set(done.keys()),
+    facts: done,
   }
 }
 

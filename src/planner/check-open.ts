@@ -1,6 +1,7 @@
 import { type AclBinding, aclKey } from '../domain/access.ts'
 import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { TopicName } from '../domain/ids.ts'
+import { isOther } from '../domain/mark.ts'
 import {
   type Migration,
   type RemovedObject,
@@ -10,7 +11,7 @@ import {
 import type { Plan } from '../domain/plan.ts'
 import { RATES } from '../domain/quota-before.ts'
 import type { MigrationState } from '../domain/state.ts'
-import type { ConfigureTopic, Step } from '../domain/step.ts'
+import type { ConfigureTopic, CreateTopic, Step } from '../domain/step.ts'
 import {
   changedParts,
   configsPart,
@@ -20,7 +21,7 @@ import {
   mechanismsPart,
   withoutDetails,
 } from './fingerprint.ts'
-import type { Observed } from './observed.ts'
+import type { Observed, ObservedTopic } from './observed.ts'
 import { staleBecause } from './preflight.ts'
 import { overrides } from './topic-configs.ts'
 
@@ -29,6 +30,8 @@ export interface OwnSteps {
   /** Also those that failed, or in which a run was killed. */
   readonly begun: ReadonlySet<string>
   readonly done: ReadonlySet<string>
+  /** What those that are done have told. Absent: nothing. */
+  readonly facts?: ReadonlyMap<string, Readonly<Record<string, unknown>>>
 }
 
 export interface WhatIsNow {
@@ -91,7 +94,7 @@ const aclPart = (key: string): string => `ACL ${key} on the target`
 const ownParts = (saved: Plan, now: WhatIsNow, own: OwnSteps): ReadonlyMap<string, boolean> => {
   const steps = saved.steps.filter(({ id }) => own.begun.has(id))
   const isDone = ({ id }: Step): boolean => own.done.has(id)
-  const given = { saved, now, steps, isDone }
+  const given = { saved, now, steps, isDone, facts: own.facts ?? new Map() }
   return new Map([
     ...topicParts(given),
     ...aclParts(given),
@@ -108,6 +111,7 @@ interface Given {
   /** Those that were begun, in the plan's order. */
   readonly steps: readonly Step[]
   readonly isDone: (step: Step) => boolean
+  readonly facts: NonNullable<OwnSteps['facts']>
 }
 
 type Judged = readonly (readonly [part: string, isOwn: boolean])[]
@@ -115,7 +119,8 @@ type Judged = readonly (readonly [part: string, isOwn: boolean])[]
 const topicParts = (given: Given): Judged =>
   given.now.desired.topics.flatMap(({ name }) => topicOnTarget(given, name))
 
-const topicOnTarget = ({ saved, now, steps, isDone }: Given, name: TopicName): Judged => {
+const topicOnTarget = (given: Given, name: TopicName): Judged => {
+  const { saved, now, steps, isDone } = given
   const mine = steps.filter((step) => isOfTopic(step, name))
   if (mine.length === 0) return []
   const of = `topic ${name} on the target`
@@ -123,12 +128,16 @@ const topicOnTarget = ({ saved, now, steps, isDone }: Given, name: TopicName): J
   const madeAt = mine.findLastIndex(({ kind }) => kind !== 'configure-topic' && kind !== GROWS)
   const made = mine[madeAt]
   const wasMade = made?.kind === 'create-topic' && isDone(made)
+  // Half made, half gone, or left to whom it belongs: the step looks whose it is.
+  const isOpen =
+    made !== undefined && (!isDone(made) || given.facts.get(made.id)?.left !== undefined)
+  // It was deleted. What somebody has made of its name since, nobody has reviewed.
+  if (made !== undefined && !wasMade && !isOpen) return [[of, topic === undefined]]
   if (made !== undefined && !wasMade) {
-    // Half made, or not there any more: the step looks whose it is.
     return [of, `partitions of ${of}`, `configs of ${of}`].map((part) => [part, true] as const)
   }
   const judged: (readonly [string, boolean])[] = []
-  if (wasMade) judged.push([of, topic !== undefined])
+  if (wasMade) judged.push([of, topic !== undefined && isTheOneMade(given, made, topic)])
   if (topic === undefined) return judged
 
   const grown = mine.findLast((step) => step.kind === GROWS)
@@ -150,6 +159,18 @@ const topicOnTarget = ({ saved, now, steps, isDone }: Given, name: TopicName): J
 }
 
 const GROWS = 'add-partitions'
+
+/** By its id, as the journal and the marks have it: one that somebody deleted and made again has the same name, and none of the records. */
+const isTheOneMade = (
+  { now, facts }: Given,
+  { id, topic: name }: CreateTopic,
+  { description: { topicId } }: ObservedTopic,
+): boolean => {
+  const made = facts.get(id)?.topicId
+  const mark = now.state.marks.find(({ topic }) => topic === name)
+  const known = [typeof made === 'string' ? made : undefined, mark?.targetTopicId]
+  return !known.some((was) => isOther(was, topicId))
+}
 
 const isOfTopic = (step: Step, topic: TopicName) => {
   switch (step.kind) {

@@ -59,11 +59,12 @@ export const createTopic: StepKind<CreateTopic> = {
   apply: async (step, run) => {
     const { target } = run.clusters
     const before = await target.describeTopics([step.topic])
-    const now = before.ok.get(step.topic)
+    let now = before.ok.get(step.topic)
     if (now === undefined) return { done: false, problem: before.failed.get(step.topic)! }
     if (now === 'absent') {
       const problem = await make(step, run)
       if (problem) return { done: false, problem }
+      now = (await target.describeTopics([step.topic])).ok.get(step.topic)
     } else {
       const why = await notOwn(step, now, run)
       if (why !== undefined) {
@@ -72,7 +73,12 @@ export const createTopic: StepKind<CreateTopic> = {
       }
     }
     await run.decide((state) => withoutCreating(state, step.topic))
-    return { done: true, facts: { partitions: step.partitions } }
+    const topicId = now === undefined || now === 'absent' ? undefined : now.topicId
+    return {
+      done: true,
+      // By it a run that goes on later knows this topic from another one of its name.
+      facts: { partitions: step.partitions, ...(topicId !== undefined && { topicId }) },
+    }
   },
 
   describe: (step) => ({

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type AclBinding, aclKey } from '../../src/domain/access.ts'
+import type { Mark } from '../../src/domain/mark.ts'
 import { type Migration, type QuotaSpec, removedKey } from '../../src/domain/migration.ts'
 import type { Plan } from '../../src/domain/plan.ts'
 import type { MigrationState } from '../../src/domain/state.ts'
@@ -47,6 +48,8 @@ interface Now {
   readonly state?: Partial<MigrationState>
   readonly inputs?: Readonly<Record<string, string>>
   readonly desired?: Migration
+  /** What the journal says of the steps that are done. */
+  readonly told?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
 }
 
 /** What a plan that has begun and done the steps of these kinds is told about what is. */
@@ -71,7 +74,11 @@ const checked = (
       state: stateWith({ serial: 9, ...now.state }),
       inputs: now.inputs ?? {},
     },
-    { done: idsOf(done), begun: idsOf([...begun, ...done]) },
+    {
+      done: idsOf(done),
+      begun: idsOf([...begun, ...done]),
+      facts: new Map(Object.entries(now.told ?? {})),
+    },
   )
   return found.flatMap(({ code, detail }) =>
     `${code} ${detail.replace(/^.*changed: |\.$/g, '')}`.split('; '),
@@ -83,6 +90,7 @@ const stale = (...names: readonly string[]) => {
   return [`FERRY1401 ${first}`, ...rest]
 }
 const acl = (binding: AclBinding) => `ACL ${aclKey(binding)} on the target`
+const MARK = { topic: topic('orders'), partition: 0, targetTopicId: 'id-before' } as Mark
 const MALLORY: AclBinding = {
   ...ACCESS.atOnce[0]!,
   principal: 'User:mallory',
@@ -200,6 +208,21 @@ describe('an open plan forwards', () => {
   ])('is stale by %s', (_, now, names) => {
     expect(check(now)).toEqual(stale(...names))
   })
+
+  it.each([
+    ['as the journal has it', { told: { 'create-topic/orders': { topicId: 'id-before' } } }],
+    ['as its mark has it', { state: { marks: [MARK] } }],
+  ])(
+    'is stale by a topic that was deleted and made again since it was made: its id, %s',
+    (_, now) => {
+      expect(check({ ...prepared(), ...now })).toEqual(stale('topic orders on the target'))
+      // Half made, the step looks whose it is.
+      expect(check({ ...prepared(), ...now }, ['set-user', 'set-quota'], PREPARED)).toEqual([])
+      const same = { 'create-topic/orders': { topicId: 'id-orders' } }
+      const marks = [{ ...MARK, targetTopicId: 'id-orders' }]
+      expect(check({ ...prepared(), told: same, state: { marks } })).toEqual([])
+    },
+  )
 
   it('has left alone what it has not begun: that must be as it was', () => {
     expect(check(prepared(), [])).toEqual(
@@ -395,6 +418,13 @@ describe('an open rollback', () => {
     expect(checked(saved, before, { ...undone, desired: shorter }, ALL)).toEqual([])
     expect(checked(saved, before, { desired: shorter }, [])).toEqual([])
     expect(checked(saved, before, undone, [], ALL)).toEqual([])
+  })
+
+  it('is stale by a topic that somebody made where it has deleted one, unless it had left that', () => {
+    const back = { ...undone, target: { ...undone.target, topics: before.target.topics } }
+    expect(checked(saved, before, back, ALL)).toEqual(stale('topic orders on the target'))
+    const left = { 'delete-topic/orders': { left: 'it is not the topic that Ferry asked for' } }
+    expect(checked(saved, before, { ...back, told: left }, ALL)).toEqual([])
   })
 
   it('puts back what `removed` lists', () => {
