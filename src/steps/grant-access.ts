@@ -8,6 +8,7 @@ import { hasWayBack } from '../planner/guards/reverse.ts'
 import { isRefusal } from './_refused.ts'
 import { counted } from './_words.ts'
 import { groupsAreSynced, topicsAreSealed } from './gates/index.ts'
+import { warmFrom } from './mark-reverse.ts'
 import { ofUnknownMaker, undoGrants } from './revoke-access.ts'
 import type { Gate, PlanContext, Run, StepKind } from './step-kind.ts'
 
@@ -160,7 +161,7 @@ const undoOf = (context: PlanContext, when: When, count: number): GrantAccess['u
   const isOneWay = context.desired.topics.some(({ name }) => !hasWayBack(context, name))
   return isOneWay
     ? { cost: 'impossible', says: 'none: what producers then write is only on the target' }
-    : context.desired.rollback.keepSourceWarm
+    : context.desired.rollback.keepSourceWarm && warmFrom(context.desired) === 'producers-moved'
       ? { cost: 'restores', says: 'the source is kept warm: go back to prepared, in seconds' }
       : { cost: 'copies-back', says: 'mirror back what producers wrote, and give the copy up' }
 }

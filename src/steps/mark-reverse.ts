@@ -1,4 +1,5 @@
 import { valuesOf } from '../domain/answers.ts'
+import { diagnostic } from '../domain/diagnostic.ts'
 import {
   partitionKey,
   type SourceOffset,
@@ -6,7 +7,8 @@ import {
   type TopicName,
 } from '../domain/ids.ts'
 import type { Mark } from '../domain/mark.ts'
-import type { ReachedStage } from '../domain/stage.ts'
+import type { Migration } from '../domain/migration.ts'
+import type { ReachedStage, Stage } from '../domain/stage.ts'
 import { placesOf } from '../domain/state-places.ts'
 import type { MarkReverse } from '../domain/step.ts'
 import type { Cluster } from '../kafka/cluster.ts'
@@ -28,7 +30,7 @@ export const markReverse: StepKind<MarkReverse> = {
 
   plan: (context, stage) => {
     const { desired } = context
-    if (stage !== 'producers-moved' || !desired.rollback.keepSourceWarm) return { steps: [] }
+    if (stage !== warmFrom(desired) || !desired.rollback.keepSourceWarm) return { steps: [] }
     const topics = desired.topics
       .map(({ name }) => name)
       .filter((topic) => {
@@ -39,12 +41,20 @@ export const markReverse: StepKind<MarkReverse> = {
       })
     return {
       steps: topics.map((topic) =>
-        markReverseStep(context, topic, 'producers-moved', 'the file keeps the source warm'),
+        markReverseStep(context, topic, stage, 'the file keeps the source warm'),
       ),
       problems: [
         ...topics.flatMap((topic) => reverseGuards(context, topic)),
         ...shortOnSource(context, topics),
       ],
+    }
+  },
+
+  undo: ({ desired, observed, state }, { stage, to }) => {
+    if (stage !== 'consumers-moved' || to !== 'producers-moved') return { steps: [] }
+    return {
+      steps: [],
+      problems: state.reverse.marks.length === 0 ? [] : [wouldBeRead(desired, observed)],
     }
   },
 
@@ -111,6 +121,20 @@ export const markReverse: StepKind<MarkReverse> = {
         : 'identical offsets where both ends are the same number'),
   }),
 }
+
+/**
+ * From when on a source is kept warm: once nobody of the service reads there any more. A group that is still to move would read what is mirrored
+ * back, past the seal, where it has no place on the target.
+ */
+export const warmFrom = ({ order }: Pick<Migration, 'order'>): Stage =>
+  order === 'producers-first' ? 'consumers-moved' : 'producers-moved'
+
+const wouldBeRead = ({ name }: Migration, { source, target }: PlanContext['observed']) =>
+  diagnostic({
+    code: 'FERRY1330',
+    detail: `What producers write to ${target.name} is mirrored back to ${source.name} (rollback.keepSourceWarm). Groups that went back alone would read it there, past the seal, and could not be moved again without reading it twice.`,
+    fix: `Leave them on ${target.name}, or take all of it back: ferry rollback ${name} --to prepared.`,
+  })
 
 /** The step that marks one topic. */
 export const markReverseStep = (

@@ -126,6 +126,32 @@ describe('a rollback after producers have written to the target', () => {
     expect(rest).toEqual(WAY_BACK.slice(2))
   })
 
+  it('is kept warm only once the groups are gone where producers moved first: they would read what comes back past the seal', () => {
+    const order = 'producers-first' as const
+    const warm = (stage: 'producers-moved' | 'consumers-moved') =>
+      migration({ stage, order, rollback: { keepSourceWarm: true } })
+    const marksOf = (parts: Parts) =>
+      plan({ observed: observed({ source: source(), target: target() }), ...parts })
+        .steps.filter(({ kind }) => kind === 'mark-reverse' || kind === 'sync-group')
+        .map(({ id, stage }) => `${id} ${stage}`)
+    const sealed = stateWith({ ...STATE, stage: 'mirrored', syncs: [] })
+    expect(marksOf({ desired: warm('producers-moved'), state: sealed })).toEqual([])
+    expect(marksOf({ desired: warm('consumers-moved'), state: sealed })).toEqual([
+      'sync-group/api consumers-moved',
+      'mark-reverse/orders consumers-moved',
+    ])
+    const reverse = { marks: [{ ...MARK, way: 'reverse' as const }], seals: [] }
+    const moved = { ...STATE, stage: 'consumers-moved' as const, reverse }
+    const to = (goal: 'producers-moved' | 'prepared') =>
+      errors({
+        desired: warm('consumers-moved'),
+        state: stateWith(moved),
+        purpose: { kind: 'rollback', to: goal },
+      })
+    expect(to('producers-moved')[0]).toMatch(/^FERRY1330 .*Groups that went back alone would read/)
+    expect(to('prepared')).toEqual([])
+  })
+
   it('goes on where a rollback broke off', () => {
     const reverse = { marks: [{ ...MARK, way: 'reverse' as const }], seals: [] }
     expect(ids({ state: stateWith({ ...STATE, reverse }) })).toEqual(

@@ -227,8 +227,19 @@ describe('back after producers have moved', () => {
     )
     expect(afterLate.slice(0, 4)).toEqual(['old-99', 'late', 'new-0', 'new-1'])
 
-    // Forwards once more, now with the group; it reads past the seal, and all is taken back to the beginning.
+    // Forwards once more, now with the group. The source is kept warm once that has gone: it cannot go back alone any more, but with the producers.
     toStage(project, 'pf', 'consumers-moved')
+    const order = 'order: producers-first'
+    project.edit('plans/pf.yaml', order, `${order}\n  rollback: { keepSourceWarm: true }`)
+    const warm = await apply(project, 'pf')
+    expect(warm, warm.stderr).toMatchObject({ code: 0 })
+    const alone = await rollback(project, 'pf', '--to', 'producers-moved')
+    expect(alone.code).toBe(4)
+    expect(flat(alone.stderr)).toMatch(/FERRY1330.*ferry rollback pf --to prepared/)
+    const opened = await rollback(project, 'pf', '--to', 'mirrored')
+    expect(opened, opened.stderr).toMatchObject({ code: 0 })
+
+    // It reads past the seal, and all is taken back to the beginning.
     expect(await apply(project, 'pf')).toMatchObject({ code: 0 })
     await write(world.target, 'pf', { count: 20, valuePrefix: 'newer-' })
     read.push(...(await readAndCommit(world.target, 'pf.api', ['pf'], 40)))

@@ -372,7 +372,11 @@ const ROWS: Readonly<Record<string, Row>> = {
   },
   'way-back-sealed': {
     of: null,
-    open: [{ cluster: 'new', now: [partition({ seal })] }],
+    open: [
+      { cluster: 'new', now: [partition({ seal })] },
+      // Marked where it is kept warm, and nothing was written since.
+      { cluster: 'new', now: [partition({ sourceEnd: 100n })] },
+    ],
     shut: [
       [{ cluster: 'new', now: [partition()] }, /not sealed on its way back/, 'never'],
       [

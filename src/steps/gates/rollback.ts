@@ -195,8 +195,12 @@ export const WAY_BACK_SEALED: Fact<null, SideSeen> = {
   reads: 'ListOffsets and Metadata of the target',
   judge: ({ cluster, now, added: [added] = [] }) => {
     if (added !== undefined) return never(`${added} on ${cluster} ${ADDED}`)
-    for (const { key, seal, sourceEnd } of now) {
-      if (seal === undefined) return never(`${key} is not sealed on its way back`)
+    for (const { key, mark, seal, sourceEnd } of now) {
+      if (seal === undefined) {
+        // It begins at the seal: nothing was written behind that.
+        if (sourceEnd === (mark.sourceStart as bigint)) continue
+        return never(`${key} is not sealed on its way back`)
+      }
       if (sourceEnd === seal.sourceEnd) continue
       return never(
         `${key} has grown on ${cluster} from ${seal.sourceEnd} to ${sourceEnd} since it was sealed on its way back: stop its producers; the next plan mirrors the rest back`,
