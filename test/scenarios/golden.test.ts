@@ -104,6 +104,15 @@ test('a status that is watched goes on while a cluster is away', async () => {
   const [broker] = gold.world.target.brokers
   const watched = gold.project.start(['status', 'gold', '--watch'])
   await watched.printed('gold.events')
+  // What is written to the source meanwhile is the lag of the next page.
+  const lags = () =>
+    [...watched.stdout.matchAll(/gold\.events:2 +\d+ -> \d+ +\d+ +\d+ +(\d+)/g)].map(([, lag]) =>
+      Number(lag),
+    )
+  await fill(gold.world.source, EVENTS, 7, [2])
+  await waitFor('a page with that lag', { timeoutMs: 60_000 }, () =>
+    lags()[0] === 0 && lags().at(-1) === 7 ? true : undefined,
+  )
   await broker!.kill()
   await watched.said('error FERRY12')
   await broker!.start()
