@@ -11,13 +11,16 @@ interface Sample {
 /** In milliseconds: long enough for single requests not to matter. */
 const STRETCH = 1_000
 
+/** `until`: the amount that is enough; `grows`: what is, above the first that is seen. */
+type Rate = { readonly allowed: number } & ({ readonly until: number } | { readonly grows: number })
+
 /**
- * Looks at an amount until it has grown by so much, and judges the rate by which it did: in all no more than a fifth above what is allowed,
+ * Looks at an amount until it is enough, and judges the rate by which it did: in all no more than a fifth above what is allowed,
  * and in the best second no less than a fifth below. A machine that is busy with others makes a copy slower for a while, never faster.
  */
 export const assertRate = async (
   look: () => Promise<number> | number,
-  { grows, allowed }: { readonly grows: number; readonly allowed: number },
+  { allowed, ...enough }: Rate,
 ): Promise<void> => {
   const before = await look()
   // From a moment on at which it is known: what processes say of themselves may be a while ago.
@@ -29,7 +32,8 @@ export const assertRate = async (
     const from = performance.now()
     const amount = await look()
     samples.push({ from, to: performance.now(), amount })
-    return amount - samples[0]!.amount >= grows || undefined
+    const until = 'until' in enough ? enough.until : samples[0]!.amount + enough.grows
+    return amount >= until || undefined
   })
   /** Per second, at least. */
   const between = (first: Sample, last: Sample) =>

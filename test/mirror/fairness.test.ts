@@ -105,6 +105,10 @@ describe('many partitions of one mirror', () => {
     const one = await filled('throttled-a', 3, COUNT)
     const other = await filled('throttled-b', 3, COUNT)
     const all = [...one.all, ...other.all]
+    const disks = await pair.from.describeDisks(all)
+    if (disks === 'unsupported') throw new Error('no sizes')
+    const bytes = disks.flatMap(({ sizes }) => [...sizes.values()]).reduce((a, b) => a + b, 0)
+    const ofRecord = bytes / (2 * COUNT)
     await withFolder(async (folder) => {
       const mirror = await startMirror(
         mirrorOptions(pair.from, pair.to, new FileProgress(folder), {
@@ -117,16 +121,9 @@ describe('many partitions of one mirror', () => {
           { migration: 'b', marks: other.marks, seals: [] },
         ]
         mirror.follow(migrations)
-        const begun = await waitFor('the copy to begin', { timeoutMs: 60_000 }, async () => {
-          const records = await arrived(all)
-          return records > 0 ? records : undefined
-        })
-        const disks = await pair.from.describeDisks(all)
-        if (disks === 'unsupported') throw new Error('no sizes')
-        const bytes = disks.flatMap(({ sizes }) => [...sizes.values()]).reduce((a, b) => a + b, 0)
-        const ofRecord = bytes / (2 * COUNT)
         await assertRate(async () => (await arrived(all)) * ofRecord, {
-          grows: (2 * COUNT - begun) * 0.9 * ofRecord,
+          // All but what comes last: how much was copied before the first look is nobody's to say.
+          until: 2 * COUNT * 0.95 * ofRecord,
           allowed: THROTTLE,
         })
       } finally {
