@@ -106,7 +106,10 @@ const readMigration = async (
     ...topics.filter((topic) => !seen.topics.has(topic)).map((topic) => `topic ${topic}`),
     ...groups.filter((group) => !seen.groups.has(group)).map((group) => `group ${group}`),
   ]
-  if (missing.length > 0) throw new FerryError(missing.map((what) => notThere(what, from)))
+  if (missing.length > 0) {
+    // What could not be read may be what is missing.
+    throw new FerryError([...seen.unread, ...missing.map((what) => notThere(what, from))])
+  }
   const closure = closureOf(tiesOf(seen), { topics, groups })
   const taken = [...project.migrations.values()].flatMap((migration) =>
     migration.from !== from

@@ -37,7 +37,7 @@ export class CommitRenewer {
     | 'describeCluster'
     | 'describeBrokerConfigs'
     | 'describeGroups'
-    | 'fetchCommits'
+    | 'lookAtCommits'
     | 'commitOffsets'
   >
   readonly #log: MirrorLog
@@ -99,11 +99,11 @@ export class CommitRenewer {
       })
       return
     }
-    const commits = (await this.#target.fetchCommits([group])).ok.get(group)
-    // Not read: at the next look.
-    if (commits === undefined) return
+    const seen = (await this.#target.lookAtCommits([group])).ok.get(group)
+    // Not read, or somebody is about to move it, whose commit ours would stand instead of: at the next look.
+    if (seen === undefined || seen.pending.length > 0) return
     for (const [key, { target, metadata }] of positions) {
-      const there = commits.get(key)
+      const there = seen.commits.get(key)
       if (there?.offset === target && there.metadata === metadata) continue
       watched.isLeftAlone = true
       this.#warn(

@@ -1,7 +1,7 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import { type GroupId, type PartitionKey, parsePartitionKey } from '../domain/ids.ts'
 import type { Deadline } from '../domain/plan.ts'
-import { commitsOf } from '../steps/commits-of.ts'
+import { commitsNow } from '../steps/commits-of.ts'
 import { DEADLINE_AHEAD, type DeadlineSeen, only } from '../steps/gates/index.ts'
 import { offsetsOf, type PartitionNow, partitionsNow } from '../steps/partitions-now.ts'
 import { reversedLook } from '../steps/reversed.ts'
@@ -45,13 +45,13 @@ const seen = async (about: Deadline['about'], run: LookingRun): Promise<Deadline
         kind: about.kind,
         isSynced: syncOf(run, about.group) !== undefined,
         partition: await partitionOf(run, about.partition),
-        committed: (await commitsOf(source, about.group)).get(about.partition)?.offset,
+        committed: (await commitsNow(source, about.group)).get(about.partition)?.offset,
       }
     case 'source-commits':
       return {
         kind: about.kind,
         isSynced: syncOf(run, about.group) !== undefined,
-        commits: (await commitsOf(source, about.group)).size,
+        commits: (await commitsNow(source, about.group)).size,
       }
     case 'tombstones': {
       const configs = only(await target.describeTopicConfigs([about.topic]), about.topic)
@@ -59,7 +59,7 @@ const seen = async (about: Deadline['about'], run: LookingRun): Promise<Deadline
       return { kind: about.kind, isCompacted: policy?.includes('compact') ?? false }
     }
     case 'target-commits': {
-      const there = await commitsOf(target, about.group)
+      const there = await commitsNow(target, about.group)
       const synced = [...(syncOf(run, about.group)?.positions.keys() ?? [])]
       return { kind: about.kind, missing: synced.filter((key) => !there.has(key)).length }
     }

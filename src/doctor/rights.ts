@@ -87,7 +87,7 @@ const see = async (cluster: Cluster, needed: readonly NeededRight[]): Promise<Ri
       : unlessRefused(() => cluster.describeAcls()),
     unlessRefused(() => cluster.describeBrokerConfigs(description.brokers[0]!.nodeId)),
     cluster.describeTopics(named('TOPIC') as readonly TopicName[]),
-    cluster.fetchCommits(named('GROUP') as readonly GroupId[]),
+    cluster.lookAtCommits(named('GROUP') as readonly GroupId[]),
   ])
   const operations = new Map<string, AuthorizedOperations>()
   for (const [name, topic] of topics.ok) {

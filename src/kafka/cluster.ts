@@ -98,14 +98,12 @@ export interface CommittedOffset {
   readonly leaderEpoch: number
 }
 
-export interface CommitsOptions {
-  /**
-   * Only these partitions. A first commit that is still in an open transaction (FERRY1214) is found only where it is asked for: without
-   * this a broker answers with what was committed before, and says nothing of partitions that had no commit.
-   */
-  readonly of?: readonly TopicPartition[]
-  /** Positions in an open transaction are a failure at once; else they are asked for again for a while. */
-  readonly once?: boolean
+/** Where a group stands at one moment. Good to be shown, and to be waited for; nothing is written by it. */
+export interface CommitsSeen {
+  /** All that holds now; of a pending partition what was committed before. */
+  readonly commits: ReadonlyMap<PartitionKey, CommittedOffset>
+  /** Partitions whose position a transaction that is still open is about to change. None before 2.5, which does not tell. */
+  readonly pending: readonly PartitionKey[]
 }
 
 export interface TopicCreation {
@@ -216,11 +214,21 @@ export interface Cluster extends Inquiry {
   listGroups(): Promise<readonly { readonly id: GroupId; readonly protocolType: string }[]>
   /** Classic and KIP-848 groups; a group that the cluster does not know is `absent`, which is an answer. */
   describeGroups(ids: readonly GroupId[]): Promise<Answers<GroupId, GroupDescription>>
-  /** Every commit of a group, also on topics outside the migration. RequireStable where the broker has it (2.5). */
+  /**
+   * Every commit of a group, also on topics outside the migration, and only final ones: RequireStable where the broker has it (2.5). A group
+   * with a position in an open transaction is asked for again for a while, then fails (FERRY1214).
+   */
   fetchCommits(
     ids: readonly GroupId[],
-    options?: CommitsOptions,
   ): Promise<Answers<GroupId, ReadonlyMap<PartitionKey, CommittedOffset>>>
+  /**
+   * The same without waiting for transactions: which positions are pending is a part of the answer. `of`: only these partitions. A first
+   * commit that is pending is found only where it is asked for: else a broker says nothing of partitions that had none before.
+   */
+  lookAtCommits(
+    ids: readonly GroupId[],
+    of?: readonly TopicPartition[],
+  ): Promise<Answers<GroupId, CommitsSeen>>
   /** One request, generation -1: accepted only while the group has no members. Leader epoch -1, always. */
   commitOffsets(
     id: GroupId,

@@ -1,10 +1,16 @@
 import type { Answers } from '../domain/answers.ts'
-import { type GroupId, type PartitionKey, partitionKey, type TopicName } from '../domain/ids.ts'
+import {
+  type GroupId,
+  type PartitionKey,
+  partitionKey,
+  type TopicName,
+  type TopicPartition,
+} from '../domain/ids.ts'
 import { byTopic, partitionsByTopic } from './by-topic.ts'
-import type { CommitsOptions, CommittedOffset } from './cluster.ts'
+import type { CommitsSeen, CommittedOffset } from './cluster.ts'
 import type { BrokerConnection } from './connection.ts'
 import { ErrorCode } from './error-codes.ts'
-import type { Asked, Fault } from './faults.ts'
+import { type Asked, Fault } from './faults.ts'
 import type { Session } from './session.ts'
 import type { Outcomes } from './settle.ts'
 import { offsetCommit } from './wire/offset-commit.ts'
@@ -20,6 +26,13 @@ export const askedGroup = (
   right: { operation, resourceType: 'GROUP', resourceName: group },
 })
 
+const askedCommits = (group: string): Asked => askedGroup('read the commits of', 'DESCRIBE', group)
+
+const pendingIn = ({ commits }: FetchedCommits): readonly PartitionKey[] =>
+  commits
+    .filter(({ code }) => code === ErrorCode.UNSTABLE_OFFSET_COMMIT)
+    .map(({ topic, partition }) => partitionKey(topic as TopicName, partition))
+
 /** What groups have committed: that part of the cluster port. */
 export class Commits {
   readonly #session: Session
@@ -30,47 +43,64 @@ export class Commits {
 
   fetch(
     ids: readonly GroupId[],
-    options: CommitsOptions = {},
   ): Promise<Answers<GroupId, ReadonlyMap<PartitionKey, CommittedOffset>>> {
-    const asked = (id: GroupId) => askedGroup('read the commits of', 'DESCRIBE', id)
-    const topics = options.of === undefined ? null : partitionsByTopic(options.of)
-    return this.#session.settlePerCoordinator(ids, asked, async (broker, mine, outcomes) => {
-      const note = (answer: FetchedCommits) => {
-        const id = answer.group as GroupId
-        outcomes.set(id, this.#commitsOf(answer, asked(id), options))
+    return this.#session.settlePerCoordinator(ids, askedCommits, async (broker, mine, outcomes) => {
+      const asked = { groups: mine, topics: null, requireStable: true }
+      for (const answer of await this.#ask(broker, asked)) {
+        outcomes.set(answer.group as GroupId, this.#commitsOf(answer))
       }
-      if (broker.negotiate(offsetFetchBatched) !== undefined) {
-        for (const answer of await this.#session.call(broker, offsetFetchBatched, {
-          groups: mine,
-          topics,
-        })) {
-          note(answer)
-        }
-        return
-      }
-      const asking = mine.map(async (group) => {
-        note({ group, ...(await this.#session.call(broker, offsetFetch, { group, topics })) })
-      })
-      await Promise.all(asking)
     })
+  }
+
+  /** Who has pending positions is asked twice: where they must be stable, the broker does not say what was committed before. */
+  look(
+    ids: readonly GroupId[],
+    of?: readonly TopicPartition[],
+  ): Promise<Answers<GroupId, CommitsSeen>> {
+    const topics = of === undefined ? null : partitionsByTopic(of)
+    return this.#session.settlePerCoordinator(ids, askedCommits, async (broker, mine, outcomes) => {
+      const stable = await this.#ask(broker, { groups: mine, topics, requireStable: true })
+      const open = stable.filter((answer) => pendingIn(answer).length > 0)
+      const groups = open.map(({ group }) => group)
+      const before =
+        groups.length === 0 ? [] : await this.#ask(broker, { groups, topics, requireStable: false })
+      const now = new Map([...stable, ...before].map((answer) => [answer.group, answer]))
+      for (const answer of stable) {
+        const read = this.#commitsOf(now.get(answer.group)!, of)
+        outcomes.set(
+          answer.group as GroupId,
+          read instanceof Fault
+            ? read
+            : { value: { commits: read.value, pending: pendingIn(answer) } },
+        )
+      }
+    })
+  }
+
+  async #ask(
+    broker: BrokerConnection,
+    { groups, ...of }: Parameters<typeof offsetFetchBatched.encode>[1],
+  ): Promise<readonly FetchedCommits[]> {
+    if (broker.negotiate(offsetFetchBatched) !== undefined) {
+      return this.#session.call(broker, offsetFetchBatched, { groups, ...of })
+    }
+    return Promise.all(
+      groups.map(async (group) => ({
+        group,
+        ...(await this.#session.call(broker, offsetFetch, { group, ...of })),
+      })),
+    )
   }
 
   #commitsOf(
     answer: FetchedCommits,
-    asked: Asked,
-    { once = false, of }: CommitsOptions,
+    of?: readonly TopicPartition[],
   ): { readonly value: ReadonlyMap<PartitionKey, CommittedOffset> } | Fault {
     // A coordinator of the new kind says so for a group that it does not know: it has no commits.
     if (answer.code === ErrorCode.GROUP_ID_NOT_FOUND) return { value: new Map() }
+    const asked = askedCommits(answer.group)
     const code = answer.code || answer.commits.find((commit) => commit.code !== 0)?.code || 0
-    if (code !== 0) {
-      const isUnstable = code === ErrorCode.UNSTABLE_OFFSET_COMMIT
-      return this.#session.faults.ofCode(
-        code,
-        asked,
-        once && isUnstable ? { retriable: false } : {},
-      )
-    }
+    if (code !== 0) return this.#session.faults.ofCode(code, asked)
     const answered = new Map(
       answer.commits.map(({ topic, partition, offset, metadata, leaderEpoch }) => [
         partitionKey(topic as TopicName, partition),

@@ -10,7 +10,6 @@ import type {
   BrokerLink,
   Cluster,
   ClusterDescription,
-  CommitsOptions,
   GroupMemberOptions,
   GroupMemberPort,
   OffsetAt,
@@ -178,8 +177,12 @@ class KafkajsCluster implements Cluster {
     return this.#groups.describe(ids)
   }
 
-  fetchCommits(ids: readonly GroupId[], options: CommitsOptions = {}) {
-    return this.#commits.fetch(ids, options)
+  fetchCommits(ids: readonly GroupId[]) {
+    return this.#commits.fetch(ids)
+  }
+
+  lookAtCommits(ids: readonly GroupId[], of?: readonly TopicPartition[]) {
+    return this.#commits.look(ids, of)
   }
 
   commitOffsets(id: GroupId, offsets: Parameters<Cluster['commitOffsets']>[1]) {

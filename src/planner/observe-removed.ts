@@ -87,11 +87,11 @@ class Look {
     const wanted = this.#of('group')
     if (wanted.length === 0) return
     const commits = taken(
-      await this.#cluster.fetchCommits(wanted.map(({ object }) => object.group)),
+      await this.#cluster.lookAtCommits(wanted.map(({ object }) => object.group)),
       this.#problems,
     )
     for (const { key, object } of wanted) {
-      const positions = commits.get(object.group)?.size ?? 0
+      const positions = commits.get(object.group)?.commits.size ?? 0
       if (positions > 0) {
         const says = counted(positions, 'position')
         this.#found.set(key, { says, topicId: null, fixed: 'there' })

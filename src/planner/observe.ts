@@ -179,16 +179,16 @@ const observeGroups = async (
   problems: Diagnostic[],
 ): Promise<ReadonlyMap<GroupId, ObservedGroup>> => {
   if (ids.length === 0) return new Map()
-  const [described, commits] = await Promise.all([
+  const [described, seen] = await Promise.all([
     attempt(async () => taken(await cluster.describeGroups(ids), problems), new Map(), problems),
-    attempt(async () => taken(await cluster.fetchCommits(ids), problems), new Map(), problems),
+    attempt(async () => taken(await cluster.lookAtCommits(ids), problems), new Map(), problems),
   ])
   const groups = new Map<GroupId, ObservedGroup>()
   for (const id of ids) {
     const description = described.get(id)
-    const committed = commits.get(id)
-    if (description !== undefined && committed !== undefined) {
-      groups.set(id, { description, commits: committed })
+    const positions = seen.get(id)
+    if (description !== undefined && positions !== undefined) {
+      groups.set(id, { description, ...positions })
     }
   }
   return groups

@@ -11,7 +11,7 @@ import type { QuotaSpec, ScramMechanism } from '../domain/migration.ts'
 import type { StrandedRange } from '../domain/stranded.ts'
 import type {
   ClusterDescription,
-  CommittedOffset,
+  CommitsSeen,
   ConfigEntry,
   GroupDescription,
   TopicDescription,
@@ -68,9 +68,8 @@ export interface ObservedTopic {
   readonly configs: ReadonlyMap<string, ConfigEntry> | null
 }
 
-export interface ObservedGroup {
+export interface ObservedGroup extends CommitsSeen {
   readonly description: GroupDescription
-  readonly commits: ReadonlyMap<PartitionKey, CommittedOffset>
 }
 
 export interface ObservedSide {

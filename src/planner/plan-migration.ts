@@ -18,6 +18,7 @@ import {
   destructionGuards,
   guard,
   type OtherTopics,
+  pendingGuards,
   sameClusters,
   stepRightsGuards,
 } from './guards/index.ts'
@@ -78,6 +79,7 @@ export const planMigration = (given: PlanInputs): Plan => {
       ...problems,
       ...parts.problems,
       ...stepRightsGuards(inputs, parts.steps),
+      ...pendingGuards(inputs, parts.steps),
       ...destructionGuards(
         inputs,
         parts.steps,

@@ -2,20 +2,21 @@ import { valuesOf } from '../domain/answers.ts'
 import { FerryError } from '../domain/diagnostic.ts'
 import {
   type GroupId,
-  type PartitionKey,
   parsePartitionKey,
   type TopicName,
+  type TopicPartition,
 } from '../domain/ids.ts'
 import type { Reader } from '../domain/step.ts'
-import type { Cluster, CommittedOffset } from '../kafka/cluster.ts'
+import type { Cluster, CommitsSeen } from '../kafka/cluster.ts'
 import { hiddenGroups } from '../survey/hidden-groups.ts'
 
-type GroupsOf = Pick<Cluster, 'name' | 'describeCluster' | 'listGroups' | 'fetchCommits'>
+type GroupsOf = Pick<Cluster, 'name' | 'describeCluster' | 'listGroups' | 'lookAtCommits'>
 
-/** The commits of every consumer group of a cluster, also of those that no plan file names. Throws FerryError. */
+/** The commits of every consumer group of a cluster, also of those that no plan file names; `of`: only these partitions. Throws FerryError. */
 export const readAllCommits = async (
   cluster: GroupsOf,
-): Promise<ReadonlyMap<GroupId, ReadonlyMap<PartitionKey, CommittedOffset>>> => {
+  of?: readonly TopicPartition[],
+): Promise<ReadonlyMap<GroupId, CommitsSeen>> => {
   const [listed, hidden] = await Promise.all([cluster.listGroups(), hiddenGroups(cluster)])
   // Who would lose what is not to be told from a short list.
   if (hidden) throw new FerryError(hidden)
@@ -23,7 +24,7 @@ export const readAllCommits = async (
     .filter(({ protocolType }) => protocolType === '' || protocolType === 'consumer')
     .map(({ id }) => id)
   if (ids.length === 0) return new Map()
-  return valuesOf(await cluster.fetchCommits(ids))
+  return valuesOf(await cluster.lookAtCommits(ids, of))
 }
 
 /** Every group of a cluster that has a position in one of the topics, also groups that no plan file names. Throws FerryError. */
@@ -32,9 +33,9 @@ export const readReaders = async (
   topics: readonly TopicName[],
 ): Promise<ReadonlyMap<TopicName, readonly Reader[]>> => {
   const readers = new Map<TopicName, Reader[]>(topics.map((topic) => [topic, []]))
-  for (const [group, committed] of await readAllCommits(cluster)) {
+  for (const [group, { commits }] of await readAllCommits(cluster)) {
     const positions = new Map<TopicName, number>()
-    for (const key of committed.keys()) {
+    for (const key of commits.keys()) {
       const { topic } = parsePartitionKey(key)
       positions.set(topic, (positions.get(topic) ?? 0) + 1)
     }

@@ -3,6 +3,7 @@ import { diagnostic, FerryError } from '../domain/diagnostic.ts'
 import { type GroupId, type PartitionKey, parsePartitionKey } from '../domain/ids.ts'
 import { offsetMapOf, type PartitionProgress } from '../domain/partition-progress.ts'
 import type { MigrationState } from '../domain/state.ts'
+import type { Cluster } from '../kafka/cluster.ts'
 import { LogReader } from '../mirror/log-reader.ts'
 import { stopNow } from '../mirror/stop-now.ts'
 import { readAllCommits } from '../planner/read-readers.ts'
@@ -32,8 +33,8 @@ export const readStops = async (
   if (marks.length === 0) return facts
   const [ends, onSource, onTarget, configs] = await Promise.all([
     offsetsOf(target, marks, 'latest'),
-    readAllCommits(source),
-    readAllCommits(target),
+    readAllCommits(source, marks),
+    readAllCommits(target, marks),
     target.describeTopicConfigs([...new Set(marks.map(({ topic }) => topic))]),
   ])
   const reader = new LogReader(source)
@@ -52,7 +53,7 @@ export const readStops = async (
           throw error instanceof FerryError ? error : unreadable(key, error)
         }),
         targetEnd: ends.get(key)!,
-        positions: { source: at(key, onSource), target: at(key, onTarget) },
+        positions: { source: at(key, source, onSource), target: at(key, target, onTarget) },
       })
     }
   } finally {
@@ -63,14 +64,29 @@ export const readStops = async (
 
 type Commits = Awaited<ReturnType<typeof readAllCommits>>
 
-const at = (key: PartitionKey, commits: Commits): ReadonlyMap<GroupId, bigint> =>
+const at = (
+  key: PartitionKey,
+  { name }: Pick<Cluster, 'name'>,
+  seen: Commits,
+): ReadonlyMap<GroupId, bigint> =>
   new Map(
-    [...commits]
-      .flatMap(([group, own]) => {
-        const commit = own.get(key)
+    [...seen]
+      .flatMap(([group, { commits, pending }]) => {
+        if (pending.includes(key)) throw notFinalYet(key, group, name)
+        const commit = commits.get(key)
         return commit === undefined ? [] : [[group, commit.offset] as const]
       })
       .sort(([one], [other]) => (one < other ? -1 : 1)),
+  )
+
+/** What a group has not read is given up by its position. */
+const notFinalYet = (key: PartitionKey, group: GroupId, cluster: string): FerryError =>
+  new FerryError(
+    diagnostic({
+      code: 'FERRY1214',
+      detail: `${group} has its position in ${key} on ${cluster} in a transaction that is still open: how far it has read there only its end says.`,
+      fix: 'Wait until the transaction ends, then run it again.',
+    }),
   )
 
 const unreadable = (key: PartitionKey, error: unknown): FerryError =>

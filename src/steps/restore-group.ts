@@ -3,7 +3,7 @@ import { type PartitionKey, parsePartitionKey } from '../domain/ids.ts'
 import type { RestoreGroup } from '../domain/step.ts'
 import { counted } from './_words.ts'
 import { commitsOf } from './commits-of.ts'
-import { groupIsEmpty } from './gates/index.ts'
+import { commitsAreStable, groupIsEmpty } from './gates/index.ts'
 import { movedSinceReturn } from './return-positions.ts'
 import type { StepKind } from './step-kind.ts'
 
@@ -13,7 +13,10 @@ export const restoreGroup: StepKind<RestoreGroup> = {
 
   plan: () => ({ steps: [] }),
 
-  gates: (step) => [groupIsEmpty(step.group, 'target')],
+  gates: (step) => [
+    groupIsEmpty(step.group, 'target'),
+    commitsAreStable(step.group, step.topics, ['target']),
+  ],
 
   apply: async (step, run) => {
     const { target } = run.clusters

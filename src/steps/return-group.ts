@@ -8,7 +8,7 @@ import type { CommittedOffset } from '../kafka/cluster.ts'
 import { provePositions } from '../verify/index.ts'
 import { counted } from './_words.ts'
 import { commitsOf } from './commits-of.ts'
-import { copyIsChecked, groupIsEmpty, wayBackIsSealed } from './gates/index.ts'
+import { commitsAreStable, copyIsChecked, groupIsEmpty, wayBackIsSealed } from './gates/index.ts'
 import { type PartitionNow, partitionsNow } from './partitions-now.ts'
 import {
   backPosition,
@@ -30,6 +30,7 @@ export const returnGroup: StepKind<ReturnGroup> = {
   gates: (step) => [
     groupIsEmpty(step.group, 'source'),
     groupIsEmpty(step.group, 'target'),
+    commitsAreStable(step.group, step.topics, ['target']),
     copyIsChecked(step.group, step.topics),
     wayBackIsSealed(step.topics),
   ],

@@ -44,11 +44,12 @@ const lowestCommits = async (
   partitions: readonly TopicPartition[],
 ): Promise<ReadonlyMap<PartitionKey, bigint>> => {
   const ids = migration.groups.map(({ id }) => id)
-  const all = [...valuesOf(await clusters.source.fetchCommits(ids)).values()]
+  // A service that commits in transactions has one open nearly all the time. Until its end it stands where it was before.
+  const all = [...valuesOf(await clusters.source.lookAtCommits(ids)).values()]
   const lowest = new Map<PartitionKey, bigint>()
   for (const { topic, partition } of partitions) {
     const key = partitionKey(topic, partition)
-    const offsets = all.map((commits) => commits.get(key)?.offset)
+    const offsets = all.map(({ commits }) => commits.get(key)?.offset)
     const known = offsets.filter((offset) => offset !== undefined)
     if (known.length === 0 || known.length < offsets.length) continue
     lowest.set(

@@ -1,3 +1,4 @@
+import { valuesOf } from '../domain/answers.ts'
 import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { PartitionKey, TopicName } from '../domain/ids.ts'
 import { parsePartitionKey, partitionKey } from '../domain/ids.ts'
@@ -98,7 +99,7 @@ const readGroups = async (
   run: Run,
 ): Promise<readonly ReceiptGroup[]> => {
   if (groups.length === 0) return []
-  const commits = await run.clusters.target.fetchCommits(groups)
+  const seen = valuesOf(await run.clusters.target.lookAtCommits(groups))
   const synced = run.state().syncs.filter((sync) => groups.includes(sync.group))
   return synced.map(({ group, at, positions }) => ({
     group,
@@ -114,7 +115,7 @@ const readGroups = async (
         targetBefore: previous === null ? null : Number(previous.offset),
         target: Number(target),
         proof,
-        atRetire: positionNow(commits.ok.get(group), key),
+        atRetire: positionNow(seen.get(group)?.commits, key),
       })),
   }))
 }

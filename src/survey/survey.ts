@@ -33,7 +33,7 @@ export type SurveyedCluster = Pick<
   | 'describeTopics'
   | 'listGroups'
   | 'describeCluster'
-  | 'fetchCommits'
+  | 'lookAtCommits'
   | 'supports'
   | 'describeProducers'
   | 'listTransactions'
@@ -60,12 +60,12 @@ export const survey = async (
   const topics = new Set(names.filter((name) => !isInternal(name)))
   const ids = listed.map((group) => group.id)
   const protocolOf = new Map(listed.map((group) => [group.id, group.protocolType] as const))
-  const commits = await cluster.fetchCommits(ids)
-  unread.push(...commits.failed.values())
+  const seen = await cluster.lookAtCommits(ids)
+  unread.push(...seen.failed.values())
   const groups = new Map<GroupId, SurveyedGroup>()
-  for (const [id, positions] of commits.ok) {
+  for (const [id, { commits }] of seen.ok) {
     const used = new Set(
-      [...positions.keys()]
+      [...commits.keys()]
         .map((key) => parsePartitionKey(key).topic)
         .filter((topic) => topics.has(topic)),
     )

@@ -184,7 +184,7 @@ const checkGroups = async ({
 }: CheckReceiptOptions): Promise<ReceiptReport['groups']> => {
   const ids = receipt.groups.map(({ group }) => group as GroupId)
   if (ids.length === 0) return []
-  const [here, there] = await Promise.all([source?.fetchCommits(ids), target.fetchCommits(ids)])
+  const [here, there] = await Promise.all([source?.lookAtCommits(ids), target.lookAtCommits(ids)])
   return receipt.groups.map(({ group, positions }) => {
     const id = group as GroupId
     const failures = [there.failed.get(id), here?.failed.get(id)].filter(
@@ -195,8 +195,8 @@ const checkGroups = async ({
       positions: positions.map((position) => {
         const key = partitionKey(position.topic as TopicName, position.partition)
         const now = {
-          source: numberOf(here?.ok.get(id)?.get(key)?.offset),
-          target: numberOf(there.ok.get(id)?.get(key)?.offset),
+          source: numberOf(here?.ok.get(id)?.commits.get(key)?.offset),
+          target: numberOf(there.ok.get(id)?.commits.get(key)?.offset),
         }
         const problems = [...failures]
         if (now.target !== null && now.target < position.target) {

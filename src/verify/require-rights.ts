@@ -20,7 +20,7 @@ export const requireRights = async (
     [source, target].map(async (cluster) => {
       const [described, commits] = await Promise.all([
         cluster.describeTopics(topics),
-        cluster.fetchCommits(ids),
+        cluster.lookAtCommits(ids),
       ])
       const refused = [...described.failed.values(), ...commits.failed.values()]
       return [

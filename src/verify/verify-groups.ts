@@ -48,14 +48,14 @@ export const verifyGroups = async (options: GroupsToVerify): Promise<VerifyRepor
   const ids = migration.groups.map(({ id }) => id)
   if (ids.length === 0) return []
   const [onSource, onTarget] = await Promise.all([
-    clusters.source.fetchCommits(ids),
-    clusters.target.fetchCommits(ids),
+    clusters.source.lookAtCommits(ids),
+    clusters.target.lookAtCommits(ids),
   ])
   const unread = new Map<GroupId, Diagnostic>([...onSource.failed, ...onTarget.failed])
   const drafts = ids.flatMap((id) => {
     const failure = unread.get(id)
     return failure === undefined
-      ? draftsOf(options, id, onSource.ok.get(id)!, onTarget.ok.get(id)!)
+      ? draftsOf(options, id, onSource.ok.get(id)!.commits, onTarget.ok.get(id)!.commits)
       : unreadDrafts(options, id, failure)
   })
   const positions = drafts.flatMap(({ proof }) => (typeof proof === 'object' ? [proof] : []))

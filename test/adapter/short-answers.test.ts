@@ -225,10 +225,10 @@ test('positions that were asked for by partition: one that is left out is not "n
   })
   const answered = async (...commits: ReturnType<typeof commit>[]) => {
     const answer = () => groups.map((group) => ({ group, code: 0, commits }))
-    return new Commits(session('OffsetFetch', answer)).fetch(groups, { of, once: true })
+    return new Commits(session('OffsetFetch', answer)).look(groups, of)
   }
   const whole = await answered(commit(0, 7n), commit(1, -1n))
-  expect([...whole.ok.get(groups[0]!)!.keys()]).toEqual(['a:0'])
+  expect([...whole.ok.get(groups[0]!)!.commits.keys()]).toEqual(['a:0'])
   expect(outcome(await answered(commit(0, 7n)))).toEqual(['FERRY1211', 'FERRY1211', 'FERRY1211'])
 })
 

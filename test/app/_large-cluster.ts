@@ -139,8 +139,11 @@ export const largeCluster = (
     connectBroker: async (nodeId) => link(nodeId) as BrokerLink,
     listGroups: async () => ids.map((id) => ({ id, protocolType: 'consumer' })),
     describeGroups: async (asked) => answer(asked, describeGroup),
-    fetchCommits: async (asked) =>
-      answer(asked, (id) => (hasGroups ? commitsOf(id) : new Map<PartitionKey, CommittedOffset>())),
+    lookAtCommits: async (asked) =>
+      answer(asked, (id) => ({
+        commits: hasGroups ? commitsOf(id) : new Map<PartitionKey, CommittedOffset>(),
+        pending: [],
+      })),
     listTransactions: async () => [],
     describeAcls: async () => aclsOf(size),
     createTopics: async (asked) =>

@@ -20,12 +20,14 @@ const lookedAt = async (
     groups = [],
     commits = () => ({ offset: 5n, metadata: 'noted' }),
     refuses = () => false,
+    pending = () => [],
     keys = () => [KEY],
   }: {
     /** One for each time that it is described; then untouched again. */
     readonly groups?: readonly Partial<GroupDescription>[]
     readonly commits?: () => { readonly offset: bigint; readonly metadata: string } | undefined
     readonly refuses?: () => boolean
+    readonly pending?: () => readonly PartitionKey[]
     /** What has a position on which day; that of the partition that came since is of day 5. */
     readonly keys?: (day: number) => readonly PartitionKey[]
   } = {},
@@ -43,12 +45,12 @@ const lookedAt = async (
       ok: new Map([[API, { id: API, ...UNTOUCHED, ...described.shift() }]]),
       failed: new Map(),
     }),
-    fetchCommits: async () => {
+    lookAtCommits: async () => {
       const commit = commits()
       const found = new Map(
         commit === undefined ? [] : keys(day).map((key) => [key, { ...commit, leaderEpoch: -1 }]),
       )
-      return { ok: new Map([[API, found]]), failed: new Map() }
+      return { ok: new Map([[API, { commits: found, pending: pending() }]]), failed: new Map() }
     },
     commitOffsets: async (_: GroupId, wanted: ReadonlyMap<PartitionKey, unknown>) => {
       const why = diagnostic({ code: 'FERRY1209', detail: 'it has members', fix: '' })
@@ -118,6 +120,13 @@ test.each([
   const { written, said } = await lookedAt([5.3, 5.4], { commits: () => looks.shift() })
   expect(written).toEqual([])
   expect(said).toEqual([expect.stringMatching(says)])
+})
+
+test('are written at the next look where a transaction is about to move them: what it commits must stand', async () => {
+  const open = [[KEY], []]
+  const { written, said } = await lookedAt([5.3, 5.4], { pending: () => open.shift()! })
+  expect(written).toEqual([5.4])
+  expect(said).toEqual(['renewed the positions of api on new'])
 })
 
 test('that the broker refuses are tried at the next look', async () => {

@@ -79,9 +79,16 @@ const check = async (about: Deadline['about'], parts: Parts) => {
       ]),
       failed: new Map(),
     }),
-    fetchCommits: async () => ({
+    lookAtCommits: async () => ({
       ok: new Map([
-        [GROUP, new Map(parts.committed === undefined ? [] : [[KEY, { offset: parts.committed }]])],
+        [
+          GROUP,
+          {
+            commits: new Map(
+              parts.committed === undefined ? [] : [[KEY, { offset: parts.committed }]],
+            ),
+          },
+        ],
       ]),
       failed: new Map(),
     }),

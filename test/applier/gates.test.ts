@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { exitCodeFor } from '../../src/cli/exit-codes.ts'
 import { FerryError } from '../../src/domain/diagnostic.ts'
 import { FileStore } from '../../src/state/file-store.ts'
+import { only } from '../../src/steps/gates/index.ts'
 import type { Gate } from '../../src/steps/step-kind.ts'
 import {
   answering,
@@ -127,6 +128,20 @@ describe('gates before a step', () => {
       b: { gates: [readings('x', new FerryError(problem('FERRY1201')))] },
     })
     expect(codes(await denied.run())).toEqual(['FERRY1201'])
+  })
+
+  test.each([
+    ['FERRY1210', 'done'],
+    ['FERRY1214', 'done'],
+    ['FERRY1207', 'failed'],
+  ] as const)('whose answer is missing with %s: %s', async (code, status) => {
+    const failed = new Map([['g', problem(code)]])
+    const answers = [
+      { ok: new Map(), failed },
+      { ok: new Map([['g', holds]]), failed: new Map() },
+    ]
+    const g = gate('empty', async () => only(answers.shift()!, 'g'))
+    expect((await fakeApply(store, { a: { gates: [g] } }).run()).status).toBe(status)
   })
 
   test('of a step that an earlier run has done are not asked', async () => {

@@ -87,6 +87,7 @@ export const groupSeen = (
   id: string,
   commits: Readonly<Record<string, bigint>>,
   description: Partial<ObservedGroup['description']> = {},
+  pending: readonly string[] = [],
 ): ObservedGroup => ({
   description: {
     id: group(id),
@@ -102,6 +103,7 @@ export const groupSeen = (
       { offset, metadata: '', leaderEpoch: -1 },
     ]),
   ),
+  pending: pending as PartitionKey[],
 })
 
 export const side = (name: string, parts: Partial<ObservedSide> = {}): ObservedSide => ({

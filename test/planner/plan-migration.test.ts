@@ -62,6 +62,23 @@ describe('the steps of a whole migration', () => {
     expect(final!.was).toMatchObject({ 'retention.ms': month, 'cleanup.policy': 'delete' })
   })
 
+  it('count a position that a transaction is about to change as it was before, and say so where a step waits for it', () => {
+    const pending = groupSeen('api', { 'orders:0': 600n }, {}, ['orders:0'])
+    const seen = { groups: new Map([[group('api'), pending]]) }
+    const told = (stage: Migration['stage'], parts: Parameters<typeof observed>[0]) =>
+      plan({ desired: migration({ stage }), observed: observed(parts) }).problems.flatMap(
+        ({ code, severity, detail }) => (code === 'FERRY1355' ? [severity, detail] : []),
+      )
+    expect(told('mirrored', { source: seen })).toEqual([])
+    expect(told('consumers-moved', { source: seen })).toEqual([
+      'warning',
+      'api has its position in orders:0 on old in a transaction that is open: this plan counts what was committed before it.',
+    ])
+    expect(told('consumers-moved', { target: seen })[1]).toContain('orders:0 on new in')
+    const steps = plan({ observed: observed({ source: seen }) }).steps
+    expect(steps.find(({ kind }) => kind === 'sync-group')).toMatchObject({ committed: 1 })
+  })
+
   it('are the same for the same input, byte for byte', () => {
     expect(JSON.stringify(plan())).toBe(JSON.stringify(plan()))
   })

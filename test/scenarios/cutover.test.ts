@@ -1,3 +1,4 @@
+import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { PartitionKey, SourceOffset, TargetOffset, TopicName } from '../../src/domain/ids.ts'
 import type { Migration } from '../../src/domain/migration.ts'
@@ -145,6 +146,102 @@ describe('the test vector of the method', () => {
       stdout:
         '{"topic":"vector","partition":0,"sourceFrom":"1001","sourceTo":"3301","targetFrom":"0"}\n',
     })
+  })
+})
+
+describe('a service that reads, processes and writes', () => {
+  /** Positions in a transaction that stays open until it is ended by name. */
+  const handled = async (
+    cluster: TestCluster,
+    id: string,
+    group: string,
+    offsets: Readonly<Record<string, readonly string[]>>,
+  ) => {
+    const producer = new kafkajs.Kafka(cluster.kafka()).producer({
+      transactionalId: id,
+      transactionTimeout: 600_000,
+      maxInFlightRequests: 1,
+      idempotent: true,
+    })
+    await producer.connect()
+    const transaction = await producer.transaction()
+    await transaction.sendOffsets({
+      consumerGroupId: group,
+      topics: Object.entries(offsets).map(([topic, each]) => ({
+        topic,
+        partitions: each.map((offset, partition) => ({ partition, offset })),
+      })),
+    })
+    return async (how: 'commit' | 'abort') => {
+      await transaction[how]()
+      await producer.disconnect()
+    }
+  }
+
+  test('has a transaction open before the plan is made: the plan says so, apply waits for its end, and so does the way back', async () => {
+    await makeTopic(world.source, 'rpw', 2)
+    await fill(world.source, 'rpw', 30, [0, 1])
+    await (await handled(world.source, 'rpw-1', 'rpw.api', { rpw: ['5'] }))('commit')
+    const project = world.project('rpw')
+    const file = '  topics: [{ name: rpw, offsets: dense }]\n  groups: [{ id: rpw.api }]\n'
+    project.write(
+      'plans/rpw.yaml',
+      planFile('rpw', 'mirrored', `${file}  mirror: { startFrom: committed }\n`),
+    )
+    // Partition 1 has no position before it.
+    const end = await handled(world.source, 'rpw-1', 'rpw.api', { rpw: ['12', '7'] })
+    const mirrored = await apply(project, 'rpw')
+    expect(mirrored, mirrored.stderr).toMatchObject({ code: 0 })
+    expect(mirrored.stdout + mirrored.stderr).not.toContain('FERRY1214')
+
+    project.edit('plans/rpw.yaml', 'stage: mirrored', 'stage: consumers-moved')
+    const planned = await project.ferry(['plan', 'rpw', '--json'])
+    expect(planned, planned.stderr).toMatchObject({ code: 0 })
+    const plan = JSON.parse(planned.stdout) as Plan
+    expect(plan.problems.filter(({ code }) => code === 'FERRY1355')).toMatchObject([
+      {
+        severity: 'warning',
+        detail: expect.stringMatching(
+          /^rpw\.api has its position in rpw:0 on old in a transaction/,
+        ),
+      },
+    ])
+    const waiting = await apply(project, 'rpw', '--wait', '0s')
+    expect(waiting, waiting.stderr).toMatchObject({ code: 7 })
+    expect(flat(waiting.stderr)).toMatch(
+      /no position of rpw\.api is in an open transaction.* is open on old, in rpw:0, rpw:1;/,
+    )
+    await end('commit')
+    // It is answered as ended before its markers are in the log of positions.
+    await waitFor('its positions', { timeoutMs: 60_000 }, async () =>
+      (await positions(world.source, 'rpw.api'))['rpw:0'] === 12n ? true : undefined,
+    )
+    // What a sync would write there would stand instead of what this one brings.
+    const other = await handled(world.target, 'rpw-2', 'rpw.api', { rpw: ['1'] })
+    const closed = await apply(project, 'rpw', '--wait', '0s')
+    expect(closed, closed.stderr).toMatchObject({ code: 7 })
+    expect(flat(closed.stderr)).toMatch(/ is open on new, in rpw:0;/)
+    expect(await positions(world.target, 'rpw.api')).toEqual({})
+    await other('abort')
+    const moved = await apply(project, 'rpw')
+    expect(moved, moved.stderr).toMatchObject({ code: 0 })
+    // The copy begins at 5 and 0.
+    expect(await positions(world.target, 'rpw.api')).toEqual({ 'rpw:0': 7n, 'rpw:1': 7n })
+
+    const back = await handled(world.target, 'rpw-2', 'rpw.api', { rpw: ['10'] })
+    const rollback = (...more: string[]) =>
+      project.ferry(['rollback', 'rpw', '--to', 'mirrored', '--auto-approve', ...more])
+    const stopped = await rollback('--wait', '0s')
+    expect(stopped, stopped.stderr).toMatchObject({ code: 7 })
+    expect(flat(stopped.stderr)).toMatch(
+      /FERRY1355.* rpw\.api has its position in rpw:0 on new in a transaction/,
+    )
+    expect(flat(stopped.stderr)).toMatch(/ is open on new, in rpw:0;/)
+    expect(await positions(world.source, 'rpw.api')).toEqual({ 'rpw:0': 12n, 'rpw:1': 7n })
+    await back('commit')
+    const returned = await rollback('--confirm', 'rpw')
+    expect(returned, returned.stderr).toMatchObject({ code: 0 })
+    expect(await positions(world.source, 'rpw.api')).toEqual({ 'rpw:0': 15n, 'rpw:1': 7n })
   })
 })
 

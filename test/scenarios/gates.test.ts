@@ -258,7 +258,7 @@ describe('a transaction', () => {
       supports: (api: string) => (api === 'OffsetFetch' ? 6 : cluster.supports(api as never)),
       describeTopics: (names: readonly TopicName[]) => cluster.describeTopics(names),
       listOffsets: (...asked: Parameters<Cluster['listOffsets']>) => cluster.listOffsets(...asked),
-      fetchCommits: () => Promise.reject(new Error('not asked')),
+      lookAtCommits: () => Promise.reject(new Error('not asked')),
     })
     const byLog = () => gate.check(runOn({ source: old, target: cluster }, []))
     const producer = await transactional('processor')

@@ -77,7 +77,7 @@ test('are renewed in the last quarter of their life, but never those of a group 
     describeCluster: () => cluster.describeCluster(),
     describeBrokerConfigs: (node: number) => cluster.describeBrokerConfigs(node),
     describeGroups: (ids: readonly GroupId[]) => cluster.describeGroups(ids),
-    fetchCommits: (ids: readonly GroupId[]) => cluster.fetchCommits(ids),
+    lookAtCommits: (ids: readonly GroupId[]) => cluster.lookAtCommits(ids),
     commitOffsets: (...[id, offsets]: Parameters<Cluster['commitOffsets']>) => {
       commits.push(`${id} after ${Math.floor((Date.now() - written) / 1000)} s`)
       return cluster.commitOffsets(id, offsets)

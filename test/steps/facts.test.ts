@@ -31,6 +31,7 @@ const synced = (parts: Record<string, unknown> = {}) => ({
   group: GROUP,
   members: [],
   strayed: undefined,
+  pending: [],
   ...parts,
 })
 const on = (cluster: string, description: GroupDescription) => ({ cluster, description })
@@ -69,7 +70,10 @@ const now = (parts: Record<string, unknown> = {}) => new Map([[KEY, partition(pa
 const seal = { topic: TOPIC, partition: 0, sourceEnd: 500n, targetEnd: 400n, at: '' }
 const stop = { detail: 'retention was quicker' }
 const report = (state: string) => ({ key: KEY, topic: TOPIC, state, waitsFor: 'the lock' })
-const committed = (offset: bigint) => new Map([[KEY, { offset, metadata: '' }]])
+const committed = (offset: bigint, pending: readonly PartitionKey[] = []) => ({
+  commits: new Map([[KEY, { offset, metadata: '' }]]),
+  pending,
+})
 const sealed = (sourceEnd: bigint, parts: Record<string, unknown> = {}) => ({
   migration: 'orders',
   topics: [TOPIC],
@@ -128,14 +132,29 @@ const ROWS: Readonly<Record<string, Row>> = {
   'commits-stable': {
     of,
     open: [
-      { cluster: 'old', by: 'told', pending: false },
-      { cluster: 'old', by: 'log', partition: 3, stable: 9n, end: 9n },
-      { cluster: 'old', by: 'version' },
+      [{ cluster: 'old', by: 'told', pending: [] }],
+      [{ cluster: 'old', by: 'log', partition: 3, stable: 9n, end: 9n }],
+      [
+        { cluster: 'old', by: 'version' },
+        { cluster: 'new', by: 'told', pending: [] },
+      ],
     ],
     shut: [
-      [{ cluster: 'old', by: 'told', pending: true }, /transaction .* open on old/, 'waits'],
       [
-        { cluster: 'old', by: 'log', partition: 3, stable: 8n, end: 9n },
+        [{ cluster: 'old', by: 'told', pending: [KEY] }],
+        /transaction .* open on old, in orders:0;/,
+        'waits',
+      ],
+      [
+        [
+          { cluster: 'old', by: 'version' },
+          { cluster: 'new', by: 'told', pending: Array(7).fill(KEY) },
+        ],
+        /transaction .* open on new, in (orders:0, ){4}orders:0 and 2 more;/,
+        'waits',
+      ],
+      [
+        [{ cluster: 'old', by: 'log', partition: 3, stable: 8n, end: 9n }],
         /__consumer_offsets:3 on old from offset 8/,
         'waits',
       ],
@@ -186,6 +205,16 @@ const ROWS: Readonly<Record<string, Row>> = {
         /stop the consumers of api on old: api-1 on/,
         'waits',
       ],
+      [
+        {
+          groups: [GROUP],
+          synced: new Set([GROUP]),
+          source: 'old',
+          here: [synced({ pending: [KEY] })],
+        },
+        /transaction .* open on old, in orders:0/,
+        'waits',
+      ],
     ],
   },
   'mirror-sound': {
@@ -213,10 +242,11 @@ const ROWS: Readonly<Record<string, Row>> = {
     open: [
       { now: now(), committed: committed(500n) },
       { now: now(), committed: committed(7n) },
-      { now: now(), committed: new Map() },
+      { now: now(), committed: { commits: new Map(), pending: [] } },
     ],
     shut: [
       [{ now: now({ proven: 300n }), committed: committed(302n) }, /^2 records to go/, 'waits'],
+      [{ now: now(), committed: committed(7n, [KEY]) }, /orders:0 is not final/, 'waits'],
       [{ now: now(), committed: committed(501n) }, /past the source's log end 500/, 'never'],
       [
         { now: now({ seal, sourceEnd: 502n }), committed: committed(501n) },
@@ -316,6 +346,11 @@ const ROWS: Readonly<Record<string, Row>> = {
     of,
     open: [{ reports: [], now: now(), committed: committed(400n) }],
     shut: [
+      [
+        { reports: [], now: now(), committed: committed(1n, [KEY]) },
+        /orders:0 is not final/,
+        'waits',
+      ],
       [
         { reports: [report('checking')], now: now(), committed: committed(1n) },
         /still to be checked/,

@@ -62,6 +62,8 @@ const world = () => {
   const commits = { source: 500n, target: 500n }
   const members = { source: 0, target: 1 }
   const away = { times: 0 }
+  const found = (name: 'source' | 'target') =>
+    new Map([[KEY, { offset: commits[name], metadata: '' }]])
   const side = (name: 'source' | 'target', log: typeof here) => ({
     id: name === 'source' ? 'id-old' : 'id-new',
     name: name === 'source' ? 'old' : 'new',
@@ -90,8 +92,9 @@ const world = () => {
       ok: new Map([[TOPIC, { partitions: [{ partition: 0 }] }]]),
       failed: new Map(),
     }),
-    fetchCommits: async () => ({
-      ok: new Map([[GROUP, new Map([[KEY, { offset: commits[name], metadata: '' }]])]]),
+    fetchCommits: async () => ({ ok: new Map([[GROUP, found(name)]]), failed: new Map() }),
+    lookAtCommits: async () => ({
+      ok: new Map([[GROUP, { commits: found(name), pending: [] }]]),
       failed: new Map(),
     }),
     describeGroups: async () => ({

@@ -52,6 +52,8 @@ const world = (here: Offsets, there: Offsets, before: Partial<GroupSync> = {}) =
   })
   let left = Number.POSITIVE_INFINITY
   let onCommit = () => {}
+  const found = (commits: Offsets) =>
+    new Map(Object.entries(commits).map(([key, offset]) => [key, { offset, metadata: '' }]))
   const cluster = (name: string, commits: Offsets, ends: Offsets) => ({
     name,
     listOffsets: async (partitions: readonly { topic: string; partition: number }[], at: string) =>
@@ -70,10 +72,11 @@ const world = (here: Offsets, there: Offsets, before: Partial<GroupSync> = {}) =
       ok: new Map([[GROUP, { state: 'empty', protocolType: 'consumer', members: [] }]]),
       failed: new Map(),
     }),
-    fetchCommits: async () => {
-      const found = Object.entries(commits).map(([key, offset]) => [key, { offset, metadata: '' }])
-      return { ok: new Map([[GROUP, new Map(found as never)]]), failed: new Map() }
-    },
+    fetchCommits: async () => ({ ok: new Map([[GROUP, found(commits)]]), failed: new Map() }),
+    lookAtCommits: async () => ({
+      ok: new Map([[GROUP, { commits: found(commits), pending: [] }]]),
+      failed: new Map(),
+    }),
     commitOffsets: async (_: GroupId, wanted: ReadonlyMap<string, { offset: bigint }>) => {
       for (const [key, { offset }] of wanted) commits[key] = offset
       onCommit()

@@ -57,13 +57,15 @@ const receiptOf = async (
       source: side('old'),
       target: {
         ...side('new'),
-        fetchCommits: async () =>
+        lookAtCommits: async () =>
           ok([
             [
               API,
-              new Map(
-                Object.entries(commits).map(([key, offset]) => [key, commit(offset)] as const),
-              ),
+              {
+                commits: new Map(
+                  Object.entries(commits).map(([key, offset]) => [key, commit(offset)] as const),
+                ),
+              },
             ],
           ]),
       },

@@ -237,6 +237,11 @@ export const GUARD_CODES = {
     'Maker not known',
     'Ferry asked for a topic, an ACL or a SCRAM credential, and no answer came: apply was killed, or the connection was lost. One that is there may be of that request, or somebody else made it since. The next apply asks again, and it is Ferry’s own then; a rollback before that leaves it and names it here, so that nobody loses what is theirs. Only READ on a group and WRITE on a topic are taken away all the same: nobody may use the target behind a rollback.',
   ),
+  FERRY1355: page(
+    4,
+    'Position is in an open transaction',
+    'A service that reads, processes and writes commits its positions in its transactions. While one is open nobody knows where the group goes on: what it commits stands if the transaction is committed, and what was there before if not. The plan counts what was there before, and nothing is written by it: apply waits for the end of the transaction, which comes by itself, or with its timeout (`transaction.timeout.ms` of the producer). Once its consumers are stopped no new one begins.',
+  ),
   FERRY1360: page(
     4,
     'Cannot be mirrored back',

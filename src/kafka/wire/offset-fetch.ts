@@ -5,6 +5,12 @@ import type { Encoder } from './encoder.ts'
 /** Which partitions of which topics; null: all that the group has committed. */
 export type AskedCommits = ReadonlyMap<string, readonly number[]> | null
 
+interface AskedOf {
+  readonly topics: AskedCommits
+  /** A position in an open transaction is answered with UNSTABLE_OFFSET_COMMIT, and else with what was committed before. */
+  readonly requireStable: boolean
+}
+
 export interface FetchedCommit {
   readonly topic: string
   readonly partition: number
@@ -56,16 +62,16 @@ const decodeTopics = (from: Decoder, version: number): FetchedCommit[] =>
  *     TOPICS   => [name STRING, [partition INT32, offset INT64, v5: leader_epoch INT32, metadata NULLABLE_STRING, error_code INT16]]
  */
 export const offsetFetch: Api<
-  { readonly group: string; readonly topics: AskedCommits },
+  AskedOf & { readonly group: string },
   Omit<FetchedCommits, 'group'>
 > = {
   name: 'OffsetFetch',
   key: 9,
   versions: [2, 7],
   flexibleFrom: 6,
-  encode: (to, { group, topics }, version) => {
+  encode: (to, { group, topics, requireStable }, version) => {
     encodeTopics(to.string(group), topics)
-    if (version >= 7) to.boolean(true)
+    if (version >= 7) to.boolean(requireStable)
     to.tags()
   },
   decode: (from, version) => {
@@ -84,16 +90,16 @@ export const offsetFetch: Api<
  *     response => throttle_time_ms INT32, [group_id STRING, TOPICS, error_code INT16]
  */
 export const offsetFetchBatched: Api<
-  { readonly groups: readonly string[]; readonly topics: AskedCommits },
+  AskedOf & { readonly groups: readonly string[] },
   readonly FetchedCommits[]
 > = {
   name: 'OffsetFetch',
   key: 9,
   versions: [8, 8],
   flexibleFrom: 6,
-  encode: (to, { groups, topics }) => {
+  encode: (to, { groups, topics, requireStable }) => {
     to.array(groups, (group) => encodeTopics(to.string(group), topics).tags())
-      .boolean(true)
+      .boolean(requireStable)
       .tags()
   },
   decode: (from, version) => {

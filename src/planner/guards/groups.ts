@@ -1,8 +1,11 @@
 import { type Diagnostic, diagnostic } from '../../domain/diagnostic.ts'
-import { parsePartitionKey, partitionKey, type TopicName } from '../../domain/ids.ts'
+import { type GroupId, parsePartitionKey, partitionKey, type TopicName } from '../../domain/ids.ts'
 import type { GroupSpec } from '../../domain/migration.ts'
+import type { Step } from '../../domain/step.ts'
+import { firstOf } from '../../steps/gates/index.ts'
 import type { PlanContext } from '../../steps/step-kind.ts'
 import { growthOf } from '../grown.ts'
+import type { ObservedSide } from '../observed.ts'
 
 /** Topics of other migrations of the project, with the names of those. */
 export type OtherTopics = ReadonlyMap<TopicName, string>
@@ -70,6 +73,39 @@ export const groupGuards = (
     }
   }
   return found
+}
+
+/**
+ * Steps that wait for a transaction which holds positions of their group: what the plan counts is of before. Nothing of a group that no step
+ * touches: a service that commits in transactions has one open nearly all the time.
+ */
+export const pendingGuards = (
+  { observed: { source, target } }: Pick<PlanContext, 'observed'>,
+  steps: readonly Step[],
+): readonly Diagnostic[] =>
+  steps.flatMap((step) => {
+    switch (step.kind) {
+      case 'sync-group':
+        return [...pendingOn(source, step.group), ...pendingOn(target, step.group)]
+      case 'return-group':
+      case 'restore-group':
+        return pendingOn(target, step.group)
+      default:
+        return []
+    }
+  })
+
+const pendingOn = ({ name, groups }: ObservedSide, id: GroupId): readonly Diagnostic[] => {
+  const pending = groups.get(id)?.pending ?? []
+  if (pending.length === 0) return []
+  return [
+    diagnostic({
+      code: 'FERRY1355',
+      severity: 'warning',
+      detail: `${id} has its position in ${firstOf(pending)} on ${name} in a transaction that is open: this plan counts what was committed before it.`,
+      fix: 'Nothing: apply waits for its end before it reads where the group goes on. One that hangs is shown by `kafka-transactions.sh find-hanging`.',
+    }),
+  ]
 }
 
 /** It was synced, and partitions came since: the absence of its position there is copied, as for all others. */

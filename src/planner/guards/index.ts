@@ -32,5 +32,5 @@ export const guard = (
 export { stepRightsGuards } from './access.ts'
 export { sameClusters } from './clusters.ts'
 export { destructionGuards } from './destruction.ts'
-export type { OtherTopics } from './groups.ts'
+export { type OtherTopics, pendingGuards } from './groups.ts'
 export { topicGuards } from './topics.ts'

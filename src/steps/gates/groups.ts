@@ -7,9 +7,9 @@ import {
 import type { GroupSync } from '../../domain/moved-groups.ts'
 import type { Cluster, GroupDescription, GroupMember } from '../../kafka/cluster.ts'
 import { liveOnTarget, movedOnSource, type Strayed } from '../moved-since-sync.ts'
-import type { Clusters, Gate, Run } from '../step-kind.ts'
+import type { Clusters, Gate, GateReading, Run } from '../step-kind.ts'
 import { allOf, type Fact, gateOf, told } from './fact.ts'
-import { HOLDS, named, never, only, waits } from './reading.ts'
+import { firstOf, HOLDS, named, never, only, waits } from './reading.ts'
 
 /** Facts about the groups of a migration. */
 
@@ -91,7 +91,7 @@ const COMMITS = '__consumer_offsets' as Parameters<Cluster['describeTopics']>[0]
 
 /** `told`: by the group's coordinator; `log`: by the partition that holds its positions, with those of others. */
 type PendingSeen = { readonly cluster: string } & (
-  | { readonly by: 'told'; readonly pending: boolean }
+  | { readonly by: 'told'; readonly pending: readonly PartitionKey[] }
   | {
       readonly by: 'log'
       readonly partition: number
@@ -105,71 +105,71 @@ type PendingSeen = { readonly cluster: string } & (
  * No transaction that is still open has positions of the group in it: a service that reads, processes and writes commits them with its
  * results, and what was read before the end of the transaction is not what holds after it.
  */
-export const COMMITS_STABLE: Fact<GroupOf, PendingSeen> = {
+export const COMMITS_STABLE: Fact<GroupOf, readonly PendingSeen[]> = {
   name: 'commits-stable',
   title: ({ group }) => `no position of ${group} is in an open transaction`,
   reads: `OffsetFetch with RequireStable; before 2.5 ListOffsets of ${COMMITS}`,
-  judge: (seen) => {
-    if (seen.by === 'version') return HOLDS
-    if (seen.by === 'told') {
-      return seen.pending
-        ? waits(
-            `a transaction with positions of it is open on ${seen.cluster}; it ends by itself, or with its timeout`,
-          )
-        : HOLDS
-    }
-    if (seen.stable >= seen.end) return HOLDS
-    return waits(
-      `a transaction with positions is open in ${COMMITS}:${seen.partition} on ${seen.cluster} from offset ${seen.stable}, ` +
-        'and Kafka before 2.5 does not tell of which group; it ends by itself, or with its timeout',
-    )
-  },
+  judge: (sides) => allOf(sides.map(isStable)),
 }
 
-export const commitsAreStable = (group: GroupId, topics: readonly TopicName[]): Gate =>
+const isStable = (seen: PendingSeen): GateReading => {
+  if (seen.by === 'version') return HOLDS
+  if (seen.by === 'told') {
+    return seen.pending.length === 0
+      ? HOLDS
+      : waits(
+          `a transaction with positions of it is open on ${seen.cluster}, in ${firstOf(seen.pending)}; it ends by itself, or with its timeout`,
+        )
+  }
+  if (seen.stable >= seen.end) return HOLDS
+  return waits(
+    `a transaction with positions is open in ${COMMITS}:${seen.partition} on ${seen.cluster} from offset ${seen.stable}, ` +
+      'and Kafka before 2.5 does not tell of which group; it ends by itself, or with its timeout',
+  )
+}
+
+/** On the target too: what Ferry writes there would stand instead of what the transaction brings. */
+export const commitsAreStable = (
+  group: GroupId,
+  topics: readonly TopicName[],
+  sides: readonly (keyof Clusters)[] = ['source', 'target'],
+): Gate =>
   gateOf(
     COMMITS_STABLE,
     { group },
     {
       after: true,
-      look: async ({ clusters: { source } }) =>
-        (source.supports('OffsetFetch') ?? 0) < REQUIRE_STABLE
-          ? pendingByLog(source, group)
-          : {
-              cluster: source.name,
-              by: 'told',
-              pending: await isPending(source, group, topics),
-            },
+      look: ({ clusters }) =>
+        Promise.all(sides.map((side) => pendingOn(clusters[side], group, topics))),
     },
   )
 
-const isPending = async (
-  source: Cluster,
+const pendingOn = async (
+  on: Cluster,
   group: GroupId,
   topics: readonly TopicName[],
-): Promise<boolean> => {
-  const described = await source.describeTopics(topics)
+): Promise<PendingSeen> => {
+  if ((on.supports('OffsetFetch') ?? 0) < REQUIRE_STABLE) return pendingByLog(on, group)
+  const described = await on.describeTopics(topics)
   const of = topics.flatMap((topic) => {
     const found = only(described, topic)
     return found === 'absent' ? [] : found.partitions.map(({ partition }) => ({ topic, partition }))
   })
-  const answers = await source.fetchCommits([group], { of, once: true })
-  if (answers.failed.get(group)?.code === 'FERRY1214') return true
-  only(answers, group)
-  return false
+  const { pending } = only(await on.lookAtCommits([group], of), group)
+  return { cluster: on.name, by: 'told', pending }
 }
 
 /** Brokers before 2.5: the log that holds the group's positions tells, by a last stable offset below its end. */
-const pendingByLog = async (source: Cluster, group: GroupId): Promise<PendingSeen> => {
-  const cluster = source.name
-  if ((source.supports('ListOffsets') ?? 0) < KNOWS_TRANSACTIONS) return { cluster, by: 'version' }
-  const topic = only(await source.describeTopics([COMMITS]), COMMITS)
+const pendingByLog = async (on: Cluster, group: GroupId): Promise<PendingSeen> => {
+  const cluster = on.name
+  if ((on.supports('ListOffsets') ?? 0) < KNOWS_TRANSACTIONS) return { cluster, by: 'version' }
+  const topic = only(await on.describeTopics([COMMITS]), COMMITS)
   if (topic === 'absent') return { cluster, by: 'version' }
   const partition = positionsPartition(group, topic.partitions.length)
   const place = [{ topic: COMMITS, partition }]
   // The end first: it can only grow, and a transaction that begins after it is not one of before.
-  const end = only(await source.listOffsets(place, 'latest'), `${COMMITS}:${partition}` as never)
-  const stable = only(await source.listOffsets(place, 'stable'), `${COMMITS}:${partition}` as never)
+  const end = only(await on.listOffsets(place, 'latest'), `${COMMITS}:${partition}` as never)
+  const stable = only(await on.listOffsets(place, 'stable'), `${COMMITS}:${partition}` as never)
   return { cluster, by: 'log', partition, stable, end }
 }
 
@@ -235,6 +235,7 @@ interface SyncedSeen {
     readonly group: GroupId
     readonly members: readonly GroupMember[]
     readonly strayed: Strayed | undefined
+    readonly pending: readonly PartitionKey[]
   }[]
 }
 
@@ -254,8 +255,12 @@ export const GROUPS_SYNCED: Fact<null, SyncedSeen> = {
       )
     }
     const running = here.find(({ members }) => members.length > 0)
-    if (!running) return HOLDS
-    return waits(`stop the consumers of ${running.group} on ${source}: ${named(running.members)}`)
+    if (running) {
+      return waits(`stop the consumers of ${running.group} on ${source}: ${named(running.members)}`)
+    }
+    const open = here.find(({ pending }) => pending.length > 0)
+    if (!open) return HOLDS
+    return told(COMMITS_STABLE, [{ cluster: source, by: 'told', pending: open.pending }], open)
   },
 }
 
@@ -284,10 +289,14 @@ const seenOnSource = async (run: Run, syncs: readonly GroupSync[]): Promise<Sync
   const ids = syncs.map(({ group }) => group)
   const descriptions = await source.describeGroups(ids)
   const members = new Map(ids.map((id) => [id, only(descriptions, id).members]))
-  const commits = await source.fetchCommits(ids)
-  return syncs.map((sync) => ({
-    group: sync.group,
-    members: members.get(sync.group)!,
-    strayed: movedOnSource(run.state(), sync, only(commits, sync.group)),
-  }))
+  const seen = await source.lookAtCommits(ids)
+  return syncs.map((sync) => {
+    const { commits, pending } = only(seen, sync.group)
+    return {
+      group: sync.group,
+      members: members.get(sync.group)!,
+      strayed: movedOnSource(run.state(), sync, commits),
+      pending,
+    }
+  })
 }

@@ -17,7 +17,7 @@ export {
   reportsOf,
 } from './mirror.ts'
 export { openTransactions, TRANSACTIONS_ENDED } from './open-transactions.ts'
-export { named, only } from './reading.ts'
+export { firstOf, named, only } from './reading.ts'
 export {
   copyIsChecked,
   nothingLateOnWayBack,

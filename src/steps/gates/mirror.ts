@@ -2,7 +2,7 @@ import { type Diagnostic, FerryError } from '../../domain/diagnostic.ts'
 import type { GroupId, PartitionKey, SourceOffset, TopicName } from '../../domain/ids.ts'
 import { hidesBelow } from '../../domain/mark.ts'
 import { translateOffset } from '../../domain/translate-offset.ts'
-import type { Cluster, CommittedOffset } from '../../kafka/cluster.ts'
+import type { Cluster, CommitsSeen } from '../../kafka/cluster.ts'
 import { hideBelowMark } from '../../mirror/below-mark.ts'
 import { LogReader } from '../../mirror/log-reader.ts'
 import type { PartitionReport } from '../../mirror/mirror.ts'
@@ -10,7 +10,7 @@ import { counted } from '../_words.ts'
 import { lagOf, type PartitionNow, partitionsNow } from '../partitions-now.ts'
 import type { Gate, GateReading, Run } from '../step-kind.ts'
 import { allOf, type Fact, gateOf } from './fact.ts'
-import { HOLDS, never, only, stopped, waits } from './reading.ts'
+import { HOLDS, never, notFinal, only, stopped, waits } from './reading.ts'
 
 /** Facts about the copy. */
 
@@ -106,7 +106,7 @@ interface PassedOf {
 }
 interface PassedSeen {
   readonly now: Now
-  readonly committed: ReadonlyMap<PartitionKey, CommittedOffset>
+  readonly committed: CommitsSeen
 }
 
 /**
@@ -117,11 +117,12 @@ export const MIRROR_PASSED: Fact<PassedOf, PassedSeen> = {
   name: 'mirror-passed',
   title: ({ group }) => `the mirror has passed every position of ${group}`,
   reads: 'OffsetFetch and ListOffsets of the source, and the progress that the mirror stores',
-  judge: ({ now, committed }, { allowRewind }) => {
+  judge: ({ now, committed: { commits, pending } }, { allowRewind }) => {
+    if (pending.length > 0) return notFinal(pending)
     let missing = 0n
     let where: PartitionKey | undefined
     for (const [key, partition] of now) {
-      const commit = committed.get(key)
+      const commit = commits.get(key)
       if (!commit) continue
       const translation = translateOffset(partition.proven, commit.offset as SourceOffset)
       if (translation.kind !== 'ahead') continue
@@ -160,11 +161,11 @@ export const mirrorPassed = (
   after: true,
   check: async (run, moment = 'before') => {
     const reports = await reportsOf(run, topics, moment)
-    const [now, commits] = await Promise.all([
+    const [now, seen] = await Promise.all([
       partitionsNow(run, topics),
-      run.clusters.source.fetchCommits([group]),
+      run.clusters.source.lookAtCommits([group]),
     ])
-    const committed = only(commits, group)
+    const committed = only(seen, group)
     return allOf([
       MIRROR_SOUND.judge({ reports, now }, null),
       MIRROR_PASSED.judge({ now, committed }, { group, allowRewind }),

@@ -1,5 +1,5 @@
-import type { Answers } from '../../domain/answers.ts'
-import { FerryError } from '../../domain/diagnostic.ts'
+import { type Answers, failureOf } from '../../domain/answers.ts'
+import type { PartitionKey } from '../../domain/ids.ts'
 import type { GroupMember } from '../../kafka/cluster.ts'
 import type { GateReading } from '../step-kind.ts'
 
@@ -24,11 +24,21 @@ export const stopped = (because: string): GateReading => ({
   hasStopped: true,
 })
 
-/** The one answer that was asked for. */
+/** Of positions that a transaction is about to change. */
+export const notFinal = (pending: readonly PartitionKey[]): GateReading =>
+  waits(`its position in ${firstOf(pending)} is not final before the end of a transaction`)
+
+/** The one answer that was asked for; else throws the failures, see {@link failureOf}. */
 export const only = <K, V>(answers: Answers<K, V>, key: K): V => {
   const answer = answers.ok.get(key)
-  if (answer === undefined) throw new FerryError([...answers.failed.values()])
+  if (answer === undefined) throw failureOf(answers)
   return answer
+}
+
+/** The first few partitions, and how many there are more. */
+export const firstOf = (keys: readonly PartitionKey[]): string => {
+  const some = keys.slice(0, 5).join(', ')
+  return keys.length > 5 ? `${some} and ${keys.length - 5} more` : some
 }
 
 /** `orders-1 on /10.0.0.7`, as the broker knows them. A static member stays after its process is gone, until its session ends. */

@@ -8,7 +8,7 @@ import {
   notSalvaged,
   type StrandedRange,
 } from '../../domain/stranded.ts'
-import type { CommittedOffset } from '../../kafka/cluster.ts'
+import type { CommitsSeen } from '../../kafka/cluster.ts'
 import { lateOnWayBack } from '../../mirror/late-on-way-back.ts'
 import type { PartitionReport } from '../../mirror/mirror.ts'
 import { offsetsOf, type PartitionNow, partitionsNow } from '../partitions-now.ts'
@@ -16,7 +16,7 @@ import { reversed } from '../reversed.ts'
 import type { Gate, Run } from '../step-kind.ts'
 import { type Fact, gateOf } from './fact.ts'
 import { reportsOf } from './mirror.ts'
-import { HOLDS, never, only, stopped, waits } from './reading.ts'
+import { HOLDS, never, notFinal, only, stopped, waits } from './reading.ts'
 import { filledUnmarked } from './unmarked.ts'
 
 /** The facts that only a rollback, or the end of a migration with a way back, waits for. */
@@ -25,7 +25,7 @@ interface CheckedSeen {
   readonly reports: readonly PartitionReport[]
   readonly now: ReadonlyMap<PartitionKey, PartitionNow>
   /** What the group has committed on the target. */
-  readonly committed: ReadonlyMap<PartitionKey, CommittedOffset>
+  readonly committed: CommitsSeen
 }
 
 /**
@@ -37,6 +37,7 @@ export const COPY_CHECKED: Fact<{ readonly group: GroupId }, CheckedSeen> = {
   title: ({ group }) => `the mirror has checked what ${group} has read on the target`,
   reads: 'OffsetFetch and ListOffsets of the target, and the progress that the mirror stores',
   judge: ({ reports, now, committed }) => {
+    if (committed.pending.length > 0) return notFinal(committed.pending)
     const open = reports.find((r) => r.state === 'waiting' || r.state === 'checking')
     if (open) {
       return waits(
@@ -44,7 +45,7 @@ export const COPY_CHECKED: Fact<{ readonly group: GroupId }, CheckedSeen> = {
       )
     }
     for (const [key, { proven, problem, seal, targetEnd }] of now) {
-      const at = committed.get(key)?.offset
+      const at = committed.commits.get(key)?.offset
       if (at === undefined || problem !== null || seal !== undefined || at > targetEnd) continue
       if (at > expectedTargetEnd(proven))
         return waits(`${key} is checked up to ${expectedTargetEnd(proven)}`)
@@ -63,7 +64,7 @@ export const copyIsChecked = (group: GroupId, topics: readonly TopicName[]): Gat
         const reports = await reportsOf(run, topics, moment)
         const [now, commits] = await Promise.all([
           partitionsNow(run, topics),
-          run.clusters.target.fetchCommits([group]),
+          run.clusters.target.lookAtCommits([group]),
         ])
         return { reports, now, committed: only(commits, group) }
       },
