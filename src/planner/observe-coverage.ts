@@ -62,6 +62,8 @@ const lookAtCoverage = async (
   note('some of who uses its topics', surveyed.unread)
   const { groups, ...rest } = coverageOfSurvey(surveyed, topics)
   const described = await source.describeGroups(groups.map(({ id }) => id))
+  // Not answered is not "no members".
+  note('the members of some groups', [...described.failed.values()])
   return {
     ...rest,
     groups: groups.map((group) => ({
