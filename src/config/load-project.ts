@@ -1,8 +1,9 @@
-import { basename, dirname, extname, join, resolve } from 'node:path'
+import { basename, dirname, extname, resolve } from 'node:path'
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import type { Project } from '../domain/migration.ts'
 import { checkProject, type ProjectParts } from './check-project.ts'
 import { type Glob, globOnDisk, isGlob } from './globs.ts'
+import { orNoProject } from './no-project.ts'
 import { type OpenedFile, openFile } from './open-file.ts'
 import { parseCluster } from './parse-cluster.ts'
 import { parseMigration } from './parse-migration.ts'
@@ -40,9 +41,7 @@ export const loadProject = async (options: LoadOptions): Promise<LoadResult> => 
   const main = await openFile<ProjectFile>(file, 'project', from)
   const problems: Problems = [...main.problems]
   if (main.opened === undefined) {
-    const isMissing = problems.some((one) => one.summary === 'File not found')
-    const isImplied = options.projectFile === undefined
-    return { diagnostics: isMissing && isImplied ? [noProject(options.directory)] : problems }
+    return { diagnostics: orNoProject(problems, options) }
   }
   const { parsed, problems: projectProblems } = parseProject(main.opened)
   problems.push(...projectProblems)
@@ -102,13 +101,6 @@ const mapInBatches = async <From, To>(
   return done
 }
 const BATCH = 32
-
-const noProject = (directory: string): Diagnostic =>
-  diagnostic({
-    code: 'FERRY1019',
-    detail: `${join(resolve(directory), 'ferry.yaml')} does not exist, so there is no project to work on.`,
-    fix: 'Go to the folder of the project, name it with --chdir DIR or --project FILE, or start one with `ferry init`.',
-  })
 
 const findFiles = async (
   patterns: readonly FilePattern[],

@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import { FerryError } from '../domain/diagnostic.ts'
 import { globOnDisk } from './globs.ts'
+import { orNoProject } from './no-project.ts'
 import { openFile } from './open-file.ts'
 import { parseProject } from './parse-project.ts'
 import type { ProjectFile } from './raw-files.ts'
@@ -15,7 +16,7 @@ export const projectFiles = async (options: {
   const file = resolve(options.directory, options.projectFile ?? 'ferry.yaml')
   const source = { env: options.env, readFile: readFromDisk }
   const main = await openFile<ProjectFile>(file, 'project', source)
-  if (main.opened === undefined) throw new FerryError(main.problems)
+  if (main.opened === undefined) throw new FerryError(orNoProject(main.problems, options))
   const { clusterFiles, migrationFiles } = parseProject(main.opened).parsed
   const found = await Promise.all(
     [...clusterFiles, ...migrationFiles].map(({ pattern }) => globOnDisk(pattern, dirname(file))),

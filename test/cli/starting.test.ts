@@ -96,6 +96,11 @@ describe('init', () => {
 })
 
 describe('fmt', () => {
+  test('says where there is no project, as every verb does', async () => {
+    const { code, err } = await ferry(folder(), ['fmt', '--check'])
+    expect([code, err]).toEqual([1, expect.stringContaining('FERRY1019')])
+  })
+
   test('lists what is not in canonical form, writes it, and goes on where a file is broken', async () => {
     const cwd = folder()
     await ferry(cwd, ['init', '--from', 'old', '--to', 'new'])
