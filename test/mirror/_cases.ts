@@ -283,6 +283,7 @@ export const describeCases = (version: KafkaVersion): void => {
             strictEqual(result.progress!.diverged, null)
             const records = compareLogs({ source, target }, result.mark, result.progress)
             ok(records > 0)
+            if (data.becomes) ok(data.becomes(await logOf({ pair, topic: topicOf(data) }, 'to')))
             const verified = await verifyCase(pair, result)
             deepStrictEqual(verified, { compared: records, mirrored: records, problems: [] })
           })

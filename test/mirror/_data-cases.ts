@@ -1,6 +1,4 @@
-import { strictEqual } from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
-import { partitionKey } from '../../src/domain/ids.ts'
 import type { NewRecord } from '../../src/records/index.ts'
 import type { KafkaVersion } from '../kafka/index.ts'
 import { oracle, type Writing } from '../kafka/oracle.ts'
@@ -16,6 +14,7 @@ import {
   type Place,
   produceAll,
   since,
+  startInside,
   writeRaw,
 } from './_fills.ts'
 import type { LoggedBatch } from './_log.ts'
@@ -30,6 +29,8 @@ export interface DataCase {
   readonly fill: (place: Place) => Promise<void>
   /** Whether the source's log really holds what the case is about; default: nothing is asked. */
   readonly holds?: (log: readonly LoggedBatch[], version: KafkaVersion) => boolean
+  /** Whether the target's log shows what was done to it; default: nothing is asked. */
+  readonly becomes?: (log: readonly LoggedBatch[]) => boolean
   /** Whether anything had to be opened. */
   readonly opens: boolean
 }
@@ -42,6 +43,12 @@ const isRawSnappy = (log: readonly LoggedBatch[]): boolean =>
   log.every(
     ({ codec, payload }) => codec === SNAPPY && payload.toString('latin1', 1, 7) !== 'SNAPPY',
   )
+const GZIP = 1
+/** What the target of a case takes that has to split batches. */
+const SMALL_BYTES = '300000'
+const isLarge = ({ payload }: LoggedBatch): boolean => payload.length > Number(SMALL_BYTES)
+/** Further apart than 32 bits can say. */
+const FAR = 2 ** 40
 const codecsIn = (log: readonly LoggedBatch[]) => new Set(log.map(({ codec }) => codec))
 /** Those of a version have the ids from 0 on. */
 const hasEveryCodec = (log: readonly LoggedBatch[], version: KafkaVersion): boolean =>
@@ -128,21 +135,21 @@ export const DATA_CASES: readonly DataCase[] = [
   {
     name: 'log start inside of a batch',
     impossible: since('0.11', 'DeleteRecords'),
-    fill: async ({ pair, topic }) => {
+    fill: async (place) => {
+      const { pair, topic } = place
       const options = { count: 1_000, lingerMs: 300, batchSize: 200_000 } as const
       await oracle.writeMany(pair.source, [
         { topic, ...options, compression: 'gzip' },
         { topic, ...options },
       ])
-      const before = new Map([[partitionKey(topic, 0), 123n]])
-      strictEqual((await pair.from.deleteRecords(before)).failed.size, 0)
+      await startInside(place)
     },
     opens: true,
   },
   {
     name: 'batches larger than the target takes',
     configs: { 'max.message.bytes': '8000000' },
-    targetConfigs: { 'max.message.bytes': '300000' },
+    targetConfigs: { 'max.message.bytes': SMALL_BYTES },
     fill: async ({ pair, topic }) => {
       const records = Array.from({ length: 40 }, (_, i) => ({
         key: `k${i}`,
@@ -152,6 +159,69 @@ export const DATA_CASES: readonly DataCase[] = [
       const options = { topic, records, batchSize: 4_000_000, lingerMs: 2_000 } as const
       await oracle.writeMany(pair.source, [options, { ...options, compression: 'gzip' }])
     },
+    opens: true,
+  },
+  {
+    name: 'transactions with batches larger than the target takes, some aborted',
+    impossible: since('0.11', 'transactions'),
+    configs: { 'max.message.bytes': '8000000' },
+    targetConfigs: { 'max.message.bytes': SMALL_BYTES },
+    fill: ({ pair, topic }) =>
+      oracle.writeMany(
+        pair.source,
+        (['none', 'gzip'] as const).map((compression, i) => ({
+          topic,
+          count: 160,
+          firstId: i * 1_000,
+          size: 15_000,
+          noise: 15_000,
+          compression,
+          transactionalId: `${topic}-${i}`,
+          commitEvery: 40,
+          abortEvery: 2,
+          batchSize: 4_000_000,
+          lingerMs: 2_000,
+        })),
+      ),
+    holds: (log) => {
+      const large = log.filter((batch) => batch.isTransactional && isLarge(batch))
+      // Half of them are aborted.
+      const ofBoth = [0, GZIP].every((id) => large.filter(({ codec }) => codec === id).length > 1)
+      return ofBoth && log.filter(({ isControl }) => isControl).length === 8
+    },
+    // Only what fills holes has that bit.
+    becomes: (log) =>
+      log.every((batch) => batch.isTransactional === batch.isControl && !isLarge(batch)),
+    opens: true,
+  },
+  {
+    name: 'times far apart in batches that are cut, merged or split',
+    impossible: since('0.11', 'the format that allows all of them, and DeleteRecords,'),
+    targetConfigs: { 'max.message.bytes': SMALL_BYTES },
+    fill: async (place) => {
+      const record = (timestamp: number, bytes = 10): NewRecord => ({
+        timestamp,
+        key: Buffer.from('k'),
+        value: Buffer.alloc(bytes, String(timestamp)),
+      })
+      const apart = [record(0), record(FAR)]
+      await writeRaw(place, [[record(FAR), ...apart, record(5), record(FAR + 5)]])
+      await writeRaw(
+        place,
+        Array.from({ length: 6 }, () => apart),
+        'gzip',
+      )
+      await writeRaw(place, [
+        Array.from({ length: 20 }, (_, i) => record(i % 2 === 0 ? 0 : FAR + i, 20_000)),
+      ])
+      await startInside(place)
+    },
+    holds: (log) =>
+      log[0]!.lastOffset === 4n &&
+      log.filter(({ codec }) => codec === GZIP).length === 6 &&
+      log.some(isLarge),
+    becomes: (log) =>
+      log.filter(({ codec }) => codec === GZIP).length < 6 && log.every((batch) => !isLarge(batch)),
     opens: true,
   },
   {
@@ -195,6 +265,25 @@ export const DATA_CASES: readonly DataCase[] = [
       configs: { 'message.format.version': format },
       fill: (place) => produceAll({ ...place, version: '0.10.2' }, {}),
       holds: isOf(magic),
+      opens: true,
+    },
+    {
+      name: `message format of ${format}, log start inside of a set`,
+      impossible: (version) => since('0.11', 'DeleteRecords')(version) ?? oldFormats(version),
+      configs: { 'message.format.version': format },
+      fill: async (place) => {
+        const options = { count: 1_000, lingerMs: 300, batchSize: 200_000 } as const
+        await oracle.writeMany(
+          place.pair.source,
+          (['gzip', 'lz4'] as const).map((compression) => ({
+            topic: place.topic,
+            ...options,
+            compression,
+          })),
+        )
+        await startInside(place)
+      },
+      holds: (log) => log[0]!.codec === GZIP && log.every((batch) => batch.magic === magic),
       opens: true,
     },
     {

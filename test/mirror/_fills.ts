@@ -1,8 +1,8 @@
 import { ok, strictEqual } from 'node:assert/strict'
 import kafkajs from 'kafkajs'
 import { compressSync, uncompressSync } from 'snappy'
-import type { TopicName } from '../../src/domain/ids.ts'
-import { encodeBatch, type NewRecord } from '../../src/records/index.ts'
+import { partitionKey, type TopicName } from '../../src/domain/ids.ts'
+import { type Codec, encodeBatch, type NewRecord } from '../../src/records/index.ts'
 import { untilCleaned } from '../kafka/cleaner.ts'
 import type { KafkaVersion } from '../kafka/index.ts'
 import { oracle, type ProduceOptions, type RecordToWrite, type Writing } from '../kafka/oracle.ts'
@@ -81,18 +81,33 @@ export const produceAll = (
 export const writeRaw = async (
   { pair, topic }: Pick<Place, 'pair' | 'topic'>,
   batches: readonly (readonly NewRecord[])[],
+  codec: Codec = 'none',
 ): Promise<void> => {
   const { brokers } = await pair.from.describeCluster()
   const link = await pair.from.connectBroker(brokers[0]!.nodeId)
   try {
     for (const records of batches) {
-      const partitions = [{ partition: 0, batch: [encodeBatch({ records })] }]
+      const partitions = [{ partition: 0, batch: [encodeBatch({ records, codec })] }]
       const [answer] = await link.produce({ topics: [{ topic, partitions }], timeoutMs: 10_000 })
       strictEqual(answer?.errorCode, 0)
     }
   } finally {
     await link.close()
   }
+}
+
+/** Moves the log start of the source into what stands first in the log, between two of its records. */
+export const startInside = async ({
+  pair,
+  topic,
+}: Pick<Place, 'pair' | 'topic'>): Promise<void> => {
+  const [first] = await logOf({ pair, topic })
+  const inside = (first!.lastOffset + 1n) / 2n
+  ok(inside > 0n, 'the first batch holds one record only')
+  const key = partitionKey(topic, 0)
+  strictEqual((await pair.from.deleteRecords(new Map([[key, inside]]))).failed.size, 0)
+  const starts = await pair.from.listOffsets([{ topic, partition: 0 }], 'earliest')
+  strictEqual(starts.ok.get(key), inside)
 }
 
 /** Segments are rolled by the records' times, so that the cleaner may begin at once. */

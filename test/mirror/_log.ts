@@ -53,10 +53,13 @@ const parse = (log: Buffer, at: number): LoggedBatch => {
   }
 }
 
-/** The log of the first partition of a topic on the source, from its start to its high watermark. */
-export const logOf = async ({ pair, topic }: Pick<Place, 'pair' | 'topic'>) => {
+/** The log of the first partition of a topic, from its start to its high watermark. */
+export const logOf = async (
+  { pair, topic }: Pick<Place, 'pair' | 'topic'>,
+  side: 'from' | 'to' = 'from',
+) => {
   const key = partitionKey(topic, 0)
-  const reader = new LogReader(pair.from)
+  const reader = new LogReader(pair[side])
   const batches: LoggedBatch[] = []
   try {
     const { start, end } = await reader.ends(key)
