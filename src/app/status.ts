@@ -20,6 +20,7 @@ import type {
 } from '../views/status-report.ts'
 import type { StepWords } from '../views/step-words.ts'
 import { type MirrorProcess, mirrorNeed, mirrorsOf } from './mirror-processes.ts'
+import { notDurableYet } from './not-durable-yet.ts'
 import { type Known, knownOf, type LookParts, lagOf, partitionOf, placeOf } from './places.ts'
 import { retentionStatus } from './retention-status.ts'
 
@@ -66,7 +67,7 @@ export const statusOf = (parts: StatusParts): MigrationStatus => {
     next: nextStep(parts),
     deadlines: plan.deadlines.map(({ at, says }) => ({ at, says })),
     ...(retention && { retention }),
-    problems: [...stopped, ...plan.problems],
+    problems: [...stopped, ...plan.problems, ...notDurableYet(parts)],
   }
 }
 

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { diagnostic } from '../domain/diagnostic.ts'
 import type { TopicName } from '../domain/ids.ts'
 import type { TopicSpec } from '../domain/migration.ts'
@@ -7,7 +8,8 @@ import type { VerifyTopic } from '../domain/step.ts'
 import { isGrowing } from '../planner/grown.ts'
 import { type VerifyOptions, verifyMigration } from '../verify/index.ts'
 import { counted } from './_words.ts'
-import type { Outcome, Run, StepKind } from './step-kind.ts'
+import { belowMarkIsHidden } from './gates/index.ts'
+import type { Gate, Outcome, Run, StepKind } from './step-kind.ts'
 
 /** Records that the stage mirrored compares in each partition; `ferry verify --full` compares all. */
 export const SAMPLE = 100
@@ -30,7 +32,12 @@ export const verifyTopic: StepKind<VerifyTopic> = {
 
   gates: () => [],
 
-  apply: ({ topic, sample }, run) => verifyNow(topic, { kind: 'sample', records: sample }, run),
+  apply: ({ topic, sample }, run) =>
+    onceHidden(
+      () => verifyNow(topic, { kind: 'sample', records: sample }, run),
+      belowMarkIsHidden([topic]),
+      run,
+    ),
 
   describe: (step) => ({
     symbol: '?',
@@ -38,6 +45,28 @@ export const verifyTopic: StepKind<VerifyTopic> = {
     name: step.topic,
     says: `counts, and ${counted(step.sample, 'record')} of each partition`,
   }),
+}
+
+/** How often it is looked whether the mirror has deleted what came back. */
+const LOOK_EVERY_MS = 500
+
+/**
+ * A copy below whose mark something can be read is not verified: a crash of the target's brokers may have brought it back since the copy was
+ * made, by an earlier run perhaps, and then no mirror runs yet. The gate starts one, which deletes it again; then all is compared once more.
+ */
+export const onceHidden = async (verify: () => Promise<Outcome>, hidden: Gate, run: Run) => {
+  const deadline = run.now().getTime() + run.gateTimeoutMs
+  for (;;) {
+    const outcome = await verify()
+    if (!('problem' in outcome) || outcome.problem.code !== 'FERRY1814') return outcome
+    for (;;) {
+      const reading = await hidden.check(run)
+      if (reading.holds) break
+      if (!reading.worthWaiting || run.now().getTime() >= deadline) return outcome
+      run.report({ kind: 'waiting', gates: [{ title: hidden.title, because: reading.because }] })
+      await delay(LOOK_EVERY_MS, undefined, { signal: run.signal })
+    }
+  }
 }
 
 /** Compares one topic of both clusters of a run. */

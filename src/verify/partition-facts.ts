@@ -6,7 +6,7 @@ import {
   type TargetOffset,
   type TopicName,
 } from '../domain/ids.ts'
-import type { Mark, Seal } from '../domain/mark.ts'
+import { hidesBelow, type Mark, type Seal } from '../domain/mark.ts'
 import { indexFromEnds, type OffsetIndex } from '../domain/offset-index.ts'
 import { offsetMapOf, type PartitionProgress } from '../domain/partition-progress.ts'
 import type { LostRange, MigrationState } from '../domain/state.ts'
@@ -137,6 +137,9 @@ const factsOf = ({
     found.push(tooMuch(key, index, sourceStable, targetEnd, names))
     return { ...facts, problems: found }
   }
+  if (hidesBelow(mark) && offsets.targetStart < mark.targetStart) {
+    found.push(readableBelow(key, offsets.targetStart, mark, names.target))
+  }
   if (late !== undefined) found.push(cameLate(key, late.from, late.to, names.source))
   return { ...facts, index, problems: found }
 }
@@ -152,6 +155,18 @@ const lostEnd = (
     code: 'FERRY1806',
     detail: `${key}: the log on ${target} ends at ${end}, below ${what} at ${lowest}: offsets ${end} to ${lowest - 1n} were there and are gone.`,
     fix: 'Find out what happened to the target (an unclean leader election, a topic that was deleted), then resync the topic.',
+  })
+
+const readableBelow = (
+  key: PartitionKey,
+  start: bigint,
+  { targetStart }: Mark,
+  target: string,
+): Diagnostic =>
+  diagnostic({
+    code: 'FERRY1814',
+    detail: `${key}: the log on ${target} begins at ${start}, below the mark at ${targetStart}: offsets ${start} to ${targetStart - 1n} are filler, or an earlier copy, that a crash of its brokers has brought back.`,
+    fix: 'Run `ferry mirror NAME`, which deletes it again before anything else; then verify again.',
   })
 
 const tooMuch = (

@@ -33,6 +33,7 @@ const side = (
 ): ObservedSide =>
   ({
     name: 'x',
+    brokerConfigs: new Map(),
     topics: new Map([
       [
         topic,
@@ -133,6 +134,42 @@ const first = (change: Parameters<typeof parts>[0]) => {
   const { mirroredTo, lag, sealed, stopped } = statusOf(parts(change)).topics[0]!.partitions[0]!
   return { mirroredTo, lag, sealed, stopped }
 }
+
+describe('what a crash may bring back below a mark', () => {
+  const said = (
+    at: string,
+    { interval, ...change }: Partial<StatusParts> & { readonly interval?: string } = {},
+  ) => {
+    const marks = [mark(0, { targetStart: 10n as Mark['targetStart'], at }), mark(1, { at })]
+    const made = parts({ marks })
+    const set = interval === undefined ? [] : [[INTERVAL, { value: interval }] as const]
+    const target = { ...made.observed.target, brokerConfigs: new Map(set) }
+    const observed = { ...made.observed, target } as unknown as Observed
+    return statusOf({ ...made, observed, ...change }).problems.flatMap(({ code, detail }) =>
+      code === 'FERRY1324' ? [detail.match(/Until (\S+) /)?.[1]] : [],
+    )
+  }
+  const INTERVAL = 'log.flush.start.offset.checkpoint.interval.ms'
+
+  it('is told until a broker has made the log start durable: a minute, or as it is set', () => {
+    deepStrictEqual(said('2025-03-02T09:59:30.000Z'), ['2025-03-02T10:00:30.000Z'])
+    deepStrictEqual(said('2025-03-02T09:58:59.000Z'), [])
+    const set = { interval: '300000' }
+    deepStrictEqual(said('2025-03-02T09:56:00.000Z', set), ['2025-03-02T10:01:00.000Z'])
+    // Not before its first time.
+    const quick = { interval: '1000' }
+    deepStrictEqual(said('2025-03-02T09:59:40.000Z', quick), ['2025-03-02T10:00:10.000Z'])
+  })
+
+  it('is not told where a mirror would delete it again, nor once the migration is over', () => {
+    const fresh = '2025-03-02T09:59:30.000Z'
+    const processes = [{ host: 'h', pid: 1, topics: [topic] }]
+    deepStrictEqual(said(fresh, { processes }), [])
+    const { state } = parts({})
+    const marks = [mark(0, { targetStart: 10n as Mark['targetStart'], at: fresh })]
+    deepStrictEqual(said(fresh, { state: { ...state, marks, stage: 'retired' } }), [])
+  })
+})
 
 describe('how far a partition is', () => {
   it('is what the end of the target says, up to what is stable on the source', () => {

@@ -25,15 +25,20 @@ beforeAll(async () => {
 })
 afterAll(() => pair?.stop())
 
-/** Two records before the mark on the source, three on the target; then what is given. */
+/** Two records before the mark on the source, three on the target, which are deleted unless they came back; then what is given. */
 const mirrored = async (
   source: readonly NewRecord[],
   target: readonly NewRecord[],
-  options: { readonly source?: WriteOptions; readonly target?: WriteOptions } = {},
+  options: {
+    readonly source?: WriteOptions
+    readonly target?: WriteOptions
+    readonly isBack?: boolean
+  } = {},
 ): Promise<Mark> => {
   const topic = await createTopic(pair, `records-${++topics}`)
   await write(pair.clusters.source, topic, [...recordsFrom(9_000, 2)])
   await write(pair.clusters.target, topic, [...recordsFrom(8_000, 3)])
+  if (!options.isBack) await deleteUpTo(pair.clusters.target, topic, 3)
   await write(pair.clusters.source, topic, source, { batch: 7, ...options.source })
   await write(pair.clusters.target, topic, target, { batch: 50, ...options.target })
   return markOf(topic, 2, 3)
@@ -67,7 +72,7 @@ describe('a good copy', () => {
           partition: 0,
           sourceStart: 0,
           sourceEnd: 202,
-          targetStart: 0,
+          targetStart: 3,
           targetEnd: 203,
           mirrored: 200,
           compared: 200,
@@ -281,6 +286,14 @@ describe('ends', () => {
       problems[0]!,
       /^FERRY1805 .*on new ends at 205, which is 2 past .* old holds \(up to 202\)/,
     )
+  })
+
+  it('what can be read below the mark on the target is no difference of the records, and must not be there', async () => {
+    const mark = await mirrored(base, base, { isBack: true })
+    const { report, problems } = await verify(pair, [mark])
+    strictEqual(problems.length, 1)
+    match(problems[0]!, /^FERRY1814 .*on new begins at 0, below the mark at 3: offsets 0 to 2 are/)
+    strictEqual(report.topics[0]!.partitions[0]!.compared, 200)
   })
 
   it('a target that ends below the mark has lost records', async () => {

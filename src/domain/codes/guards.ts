@@ -112,6 +112,16 @@ export const GUARD_CODES = {
     'Nobody mirrors',
     'The consumers of this migration have moved to the target, and its producers have not: what they write on the source reaches the target only through the mirror. No process is in the mirror group for these topics, so consumers see nothing new. Nothing is lost: a mirror goes on exactly where the last one stopped. Run `ferry mirror NAME` as a service until the topics are sealed.',
   ),
+  FERRY1323: page(
+    4,
+    'Readable below a mark',
+    'The log of a target partition begins below its mark. What Ferry had deleted there, filler of a prime or an earlier copy, can be read by whoever has READ on the topic: all its brokers were killed before they had made the new beginning of the log durable, which they do once a minute. Records of the migration are not touched by it, and no group is moved while it lasts. A mirror deletes it again before it does anything else with the partition; while none runs, nobody does.',
+  ),
+  FERRY1324: page(
+    4,
+    'Deleted, not yet durable',
+    'A broker makes the new beginning of a log durable only every `log.flush.start.offset.checkpoint.interval.ms`, a minute unless set otherwise. If all brokers that hold a partition are killed before, what was deleted below its mark (filler of a prime, or an earlier copy) can be read again until a mirror deletes it again. The message says until when that may be so. After it no crash brings anything back.',
+  ),
   FERRY1330: page(
     4,
     'Only on the target',

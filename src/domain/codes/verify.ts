@@ -66,6 +66,11 @@ export const VERIFY_CODES = {
     'Partition not mirrored',
     'The source topic has a partition without a mark: it was added after mirroring began. Its records are not on the target. Plan and apply again: that adds and marks it.',
   ),
+  FERRY1814: page(
+    9,
+    'Readable below the mark',
+    'The log of the target begins below the mark: filler of a prime, or an earlier copy that was emptied, can be read there. All its brokers were killed within the minute that they take to make a new beginning of a log durable. The mirrored records themselves were compared as always. A mirror deletes it again before it does anything else with the partition: run `ferry mirror NAME`, then verify again.',
+  ),
   FERRY1820: page(
     9,
     'Receipt was changed',

@@ -5,6 +5,7 @@ import type { Elsewhere } from '../coverage.ts'
 import { coverageWarnings } from '../coverage-warnings.ts'
 import { cutoverWarnings } from '../cutover-warnings.ts'
 import { accessGuards } from './access.ts'
+import { belowMarks } from './below-marks.ts'
 import { sameClusters } from './clusters.ts'
 import { groupGuards, type OtherTopics } from './groups.ts'
 import { lostCopies } from './lost-copy.ts'
@@ -25,6 +26,7 @@ export const guard = (
   ...topicGuards(context, context.desired.topics),
   ...context.desired.groups.flatMap((spec) => groupGuards(context, spec, others)),
   ...accessGuards(context),
+  ...belowMarks(context),
   ...cutoverWarnings(context),
   ...coverageWarnings(context, elsewhere),
 ]

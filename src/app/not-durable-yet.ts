@@ -1,0 +1,50 @@
+import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
+import { hidesBelow } from '../domain/mark.ts'
+import type { Migration } from '../domain/migration.ts'
+import type { MigrationState } from '../domain/state.ts'
+import type { Observed } from '../planner/observed.ts'
+import { type MirrorProcess, mirrorsOf } from './mirror-processes.ts'
+
+const INTERVAL = 'log.flush.start.offset.checkpoint.interval.ms'
+/** Kafka's own. */
+const DEFAULT_INTERVAL_MS = 60_000
+/** A broker does it for the first time so long after its start (`LogManager.InitialTaskDelayMs`), however short the interval is. */
+const FIRST_MS = 30_000
+/** More would not be read. */
+const NAMED_AT_MOST = 10
+
+/**
+ * Until when a crash of all brokers of the target may bring back what was deleted below the marks, where no mirror is alive that would delete it
+ * again at once. Nothing in Kafka's protocol says that a log start is durable: this goes by the time since the mark. Pure.
+ */
+export const notDurableYet = ({
+  migration,
+  state,
+  observed: { at, target },
+  processes,
+}: {
+  readonly migration: Migration
+  readonly state: MigrationState
+  readonly observed: Observed
+  readonly processes: readonly MirrorProcess[] | undefined
+}): readonly Diagnostic[] => {
+  const hiding = state.stage === 'retired' ? [] : state.marks.filter(hidesBelow)
+  if (hiding.length === 0 || mirrorsOf(processes ?? [], migration).length > 0) return []
+  const told = Number(target.brokerConfigs.get(INTERVAL)?.value ?? DEFAULT_INTERVAL_MS)
+  const takesMs = Math.max(told, FIRST_MS)
+  const now = Date.parse(at)
+  const fresh = hiding.filter((mark) => Date.parse(mark.at) + takesMs > now)
+  if (fresh.length === 0) return []
+  const until = Math.max(...fresh.map((mark) => Date.parse(mark.at) + takesMs))
+  const topics = [...new Set(fresh.map(({ topic }) => topic))].sort()
+  const more = topics.length - NAMED_AT_MOST
+  const named = topics.slice(0, NAMED_AT_MOST).join(', ')
+  return [
+    diagnostic({
+      code: 'FERRY1324',
+      severity: 'warning',
+      detail: `Until ${new Date(until).toISOString()} a crash of all brokers of ${target.name} can make readable what was deleted below the marks of ${named}${more > 0 ? ` and ${more.toLocaleString('en-US')} more` : ''}, and no mirror is known to run that would delete it again.`,
+      fix: `Run \`ferry mirror ${migration.name}\`, or let nobody read these topics from the beginning until then.`,
+    }),
+  ]
+}
