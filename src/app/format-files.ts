@@ -1,7 +1,8 @@
-import { writeFile } from 'node:fs/promises'
+import { access, constants, realpath, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { formatYaml, projectFiles, readFromDisk, readTextFile } from '../config/index.ts'
 import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
+import { reasonOf, replaceText } from './write-text.ts'
 
 export interface FormatResult {
   /** Absolute paths of the files that are not, or were not, in canonical form. */
@@ -44,14 +45,18 @@ export const formatFiles = async (options: {
   return { changed, unchanged, problems }
 }
 
+/** A link goes on pointing to its file, which keeps its rights; one that may not be written is not replaced either. */
 const save = async (file: string, text: string): Promise<void> => {
   try {
-    await writeFile(file, text)
+    const real = await realpath(file)
+    await access(real, constants.W_OK)
+    await replaceText(real, text, (await stat(real)).mode & 0o7777)
   } catch (cause) {
+    if (cause instanceof FerryError) throw cause
     throw new FerryError(
       diagnostic({
         code: 'FERRY1111',
-        detail: `${file} cannot be written (${(cause as NodeJS.ErrnoException).code ?? 'no reason given'}).`,
+        detail: `${file} cannot be written: ${reasonOf(cause)}.`,
         fix: 'See that this user may write the file.',
       }),
       { cause },

@@ -1,4 +1,5 @@
 import { stringify } from 'yaml'
+import { normaliseTopicConfig } from '../config/topic-configs.ts'
 import { ownedBy } from '../doctor/coverage.ts'
 import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { GroupId, TopicName } from '../domain/ids.ts'
@@ -157,15 +158,16 @@ const defaultsToWrite = (
     return [[key, entry.value, there] as const]
   })
 
-const human = (key: string, value: string): string => {
-  if (value.startsWith('-')) return value
-  if (key.endsWith('.ms') && /^\d+$/.test(value)) return humanDuration(value)
-  if (key.endsWith('.bytes') && /^\d+$/.test(value) && Number(value) % 1024 === 0) {
-    return humanBytes(Number(value))
-      .replace(/\.0(?= )/, '')
-      .replace(' ', '')
-  }
-  return value
+/** A value of a topic config as people write it, where that is read back as the very same. */
+export const human = (key: string, value: string): string => {
+  const short = key.endsWith('.ms')
+    ? humanDuration(value)
+    : key.endsWith('.bytes')
+      ? humanBytes(Number(value))
+          .replace(/\.0(?= )/, '')
+          .replace(' ', '')
+      : value
+  return normaliseTopicConfig(key, short, undefined) === value ? short : value
 }
 
 const groupLines = (from: ImportedMigration): readonly string[] => {

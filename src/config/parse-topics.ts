@@ -6,7 +6,12 @@ import { checkUnique } from './duplicates.ts'
 import type { OpenedFile } from './open-file.ts'
 import type { Problems } from './problems.ts'
 import type { MigrationFile, RawTopic } from './raw-files.ts'
-import { KNOWN_TOPIC_CONFIGS, normaliseTopicConfig, whyNeverSet } from './topic-configs.ts'
+import {
+  KNOWN_TOPIC_CONFIGS,
+  normaliseTopicConfig,
+  typeOfTopicConfig,
+  whyNeverSet,
+} from './topic-configs.ts'
 import { escapePointer, quote, readablePath } from './words.ts'
 import type { ConfigDocument } from './yaml-document.ts'
 
@@ -93,14 +98,12 @@ const parseConfigs = (
     const normal = normaliseTopicConfig(key, value, document.sourceOf(pointer))
     if (normal !== undefined) configs.set(key, normal)
     else {
-      const isTime = key.endsWith('ms')
+      const [noWhat, fix] = usable(key)
       problems.push(
         diagnostic({
           code: 'FERRY1040',
-          detail: `${readablePath(pointer)} is ${quote(value)}, which is no ${isTime ? 'time' : key.endsWith('bytes') ? 'size' : 'usable number'}.`,
-          fix: isTime
-            ? 'Write milliseconds or a duration with ms, s, m, h, d or w: 7d.'
-            : 'Write a whole number, or for bytes a size with KiB, MiB, GiB, kB, MB or GB: 5MiB.',
+          detail: `${readablePath(pointer)} is ${quote(value)}, which is no ${noWhat}.`,
+          fix,
           at: document.at(pointer),
         }),
       )
@@ -118,4 +121,18 @@ const parseConfigs = (
     )
   }
   return configs
+}
+
+/** What a config takes, and how that is written. */
+const usable = (key: string): readonly [what: string, fix: string] => {
+  const type = typeOfTopicConfig(key)
+  if (type === 'switch') return ['switch', 'Write true or false.']
+  if (type === 'ratio') return ['usable number', 'Write a number: 0.5.']
+  if (key.endsWith('ms')) {
+    return ['time', 'Write milliseconds or a duration with ms, s, m, h, d or w: 7d.']
+  }
+  return [
+    key.endsWith('bytes') ? 'size' : 'usable number',
+    'Write a whole number, or for bytes a size with KiB, MiB, GiB, kB, MB or GB: 5MiB.',
+  ]
 }

@@ -1,5 +1,6 @@
 import { deepStrictEqual, match } from 'node:assert'
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'vitest'
 import { run } from '../../src/cli/run.ts'
@@ -45,6 +46,14 @@ describe('ferry apply NAME', () => {
       const { code, asked } = await ferry(argv, services, { tty })
       deepStrictEqual([code, asked, services.applied.length], [64, [], 0])
     }
+  })
+
+  it('is not hidden by a folder of that name', async () => {
+    const cwd = mkdtempSync(join(tmpdir(), 'ferry-apply-'))
+    mkdirSync(join(cwd, 'orders'))
+    const services = undoable()
+    const { code } = await ferry(['apply', 'orders', '--auto-approve'], services, { cwd })
+    deepStrictEqual([code, services.applied.length], [0, 1])
   })
 
   it('wants the name typed for a step that cannot be undone, also with --auto-approve', async () => {

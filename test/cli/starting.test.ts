@@ -1,5 +1,15 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -121,6 +131,25 @@ describe('fmt', () => {
       'apiVersion: ferry/v1\nkind: Migration\n',
     )
     expect(await ferry(cwd, ['fmt', '--check', 'plans/a.yaml'])).toMatchObject({ code: 0, out: '' })
+  })
+
+  test('puts the new text in place of the old at once, with its rights, also through a link', async () => {
+    const cwd = folder()
+    const [file, link, before] = ['a.yaml', 'link.yaml', 'before.yaml'].map((name) =>
+      join(cwd, name),
+    ) as [string, string, string]
+    const text = 'kind: Migration\napiVersion: ferry/v1\n'
+    writeFileSync(file, text)
+    chmodSync(file, 0o640)
+    symlinkSync('a.yaml', link)
+    // The old text is never written over, so that a crash leaves one of the two.
+    linkSync(file, before)
+    expect(await ferry(cwd, ['fmt', 'link.yaml'])).toMatchObject({ code: 0, err: '' })
+    expect(readFileSync(file, 'utf8')).toBe('apiVersion: ferry/v1\nkind: Migration\n')
+    expect(readFileSync(before, 'utf8')).toBe(text)
+    expect(lstatSync(link).isSymbolicLink()).toBe(true)
+    expect(lstatSync(file).mode & 0o777).toBe(0o640)
+    expect(readdirSync(cwd).sort()).toEqual(['a.yaml', 'before.yaml', 'link.yaml'])
   })
 })
 

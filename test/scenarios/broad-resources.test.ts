@@ -76,7 +76,8 @@ const ok = async (running: Promise<Ended>, code = 0): Promise<Ended> => {
   expect(ended.code, `${ended.stdout}\n${ended.stderr}`).toBe(code)
   return ended
 }
-const nothingToDo = (project: Project) => ok(project.ferry(['plan', 'wide', '--detailed-exitcode']))
+const nothingToDo = (project: Project, name = 'wide') =>
+  ok(project.ferry(['plan', name, '--detailed-exitcode']))
 
 const mayLogIn = async (cluster: TestCluster, password: string): Promise<boolean> => {
   const sasl = { mechanism: 'scram-sha-256', username: 'wide', password } as const
@@ -271,7 +272,14 @@ spec:
   from: old
   to: new
   stage: producers-moved
-  topics: [{ name: parity.after, configs: { compression.type: lz4 } }]
+  topics:
+    - name: parity.after
+      configs:
+        cleanup.policy: "compact, delete"
+        compression.type: lz4
+        min.cleanable.dirty.ratio: 0.50
+        preallocate: "True"
+        segment.bytes: "01048576"
   gates: { sourceQuiet: 1s, timeout: 120s }
 `,
   )
@@ -281,10 +289,16 @@ spec:
   expect(findingsIn(stderr).map(({ code }) => code)).not.toContain('FERRY1374')
   const inForce = await configsInForce(world.target, 'parity.after')
   expect(inForce).toMatchObject({
+    'cleanup.policy': 'compact,delete',
     'compression.type': 'lz4',
     'message.timestamp.type': 'LogAppendTime',
     'message.timestamp.before.max.ms': '3600000',
+    'min.cleanable.dirty.ratio': '0.5',
+    preallocate: 'true',
+    'segment.bytes': '1048576',
   })
+  // A broker answers what it has read, not what was typed.
+  await nothingToDo(project, 'after')
 })
 
 test('a service is imported with all that it may do on the source, and nothing is left to do once it has moved', async () => {

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import type { Stage } from '../../domain/stage.ts'
@@ -64,8 +64,12 @@ export const applyArgs = (args: readonly unknown[], flags: RawFlags, cwd: string
 }
 
 /** A migration's name has neither slash nor ending of a file; what looks like one is a file, also where it does not exist. */
-const isFile = (given: string, cwd: string): boolean =>
-  /[/\\]|\.(plan|json)$/.test(given) || existsSync(resolve(cwd, given))
+const isFile = (given: string, cwd: string): boolean => {
+  if (/[/\\]|\.(plan|json)$/.test(given)) return true
+  const path = resolve(cwd, given)
+  // A folder of its name hides no migration.
+  return existsSync(path) && !statSync(path).isDirectory()
+}
 
 /** A plan file was approved when it was reviewed; what is planned now is asked. */
 const plansOf = async (context: Context, args: ApplyArgs): Promise<PlansToRun> => {

@@ -185,7 +185,7 @@ export const FILE_CODES = {
   FERRY1040: page(
     1,
     'Topic config value unusable',
-    'Keys that end in .ms take milliseconds or a duration (7d), keys that end in bytes take bytes or a size (5MiB).',
+    'Keys that end in .ms take milliseconds or a duration (7d), keys that end in bytes take bytes or a size (5MiB). Other keys take what brokers take: true or false, a ratio (0.5), a whole number.',
   ),
   FERRY1041: page(
     1,
