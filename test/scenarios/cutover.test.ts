@@ -134,6 +134,12 @@ describe('the test vector of the method', () => {
       topics: [{ partitions: [{ mirrored: 2300, compared: 300, gone: 2000 }] }],
       groups: [{ id: 'vector.api', partitions: [{ source: 3200, target: 2199, ok: true }] }],
     })
+    // Of what both still hold, so many.
+    const sampled = await project.ferry(['verify', 'vector', '--sample', '20', '--json'])
+    expect(sampled, sampled.stderr).toMatchObject({ code: 0 })
+    expect(JSON.parse(sampled.stdout)).toMatchObject({
+      topics: [{ partitions: [{ mirrored: 2300, compared: 20, gone: 2000 }] }],
+    })
     // For positions that are kept elsewhere: the same map, as a file.
     expect(await project.ferry(['index', 'export', 'vector', '-o', 'vector.csv'])).toMatchObject({
       code: 0,

@@ -6,6 +6,7 @@ import { oracle } from '../kafka/index.ts'
 import { fill, startConsumer } from './_clients.ts'
 import { errorsIn } from './_findings.ts'
 import { imageOf, usersOf, withAdmin } from './_image.ts'
+import { journalOf } from './_journal.ts'
 import { type Ended, type Project, startWorld, type World } from './_world.ts'
 
 /** The promises of design section 1 that a whole run of the built ferry can show: 1, 6 and 8, and that planning only reads. */
@@ -357,18 +358,6 @@ describe('a re-run', () => {
 interface PlanJson {
   readonly steps: readonly { readonly id: string }[]
 }
-
-interface JournalLine {
-  readonly plan: string
-  readonly what: { readonly kind: string; readonly step?: string; readonly outcome?: string }
-}
-
-const journalOf = (project: Project, name: string): readonly JournalLine[] =>
-  project
-    .read(`.ferry/${name}/journal.jsonl`)
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as JournalLine)
 
 /** When each file of the state was last written. */
 const timesIn = (project: Project): readonly (readonly [string, number])[] =>

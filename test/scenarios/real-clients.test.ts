@@ -1,11 +1,15 @@
 import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { ATTRIBUTES, encodeBatch } from '../../src/records/index.ts'
+import { decodeDecisions } from '../../src/state/decisions-codec.ts'
 import { configEntries, setConfigs } from '../kafka/admin.ts'
 import { oracle, type TestCluster } from '../kafka/index.ts'
 import { runStreamsApp } from '../kafka/streams-app.ts'
 import { waitFor } from '../kafka/wait.ts'
-import { startConsumer, untilCommitted } from './_clients.ts'
-import { withAdmin } from './_image.ts'
+import { fill, startConsumer, untilCommitted, writeSteadily } from './_clients.ts'
+import { errorsIn } from './_findings.ts'
+import { imageOf, withAdmin } from './_image.ts'
+import { hangTransaction } from './_raw.ts'
 import { type Project, startWorld, type World } from './_world.ts'
 
 /**
@@ -26,7 +30,8 @@ const TWO_DAYS_AGO = Date.now() - 48 * HOUR
 beforeAll(async () => {
   world = await startWorld({
     sourceVersion: '3.9',
-    sourceConfig: QUICK_RETENTION,
+    // Without the check no bug of a broker is needed for a transaction that hangs.
+    sourceConfig: { ...QUICK_RETENTION, 'transaction.partition.verification.enable': 'false' },
     targetConfig: QUICK_RETENTION,
   })
 })
@@ -78,6 +83,9 @@ const apply = (project: Project, name: string, ...more: string[]) =>
 
 const toStage = (project: Project, name: string, stage: string): void =>
   project.edit(`plans/${name}.yaml`, /stage: .*/, `stage: ${stage}`)
+
+const sealsOf = (project: Project, name: string) =>
+  decodeDecisions(project.read(`.ferry/${name}/decisions.json`), 'decisions').seals
 
 /** What people read, without its line breaks. */
 const plain = (text: string): string => text.replace(/\s+/g, ' ')
@@ -369,6 +377,81 @@ describe('a transaction that is open when producers move', () => {
     // Also to those who read what is not committed: what was aborted is not there at all.
     const there = await oracle.readText(world.target, topic)
     expect(there.map(({ value }) => value)).toEqual(['committed', 'first', 'last'])
+  })
+
+  test('is named and not waited for where nobody will end it, and nothing is sealed', async () => {
+    const topic = 'hung'
+    await makeTopic(world.source, topic)
+    await fill(world.source, topic, 10, [0])
+    const project = world.project('hung')
+    project.write(
+      'plans/hung.yaml',
+      planFile('hung', 'producers-moved', `[{ name: ${topic} }]`, '[]'),
+    )
+    const mirrored = await apply(project, 'hung', '--until', 'mirrored')
+    expect(mirrored, mirrored.stderr).toMatchObject({ code: 0 })
+    const { producerId, epoch } = await hangTransaction(
+      world.source,
+      topic,
+      'lost',
+      (transaction) =>
+        encodeBatch({
+          records: [{ timestamp: Date.now(), key: null, value: Buffer.from('h') }],
+          ...transaction,
+          baseSequence: 0,
+          attributes: ATTRIBUTES.transactional,
+        }),
+    )
+    const stopped = await apply(project, 'hung')
+    expect(stopped.code, stopped.stderr).toBe(7)
+    expect(errorsIn(stopped.stderr)).toMatchObject([
+      {
+        code: 'FERRY1502',
+        detail: expect.stringContaining(
+          `producer id ${producerId} (epoch ${epoch}) on hung:0 from offset 10 hangs`,
+        ),
+      },
+    ])
+    expect(sealsOf(project, 'hung')).toEqual([])
+    expect(await oracle.offsets(world.source, topic)).toMatchObject([{ end: 11n, stable: 10n }])
+    expect(await oracle.offsets(world.target, topic)).toMatchObject([{ end: 10n }])
+  })
+})
+
+describe('a producer that goes on writing', () => {
+  test('keeps its topic open, which is said; once it has stopped, apply goes on to the seal', async () => {
+    const topic = 'steady'
+    await makeTopic(world.source, topic)
+    const project = world.project('steady')
+    const access = `  access: [{ principal: User:shop, produce: [${topic}] }]\n`
+    project.write(
+      'plans/steady.yaml',
+      planFile('steady', 'producers-moved', `[{ name: ${topic} }]`, '[]') + access,
+    )
+    // However slow the machine is, no pause of it is long enough.
+    project.edit('plans/steady.yaml', 'sourceQuiet: 1s', 'sourceQuiet: 1h')
+    const mayWrite = async () =>
+      (await imageOf(world)).target.acls.filter((acl) =>
+        acl.startsWith(
+          `User:shop ${kafkajs.AclPermissionTypes.ALLOW} ${kafkajs.AclOperationTypes.WRITE} `,
+        ),
+      )
+    const writer = await writeSteadily(world.source, topic)
+    const waiting = await apply(project, 'steady', '--wait', '5s')
+    expect(waiting.code, waiting.stderr).toBe(7)
+    expect(plain(waiting.stderr)).toContain('producers still write to old: stop them')
+    expect(sealsOf(project, 'steady')).toEqual([])
+    expect(await mayWrite()).toEqual([])
+
+    await writer.stop()
+    project.edit('plans/steady.yaml', 'sourceQuiet: 1h', 'sourceQuiet: 1s')
+    const sealed = await apply(project, 'steady')
+    expect(sealed, sealed.stderr).toMatchObject({ code: 0 })
+    const here = await oracle.read(world.source, topic)
+    expect(here.length).toBeGreaterThan(10)
+    expect(await oracle.read(world.target, topic)).toEqual(here)
+    expect(sealsOf(project, 'steady')).toMatchObject([{ sourceEnd: BigInt(here.length) }])
+    expect(await mayWrite()).toHaveLength(1)
   })
 })
 

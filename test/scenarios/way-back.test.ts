@@ -6,6 +6,7 @@ import type { Writing } from '../kafka/oracle.ts'
 import { waitFor } from '../kafka/wait.ts'
 import { fill, readAndCommit, startConsumer, writeAs, writeSteadily } from './_clients.ts'
 import { withAdmin } from './_image.ts'
+import { workedFor } from './_journal.ts'
 import { type Ended, type Project, startWorld, type World } from './_world.ts'
 
 /**
@@ -389,7 +390,15 @@ describe('back after producers have moved', () => {
     const back = await rollback(project, 'warm', '--to', 'prepared')
     expect(back, back.stderr).toMatchObject({ code: 0 })
     expect(back.stdout).not.toContain('mark back')
-    // Nothing was left to copy: what was left was the wait for quiet, and looks.
+    // Nothing was left to copy: what was left was the wait for quiet, which is before a step begins, and seconds of looks.
+    const worked = workedFor(project, 'warm')
+    expect([...worked.keys()]).toEqual(
+      expect.arrayContaining(['mirror-reverse/warm', 'seal-reverse/warm', 'return-group/warm.api']),
+    )
+    expect(
+      [...worked.values()].reduce((all, ms) => all + ms, 0),
+      String([...worked]),
+    ).toBeLessThan(60_000)
     expect(await endsOf(world.source, 'warm')).toEqual(copied)
     second.child.kill('SIGTERM')
     expect((await second.ended).code).toBe(0)

@@ -42,12 +42,17 @@ beforeAll(async () => {
 })
 afterAll(() => pair?.stop())
 
-/** A topic with the same 100 records on both sides, and a group that is at 40 of it on the source. */
-const service = async (): Promise<{ topic: TopicName; group: GroupId; key: PartitionKey }> => {
+/** A topic with the same 100 records on both sides, but for one if so wanted, and a group that is at 40 of it on the source. */
+const service = async (
+  other?: number,
+): Promise<{ topic: TopicName; group: GroupId; key: PartitionKey }> => {
   const topic = await createTopic(pair, `moment-${++count}`)
-  for (const side of ['source', 'target'] as const) {
-    await write(pair.clusters[side], topic, recordsFrom(0, 100))
-  }
+  const records = recordsFrom(0, 100)
+  await write(pair.clusters.source, topic, records)
+  const copies = records.map((record, i) =>
+    i === other ? { ...record, value: Buffer.from('another') } : record,
+  )
+  await write(pair.clusters.target, topic, copies)
   const group = `${topic}.api` as GroupId
   const key = `${topic}:0` as PartitionKey
   await commit(pair.clusters.source, group, key, 40n)
@@ -315,6 +320,19 @@ describe('while a group is synced', () => {
     expect(await positions('target', group)).toEqual([40n])
   })
 
+  it('nothing is written, nor does it count as synced, where the next record on the target is another one', async () => {
+    const { topic, group } = await service(40)
+    const run = runWith(pair.clusters, [topic])
+    expect(await outcome(syncGroup.apply(syncStep(group, topic), run))).toMatchObject({
+      code: 'FERRY1812',
+      detail: expect.stringContaining(
+        'offset 40 on the source and 40 on the target, is not the same',
+      ),
+    })
+    expect(await positions('target', group)).toEqual([])
+    expect(run.state().syncs).toEqual([])
+  })
+
   it('nothing is written where the records of the position are gone on the target', async () => {
     const { topic, group, key } = await service()
     await deleteUpTo(pair.clusters.target, topic, 60)
@@ -464,6 +482,20 @@ describe('while a group is put back', () => {
     const again = runWith({ source, target }, [topic], run.state())
     expect(await outcome(returnGroup.apply(step(group, topic), again))).toBe('done')
     expect(await positions('source', group)).toEqual([70n])
+  })
+
+  it('nothing is written, nor does it count as put back, where the next record on the source is another one', async () => {
+    const { topic, group, key } = await service(70)
+    await commit(pair.clusters.target, group, key, 70n)
+    const run = runWith(pair.clusters, [topic], synced(group, key))
+    expect(await outcome(returnGroup.apply(step(group, topic), run))).toMatchObject({
+      code: 'FERRY1812',
+      detail: expect.stringContaining(
+        'offset 70 on the source and 70 on the target, is not the same',
+      ),
+    })
+    expect(await positions('source', group)).toEqual([40n])
+    expect(run.state().returns).toEqual([])
   })
 
   it('a position that the source holds no more is refused, with the range that would be skipped', async () => {
