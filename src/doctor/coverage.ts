@@ -49,7 +49,7 @@ export const judgeCoverage = (
   const readers = users.groups.length
   const { unread } = seen
   return {
-    says: `${readers - left} of ${readers} groups with live commits on its topics are in a plan file${unread.length > 0 ? `; ${unread.length} reads were refused` : ''}${seen.transactionalIds === 'unsupported' ? `; not to be seen: ${NOT_LISTED}` : ''}`,
+    says: `${readers - left} of ${readers} groups with live commits on its topics are in a plan file; readers without a group cannot be seen on any topic${unread.length > 0 ? `; ${unread.length} reads were refused` : ''}${seen.transactionalIds === 'unsupported' ? `; not to be seen: ${NOT_LISTED}` : ''}`,
     problems: found.flatMap((each): Diagnostic[] => {
       switch (each.kind) {
         case 'group':

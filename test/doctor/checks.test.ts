@@ -4,7 +4,7 @@ import { type Check, type Finding, runChecks } from '../../src/doctor/check.ts'
 import { CLUSTER_CHECKS } from '../../src/doctor/checks.ts'
 import { clientsAreNew } from '../../src/doctor/clients.ts'
 import { judgeClock } from '../../src/doctor/clock.ts'
-import { ownedBy } from '../../src/doctor/coverage.ts'
+import { judgeCoverage, ownedBy } from '../../src/doctor/coverage.ts'
 import { judgeRoom } from '../../src/doctor/disk.ts'
 import { sourceIsInSync } from '../../src/doctor/durability.ts'
 import type { NeededRight } from '../../src/doctor/needed-rights.ts'
@@ -22,6 +22,22 @@ import { group, groupSeen, migration, NOW, observed, topic, topicSeen } from '..
 
 const problem = (severity: 'error' | 'warning') =>
   diagnostic({ code: 'FERRY2006', severity, detail: 'd', fix: 'f' })
+
+test('coverage says what nobody can see', () => {
+  const seen = {
+    cluster: 'old',
+    topics: new Set([topic('orders')]),
+    groups: new Map([
+      [group('api'), { protocolType: 'consumer', topics: new Set([topic('orders')]) }],
+    ]),
+    transactionalIds: new Map(),
+    unread: [],
+  }
+  expect(judgeCoverage(migration(), [], seen)).toEqual({
+    says: '1 of 1 groups with live commits on its topics are in a plan file; readers without a group cannot be seen on any topic',
+    problems: [],
+  })
+})
 
 describe('the order', () => {
   const said = (parts: Parameters<typeof migration>[0], retention = '604800000') => {

@@ -140,6 +140,20 @@ export const hangTransaction = async (
   transactionalId: string,
   batchOf: (transaction: HangingTransaction) => Buffer,
 ): Promise<HangingTransaction> => {
+  // The first question for a coordinator makes the topic that they keep transactions in.
+  const find: Api<void, number> = {
+    name: 'FindCoordinator',
+    key: 10,
+    versions: [1, 1],
+    flexibleFrom: NEVER_FLEXIBLE,
+    encode: (to) => {
+      to.string(transactionalId).int8(1)
+    },
+    decode: (from) => {
+      from.int32()
+      return from.int16()
+    },
+  }
   const init: Api<void, HangingTransaction & { readonly code: number }> = {
     name: 'InitProducerId',
     key: 22,
@@ -156,6 +170,7 @@ export const hangTransaction = async (
   const connection = await connectionTo(cluster, 'hanging-service')
   try {
     const transaction = await waitFor('a producer id', { timeoutMs: TIMEOUT_MS }, async () => {
+      if ((await connection.call(find, undefined, TIMEOUT_MS)) !== 0) return undefined
       const answer = await connection.call(init, undefined, TIMEOUT_MS)
       return answer.code === 0 ? answer : undefined
     })

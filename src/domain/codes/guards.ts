@@ -215,7 +215,7 @@ export const GUARD_CODES = {
   FERRY1348: page(
     4,
     'Readers cannot be seen',
-    'No group has a position on this topic. A consumer that assigns itself partitions and keeps its offsets in its own store (Flink and Spark checkpoints, a database) leaves no trace on the brokers. Ask the owners. With identical offsets such positions stay true; else `ferry index export NAME` writes the map.',
+    'No group has a position on this topic. A consumer that assigns itself partitions and keeps its offsets in its own store (Flink and Spark checkpoints, a database) leaves no trace on the brokers. Nor does one beside the groups of another topic: that cannot be told of any topic, so no plan warns of it; `ferry doctor` says so once. Ask the owners. With identical offsets such positions stay true; else `ferry index export NAME` writes the map.',
   ),
   FERRY1349: page(
     4,
