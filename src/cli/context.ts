@@ -27,8 +27,8 @@ export interface Context {
   readonly stopping: AbortSignal
   /** Leave what is being done. The first Ctrl-C, but the second for verbs that finish a step before they end. */
   readonly signal: AbortSignal
-  /** The result. */
-  print(text: string): void
+  /** The result, whole or in pieces. */
+  print(text: string | Iterable<string>): void
   /** Warnings and errors, for people. */
   tell(diagnostics: readonly Diagnostic[]): void
   log: MirrorLog
@@ -59,7 +59,7 @@ export const createContext = (
     signal: finishesStep ? streams.interrupts.second : streams.interrupts.first,
     print: (text) => {
       progress.clear()
-      streams.stdout.write(text)
+      for (const piece of typeof text === 'string' ? [text] : text) streams.stdout.write(piece)
     },
     tell: (diagnostics) => {
       if (diagnostics.length === 0) return

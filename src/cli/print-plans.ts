@@ -21,7 +21,7 @@ export const printPlans = async (
   context.print(text())
   await replaceText(resolve(context.cwd, how.markdown), markdown)
 
-  function text(): string {
+  function text(): string | Iterable<string> {
     return how.json
       ? renderPlansJson(plans, how.single)
       : plans.map((each) => renderPlan(each, words, context.style)).join('\n')

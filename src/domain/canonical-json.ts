@@ -15,11 +15,11 @@ export const canonicalLine = (value: unknown): string => write(value, '', [])
 
 /**
  * The text of the file that holds a value, {@link canonicalJson} and a newline, in pieces of 64 KiB or a little more: a large plan has 70 MB
- * of it, which nobody needs at once.
+ * of it, which nobody needs at once. `depth` says how deep it is cut: a plan is an object with lists of what there may be many of.
  */
-export function* canonicalFile(value: unknown): Generator<string> {
+export function* canonicalFile(value: unknown, depth = 2): Generator<string> {
   let piece = ''
-  for (const part of partsOf(value, [])) {
+  for (const part of partsOf(value, [], depth)) {
     piece += part
     if (piece.length < PIECE) continue
     yield piece
@@ -93,12 +93,9 @@ const writeObject = (value: object, newline: string, path: Path): string => {
   return text === '' ? '{}' : `{${text}${newline}}`
 }
 
-/** How deep a text is cut into parts: a plan is an object with lists of what there may be many of. */
-const CUT_DEPTH = 2
-
-/** What {@link write} writes with an indent, one by one down to {@link CUT_DEPTH}. */
-function* partsOf(value: unknown, path: Path, newline = '\n'): Generator<string> {
-  if (typeof value !== 'object' || value === null || path.length >= CUT_DEPTH) {
+/** What {@link write} writes with an indent, one by one down to a depth. */
+function* partsOf(value: unknown, path: Path, depth: number, newline = '\n'): Generator<string> {
+  if (typeof value !== 'object' || value === null || path.length >= depth) {
     yield write(value, newline, path)
     return
   }
@@ -110,7 +107,7 @@ function* partsOf(value: unknown, path: Path, newline = '\n'): Generator<string>
   for (const key of keys) {
     yield (isEmpty ? open : ',') + inner + (typeof key === 'number' ? '' : label(key, newline))
     path.push(key)
-    yield* partsOf((value as Record<string | number, unknown>)[key], path, inner)
+    yield* partsOf((value as Record<string | number, unknown>)[key], path, depth, inner)
     path.pop()
     isEmpty = false
   }

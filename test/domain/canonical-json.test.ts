@@ -55,8 +55,8 @@ test('an undefined item and a cycle are refused', () => {
 
 test('a file is that text and a newline, in pieces', () => {
   fc.assert(
-    fc.property(fc.jsonValue(), (value) => {
-      expect([...canonicalFile(value)].join('')).toBe(`${canonicalJson(value)}\n`)
+    fc.property(fc.jsonValue(), fc.integer({ min: 0, max: 5 }), (value, depth) => {
+      expect([...canonicalFile(value, depth)].join('')).toBe(`${canonicalJson(value)}\n`)
     }),
   )
   const many = { steps: Array.from({ length: 5_000 }, (_, i) => ({ id: `step-${i}`, says: [] })) }
@@ -64,6 +64,9 @@ test('a file is that text and a newline, in pieces', () => {
   expect(pieces.join('')).toBe(`${canonicalJson(many)}\n`)
   expect(pieces.length).toBeGreaterThan(2)
   expect(Math.max(...pieces.map((piece) => piece.length))).toBeLessThan(70_000)
+  // Deeper where that is asked for.
+  const deep = [...canonicalFile({ plans: [many, many] }, 4)]
+  expect(Math.max(...deep.map((piece) => piece.length))).toBeLessThan(70_000)
 })
 
 test('a digest is that of the file', () => {
