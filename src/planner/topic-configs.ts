@@ -172,7 +172,8 @@ const sorted = (map: ReadonlyMap<string, string>): ReadonlyMap<string, string> =
 
 /**
  * What to change so that the overrides `now` become `wanted` for the keys that Ferry has a say in. Null removes an override.
- * Keys that neither side of Ferry names are somebody else's and stay.
+ * Keys that neither side of Ferry names are somebody else's and stay. Overrides alone are compared: a value that holds by default is no
+ * difference, and a wanted one is set even where it is the default's, or it would change with that.
  */
 export const configChanges = (
   now: ReadonlyMap<string, string>,

@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { chooseMode, PRIME_LIMIT } from '../../src/planner/choose-mode.ts'
-import { configChanges, keepsLess, topicConfigs } from '../../src/planner/topic-configs.ts'
+import {
+  configChanges,
+  keepsLess,
+  overrides,
+  topicConfigs,
+} from '../../src/planner/topic-configs.ts'
 import { durabilityRisks, writeFence } from '../../src/planner/write-fence.ts'
 import { ACCESS, NOW, side, topic, topicSeen, topicSpec } from './_build.ts'
 
@@ -165,6 +170,29 @@ describe('configChanges', () => {
       set: { a: '9', b: null, 'retention.ms': null },
       was: { a: '1', b: '2', 'retention.ms': '500' },
     })
+  })
+  it('compares overrides: what holds by default, on whichever side, is no difference, and the value of the default is one more override where it is wanted', () => {
+    const DEFAULT = String(7 * DAY)
+    const changes = (
+      source: Record<string, string>,
+      file: Record<string, string>,
+      target: Record<string, string>,
+    ) => {
+      const spec = topicSpec('t', { configs: new Map(Object.entries(file)) })
+      const { final } = topicConfigs(spec, topicSeen('t', [], source), side('new'), NOW)
+      return configChanges(overrides(topicSeen('t', [], target)), final, ['retention.ms']).set
+    }
+    const pinned = { 'retention.ms': DEFAULT }
+    expect(topicSeen('t', []).configs?.get('retention.ms')).toMatchObject({ value: DEFAULT })
+    expect(changes({}, {}, {})).toEqual({})
+    // Written down once, it stays when the default changes; and it is there then, so that no plan shows it again.
+    for (const [source, file] of [
+      [pinned, {}],
+      [{}, pinned],
+    ] as const) {
+      expect(changes(source, file, {})).toEqual(pinned)
+      expect(changes(source, file, pinned)).toEqual({})
+    }
   })
   it('lets a longer retention be where it only has to be long enough', () => {
     const wanted = new Map([['retention.ms', '400']])
