@@ -11,7 +11,10 @@ import {
 } from '../../src/domain/partition-progress.ts'
 import { STATE_FORMAT_VERSION } from '../../src/domain/state.ts'
 import { decodeContent } from '../../src/state/content-codec.ts'
+import { encodeDecisions } from '../../src/state/decisions-codec.ts'
 import type { NewEntry } from '../../src/state/journal-chain.ts'
+import { encodeProgress } from '../../src/state/progress-codec.ts'
+import { encodeRecord } from '../../src/state/records.ts'
 import {
   allProgress,
   type LockHolder,
@@ -31,8 +34,8 @@ import { AT, codesOf, fullState, holder, sampleChunk, sampleProgress } from './s
 /** A place for state that several stores can be opened on, as several processes would. */
 export interface StorePlace {
   open(): Promise<StateStore>
-  /** Puts there what an older version wrote, byte for byte. */
-  putOlder(records: OlderRecords): Promise<void>
+  /** Puts there what another version wrote, byte for byte. */
+  putWritten(records: WrittenRecords): Promise<void>
   /** A store of a process that may still run as far as anybody can tell, and does nothing by itself. */
   openSleeper(): Promise<Sleeper>
   remove(): Promise<void>
@@ -47,7 +50,7 @@ export interface Sleeper {
 }
 
 /** Texts of the migration `orders`, as files of `test/fixtures/state/` hold them. */
-export interface OlderRecords {
+export interface WrittenRecords {
   readonly decisions: string
   readonly journal: readonly string[]
   /** Of `orders.events:0`. */
@@ -57,7 +60,7 @@ export interface OlderRecords {
 
 export const OLDER_FORMATS = ['format-1', 'format-1-later'] as const
 
-const olderRecords = async (format: (typeof OLDER_FORMATS)[number]): Promise<OlderRecords> => {
+const olderRecords = async (format: (typeof OLDER_FORMATS)[number]): Promise<WrittenRecords> => {
   const folder = join(import.meta.dirname, '../fixtures/state', format)
   const text = (name: string) => readFile(join(folder, name), 'utf8')
   return {
@@ -215,7 +218,7 @@ export const describeStateStore = (name: string, makePlace: () => Promise<StoreP
       ])('that %s is an error for whoever reads or goes on', async (_, change) => {
         const older = await olderRecords('format-1')
         const [first = '', second = ''] = older.journal
-        await place.putOlder({ ...older, journal: change(first, second) })
+        await place.putWritten({ ...older, journal: change(first, second) })
         expect(await codesOf(store.readJournal('orders'))).toEqual(['FERRY1402'])
         const next = await place.open()
         expect(await codesOf(next.appendJournal('orders', intent('a')))).toEqual(['FERRY1402'])
@@ -763,7 +766,7 @@ export const describeStateStore = (name: string, makePlace: () => Promise<StoreP
         'in %s is read, and kept as it was before the first write',
         async (format) => {
           const older = await olderRecords(format)
-          await place.putOlder(older)
+          await place.putWritten(older)
           const before = (await content(store)) as StateContent
           expect(before.decisions).toMatchObject({ formatVersion: STATE_FORMAT_VERSION, serial: 3 })
           expect(await store.backups('orders')).toEqual([])
@@ -782,9 +785,35 @@ export const describeStateStore = (name: string, makePlace: () => Promise<StoreP
         },
       )
 
+      test('whose decisions, or progress, are of a newer format is refused as such', async () => {
+        const written = {
+          decisions: encodeDecisions(fullState(3)),
+          journal: [],
+          progress: encodeProgress(sampleProgress('orders.events', 0)),
+          gaps: undefined,
+        }
+        // What else is in it says nothing to a version that does not know it.
+        const newer = (text: string): string => {
+          const { checksum: _, ...rest } = JSON.parse(text)
+          return encodeRecord({ ...rest, formatVersion: STATE_FORMAT_VERSION + 1, hats: [] })
+        }
+        await place.putWritten({ ...written, progress: newer(written.progress) })
+        expect(await codesOf(store.readProgress('orders'))).toEqual(['FERRY1403'])
+        expect(await codesOf(store.readDecisions('orders'))).toEqual([])
+        await place.putWritten({ ...written, decisions: newer(written.decisions) })
+        const next = await place.open()
+        for (const attempt of [
+          () => next.readDecisions('orders'),
+          () => next.writeDecisions(fullState(4), 3),
+          () => next.readDecisions('orders'),
+        ]) {
+          expect(await codesOf(attempt())).toEqual(['FERRY1403'])
+        }
+      })
+
       test('in an older format is a backup in that format when it is replaced', async () => {
         const older = await olderRecords('format-1')
-        await place.putOlder(older)
+        await place.putWritten(older)
         const before = (await content(store)) as StateContent
         await store.lock('orders', holder())
         await store.replace('orders', undefined)

@@ -6,7 +6,7 @@ import { StateLog } from '../../src/state/state-log.ts'
 import type { StateWrite } from '../../src/state/state-table.ts'
 import { connect } from '../adapter/connect.ts'
 import type { TestCluster } from '../kafka/index.ts'
-import type { OlderRecords, StorePlace } from './contract.ts'
+import type { StorePlace, WrittenRecords } from './contract.ts'
 import { holder } from './samples.ts'
 
 const CONNECTIONS = 4
@@ -51,7 +51,7 @@ export class KafkaPlaces {
     const topic = this.newTopic()
     return {
       open: async () => this.open(topic),
-      putOlder: (records) => this.#put(topic, records),
+      putWritten: (records) => this.#put(topic, records),
       openSleeper: async () => ({
         store: this.open(topic, { leaseMs: LEASE_MS, renewMs: 1_000_000, identify: elsewhere }),
         holder: holder({ host: 'elsewhere', user: 'gone' }),
@@ -67,7 +67,7 @@ export class KafkaPlaces {
   }
 
   /** As a store of any version writes them: only the texts differ. */
-  async #put(topic: TopicName, records: OlderRecords): Promise<void> {
+  async #put(topic: TopicName, records: WrittenRecords): Promise<void> {
     const log = new StateLog('a topic', topic, async () => this.clusters[0] as Cluster)
     const of = ['shop', 'orders'] as const
     await log.changeDecisions('older', () => [
