@@ -21,6 +21,8 @@ export class Routes {
   readonly #options: RoutesOptions
   readonly #fetchers = new Map<number, Promise<Fetcher>>()
   readonly #senders = new Map<string, Promise<Sender>>()
+  /** How many partitions are connected, by the names of senders. */
+  readonly #users = new Map<string, number>()
   readonly #of = new Map<
     MirroredPartition,
     { readonly fetcher: Fetcher; readonly sender: Sender }
@@ -31,16 +33,24 @@ export class Routes {
     this.#options = options
   }
 
-  /** Connects the partition to its two leaders, as they are now. */
+  /**
+   * Connects the partition to its two leaders, as they are now, until `release`, which must be called: to that connection which fewer use.
+   * Nothing of a flow is on its way once it has ended, so the next one may take the other.
+   */
   async connect(p: MirroredPartition): Promise<{ start(): void; offer(): void; release(): void }> {
     const [source, target] = await Promise.all([
       this.#options.sourceLog.leader(p.key),
       this.#options.targetLog.leader(p.key),
     ])
+    const name = this.#leastUsed(target.leader)
+    this.#count(name, 1)
     const [fetcher, sender] = await Promise.all([
       this.#fetcher(source.leader),
-      this.#sender(target.leader, p.partition % LINKS_PER_TARGET_LEADER),
-    ])
+      this.#sender(name, target.leader),
+    ]).catch((error: unknown) => {
+      this.#count(name, -1)
+      throw error
+    })
     return {
       start: () => {
         this.#of.set(p, { fetcher, sender })
@@ -52,6 +62,7 @@ export class Routes {
         fetcher.wake()
       },
       release: () => {
+        this.#count(name, -1)
         this.#of.delete(p)
         fetcher.remove(p)
         sender.remove(p)
@@ -98,10 +109,20 @@ export class Routes {
     )
   }
 
-  #sender(nodeId: number, index: number): Promise<Sender> {
+  #leastUsed(nodeId: number): string {
+    const names = Array.from({ length: LINKS_PER_TARGET_LEADER }, (_, link) => `${nodeId}/${link}`)
+    const users = (name: string) => this.#users.get(name) ?? 0
+    return names.reduce((least, name) => (users(name) < users(least) ? name : least))
+  }
+
+  #count(name: string, more: 1 | -1): void {
+    this.#users.set(name, (this.#users.get(name) ?? 0) + more)
+  }
+
+  #sender(name: string, nodeId: number): Promise<Sender> {
     return openOnce(
       this.#senders,
-      `${nodeId}/${index}`,
+      name,
       (s) => s.link.connected,
       async () => {
         const link = await this.#open(this.#options.target, nodeId)

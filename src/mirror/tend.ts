@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { type Diagnostic, FerryError } from '../domain/diagnostic.ts'
 import type { PartitionProgress } from '../domain/partition-progress.ts'
 import type { Checker } from './check.ts'
+import type { Position } from './flow.ts'
 import { divergedOf } from './how-far.ts'
 import { ReadDenied } from './log-reader.ts'
 import type { MirrorLog } from './mirror.ts'
@@ -153,6 +154,20 @@ const useProgress = async (p: MirroredPartition, options: TendOptions): Promise<
 const flow = async (p: MirroredPartition, options: TendOptions, signal: AbortSignal) => {
   const position = await options.checker.check(p, signal)
   const route = await options.routes.connect(p)
+  try {
+    return await flowOn(route, position, p, options, signal)
+  } finally {
+    route.release()
+  }
+}
+
+const flowOn = async (
+  route: Awaited<ReturnType<Routes['connect']>>,
+  position: Position,
+  p: MirroredPartition,
+  options: TendOptions,
+  signal: AbortSignal,
+) => {
   signal.throwIfAborted()
   const isKnown = p.mayBeInFlight && isTold(p) && divergedOf(p) === p.saved.diverged
   if (!isKnown) {
@@ -175,7 +190,6 @@ const flow = async (p: MirroredPartition, options: TendOptions, signal: AbortSig
     return await ended
   } finally {
     signal.removeEventListener('abort', stop)
-    route.release()
   }
 }
 

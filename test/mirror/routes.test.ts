@@ -1,5 +1,6 @@
 import { deepStrictEqual, rejects } from 'node:assert/strict'
 import { it } from 'vitest'
+import type { TopicName } from '../../src/domain/ids.ts'
 import { Budget } from '../../src/mirror/budget.ts'
 import { BufferPool } from '../../src/mirror/buffer-pool.ts'
 import type { LogReader } from '../../src/mirror/log-reader.ts'
@@ -52,6 +53,36 @@ it('one connection reads from a source leader, two write to a target leader, how
     'target 1',
     'target 1',
   ])
+  await routes.close()
+})
+
+it.each([
+  ['leaders that take turns', { topics: 1, partitions: 40, perLink: [10, 10, 10, 10] }],
+  ['topics of one partition', { topics: 40, partitions: 1, perLink: [20, 20] }],
+])('each of the two connections carries its share, which its end gives back: %s', async (_, of) => {
+  const { routes, opened } = newRoutes((partition) => partition % 2)
+  const { p: any } = newSender(new FakeLink())
+  const partitions = Array.from({ length: of.topics * of.partitions }, (_each, i) => {
+    const topic = `t${Math.floor(i / of.partitions)}` as TopicName
+    return new MirroredPartition('m', { ...any.mark, topic, partition: i % of.partitions })
+  })
+  const connected = await Promise.all(partitions.map((p) => routes.connect(p)))
+  for (const each of connected) each.start()
+  // Every other one is settled and begins again; some never came to begin.
+  const isOther = (_: unknown, i: number) => i % 2 === 0
+  for (const each of connected.filter(isOther)) each.release()
+  for (const p of partitions.filter(isOther)) (await routes.connect(p)).release()
+  const again = await Promise.all(partitions.filter(isOther).map((p) => routes.connect(p)))
+  for (const each of again) each.start()
+
+  const carried = [...opened].flatMap(([link, name]) => {
+    if (!name.startsWith('target')) return []
+    link.connected = false
+    const { length } = routes.unlinked
+    link.connected = true
+    return [length]
+  })
+  deepStrictEqual(carried, of.perLink)
   await routes.close()
 })
 
