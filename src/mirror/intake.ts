@@ -75,16 +75,25 @@ export interface IntakeOptions {
 /** Bytes of old messages that are made into one batch; each is one by itself. */
 const OLD_RUN_BYTES = 256 * 1024
 
-/** Shared by all partitions: nothing is kept between answers. */
+/** Shared by all partitions: nothing of an answer is kept after it. */
 const filter = new AbortedFilter()
 const table = new RecordTable()
+
+/** What stays in memory between answers, for tests. */
+export const keptBytes = (): number => table.heldBytes
 
 /**
  * Turns a record set into batches that the target takes. What can pass through is left where it is, and no record of it is looked at; of a
  * transactional batch without holes only header bits change. Everything else is opened and encoded anew with the source's codec: holes,
  * a start inside of a batch, append time, old formats, batches that are too large.
  */
-export const takeIn = (options: IntakeOptions): Taken => new Intake(options).run()
+export const takeIn = (options: IntakeOptions): Taken => {
+  try {
+    return new Intake(options).run()
+  } finally {
+    table.rest()
+  }
+}
 
 class Intake {
   readonly #options: IntakeOptions

@@ -16,6 +16,11 @@ import { type ReadPosition, readVarint, readVarlong, sizeOfVarint, writeVarint }
 
 const LEAST_ROWS = 1024
 const LEAST_BYTES = 16 * 1024
+/** What is kept for the next use: enough for batches of a usual size. */
+const MOST_ROWS_KEPT = 64 * 1024
+const MOST_BYTES_KEPT = 1024 * 1024
+
+const NOTHING: Buffer = Buffer.alloc(0)
 
 /** What a short zigzag varint stands for. */
 const signed = (zigzag: number): number => (zigzag >>> 1) ^ -(zigzag & 1)
@@ -26,14 +31,14 @@ const signed = (zigzag: number): number => (zigzag >>> 1) ^ -(zigzag & 1)
  */
 export class RecordTable {
   count = 0
-  bytes: Buffer = Buffer.alloc(0)
+  bytes: Buffer = NOTHING
   offsets = new Float64Array(LEAST_ROWS)
   timestamps: Timestamp[] = []
   attributes = new Uint8Array(LEAST_ROWS)
   starts = new Int32Array(LEAST_ROWS)
   ends = new Int32Array(LEAST_ROWS)
   /** Where contents of old messages are laid out anew. */
-  #own: Buffer = Buffer.alloc(0)
+  #own: Buffer = NOTHING
   #ownEnd = 0
   #from = 0
   #to = 0
@@ -41,6 +46,25 @@ export class RecordTable {
   clear(): void {
     this.count = 0
     this.#ownEnd = 0
+  }
+
+  /** Empties it, and lets go of what it points to, and of room that only large batches take: a table that is kept must not hold those. */
+  rest(): void {
+    this.clear()
+    this.bytes = NOTHING
+    if (this.#own.length > MOST_BYTES_KEPT) this.#own = NOTHING
+    if (this.offsets.length <= MOST_ROWS_KEPT) return
+    this.timestamps = []
+    this.offsets = new Float64Array(LEAST_ROWS)
+    this.attributes = new Uint8Array(LEAST_ROWS)
+    this.starts = new Int32Array(LEAST_ROWS)
+    this.ends = new Int32Array(LEAST_ROWS)
+  }
+
+  /** What it holds on to, its own rows included. */
+  get heldBytes(): number {
+    const rows = this.offsets.length * (8 + 8 + 1 + 4 + 4)
+    return rows + this.#own.length + (this.bytes === this.#own ? 0 : this.bytes.buffer.byteLength)
   }
 
   /**

@@ -5,7 +5,7 @@ import { crc32 } from '@node-rs/crc32'
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
 import { GapList } from '../../src/domain/gap-list.ts'
-import { type Taken, takeIn } from '../../src/mirror/intake.ts'
+import { keptBytes, type Taken, takeIn } from '../../src/mirror/intake.ts'
 import {
   ATTRIBUTES,
   baseOffset,
@@ -381,6 +381,32 @@ describe('old messages', () => {
     deepStrictEqual(offsetsOf(all), [0, 1])
     strictEqual(all.next, 2)
     deepStrictEqual(all.block, { reason: 'too-large', from: 2, to: 3 })
+  })
+
+  it('and batches of format 2 that are large inside leave nothing of that in memory, also where they could not be taken', () => {
+    const MOST = 3 * 1024 * 1024
+    const large = Buffer.alloc(16 * 1024 * 1024)
+    const set = (values: readonly Buffer[]) =>
+      message(
+        values.length - 1,
+        1,
+        gzipSync(Buffer.concat(values.map((value, offset) => message(offset, 0, value)))),
+      )
+    const batch = encodeBatch({
+      baseOffset: 0,
+      codec: 'gzip',
+      attributes: ATTRIBUTES.logAppendTime,
+      records: [{ timestamp: 1, key: null, value: large }],
+    })
+    for (const [records, maxBytes, count] of [
+      [set([large]), 1_000_000, 1],
+      [set(Array.from({ length: 100_000 }, () => Buffer.from('x'))), 1_000_000, 100_000],
+      [batch, 1_000_000, 1],
+      [batch, 1_000, 0],
+    ] as const) {
+      strictEqual(offsetsOf(take(records, maxBytes)).length, count)
+      ok(keptBytes() < MOST, `${keptBytes()} bytes`)
+    }
   })
 
   it('stop at the one that is malformed, not before it', () => {
