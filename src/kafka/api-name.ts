@@ -22,7 +22,6 @@ export type ApiName =
   | 'InitProducerId'
   | 'AddPartitionsToTxn'
   | 'EndTxn'
-  | 'OffsetForLeaderEpoch'
   | 'WriteTxnMarkers'
   | 'DescribeAcls'
   | 'CreateAcls'

@@ -29,7 +29,6 @@ import { listTransactions } from './wire/list-transactions.ts'
 import { metadata } from './wire/metadata.ts'
 import { offsetCommit } from './wire/offset-commit.ts'
 import { offsetDelete } from './wire/offset-delete.ts'
-import { offsetForLeaderEpoch } from './wire/offset-for-leader-epoch.ts'
 import { produce } from './wire/produce.ts'
 import {
   alterUserScramCredentials,
@@ -78,6 +77,5 @@ export const API_TABLE: Readonly<Record<ApiName, ApiRange>> = {
   DescribeLogDirs: describeLogDirs,
   DescribeQuorum: describeQuorum,
   ListTransactions: listTransactions,
-  OffsetForLeaderEpoch: offsetForLeaderEpoch,
   WriteTxnMarkers: writeTxnMarkers,
 }

@@ -139,12 +139,13 @@ export interface ListedTransaction {
   readonly state: string
 }
 
-/** How far the log of a leader goes that wrote under an epoch. */
-export interface EpochEnd {
-  /** The largest epoch up to the asked one that the log knows; -1: none, or a broker before 2.0, which does not say. */
+/** Where the log of a leader ends by its own word. */
+export interface LeaderEnd {
+  readonly leader: number
+  /** -1: a broker before 2.1, which does not say. */
   readonly leaderEpoch: number
-  /** Where it ended. For the leader's own epoch its log end, the part too that is not replicated yet. -1: not known. */
-  readonly endOffset: bigint
+  /** Its log end, the part too that is not replicated yet. */
+  readonly end: bigint
 }
 
 export interface ProducerIdentity {
@@ -190,12 +191,10 @@ export interface Cluster extends Inquiry {
   ): Promise<Answers<PartitionKey, bigint>>
 
   /**
-   * OffsetForLeaderEpoch: where each leader epoch ended in the log as it is now. `current`: the epoch of the leader now, which is asked; a
-   * leader of before, or one that is not in office any more, fails. Needs 0.11; before 2.3 CLUSTER_ACTION.
+   * ListOffsets as a follower asks: log ends, where `latest` of {@link listOffsets} answers high watermarks. A leader of before, or one
+   * that is not in office any more, fails; before 2.1 one of before may answer for a moment.
    */
-  epochEnds(
-    epochs: ReadonlyMap<PartitionKey, number | 'current'>,
-  ): Promise<Answers<PartitionKey, EpochEnd>>
+  leaderEnds(partitions: readonly TopicPartition[]): Promise<Answers<PartitionKey, LeaderEnd>>
 
   createTopics(
     topics: readonly TopicCreation[],

@@ -145,8 +145,8 @@ class KafkajsCluster implements Cluster {
     return this.#offsets.list(partitions, at)
   }
 
-  epochEnds(epochs: Parameters<Cluster['epochEnds']>[0]) {
-    return this.#offsets.epochEnds(epochs)
+  leaderEnds(partitions: readonly TopicPartition[]) {
+    return this.#offsets.leaderEnds(partitions)
   }
 
   createTopics(topics: readonly TopicCreation[], options = {}) {

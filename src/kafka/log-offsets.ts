@@ -8,11 +8,13 @@ import {
 } from '../domain/ids.ts'
 import { askedTopic, unlessNew, unlessPolicyIsNew } from './asked-topic.ts'
 import { byTopic } from './by-topic.ts'
-import type { EpochEnd, OffsetAt } from './cluster.ts'
+import type { LeaderEnd, OffsetAt } from './cluster.ts'
 import type { Session } from './session.ts'
 import { deleteRecords } from './wire/delete-records.ts'
 import { listOffsets } from './wire/list-offsets.ts'
-import { offsetForLeaderEpoch } from './wire/offset-for-leader-epoch.ts'
+
+const EARLIEST = -2n
+const LATEST = -1n
 
 /** Where the logs of partitions begin and end: that part of the cluster port. Each is asked of its leader. */
 export class LogOffsets {
@@ -32,10 +34,11 @@ export class LogOffsets {
       what: `read the ${at instanceof Date ? `first offset since ${at.toISOString()}` : `${at} offset`} of ${key}`,
     })
     return this.#session.settlePerLeader(keys, asked, async (broker, mine, outcomes, round) => {
-      const topics = byTopic(mine, ({ partition }) => partition)
+      const topics = byTopic(mine, ({ partition }) => ({ partition, leaderEpoch: -1 }))
       const answers = await this.#session.call(broker, listOffsets, {
         readCommitted: at === 'stable',
-        timestamp: at instanceof Date ? BigInt(at.getTime()) : at === 'earliest' ? -2n : -1n,
+        timestamp:
+          at instanceof Date ? BigInt(at.getTime()) : at === 'earliest' ? EARLIEST : LATEST,
         topics,
       })
       for (const { topic, partition, code, offset } of answers) {
@@ -74,33 +77,31 @@ export class LogOffsets {
     )
   }
 
-  epochEnds(
-    epochs: ReadonlyMap<PartitionKey, number | 'current'>,
-  ): Promise<Answers<PartitionKey, EpochEnd>> {
+  leaderEnds(partitions: readonly TopicPartition[]): Promise<Answers<PartitionKey, LeaderEnd>> {
+    const keys = partitions.map(({ topic, partition }) => partitionKey(topic, partition))
     const asked = (key: PartitionKey) => ({
-      ...askedTopic('read the leader epochs of', 'DESCRIBE', parsePartitionKey(key).topic),
-      what: `read where leader epoch ${epochs.get(key)} of ${key} ended`,
+      ...askedTopic('read the log end of', 'DESCRIBE', parsePartitionKey(key).topic),
+      what: `read where the leader's log of ${key} ends`,
     })
-    return this.#session.settlePerLeader(
-      [...epochs.keys()],
-      asked,
-      async (broker, mine, outcomes) => {
-        const names = [...new Set(mine.map((key) => parsePartitionKey(key).topic))]
-        // From memory: the leader that is asked was found there too.
-        const leaders = await this.#session.topics.leaders(names, Number.POSITIVE_INFINITY)
-        const topics = byTopic(mine, ({ key, partition }) => {
-          const currentLeaderEpoch = leaders.get(key)?.leaderEpoch ?? -1
-          const epoch = epochs.get(key)!
-          const leaderEpoch = epoch === 'current' ? currentLeaderEpoch : epoch
-          return { partition, currentLeaderEpoch, leaderEpoch }
-        })
-        const answers = await this.#session.call(broker, offsetForLeaderEpoch, { topics })
-        for (const { topic, partition, code, leaderEpoch, endOffset } of answers) {
-          const key = partitionKey(topic as TopicName, partition)
-          const fault = () => this.#session.faults.ofCode(code, asked(key))
-          outcomes.set(key, code === 0 ? { value: { leaderEpoch, endOffset } } : fault())
-        }
-      },
-    )
+    return this.#session.settlePerLeader(keys, asked, async (broker, mine, outcomes) => {
+      const names = [...new Set(mine.map((key) => parsePartitionKey(key).topic))]
+      // From memory: the leader that is asked was found there too.
+      const leaders = await this.#session.topics.leaders(names, Number.POSITIVE_INFINITY)
+      const answers = await this.#session.call(broker, listOffsets, {
+        readCommitted: false,
+        asFollower: true,
+        timestamp: LATEST,
+        topics: byTopic(mine, ({ key, partition }) => ({
+          partition,
+          leaderEpoch: leaders.get(key)?.leaderEpoch ?? -1,
+        })),
+      })
+      for (const { topic, partition, code, leaderEpoch, offset: end } of answers) {
+        const key = partitionKey(topic as TopicName, partition)
+        const leader = leaders.get(key)?.leader ?? -1
+        const fault = () => this.#session.faults.ofCode(code, asked(key))
+        outcomes.set(key, code === 0 ? { value: { leader, leaderEpoch, end } } : fault())
+      }
+    })
   }
 }

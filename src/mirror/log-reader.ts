@@ -1,7 +1,7 @@
 import { valuesOf } from '../domain/answers.ts'
 import { FerryError } from '../domain/diagnostic.ts'
 import { type PartitionKey, parsePartitionKey, type TopicName } from '../domain/ids.ts'
-import type { Cluster, EpochEnd, OffsetAt, TopicDescription } from '../kafka/cluster.ts'
+import type { Cluster, LeaderEnd, OffsetAt, TopicDescription } from '../kafka/cluster.ts'
 import { ErrorCode, errorName } from '../kafka/error-codes.ts'
 import { Coalescer } from './coalescer.ts'
 import { Links } from './links.ts'
@@ -27,14 +27,13 @@ export interface LeaderOf {
 }
 
 /** What a leader has appended, also what is not replicated yet. */
-export interface LeaderLogEnd {
-  readonly leaderEpoch: number
+export interface LeaderLogEnd extends LeaderOf {
   readonly end: number
 }
 
 type ReadCluster = Pick<
   Cluster,
-  'name' | 'listOffsets' | 'epochEnds' | 'describeTopics' | 'leaders' | 'connectBroker'
+  'name' | 'listOffsets' | 'leaderEnds' | 'describeTopics' | 'leaders' | 'connectBroker'
 >
 
 /** A log that may not be read. A right that was granted just now takes a moment to come to all brokers. */
@@ -49,7 +48,7 @@ export class LogReader {
   readonly #links: Links
   readonly #starts: Coalescer<PartitionKey, bigint>
   readonly #ends: Coalescer<PartitionKey, bigint>
-  readonly #logEnds: Coalescer<PartitionKey, EpochEnd>
+  readonly #logEnds: Coalescer<PartitionKey, LeaderEnd>
   readonly #topics: Coalescer<TopicName, TopicDescription | 'absent'>
   readonly #leaders: Coalescer<PartitionKey, LeaderOf>
 
@@ -58,9 +57,7 @@ export class LogReader {
     this.#links = new Links(cluster)
     this.#starts = this.#offsets('earliest')
     this.#ends = this.#offsets('latest')
-    this.#logEnds = new Coalescer((keys) =>
-      cluster.epochEnds(new Map(keys.map((key) => [key, 'current']))),
-    )
+    this.#logEnds = new Coalescer((keys) => cluster.leaderEnds(keys.map(parsePartitionKey)))
     this.#topics = new Coalescer((names) => cluster.describeTopics(names))
     this.#leaders = new Coalescer((keys) => this.#askLeaders(keys))
   }
@@ -79,11 +76,9 @@ export class LogReader {
     return toNumber(await this.#ends.ask(key))
   }
 
-  /** Needs leaders of 2.3 or later. */
   async logEnd(key: PartitionKey): Promise<LeaderLogEnd> {
-    const { leaderEpoch, endOffset } = await this.#logEnds.ask(key)
-    if (endOffset < 0n) throw new Error(`the leader of ${key} does not say where its log ends`)
-    return { leaderEpoch, end: toNumber(endOffset) }
+    const answer = await this.#logEnds.ask(key)
+    return { ...answer, end: toNumber(answer.end) }
   }
 
   topic(name: TopicName): Promise<TopicDescription | 'absent'> {

@@ -1,5 +1,5 @@
 import type { PartitionKey } from '../domain/ids.ts'
-import type { LogReader } from './log-reader.ts'
+import type { LeaderLogEnd, LogReader } from './log-reader.ts'
 import type { MirrorTimings } from './mirror.ts'
 import { pause } from './wait.ts'
 import type { PartitionLock } from './with-partitions.ts'
@@ -12,8 +12,8 @@ const LOOK_EVERY_MS = 250
  * then, or disappear again but by an unclean election.
  *
  * The high watermark alone does not tell: a batch whose answer was lost may stand above it for as long as a follower that does not fetch
- * counts as in sync (`replica.lag.time.max.ms`). OffsetForLeaderEpoch for the leader's own epoch answers the log end itself, and only as
- * long as the leader has that epoch. The watermark is read after it, so that reaching it means that all was replicated.
+ * counts as in sync (`replica.lag.time.max.ms`). ListOffsets as a follower asks answers the log end itself, since 2.1 only as long as the
+ * leader has its epoch; before, which broker leads tells. The watermark is read after it, so that reaching it means that all was replicated.
  */
 export const untilSettled = async (
   log: Pick<LogReader, 'logEnd' | 'end'>,
@@ -26,12 +26,15 @@ export const untilSettled = async (
   for (;;) {
     await pause(Math.min(ms, LOOK_EVERY_MS), signal)
     const now = await log.logEnd(key)
-    if (now.end !== still.end || now.leaderEpoch !== still.leaderEpoch) {
+    if (!isSame(now, still)) {
       still = now
       since = performance.now()
     } else if (performance.now() - since >= ms && (await log.end(key)) >= now.end) return now.end
   }
 }
+
+const isSame = (one: LeaderLogEnd, other: LeaderLogEnd): boolean =>
+  one.end === other.end && one.leaderEpoch === other.leaderEpoch && one.leader === other.leader
 
 /**
  * Under the lock: nothing of an earlier holder, nor of a request of ours whose answer was lost, may still arrive after this. `isFirst`: the

@@ -1,6 +1,17 @@
+import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type GroupId, partitionKey, type TopicName } from '../../src/domain/ids.ts'
-import { type BrokerLink, type Cluster, LinkLost } from '../../src/kafka/cluster.ts'
+import {
+  type GroupId,
+  parsePartitionKey,
+  partitionKey,
+  type TopicName,
+} from '../../src/domain/ids.ts'
+import {
+  type BrokerLink,
+  type Cluster,
+  LinkLost,
+  type TopicDescription,
+} from '../../src/kafka/cluster.ts'
 import { type KafkaVersion, startKafka, type TestCluster } from '../kafka/index.ts'
 import { waitFor } from '../kafka/wait.ts'
 import { connect } from './connect.ts'
@@ -46,6 +57,42 @@ describe('a cluster of three brokers', () => {
     expect([...described.ok.values()].map(({ state }) => state)).toEqual(groups.map(() => 'empty'))
     expect((await cluster.fetchCommits(groups)).ok.size).toBe(groups.length)
     expect((await cluster.listGroups()).length).toBe(groups.length)
+  })
+
+  test('the log end of a leader holds what is not replicated yet, which the high watermark hides', async () => {
+    const sleeper = brokers.brokers[2]!
+    const leaders = await cluster.leaders([name], 0)
+    const [key] = [...leaders].find(([, { leader }]) => leader !== sleeper.id)!
+    const asked = [parsePartitionKey(key)]
+    const watermark = async () => (await cluster.listOffsets(asked, 'latest')).ok.get(key)!
+    const producer = new kafkajs.Kafka(brokers.kafka()).producer()
+    await producer.connect()
+    let sent = 0n
+    try {
+      // Out of sync it hides nothing any more: on a slow machine that may come first.
+      await waitFor('a record that is hidden', { timeoutMs: 120_000 }, async () => {
+        await sleeper.kill('SIGSTOP')
+        try {
+          const messages = [{ partition: asked[0]!.partition, value: 'not replicated' }]
+          await producer.send({ topic: name, acks: 1, messages })
+          sent++
+          const { end } = (await cluster.leaderEnds(asked)).ok.get(key)!
+          expect(end).toBe(sent)
+          return (await watermark()) < end ? true : undefined
+        } finally {
+          await sleeper.kill('SIGCONT')
+          await waitFor('the follower to follow', { timeoutMs: 60_000 }, async () => {
+            const { partitions } = (await cluster.describeTopics([name])).ok.get(
+              name,
+            ) as TopicDescription
+            const inSync = partitions[asked[0]!.partition]?.isr.length === 3
+            return inSync && (await watermark()) === sent ? true : undefined
+          })
+        }
+      })
+    } finally {
+      await producer.disconnect()
+    }
   })
 
   test('follows leaders when a broker dies, and finds it again', async () => {

@@ -203,6 +203,11 @@ function contractOf(version: KafkaVersion): void {
       expect(ok.get(partitionKey(topic('offsets'), 1))).toBe(0n)
       expect(failed.get(partitionKey(topic('offsets'), 7))?.code).toBe('FERRY1215')
     }
+    const logs = await cluster.leaderEnds(asked)
+    const { leader, leaderEpoch, end } = logs.ok.get(partitionKey(topic('offsets'), 0))!
+    expect({ leader, end }).toEqual({ leader: broker.brokers[0]?.id, end: 3n })
+    expect(leaderEpoch >= 0).toBe(isTarget)
+    expect(logs.failed.get(partitionKey(topic('offsets'), 7))?.code).toBe('FERRY1215')
     const { ok } = await cluster.listOffsets(asked.slice(0, 2), 'earliest')
     expect(ok.get(partitionKey(topic('offsets'), 0))).toBe(0n)
   })

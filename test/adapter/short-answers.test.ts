@@ -84,10 +84,6 @@ const APIS: Readonly<Record<ApiName, Question | string>> = {
     answer: ofPartitions({ offset: 7n }),
     ask: (s) => byTopic(new LogOffsets(s).list(partitions, 'latest')),
   },
-  OffsetForLeaderEpoch: {
-    answer: ofPartitions({ leaderEpoch: 1, endOffset: 7n }),
-    ask: (s) => byTopic(new LogOffsets(s).epochEnds(new Map(keys.map((key) => [key, 1])))),
-  },
   DeleteRecords: {
     answer: ofPartitions({ lowWatermark: 7n }),
     ask: (s) => byTopic(new LogOffsets(s).deleteRecords(new Map(keys.map((key) => [key, 7n])))),

@@ -31,7 +31,7 @@ const world = (timeoutMs = 8_000) => {
       maySend: () => it.beats,
     },
     holdings: { kept: () => it.kept },
-    targetLog: { end, logEnd: async () => ({ end: await end(), leaderEpoch: 0 }) },
+    targetLog: { end, logEnd: async () => ({ end: await end(), leader: 1, leaderEpoch: 0 }) },
     settleMs: 20,
     nudge: () => {
       it.nudges++

@@ -66,7 +66,7 @@ const purge = async ({ batches, start = 0, watermarks, checkedTo, emptied, optio
       if (at === 'earliest') return of(BigInt(deleted))
       return of(BigInt(left.length > 1 ? left.shift()! : left[0]!))
     },
-    epochEnds: async () => of({ leaderEpoch: 0, endOffset: BigInt(end) }),
+    leaderEnds: async () => of({ leader: 1, leaderEpoch: 0, end: BigInt(end) }),
     leaders: async () => new Map([[KEY, { leader: 1, leaderEpoch: 0 }]]),
     connectBroker: async () => ({
       connected: true,

@@ -9,7 +9,12 @@ const MS = 20
 
 /** What a leader says, look by look; the last of it from then on. */
 const log = (
-  looks: readonly (readonly [end: number, watermark: number, leaderEpoch?: number])[],
+  looks: readonly (readonly [
+    end: number,
+    watermark: number,
+    leaderEpoch?: number,
+    leader?: number,
+  ])[],
 ) => {
   let look = -1
   const now = () => looks[Math.min(look, looks.length - 1)]!
@@ -19,8 +24,8 @@ const log = (
     },
     logEnd: async () => {
       look++
-      const [end, , leaderEpoch = 0] = now()
-      return { end, leaderEpoch }
+      const [end, , leaderEpoch = 0, leader = 1] = now()
+      return { end, leader, leaderEpoch }
     },
     end: async () => now()[1],
   }
@@ -57,6 +62,10 @@ describe('a log end is settled', () => {
       [3, 3, 4],
     ])
     strictEqual(await settled(moves), 3)
+    // Of a broker before 2.1, which tells no epochs.
+    const unnamed = log([1, 2, 1, 2, 1, 2].map((leader) => [5, 5, -1, leader] as const))
+    strictEqual(await settled(unnamed), 5)
+    ok(unnamed.looks > 5)
   })
 })
 

@@ -6,7 +6,7 @@ import type { Plan } from '../../src/domain/plan.ts'
 import { positionsPartition } from '../../src/steps/gates/index.ts'
 import { oracle, startKafka, type TestCluster } from '../kafka/index.ts'
 import { waitFor } from '../kafka/wait.ts'
-import { fill, readAndCommit } from './_clients.ts'
+import { fill, readAndCommit, writeSteadily } from './_clients.ts'
 import { errorsIn, expectNoStack, type Finding } from './_findings.ts'
 import { withAdmin } from './_image.ts'
 import { startWorld, World } from './_world.ts'
@@ -174,6 +174,54 @@ ${topics.map((name) => `    - { name: ${name}, configs: { retention.ms: 7d } }\n
     }
     expect(problems.some(({ detail }) => detail.startsWith('again.fine'))).toBe(false)
   })
+})
+
+test('the way back goes on after the mirror was killed: where a log of this version ends is known too', async () => {
+  const project = world.project('warm')
+  project.write(
+    'plans/warm.yaml',
+    `apiVersion: ferry/v1
+kind: Migration
+metadata: { name: warm }
+spec:
+  from: old
+  to: new
+  stage: producers-moved
+  topics: [{ name: warm, configs: { retention.ms: 7d } }]
+  gates: { sourceQuiet: 1s, timeout: 120s }
+  rollback: { keepSourceWarm: true }
+`,
+  )
+  await withAdmin(world.source, (admin) =>
+    admin.createTopics({ topics: [{ topic: 'warm', numPartitions: 1, replicationFactor: 1 }] }),
+  )
+  await fill(world.source, 'warm', 10, [0])
+  const moved = await project.ferry(['apply', 'warm', '--auto-approve', '--confirm', 'warm'])
+  expect(moved, moved.stderr).toMatchObject({ code: 0 })
+
+  const endOn = async (cluster: TestCluster) => (await oracle.offsets(cluster, 'warm'))[0]!.end
+  const untilBack = (end: bigint) =>
+    waitFor(`${end} records on the source`, { timeoutMs: 120_000 }, async () =>
+      (await endOn(world.source)) >= end ? true : undefined,
+    )
+  const writing = await writeSteadily(world.target, 'warm')
+  try {
+    const killed = project.start(['mirror', 'warm'])
+    await untilBack(20n)
+    killed.child.kill('SIGKILL')
+    await killed.ended
+  } finally {
+    await writing.stop()
+  }
+  // It left word that requests may be on their way: they are waited out by the log end, and then it goes on.
+  const again = project.start(['mirror', 'warm'])
+  await untilBack(await endOn(world.target))
+  again.child.kill('SIGTERM')
+  const ended = await again.ended
+  expect(ended, ended.stderr).toMatchObject({ code: 0 })
+  expect(await oracle.readText(world.source, 'warm')).toEqual(
+    await oracle.readText(world.target, 'warm'),
+  )
 })
 
 test('before 0.11 there is no way back, which a plan says before anything is done: with the reason, and where the line of no return is; late records are salvaged', async () => {

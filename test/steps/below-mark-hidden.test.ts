@@ -30,7 +30,7 @@ const check = async (isSealed: boolean, below: Buffer) => {
       const first = name === 'new' ? start : 10n
       return of(at === 'earliest' ? first : 12n)
     },
-    epochEnds: async () => of({ leaderEpoch: 0, endOffset: 12n }),
+    leaderEnds: async () => of({ leader: 1, leaderEpoch: 0, end: 12n }),
     describeTopics: async () => ({ ok: new Map([[TOPIC, { partitions: [] }]]), failed: new Map() }),
     leaders: async () => new Map([[KEY, { leader: 1, leaderEpoch: 0 }]]),
     connectBroker: async () => ({

@@ -2,7 +2,16 @@ import { type Api, NEVER_FLEXIBLE } from './api.ts'
 
 export interface ListOffsetsRequest {
   readonly readCommitted: boolean
-  readonly topics: ReadonlyMap<string, readonly number[]>
+  /** As a follower asks: the end is the log end of the leader then, the not yet replicated part too, and not the high watermark. */
+  readonly asFollower?: boolean
+  readonly topics: ReadonlyMap<
+    string,
+    readonly {
+      readonly partition: number
+      /** v4: of the leader that is meant; another answers FENCED_LEADER_EPOCH or UNKNOWN_LEADER_EPOCH. -1: whoever it is. */
+      readonly leaderEpoch: number
+    }[]
+  >
   /** -1 the end, -2 the start. */
   readonly timestamp: bigint
 }
@@ -11,26 +20,37 @@ export interface ListedOffset {
   readonly partition: number
   readonly code: number
   readonly offset: bigint
+  /** Of the end: that of the leader; -1: not told (before v4). */
+  readonly leaderEpoch: number
 }
 
+const CONSUMER = -1
+/** Any but -1, and -2 (a debugging consumer, whom followers answer too). Brokers ask so where the log of their leader ends. */
+const FOLLOWER = 0
+
 /**
- * ListOffsets (key 2), v1 (0.10.1) and v2 (0.11: isolation level).
+ * ListOffsets (key 2), v1 (0.10.1) to v4 (2.1: leader epochs). Takes DESCRIBE on the topic, whoever asks. What a follower is told:
+ * kafka.server.KafkaApis.handleListOffsetRequest and kafka.cluster.Partition.fetchOffsetForTimestamp (no isolation level: logEndOffset).
  *
- *     request  => replica_id INT32, v2: isolation_level INT8, [name STRING, [partition INT32, timestamp INT64]]
- *     response => v2: throttle_time_ms INT32, [name STRING, [partition INT32, error_code INT16, timestamp INT64, offset INT64]]
+ *     request  => replica_id INT32, v2: isolation_level INT8,
+ *                 [name STRING, [partition INT32, v4: current_leader_epoch INT32, timestamp INT64]]
+ *     response => v2: throttle_time_ms INT32,
+ *                 [name STRING, [partition INT32, error_code INT16, timestamp INT64, offset INT64, v4: leader_epoch INT32]]
  */
 export const listOffsets: Api<ListOffsetsRequest, readonly ListedOffset[]> = {
   name: 'ListOffsets',
   key: 2,
-  versions: [1, 2],
+  versions: [1, 4],
   flexibleFrom: NEVER_FLEXIBLE,
   encode: (to, request, version) => {
-    to.int32(-1)
+    to.int32(request.asFollower ? FOLLOWER : CONSUMER)
     if (version >= 2) to.int8(request.readCommitted ? 1 : 0)
     to.array(request.topics, ([topic, partitions]) =>
-      to
-        .string(topic)
-        .array(partitions, (partition) => to.int32(partition).int64(request.timestamp)),
+      to.string(topic).array(partitions, ({ partition, leaderEpoch }) => {
+        to.int32(partition)
+        if (version >= 4) to.int32(leaderEpoch)
+        to.int64(request.timestamp)
+      }),
     )
   },
   decode: (from, version) => {
@@ -42,7 +62,8 @@ export const listOffsets: Api<ListOffsetsRequest, readonly ListedOffset[]> = {
           const partition = from.int32()
           const code = from.int16()
           from.int64()
-          return { topic, partition, code, offset: from.int64() }
+          const offset = from.int64()
+          return { topic, partition, code, offset, leaderEpoch: version >= 4 ? from.int32() : -1 }
         })
       })
       .flat()
