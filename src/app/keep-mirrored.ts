@@ -40,6 +40,8 @@ export interface MirrorLook {
   }[]
   /** Why the decisions of some migrations could not be read now; what was read before is followed meanwhile. */
   readonly unread: readonly Diagnostic[]
+  /** What stops whole migrations, or pairs of clusters, while the others go on: a state that is damaged, no right on the mirror's group. */
+  readonly stopped: readonly Diagnostic[]
 }
 
 /**
@@ -48,6 +50,9 @@ export interface MirrorLook {
  * 2. Look at the decisions again and again, and follow what they say: new marks, seals, retired migrations; keep synced positions from
  *    expiring until consumers have come. Whenever a lock was got they are read before anything is sent, and followed at once.
  * 3. At the signal stop every mirror, whatever happened to the others.
+ *
+ * What stops one migration or one pair leaves the others alone, is told, and is a problem of the result if it is there at the end. Throws it where
+ * nothing else is left.
  */
 export const keepMirrored = async (
   session: Session,
@@ -57,24 +62,29 @@ export const keepMirrored = async (
   const mirrors = new Map<string, MirrorWithFacts>()
   const renewers = new Map<string, CommitRenewer>()
   const asked = new Wake()
+  let stopped: readonly Diagnostic[] = []
   const stop = () => asked.wake()
   options.signal.addEventListener('abort', stop, { once: true })
   try {
     for (let isFirst = true; !options.signal.aborted; isFirst = false) {
       const unread: Diagnostic[] = []
+      const damaged: Diagnostic[][] = []
       for (const [pair, migrations] of pairs) {
         try {
-          await follow(pair, migrations)
+          await follow(pair, migrations, damaged)
         } catch (error) {
           // A store that is away for a while is no reason to let consumers starve; one that was never there is.
           if (isFirst || !(error instanceof FerryError) || !error.retriable) throw error
           unread.push(...error.diagnostics)
         }
       }
-      const look = lookAt(mirrors, unread)
-      options.look(look)
-      const denied = look.mirrors.flatMap(({ facts }) => facts.lockProblem ?? [])
-      if (denied.length > 0) throw new FerryError(denied)
+      const denied = [...mirrors.values()].flatMap((mirror) => mirror.facts().lockProblem ?? [])
+      stopped = [...damaged.flat(), ...denied]
+      const isAll =
+        damaged.length === session.migrations.length ||
+        (denied.length > 0 && denied.length === mirrors.size)
+      if (stopped.length > 0 && isAll) throw new FerryError(stopped)
+      options.look(lookAt(mirrors, unread, stopped))
       if (!options.signal.aborted)
         await asked.wait(options.timings.followEveryMs ?? FOLLOW_EVERY_MS)
     }
@@ -85,14 +95,22 @@ export const keepMirrored = async (
   const partitions = reportsOf(mirrors)
   return {
     partitions,
-    problems: partitions.flatMap((each) => (each.problem === undefined ? [] : [each.problem])),
+    problems: [...stopped, ...partitions.flatMap((each) => each.problem ?? [])],
   }
 
-  async function follow(pair: string, migrations: readonly Migration[]): Promise<void> {
+  async function follow(
+    pair: string,
+    migrations: readonly Migration[],
+    damaged: Diagnostic[][],
+  ): Promise<void> {
     const there: MirroredMigration[] = []
     const back: MirroredMigration[] = []
     for (const migration of migrations) {
-      const state = await session.store.readDecisions(migration.name)
+      const state = await session.store.readDecisions(migration.name).catch((error: unknown) => {
+        if (!(error instanceof FerryError) || error.retriable) throw error
+        damaged.push([...error.diagnostics])
+        return undefined
+      })
       const forward = mirroredNow(state, 'forward')
       if (state === undefined || forward === undefined) continue
       if (state.syncs.length > 0)
@@ -167,6 +185,7 @@ const pairsOf = (migrations: readonly Migration[]): ReadonlyMap<string, readonly
 const lookAt = (
   mirrors: ReadonlyMap<string, MirrorWithFacts>,
   unread: readonly Diagnostic[],
+  stopped: readonly Diagnostic[],
 ): MirrorLook => ({
   reports: reportsOf(mirrors),
   mirrors: [...mirrors].map(([pair, mirror]) => {
@@ -175,6 +194,7 @@ const lookAt = (
     return { ...names, facts: mirror.facts() }
   }),
   unread,
+  stopped,
 })
 
 const reportsOf = (mirrors: ReadonlyMap<string, MirrorWithFacts>): readonly PartitionReport[] =>

@@ -13,8 +13,9 @@ export const mirrorHealth = (
   patienceMs: number,
 ): ((look: MirrorLook, now: Date) => readonly string[]) => {
   const waitingSince = new Map<string, number>()
-  return ({ reports, mirrors, unread }, now) => {
+  return ({ reports, mirrors, unread, stopped: whole }, now) => {
     const reasons = unread.map((problem) => `the state cannot be read: ${problem.detail}`)
+    reasons.push(...whole.map(({ code, detail }) => `${code} ${detail}`))
     for (const { source, target, facts } of mirrors) {
       const pair = `${source}\n${target}`
       if (facts.lock !== 'waiting') {

@@ -1,9 +1,10 @@
-import { deepStrictEqual } from 'node:assert'
+import { deepStrictEqual, rejects } from 'node:assert'
 import { describe, it } from 'vitest'
 import { keepMirrored } from '../../src/app/keep-mirrored.ts'
+import { newProblems } from '../../src/app/new-problems.ts'
 import type { Session } from '../../src/app/open-session.ts'
 import type { Services } from '../../src/app/services.ts'
-import { diagnostic } from '../../src/domain/diagnostic.ts'
+import { diagnostic, FerryError } from '../../src/domain/diagnostic.ts'
 import type { Mark } from '../../src/domain/mark.ts'
 import type { Migration } from '../../src/domain/migration.ts'
 import { emptyState, type MigrationState } from '../../src/domain/state.ts'
@@ -38,38 +39,45 @@ const FACTS: MirrorFacts = {
 /** One run of up to `looks` looks over decisions that a test changes. */
 const runOf = async (
   migrations: readonly Migration[],
-  states: (look: number) => ReadonlyMap<string, MigrationState>,
+  states: (look: number) => ReadonlyMap<string, MigrationState | FerryError>,
   looks: number,
   reports: readonly PartitionReport[] = [],
+  facts: (mirror: number) => MirrorFacts = () => FACTS,
 ) => {
   const started: MirrorOptions[] = []
   const followed: string[][] = []
   let stopped = 0
   let look = 0
-  const mirror: MirrorWithFacts = {
+  const mirrorOf = (which: number): MirrorWithFacts => ({
     follow: (list: readonly MirroredMigration[]) =>
       void followed.push(list.map((m) => m.migration)),
     reports: () => reports,
     keep: () => ({ taken: async () => {}, release: () => {} }),
-    facts: () => FACTS,
+    facts: () => facts(which),
     stop: async () => void stopped++,
-  }
+  })
   const stopping = new AbortController()
   const session = {
     project: { name: 'shop' },
     migrations,
-    store: { readDecisions: async (name: string) => states(look).get(name) },
+    store: {
+      readDecisions: async (name: string) => {
+        const state = states(look).get(name)
+        if (state instanceof FerryError) throw state
+        return state
+      },
+    },
     clustersOf: async () => ({ source: {}, target: {} }),
   } as unknown as Session
   const services = {
     startMirror: async (options: MirrorOptions) => {
       started.push(options)
-      return mirror
+      return mirrorOf(started.length)
     },
   } as unknown as Services
   const result = await keepMirrored(session, {
     services,
-    timings: DEFAULT_TIMINGS,
+    timings: { ...DEFAULT_TIMINGS, followEveryMs: 5 },
     log: () => {},
     look: () => {
       look += 1
@@ -79,6 +87,9 @@ const runOf = async (
   })
   return { started, followed, stopped, result }
 }
+
+const damage = diagnostic({ code: 'FERRY1402', detail: 'orders is damaged', fix: '' })
+const damaged = new FerryError([damage])
 
 describe('keepMirrored', () => {
   it('starts one mirror for a pair of clusters, with the throttle of each migration, and stops it', async () => {
@@ -120,5 +131,81 @@ describe('keepMirrored', () => {
       [report],
     )
     deepStrictEqual(run.result.problems, [problem])
+  })
+
+  it('lets go of a migration whose state is damaged, goes on with the others, and ends with its problem', async () => {
+    const both = [migration('orders'), migration('billing')]
+    const billing = marked('billing')
+    const broken = new Map<string, MigrationState | FerryError>([
+      ['orders', damaged],
+      ['billing', billing],
+    ])
+    // At the start, and while it runs.
+    const atStart = await runOf(both, () => broken, 2)
+    deepStrictEqual(
+      [atStart.followed, atStart.result.problems],
+      [[['billing'], ['billing']], [damage]],
+    )
+    const fine = new Map([
+      ['orders', marked('orders')],
+      ['billing', billing],
+    ])
+    const later = await runOf(both, (look) => (look === 1 ? broken : fine), 2)
+    deepStrictEqual(
+      [later.followed, later.result.problems],
+      [[['orders', 'billing'], ['billing']], [damage]],
+    )
+    // What was mended meanwhile goes on.
+    const mended = await runOf(both, (look) => (look === 1 ? broken : fine), 3)
+    deepStrictEqual([mended.followed.at(-1), mended.result.problems], [['orders', 'billing'], []])
+  })
+
+  it('ends at once where nothing else is left', async () => {
+    await rejects(
+      runOf([migration('orders')], () => new Map([['orders', damaged]]), 5),
+      damaged,
+    )
+  })
+
+  it('goes on with the pairs that may join their group, and ends where none may', async () => {
+    const other = { ...migration('billing'), to: 'elsewhere' } as Migration
+    const states = new Map(['orders', 'billing'].map((name) => [name, marked(name)]))
+    const lockProblem = diagnostic({ code: 'FERRY1214', detail: 'READ on the group', fix: '' })
+    const denied = { ...FACTS, lockProblem }
+    const run = await runOf(
+      [migration('orders'), other],
+      () => states,
+      3,
+      [],
+      (mirror) => (mirror === 1 ? denied : FACTS),
+    )
+    deepStrictEqual([run.stopped, run.result.problems], [2, [lockProblem]])
+    await rejects(
+      runOf(
+        [migration('orders'), other],
+        () => states,
+        3,
+        [],
+        () => denied,
+      ),
+      FerryError,
+    )
+  })
+})
+
+describe('what is told of a look', () => {
+  const problem = (detail: string) => diagnostic({ code: 'FERRY1604', detail, fix: '' })
+  const report = (way: 'forward' | 'reverse', detail: string) =>
+    ({ key: 'orders.events:0', way, state: 'stopped', problem: problem(detail) }) as PartitionReport
+
+  it('is each problem once: also of the other way, and at another range', () => {
+    const toTell = newProblems()
+    const told = (...reports: PartitionReport[]) =>
+      toTell({ reports, stopped: [] }).map(({ detail }) => detail)
+    deepStrictEqual(told(report('forward', '5 to 7')), ['5 to 7'])
+    deepStrictEqual(told(report('forward', '5 to 7'), report('reverse', '5 to 7')), ['5 to 7'])
+    deepStrictEqual(told(report('forward', '9 to 9'), report('reverse', '5 to 7')), ['9 to 9'])
+    deepStrictEqual(toTell({ reports: [], stopped: [damage] }), [damage])
+    deepStrictEqual(toTell({ reports: [], stopped: [damage] }), [])
   })
 })

@@ -22,6 +22,7 @@ const withLock = (lock: MirrorFacts['lock'], lockWaitsFor?: string): MirrorLook 
     },
   ],
   unread: [],
+  stopped: [],
 })
 const at = (seconds: number): Date => new Date(seconds * 1000)
 
@@ -74,6 +75,13 @@ describe('mirrorHealth', () => {
     const unread = [diagnostic({ code: 'FERRY1407', detail: 'the store is away', fix: '' })]
     deepStrictEqual(mirrorHealth(0)({ ...withLock('held'), unread }, at(0)), [
       'the state cannot be read: the store is away',
+    ])
+  })
+
+  it('says what stops a whole migration while the others go on', () => {
+    const stopped = [diagnostic({ code: 'FERRY1402', detail: 'orders is damaged', fix: '' })]
+    deepStrictEqual(mirrorHealth(0)({ ...withLock('held'), stopped }, at(0)), [
+      'FERRY1402 orders is damaged',
     ])
   })
 })

@@ -47,15 +47,13 @@ export const mirror = (
 const teller = async (context: Context): Promise<(look: MirrorLook) => void> => {
   const { copyMeter } = await import('../../domain/copy-progress.ts')
   const { copyLooks } = await import('../../mirror/copy-looks.ts')
+  const { newProblems } = await import('../../app/new-problems.ts')
   const { renderMirrorLive } = await import('../../views/mirror.ts')
   const meter = copyMeter()
-  const told = new Set<string>()
-  return ({ reports, unread }) => {
-    for (const { key, problem } of reports) {
-      if (problem === undefined || told.has(`${key} ${problem.code}`)) continue
-      told.add(`${key} ${problem.code}`)
-      context.tell([problem])
-    }
+  const toTell = newProblems()
+  return (look) => {
+    const { reports, unread } = look
+    for (const problem of toTell(look)) context.tell([problem])
     for (const { detail } of unread) context.log({ level: 'warn', message: detail })
     const topics = meter(copyLooks(reports), context.streams.now())
     const { line, details } = renderMirrorLive(reports, topics)
