@@ -1,16 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
-import {
-  type Document,
-  isMap,
-  isScalar,
-  isSeq,
-  Lexer,
-  type Pair,
-  parseDocument,
-  visit,
-  type YAMLMap,
-} from 'yaml'
+import { type Document, isMap, isScalar, isSeq, type Pair, visit, type YAMLMap } from 'yaml'
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
+import { keepsComments, parseCommented } from './comment-places.ts'
 import type { TextFile } from './read-file.ts'
 import { compiledSchema, type Schema, type SchemaKind } from './schema.ts'
 import { resolveSchema } from './schema-keys.ts'
@@ -32,7 +23,7 @@ const KIND_OF: ReadonlyMap<string, SchemaKind> = new Map([
  * stand before or behind; what a file says never changes.
  * 1. Refuse what is no YAML, with its place.
  * 2. Order the keys of every mapping that the schema knows.
- * 3. Compare: every value as it is written, and every comment, must be in the new text too. If not, the file is left alone.
+ * 3. Compare: every value as it is written, and every comment at its place, must be in the new text too. If not, the file is left alone.
  */
 export const formatYaml = async (source: TextFile): Promise<Formatted> => {
   const before = parseYaml(source)
@@ -41,7 +32,8 @@ export const formatYaml = async (source: TextFile): Promise<Formatted> => {
   }
   const { kind: written } = before.document.value
   const kind = typeof written === 'string' ? KIND_OF.get(written) : undefined
-  const document = parseDocument(source.text, AS_WRITTEN)
+  const document = parseCommented(source.text, AS_WRITTEN)
+  if (document === undefined || document.errors.length > 0) return { problems: [unsafe(source)] }
   if (kind !== undefined) {
     const { root } = await compiledSchema(kind)
     if (!hasAliases(document)) orderKeys(document, root, source.text)
@@ -133,7 +125,7 @@ const commentToEntry = (node: YAMLMap): void => {
   first.commentBefore = null
 }
 
-/** Every value, every number as it is written, and every comment. */
+/** Every value, every number as it is written, and every comment where it was. */
 export const saysTheSame = (oldText: string, newText: string): boolean => {
   const [before, after] = [oldText, newText].map(
     (text) => parseYaml({ file: '', text, digest: '' }).document,
@@ -144,7 +136,7 @@ export const saysTheSame = (oldText: string, newText: string): boolean => {
     pointersOf(before.value).every(
       (pointer) => before.sourceOf(pointer) === after.sourceOf(pointer),
     ) &&
-    isDeepStrictEqual(commentsIn(oldText), commentsIn(newText))
+    keepsComments(oldText, newText)
   )
 }
 
@@ -158,17 +150,10 @@ const pointersOf = (value: unknown, pointer = ''): readonly string[] =>
         )
       : [pointer]
 
-/** All comments, in no order. */
-const commentsIn = (text: string): readonly string[] =>
-  [...new Lexer().lex(text)]
-    .filter((token) => token.startsWith('#'))
-    .map((token) => token.trimEnd())
-    .sort()
-
 const unsafe = ({ file }: TextFile): Diagnostic =>
   diagnostic({
     code: 'FERRY2014',
-    detail: `${file} cannot be written in canonical form without losing a comment or changing how a value is written, so it was left as it is.`,
+    detail: `${file} cannot be written in canonical form without losing or moving a comment, or changing how a value is written, so it was left as it is.`,
     fix: 'Put the comments on lines of their own, above what they are about.',
     at: { file, line: 1, column: 1, pointer: '' },
   })

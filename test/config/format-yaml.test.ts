@@ -67,9 +67,17 @@ describe('keys in any order', () => {
           if (above !== undefined) expect(keyIn((lines[i + 1] ?? '').replace('- ', ''))).toBe(above)
           const behind = /# behind (\S+)$/.exec(line)?.[1]
           if (behind !== undefined) expect(keyIn(line.replace('- ', ''))).toBe(behind)
-          seen += above === undefined && behind === undefined ? 0 : 1
+          const below = /^( *)# below (\S+)$/.exec(line)
+          if (below !== null) {
+            const indent = below[1]?.length ?? 0
+            expect(ownerOf(lines.slice(0, i), indent)).toBe(below[2])
+            const next = lines.slice(i).find((each) => !/^ *(#|$)/.test(each)) ?? ''
+            expect(next.length - next.trimStart().length).toBeLessThan(indent)
+            expect(lines[i + 1]).toBe(`${below[1]}# - id: h   (parked)`)
+          }
+          seen += above === undefined && behind === undefined && below === null ? 0 : 1
         }
-        expect(seen).toBe(commented(plain).match(/# (above|behind)/g)?.length)
+        expect(seen).toBe(commented(plain).match(/# (above|behind|below)/g)?.length)
         expect(await format(text)).toBe(text)
       }),
       { numRuns: 150 },
@@ -79,18 +87,84 @@ describe('keys in any order', () => {
 
 const keyIn = (line: string): string | undefined => /^ *([\w.]+):/.exec(line)?.[1]
 
-/** A comment above every second key but the first of the file, and one behind every third scalar. */
-const commented = (text: string): string =>
-  text
-    .split('\n')
-    .flatMap((line, i) => {
-      const key = keyIn(line)
-      if (key === undefined || i === 0) return [line]
-      const indent = ' '.repeat(line.length - line.trimStart().length)
-      const behind = i % 3 === 0 && /: [^|>[{]+$/.test(line) ? `${line} # behind ${key}` : line
-      return i % 2 === 0 ? [`${indent}# above ${key}`, behind] : [behind]
-    })
-    .join('\n')
+/** The key that the block with this indentation belongs to, from the lines above its end. */
+const ownerOf = (above: readonly string[], indent: number): string | undefined => {
+  const keys = above.map((line) => line.replace('- ', '  ')).filter((line) => keyIn(line))
+  const owner = keys.findLast((line) => line.length - line.trimStart().length < indent)
+  return owner && keyIn(owner)
+}
+
+/** A comment above every second key but the first of the file, one behind every third scalar, and two below the last entry of every block. */
+const commented = (text: string): string => {
+  const open: number[] = []
+  const written: string[] = []
+  for (const [i, line] of text.split('\n').entries()) {
+    const column = line.length - line.trimStart().length
+    while ((open.at(-1) ?? 0) > column) {
+      const indent = open.pop() ?? 0
+      const pad = ' '.repeat(indent)
+      written.push(`${pad}# below ${ownerOf(written, indent)}`, `${pad}# - id: h   (parked)`)
+    }
+    const key = keyIn(line.replace('- ', '  '))
+    const isEntry = line.trimStart().startsWith('- ')
+    if (isEntry && open.at(-1) !== column) open.push(column)
+    if (key !== undefined && open.at(-1) !== column + (isEntry ? 2 : 0)) {
+      open.push(column + (isEntry ? 2 : 0))
+    }
+    if (keyIn(line) === undefined || i === 0) {
+      written.push(line)
+      continue
+    }
+    const isScalar = /: [^|>[{]+$/.test(line)
+    if (i % 2 === 0) written.push(`${' '.repeat(column)}# above ${key}`)
+    written.push(i % 3 === 0 && isScalar ? `${line} # behind ${key}` : line)
+  }
+  return written.join('\n')
+}
+
+test('a comment below a parked entry stays with the key that it stands above', async () => {
+  const text = `kind: Migration
+spec:
+  groups:
+    - id: g
+      # in g
+    # - id: h   (parked)
+
+  # about topics
+  topics:
+  - name: a
+  # about from
+  from: x
+  # end
+# end of all
+`
+  expect(await format(text)).toBe(`kind: Migration
+spec:
+  # about from
+  from: x
+
+  # about topics
+  topics:
+    - name: a
+  groups:
+    - id: g
+      # in g
+    # - id: h   (parked)
+  # end
+
+# end of all
+`)
+})
+
+test.each([
+  ['# x\na: 1\nb: 2\n', 'a: 1\n# x\nb: 2\n'],
+  ['a: 1\n# x\nb: 2\n', 'a: 1\nb: 2\n# x\n'],
+  ['a:\n  - b\n# x\nc: 2\n', 'a:\n  - b\n  # x\nc: 2\n'],
+  ['a:\n  - b\n  # x\n  - c\n', 'a:\n  # x\n  - b\n  - c\n'],
+])('a comment that would move is noticed: %j', (before, after) => {
+  expect(saysTheSame(before, before)).toBe(true)
+  expect(saysTheSame(before, after)).toBe(false)
+})
 
 describe('what is left as it is', () => {
   test.each([
