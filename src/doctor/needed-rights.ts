@@ -15,9 +15,23 @@ export interface NeededRight {
   readonly without?: string
 }
 
-const READS = ['plan', 'status', 'apply', 'mirror', 'verify', 'doctor'] as const
-const COPIES = ['apply', 'mirror'] as const
-const CHANGES = ['apply', 'rollback'] as const
+/** Whatever looks at both clusters: a plan backwards or anew does, too. */
+const READS = [
+  'plan',
+  'status',
+  'apply',
+  'mirror',
+  'verify',
+  'doctor',
+  'drift',
+  'resync',
+  'rollback',
+] as const
+const COPIES = ['apply', 'mirror', 'resync'] as const
+/** A plan forwards is refused without them. */
+const CHANGES = ['plan', 'apply', 'rollback'] as const
+/** What writes decisions to the state. */
+const DECIDES = ['apply', 'rollback', 'resync', 'salvage'] as const
 
 /**
  * On the source Ferry reads; only the way back writes there: records that producers have written to the target, and the positions of groups
@@ -34,7 +48,7 @@ export const neededOnSource = (
   ...(speaks(CONFIGS) === undefined ? [] : [onCluster('DESCRIBE_CONFIGS', READS)]),
   ...migration.topics.flatMap(({ name }) => [
     ...(speaks(CONFIGS) === undefined ? [] : [right('DESCRIBE_CONFIGS', 'TOPIC', name, READS)]),
-    right('READ', 'TOPIC', name, READS),
+    right('READ', 'TOPIC', name, [...READS, 'salvage']),
   ]),
   ...migration.groups.flatMap(({ id }) => [
     right('DESCRIBE', 'GROUP', id, READS),
@@ -64,7 +78,7 @@ const neededForWayBack = (
   speaks: Speaks,
 ): readonly NeededRight[] => {
   if (speaks(IDEMPOTENT) === undefined || topics.length === 0) return []
-  const verbs = rollback.keepSourceWarm ? [...COPIES, 'rollback'] : ['rollback']
+  const verbs = rollback.keepSourceWarm ? ['apply', 'mirror', 'rollback'] : ['rollback']
   const fills = speaks(SINCE_2_8) !== undefined && topics.some(({ offsets }) => offsets !== 'dense')
   return [
     ...topics.map(({ name }) => right('WRITE', 'TOPIC', name, verbs)),
@@ -91,20 +105,20 @@ export const neededOnTarget = (
   onCluster('DESCRIBE', READS),
   onCluster('DESCRIBE_CONFIGS', READS),
   ...(migration.users.length + migration.access.length > 0 ? [onCluster('ALTER', CHANGES)] : []),
-  ...(migration.quotas.length > 0 ? [onCluster('ALTER_CONFIGS', CHANGES)] : []),
+  ...(migration.quotas.length > 0 ? [onCluster('ALTER_CONFIGS', ['apply', 'rollback'])] : []),
   ...migration.topics.flatMap(({ name }) => [
-    right('CREATE', 'TOPIC', name, ['plan', 'apply']),
+    right('CREATE', 'TOPIC', name, ['plan', 'apply', 'resync']),
     right('ALTER_CONFIGS', 'TOPIC', name, CHANGES),
-    right('DESCRIBE_CONFIGS', 'TOPIC', name, READS),
-    right('READ', 'TOPIC', name, [...COPIES, 'verify']),
-    right('WRITE', 'TOPIC', name, COPIES),
-    // Priming takes its filler away again with DeleteRecords; a rollback removes the topic that Ferry made.
+    right('DESCRIBE_CONFIGS', 'TOPIC', name, [...READS, 'salvage']),
+    right('READ', 'TOPIC', name, ['plan', ...COPIES, 'verify', 'salvage']),
+    right('WRITE', 'TOPIC', name, ['plan', ...COPIES, 'salvage']),
+    // Priming takes its filler away again with DeleteRecords, and a resync the old copy; a rollback removes the topic that Ferry made.
     right('DELETE', 'TOPIC', name, [...COPIES, 'rollback']),
   ]),
   // Committing a position takes READ on the group, as for a consumer; taking it back, DELETE.
   ...migration.groups.flatMap(({ id }) => [
     right('READ', 'GROUP', id, READS),
-    right('DELETE', 'GROUP', id, ['rollback']),
+    right('DELETE', 'GROUP', id, ['rollback', 'resync']),
   ]),
   // The lock of the mirror.
   right('READ', 'GROUP', `ferry-mirror-${project.name}`, [...COPIES, 'status']),
@@ -119,11 +133,11 @@ const neededForState = (
   if (state.store !== 'kafka' || state.cluster !== cluster) return []
   const ids = `ferry-${state.topic}-${name}-`
   return [
-    right('CREATE', 'TOPIC', state.topic, CHANGES),
-    right('DESCRIBE_CONFIGS', 'TOPIC', state.topic, READS),
-    right('READ', 'TOPIC', state.topic, READS),
-    right('WRITE', 'TOPIC', state.topic, [...COPIES, 'rollback']),
-    { ...right('WRITE', 'TRANSACTIONAL_ID', ids, CHANGES), patternType: 'PREFIXED' },
+    right('CREATE', 'TOPIC', state.topic, DECIDES),
+    right('DESCRIBE_CONFIGS', 'TOPIC', state.topic, [...READS, 'salvage']),
+    right('READ', 'TOPIC', state.topic, [...READS, 'salvage']),
+    right('WRITE', 'TOPIC', state.topic, [...DECIDES, 'mirror']),
+    { ...right('WRITE', 'TRANSACTIONAL_ID', ids, DECIDES), patternType: 'PREFIXED' },
   ]
 }
 

@@ -82,7 +82,28 @@ test('whoever copies to the target needs the group that is the lock of the mirro
   const lock = neededOnTarget(migration(), project as never).filter(
     ({ resourceName }) => resourceName === 'ferry-mirror-shop',
   )
-  expect(lock).toMatchObject([{ operation: 'READ', verbs: ['apply', 'mirror', 'status'] }])
+  expect(lock).toMatchObject([
+    { operation: 'READ', verbs: ['apply', 'mirror', 'resync', 'status'] },
+  ])
+})
+
+test.each([
+  ['old', 'READ TOPIC orders', ['drift', 'resync', 'rollback', 'salvage']],
+  ['old', 'DESCRIBE GROUP api', ['drift', 'resync', 'rollback']],
+  ['new', 'DESCRIBE CLUSTER kafka-cluster', ['drift', 'resync', 'rollback']],
+  ['new', 'READ TOPIC orders', ['plan', 'resync', 'salvage']],
+  ['new', 'WRITE TOPIC orders', ['plan', 'resync', 'salvage']],
+  ['new', 'DELETE TOPIC orders', ['resync', 'rollback']],
+])('on %s %s is said to be needed by all that need it', (cluster, right, verbs) => {
+  const needed =
+    cluster === 'old'
+      ? neededOnSource(migration(), project as never, SINCE_2_8)
+      : neededOnTarget(migration(), project as never)
+  const found = needed.find(
+    ({ operation, resourceType, resourceName }) =>
+      `${operation} ${resourceType} ${resourceName}` === right,
+  )
+  expect(found?.verbs).toEqual(expect.arrayContaining(verbs))
 })
 
 test('a right that is only useful is a warning, one that is needed an error', () => {

@@ -287,6 +287,26 @@ describe("Ferry's user lacks a right", () => {
   ]
   test.each(AFTER)('once it is mirrored: %s, %s: %s', (...row) => check(row))
 
+  test('doctor says of each of them that the verb needs it', async () => {
+    const { stdout } = await project.ferry(['doctor', 'rights', '--json'])
+    const { rights } = JSON.parse(stdout).migrations[0]
+    for (const [line, side, [operation, type, name], instead, names] of [...BEFORE, ...AFTER]) {
+      const verb = line.split(' ')[0] ?? ''
+      const told = (rights[side].rights as JudgedRight[]).filter(
+        (each) =>
+          each.resourceType === type &&
+          each.resourceName === name &&
+          // What the message names; DESCRIBE follows from the right that is listed.
+          (names.test(`FERRY1307 ${each.operation} on ${type} ${name}`) ||
+            (instead === undefined && each.operation === operation)),
+      )
+      expect(
+        told.flatMap(({ verbs }) => verbs),
+        `${line}: ${operation} on ${name}`,
+      ).toContain(verb)
+    }
+  })
+
   // It shows what it can, and ends as what it shows says.
   test('status says what it may not see', async () => {
     const right: Right = ['DESCRIBE', 'GROUP', GROUP]

@@ -70,7 +70,7 @@ export const STARTING_CODES = {
   FERRY2014: page(
     1,
     'File cannot be formatted',
-    'Writing the file in canonical form would lose a comment or change how a value is written, so it was left as it is. Ferry compares both before it writes. Comments inside of lists in brackets, and values that are empty, are the usual reasons.',
+    'Writing the file in canonical form would lose or move a comment, or change how a value is written, so it was left as it is. Ferry compares both before it writes. Comments inside of lists in brackets, and values that are empty, are the usual reasons.',
   ),
   FERRY2015: page(
     4,
