@@ -49,9 +49,9 @@ export const purgeTopic = async (options: PurgeOptions): Promise<Purged> => {
     const wrong = options.mayDelete === 'all' ? undefined : otherTopic(options)
     if (wrong) return { problem: wrong }
     const logs = new Map<number, LogEnds>()
+    await settleTogether(reader, options)
     for (const partition of partitions) {
       const key = partitionKey(purge.topic, partition)
-      await settleUnderLock(key, reader, options)
       const log = await endsOf(key, reader, options)
       const rest = aboveEmptied(partition, log, options)
       const problem =
@@ -73,6 +73,21 @@ export const purgeTopic = async (options: PurgeOptions): Promise<Purged> => {
   } finally {
     await reader.close()
   }
+}
+
+/** Each waits for as long as a request may be on its way: all at a time, or a topic of a hundred partitions takes half an hour. */
+const settleTogether = async (reader: LogReader, options: PurgeOptions): Promise<void> => {
+  const { topic } = options.purge
+  let isSaid = false
+  const report = () => {
+    if (!isSaid) options.report?.(`waiting for requests that may still be on their way to ${topic}`)
+    isSaid = true
+  }
+  await Promise.all(
+    options.partitions.map((partition) =>
+      settleUnderLock(partitionKey(topic, partition), reader, { ...options, report }),
+    ),
+  )
 }
 
 /** Right after a crash a leader may announce less than it holds. What it does not hold by then was lost. */

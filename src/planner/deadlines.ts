@@ -14,7 +14,7 @@ import type { PlanContext } from '../steps/step-kind.ts'
 import { type ObservedPartition, type ObservedSide, partitionAt } from './observed.ts'
 import { overtaken } from './overtaken.ts'
 import { timeOf } from './recommend-order.ts'
-import { effective } from './topic-configs.ts'
+import { retentionOf } from './topic-configs.ts'
 import {
   Earliest,
   earlierFirst,
@@ -52,7 +52,7 @@ const sourceRetention = (context: PlanContext): readonly Deadline[] => {
   const first = new Earliest<Uncopied>()
   for (const each of uncopied(context)) {
     const { topic, seen, next } = each
-    const retention = Number(effective(observed.source.topics.get(topic), 'retention.ms') ?? '-1')
+    const retention = retentionOf(observed.source.topics.get(topic), 'retention.ms')
     const { sample } = seen
     if (retention < 0 || !sample || sample.headTimestamp < 0) continue
     // Retention counts a batch by its largest time: nothing of the first one goes before that.
@@ -76,7 +76,7 @@ const sourceSize = (context: PlanContext): readonly Deadline[] => {
   const first = new Earliest<Uncopied & { readonly hourly: number }>()
   for (const each of uncopied(context)) {
     const { topic, seen, next } = each
-    const size = Number(effective(observed.source.topics.get(topic), 'retention.bytes') ?? '-1')
+    const size = retentionOf(observed.source.topics.get(topic), 'retention.bytes')
     const mark = size < 0 ? undefined : marks.get(partitionKey(topic, seen.partition))
     if (!mark) continue
     const moved = Number(seen.logStart - mark.sourceStart)
@@ -112,7 +112,7 @@ export const backRetentionOf = (
   return topics
     .flatMap((topic) => {
       const there = observed.target.topics.get(topic)
-      const retention = Number(effective(there, 'retention.ms') ?? '-1')
+      const retention = retentionOf(there, 'retention.ms')
       if (retention < 0) return []
       const first = new Earliest<TopicPartition & { readonly next: bigint }>()
       for (const seal of placesOf(state).sealedTopics.get(topic) ?? []) {
@@ -169,7 +169,7 @@ const targetRetention = (context: PlanContext): readonly Deadline[] => {
     const source = observed.source.topics.get(name)
     const target = observed.target.topics.get(name)
     if (!source || !target || !placesOf(state).sealedTopics.has(name)) continue
-    const retention = Number(effective(target, 'retention.ms') ?? '-1')
+    const retention = retentionOf(target, 'retention.ms')
     if (retention < 0) continue
     for (const seen of source.partitions) {
       const of = { topic: name, partition: seen.partition }

@@ -9,7 +9,7 @@ import { placesOf } from '../domain/state-places.ts'
 import { humanDuration } from '../steps/_words.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
 import { type ObservedTopic, partitionAt } from './observed.ts'
-import { effective, targetDefault, topicConfigs } from './topic-configs.ts'
+import { effective, retentionOf, targetDefault, topicConfigs } from './topic-configs.ts'
 import { earlierFirst, instant } from './uncopied.ts'
 
 /**
@@ -205,9 +205,8 @@ export const shortOnSource = (
   topics.flatMap((topic) => {
     const { observed, state, now, desired } = context
     const source = observed.source.topics.get(topic)
-    const kept = Number(effective(source, 'retention.ms') ?? '-1')
-    const deletes = effective(source, 'cleanup.policy')?.includes('delete') ?? true
-    if (kept < 0 || !deletes) return []
+    const kept = retentionOf(source, 'retention.ms')
+    if (kept < 0) return []
     const seals = placesOf(state).sealedTopics.get(topic) ?? []
     const isOlder = seals.some(({ at }) => now.getTime() - Date.parse(at) > kept)
     if (!isOlder && !desired.rollback.keepSourceWarm) return []

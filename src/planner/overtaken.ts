@@ -5,7 +5,7 @@ import type { Deadline } from '../domain/plan.ts'
 import { placesOf } from '../domain/state-places.ts'
 import { counted, humanSeconds } from '../steps/_words.ts'
 import { ageMs, MIRROR_RATE } from './recommend-order.ts'
-import { effective } from './topic-configs.ts'
+import { retentionOf } from './topic-configs.ts'
 import {
   type CopyContext,
   Earliest,
@@ -127,9 +127,8 @@ const followers = (
   { topic, seen }: Uncopied,
 ): readonly { readonly taken: number; readonly in: number }[] => {
   const source = observed.source.topics.get(topic)
-  const of = (name: string) => Number(effective(source, name) ?? '-1')
   const found: { taken: number; in: number }[] = []
-  const [time, age] = [of('retention.ms'), ageMs(seen, now)]
+  const [time, age] = [retentionOf(source, 'retention.ms'), ageMs(seen, now)]
   if (time >= 0 && age >= WRITTEN_FOR_MS) {
     const taken = (Number(seen.highWatermark - seen.logStart) * 1000) / age
     found.push({ taken, in: (time - age) / 1000 })
@@ -137,7 +136,7 @@ const followers = (
   const mark = placesOf(state).marks.get(partitionKey(topic, seen.partition))
   const moved = mark === undefined ? 0 : Number(seen.logStart - mark.sourceStart)
   const elapsed = mark === undefined ? 0 : now.getTime() - Date.parse(mark.at)
-  if (of('retention.bytes') >= 0 && moved > 0 && elapsed > 0) {
+  if (retentionOf(source, 'retention.bytes') >= 0 && moved > 0 && elapsed > 0) {
     found.push({ taken: (moved * 1000) / elapsed, in: 0 })
   }
   return found

@@ -3,7 +3,7 @@ import type { Order } from '../domain/stage.ts'
 import { counted, humanBytes, humanSeconds } from '../steps/_words.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
 import { type ObservedPartition, partitionSeen } from './observed.ts'
-import { effective } from './topic-configs.ts'
+import { retentionOf } from './topic-configs.ts'
 
 /** What the mirror does at least, in bytes per second, where no throttle says less. */
 export const MIRROR_RATE = 80 * 1024 * 1024
@@ -91,7 +91,7 @@ const firstUnreadToExpire = ({ desired, observed, now }: OrderContext) => {
       const place = placeOf.get(topic)
       const seen = partitionSeen(observed.source, key)
       if (place === undefined || !seen || commit.offset >= seen.highWatermark) continue
-      const retention = Number(effective(observed.source.topics.get(topic), 'retention.ms') ?? '-1')
+      const retention = retentionOf(observed.source.topics.get(topic), 'retention.ms')
       const written = timeOf(seen, commit.offset, now)
       if (retention < 0 || written === undefined) continue
       const inMs = Math.max(0, written + retention - now.getTime())

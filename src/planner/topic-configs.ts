@@ -25,6 +25,18 @@ export interface TopicConfigs {
 export const effective = (topic: ObservedTopic | undefined, key: string): string | undefined =>
   topic?.configs?.get(key)?.value ?? undefined
 
+/**
+ * After how long, or above which size, a topic deletes records, by the values in force; -1: never. One that is only compacted deletes nothing
+ * by either (UnifiedLog.deleteOldSegments).
+ */
+export const retentionOf = (
+  topic: ObservedTopic | undefined,
+  key: 'retention.ms' | 'retention.bytes',
+): number => {
+  const deletes = effective(topic, 'cleanup.policy')?.includes('delete') ?? true
+  return deletes ? Number(effective(topic, key) ?? '-1') : -1
+}
+
 /** What the target would use for a topic without an override; broker keys carry a `log.` prefix, and a few names differ. */
 const BROKER_KEY: Readonly<Record<string, string>> = {
   'max.message.bytes': 'message.max.bytes',

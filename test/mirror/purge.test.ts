@@ -163,3 +163,49 @@ describe('a copy that was emptied and is back', () => {
     )
   })
 })
+
+it('the partitions of a topic are waited for at the same time, and that is said once', async () => {
+  const other = partitionKey(TOPIC, 1)
+  let end = 0n
+  let isOtherAsked = false
+  const answers = <T>(keys: Iterable<string>, value: T) => ({
+    ok: new Map([...keys].map((key) => [key, value])),
+    failed: new Map(),
+  })
+  const target = {
+    name: 'new',
+    listOffsets: async (places: readonly { topic: string; partition: number }[]) =>
+      answers(
+        places.map((place) => `${place.topic}:${place.partition}`),
+        end,
+      ),
+    // The log of the first does not stand still before somebody asks for that of the second.
+    epochEnds: async (asked: ReadonlyMap<string, unknown>) => {
+      isOtherAsked ||= asked.has(other)
+      if (!isOtherAsked) end++
+      return answers(asked.keys(), { leaderEpoch: 0, endOffset: end })
+    },
+  } as unknown as Cluster
+  const uncertain = new Set([KEY, other])
+  const said: string[] = []
+  const purged = await purgeTopic({
+    target,
+    purge: { topic: TOPIC, marks: [mark], intent: null },
+    progress: new Map(),
+    targetTopicId: undefined,
+    emptied: new Map(),
+    partitions: [0, 1],
+    mayDelete: 'copy',
+    lock: {
+      ...LOCK,
+      isUncertain: (key) => uncertain.has(key),
+      settled: (key) => uncertain.delete(key),
+    },
+    timings: { sessionTimeoutMs: 20, requestTimeoutMs: 20 },
+    signal: AbortSignal.timeout(10_000),
+    report: (line) => said.push(line),
+  })
+  expect(purged).toMatchObject({ ends: [{ partition: 0 }, { partition: 1 }] })
+  expect([...uncertain]).toEqual([])
+  expect(said).toEqual(['waiting for requests that may still be on their way to t'])
+})

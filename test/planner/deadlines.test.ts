@@ -62,6 +62,24 @@ describe('deadlines', () => {
     expect(deadlines({ ...all, state: stateWith({ marks: [mark()] }) })).toEqual([])
   })
 
+  it('of no retention where a topic is only compacted: nothing of it is deleted by time or size', () => {
+    const policies = (policy: string) =>
+      deadlines({
+        observed: observed({
+          source: source(200n, 1100n, {
+            'cleanup.policy': policy,
+            'retention.ms': String(24 * HOUR),
+            'retention.bytes': '1000000',
+          }),
+          target: target(500n),
+        }),
+        state: stateWith({ marks: [mark()] }),
+      })
+    expect(policies('compact')).toEqual([])
+    expect(policies('compact,delete')).not.toEqual([])
+    expect(policies('delete')).not.toEqual([])
+  })
+
   it('of retention by time, in a batch of old and new records: none of it goes before the newest', () => {
     const day = { 'retention.ms': String(24 * HOUR) }
     const oldest = { firstTimestamp: NOW.getTime() - 2 * HOUR, headTimestamp: NOW.getTime() - HOUR }
