@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import {
   constants,
   link,
@@ -24,6 +25,19 @@ const TEMP_SUFFIX = '.tmp'
 /** The file's bytes; undefined if there is no such file. */
 export const readIfThere = async (file: string): Promise<Buffer | undefined> =>
   orAbsent(() => readFile(file), file)
+
+/**
+ * The same, and all else waits: for small files of which there are many, as a promise for each took ten times the CPU of the read (0.12 ms, 0.01).
+ * Who reads many lets others have their turn in between.
+ */
+export const readNowIfThere = (file: string): Buffer | undefined => {
+  try {
+    return readFileSync(file)
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined
+    throw unusable(error, file)
+  }
+}
 
 /** In bytes; 0 if there is no such file. */
 export const sizeOf = async (file: string): Promise<number> =>
@@ -222,22 +236,26 @@ const orAbsent = async <T>(action: () => Promise<T>, file: string): Promise<T | 
     }
   }, file)
 
-/** Turns what the operating system refuses into a diagnostic that names the file. */
 const usable = async <T>(action: () => Promise<T>, file: string): Promise<T> => {
   try {
     return await action()
   } catch (error) {
-    if (errnoOf(error) === '') throw error
-    throw new FerryError(
-      diagnostic({
-        code: 'FERRY1405',
-        detail: `${file}: ${(error as Error).message}.`,
-        fix: 'Make the folder readable and writable, with space left, on a file system with hard links; or choose another one in ferry.yaml (spec.state).',
-      }),
-      { cause: error },
-    )
+    throw unusable(error, file)
   }
 }
+
+/** Turns what the operating system refuses into a diagnostic that names the file; all else stays what it is. */
+const unusable = (error: unknown, file: string): unknown =>
+  errnoOf(error) === ''
+    ? error
+    : new FerryError(
+        diagnostic({
+          code: 'FERRY1405',
+          detail: `${file}: ${(error as Error).message}.`,
+          fix: 'Make the folder readable and writable, with space left, on a file system with hard links; or choose another one in ferry.yaml (spec.state).',
+        }),
+        { cause: error },
+      )
 
 const errnoOf = (error: unknown): string => {
   const code = (error as NodeJS.ErrnoException | undefined)?.code

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { setImmediate as turnOfOthers } from 'node:timers/promises'
 import { type GapChunk, type PartitionProgress, SpokenFor } from '../domain/partition-progress.ts'
 import { type Stored, wholeChunks } from './content-codec.ts'
 import {
@@ -9,6 +10,7 @@ import {
   moveFolder,
   namesIn,
   readIfThere,
+  readNowIfThere,
   removeFolder,
   replaceFile,
   syncFolder,
@@ -39,6 +41,9 @@ const oldFileNameOf = (of: OfPartition): string => `${stemOf(of)}.json`
 /** Undefined: it is something else. */
 const progressFileOf = (name: string): NamedFile | undefined =>
   namedFile(/^(.+?)(?:\.([0-9]+))?\.json$/, name)
+
+/** Files; about a millisecond. */
+const READ_IN_A_TURN = 64
 
 /**
  * The progress of a migration in a folder: `<topic>-<n>.<generation>.json` and `<topic>-<n>.<generation>.gaps.jsonl` for each partition, and
@@ -136,7 +141,8 @@ export class FileProgress {
     const listed = await this.#list()
     const found: Stored<PartitionProgress>[] = []
     for (const [stem, files] of listed.progress) {
-      const stored = await latestOf(listed.folder, files)
+      if (found.length % READ_IN_A_TURN === 0) await turnOfOthers()
+      const stored = latestOf(listed.folder, files)
       if (stored === undefined) return 'changed'
       const { gaps, producerId } = stored.value
       const reader = new GapsReader(gaps, producerId)
@@ -224,15 +230,15 @@ const isShortOf = (listed: Listing, now: Listing): boolean =>
   })
 
 /** What the latest holder said; undefined: a file is gone. An earlier version wrote one without a generation, which is in the file. */
-const latestOf = async (
+const latestOf = (
   folder: string,
   files: readonly Listed[],
-): Promise<Stored<PartitionProgress> | undefined> => {
+): Stored<PartitionProgress> | undefined => {
   let latest: Stored<PartitionProgress> | undefined
   for (const { name, generation } of files) {
     if (latest !== undefined && generation >= 0) continue
     const file = join(folder, name)
-    const text = (await readIfThere(file))?.toString()
+    const text = readNowIfThere(file)?.toString()
     if (text === undefined) return undefined
     const value = decodeProgress(text, file)
     // A copied file would answer for another partition, or for one twice.
