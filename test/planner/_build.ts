@@ -239,3 +239,15 @@ export const stateWith = (parts: Partial<MigrationState>): MigrationState => ({
   ...emptyState('orders', 'lineage'),
   ...parts,
 })
+
+/** With so many replicas of each partition. */
+export const replicated = (seen: ObservedTopic, factor: number): ObservedTopic => ({
+  ...seen,
+  description: {
+    ...seen.description,
+    partitions: seen.description.partitions.map((each) => ({
+      ...each,
+      replicas: Array.from({ length: factor }, (_, node) => node),
+    })),
+  },
+})

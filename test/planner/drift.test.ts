@@ -8,7 +8,7 @@ import {
   stillListed,
 } from '../../src/planner/drift.ts'
 import { managedOf } from '../../src/planner/managed.ts'
-import type { Observed, ObservedSide, ObservedTopic } from '../../src/planner/observed.ts'
+import type { Observed, ObservedSide } from '../../src/planner/observed.ts'
 import {
   ACCESS,
   AT,
@@ -16,6 +16,7 @@ import {
   groupSeen,
   migration,
   observed,
+  replicated,
   stateWith,
   topic,
   topicSeen,
@@ -73,17 +74,6 @@ const target = (parts: Partial<ObservedSide> = {}): Observed =>
       ...parts,
     },
   })
-
-const replicated = (seen: ObservedTopic, factor: number): ObservedTopic => ({
-  ...seen,
-  description: {
-    ...seen.description,
-    partitions: seen.description.partitions.map((each) => ({
-      ...each,
-      replicas: Array.from({ length: factor }, (_, node) => node),
-    })),
-  },
-})
 
 const topics = (overrides: Readonly<Record<string, string>>, partitions = 1) => ({
   topics: new Map([

@@ -9,6 +9,7 @@ import {
   migration,
   observed,
   plan,
+  replicated,
   stateWith,
   topic,
   topicSeen,
@@ -342,6 +343,29 @@ describe('guards', () => {
       'replication factor above the brokers',
       { desired: migration({ topics: [topicSpec('orders', { replicationFactor: 4 })] }) },
       ['error FERRY1317'],
+    ],
+    [
+      'fewer brokers than a topic has replicas that is there, as some are away',
+      {
+        desired: migration({ topics: [topicSpec('orders', { replicationFactor: 4 })] }),
+        observed: observed({
+          target: {
+            topics: new Map([
+              [
+                topic('orders'),
+                replicated(
+                  topicSeen('orders', [
+                    [0n, 0n],
+                    [0n, 0n],
+                  ]),
+                  4,
+                ),
+              ],
+            ]),
+          },
+        }),
+      },
+      [],
     ],
     [
       'a config that the target does not know',

@@ -36,8 +36,13 @@ const GROUPS = [
  * is right here, and ends the test.
  */
 const isRunAgain = (ended: Ended): boolean =>
-  ended.code === -1 || ended.code === 7 || (ended.code === 1 && AWAY.test(firstError(ended)))
+  ended.code === -1 ||
+  ended.code === 7 ||
+  (ended.code === 1 && AWAY.test(firstError(ended))) ||
+  (ended.code === 4 && TOO_FEW.test(firstError(ended)))
 const AWAY = /^error FERRY12/
+/** A topic is to be made with three replicas, and a broker is away just then. */
+const TOO_FEW = /^error FERRY1317 .* has 2 brokers now/
 const isDense = ({ transactional, compacted = false }: TopicOfService): boolean =>
   transactional || compacted
 const MOST_ATTEMPTS = 40

@@ -47,12 +47,13 @@ export const configGuards = (
       targetDefault(observed.target, 'min.insync.replicas') ??
       '1',
   )
-  if (factor > brokers) {
+  // Of a topic that is there they were enough: now some are away, which keeps nobody from going on.
+  if (target === undefined && factor > brokers) {
     found.push(
       diagnostic({
         code: 'FERRY1317',
-        detail: `${spec.name} asks for replication factor ${factor}; ${observed.target.name} has ${brokers} brokers.`,
-        fix: 'Lower it.',
+        detail: `${spec.name} asks for replication factor ${factor}; ${observed.target.name} has ${brokers === 1 ? 'one broker' : `${brokers} brokers`} now.`,
+        fix: 'If a broker is away wait until it is back, and plan again; else lower replicationFactor.',
         at: spec.at,
       }),
     )
