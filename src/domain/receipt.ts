@@ -101,6 +101,8 @@ export interface ReceiptPosition {
   /** Before: where the group was on the source, and what it had on the target. */
   readonly source: number
   readonly targetBefore: number | null
+  /** Offsets from there to the mark, where mirroring began: the group had not read them, and they are not on the target. Absent: none. */
+  readonly skipped?: number
   /** After: what was written on the target, how it was proved, and where the group was when the migration was retired. */
   readonly target: number
   readonly proof: SyncedPosition['proof']

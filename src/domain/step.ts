@@ -100,6 +100,10 @@ export interface SyncGroup extends StepBase<'sync-group'> {
   /** Positions the group has now, and the partitions it could have. */
   readonly committed: number
   readonly partitions: number
+  /** Offsets below the marks that the group has not read, as a decimal string; absent: none. */
+  readonly skipped?: string
+  /** Of topics without a mark: it skips what it has not read before this (`the end of the log`, or a time). */
+  readonly skipsBefore?: string
 }
 export interface SealTopic extends StepBase<'seal-topic'> {
   readonly topic: TopicName

@@ -15,7 +15,9 @@ import {
 } from '../domain/stranded.ts'
 import { counted } from '../steps/_words.ts'
 import { named } from '../steps/gates/index.ts'
+import { skippedFindings, startInWords } from '../steps/skipped.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
+import { mayGoNow } from './deadlines.ts'
 import { willBeForgotten } from './forgetting.ts'
 import { rollbackUnderWay } from './guards/reverse.ts'
 import { type ObservedPartition, partitionAt, partitionSeen } from './observed.ts'
@@ -27,6 +29,8 @@ export const cutoverWarnings = (context: PlanContext): readonly Diagnostic[] => 
   ...withoutCommits(context),
   ...betterOrder(context),
   ...leftOut(context),
+  ...context.desired.groups.flatMap((spec) => skippedFindings(context, spec, areDue(context))),
+  ...mayGoNow(context),
   ...overtakenWarning(context),
   ...stranded(context),
   ...backOnSource(context),
@@ -122,16 +126,17 @@ export const orderFinding = (
 const isUrgent = (because: string, order: PlanContext['desired']['order']): boolean =>
   order === 'consumers-first' || because.includes('expire')
 
-/** Records that a group has not read and that mirroring begins after. */
+/** Whether this plan leads to where groups have moved. */
+const areDue = ({ desired: { stage, order } }: PlanContext): boolean =>
+  stageRank(stage, order) >= stageRank('consumers-moved', order)
+
+/** Records that a group has not read and that mirroring begins after, of topics that have no mark yet. */
 const leftOut = (context: PlanContext): readonly Diagnostic[] => {
   const { desired, observed, state } = context
   const { startFrom } = desired.mirror
-  if (
-    startFrom === 'earliest' ||
-    desired.topics.every(({ name }) => placesOf(state).markedTopics.has(name))
-  ) {
-    return []
-  }
+  const { markedTopics } = placesOf(state)
+  const unmarked = desired.topics.filter(({ name }) => !markedTopics.has(name))
+  if (startFrom === 'earliest' || unmarked.length === 0) return []
   if (startFrom === 'committed') {
     return desired.groups.length > 0
       ? []
@@ -144,9 +149,9 @@ const leftOut = (context: PlanContext): readonly Diagnostic[] => {
           }),
         ]
   }
-  const from = startFrom === 'latest' ? 'the end of the log' : startFrom.toISOString()
+  const from = startInWords(desired)
   const ends = new Map(
-    desired.topics.flatMap(({ name }) =>
+    unmarked.flatMap(({ name }) =>
       (observed.source.topics.get(name)?.partitions ?? []).map(
         (p) => [partitionKey(name, p.partition), p.lastStable] as const,
       ),

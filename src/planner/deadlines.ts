@@ -1,3 +1,4 @@
+import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import {
   type GroupId,
   type PartitionKey,
@@ -51,22 +52,60 @@ const sourceRetention = (context: PlanContext): readonly Deadline[] => {
   const { observed, now } = context
   const first = new Earliest<Uncopied>()
   for (const each of uncopied(context)) {
-    const { topic, seen, next } = each
-    const retention = retentionOf(observed.source.topics.get(topic), 'retention.ms')
-    const { sample } = seen
-    if (retention < 0 || !sample || sample.headTimestamp < 0) continue
-    // Retention counts a batch by its largest time: nothing of the first one goes before that.
-    const even = next === seen.logStart ? sample.headTimestamp : timeOf(seen, next, now)
-    const written = even === undefined ? undefined : Math.max(even, sample.headTimestamp)
-    // What is past it already goes with its whole segment: nothing can be said about when.
-    if (written === undefined || written + retention <= now.getTime()) continue
-    first.offer(each, written + retention)
+    const at = expiresAt(each, context)
+    // What is past it already goes with its whole segment: nothing can be said about when. See `mayGoNow`.
+    if (at !== undefined && at > now.getTime()) first.offer(each, at)
   }
   return first.as(({ topic, seen, next }, at) => ({
     at,
     says: `retention of ${topic}-${seen.partition} on ${observed.source.name} is the first deadline`,
     about: sourceHolds(topic, seen, next),
   }))
+}
+
+/** From when on the source's retention by time may take the next record to be copied; undefined: never, or nothing can be said. */
+const expiresAt = (
+  { topic, seen, next }: Uncopied,
+  { observed, now }: Pick<PlanContext, 'observed' | 'now'>,
+): number | undefined => {
+  const retention = retentionOf(observed.source.topics.get(topic), 'retention.ms')
+  const { sample } = seen
+  if (retention < 0 || !sample || sample.headTimestamp < 0) return undefined
+  // Retention counts a batch by its largest time: nothing of the first one goes before that.
+  const even = next === seen.logStart ? sample.headTimestamp : timeOf(seen, next, now)
+  return even === undefined ? undefined : Math.max(even, sample.headTimestamp) + retention
+}
+
+/** More would not be read. */
+const NAMED_AT_MOST = 5
+
+/**
+ * What is marked, not copied, and past its retention: it has no deadline that is still to come, and is more urgent than all that have. It
+ * blocks nothing: it is there until the cleaner takes it, and what is gone before a mark is made is no loss to the copy. Pure.
+ */
+export const mayGoNow = (context: PlanContext): readonly Diagnostic[] => {
+  const { desired, observed, state, now } = context
+  const { marks } = placesOf(state)
+  const due = uncopied(context).filter((each) => {
+    if (!marks.has(partitionKey(each.topic, each.seen.partition))) return false
+    const at = expiresAt(each, context)
+    return at !== undefined && at <= now.getTime()
+  })
+  if (due.length === 0) return []
+  const { name } = observed.source
+  const more = due.length - NAMED_AT_MOST
+  const named = due
+    .slice(0, NAMED_AT_MOST)
+    .map(({ topic, seen, next }) => `${topic}-${seen.partition} from offset ${next} on`)
+  return [
+    diagnostic({
+      code: 'FERRY1368',
+      severity: 'warning',
+      detail: `Records that are still to be copied are past their retention.ms on ${name}, and may go at any moment: ${named.join(', ')}${more > 0 ? ` and ${counted(more, 'partition')} more` : ''}.`,
+      fix: `Let a mirror run now (ferry mirror ${desired.name}), or raise retention.ms on ${name} until they are copied.`,
+      at: desired.stageAt,
+    }),
+  ]
 }
 
 /** Retention by size moves the log start as fast as records come. What it did since the mark says when it reaches what is to be copied. */

@@ -1,7 +1,7 @@
 import { canonicalLine } from '../domain/canonical-json.ts'
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import type { Plan } from '../domain/plan.ts'
-import type { CreateTopic, Step } from '../domain/step.ts'
+import type { CreateTopic, Step, SyncGroup } from '../domain/step.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { changedParts } from './fingerprint.ts'
 import { isLess } from './topic-configs.ts'
@@ -105,6 +105,8 @@ const keepsLongEnough = (saved: Step | undefined, fresh: Step | undefined): bool
   return !isLess(kept, needed === '-1' ? needed : String(BigInt(needed) - DAY_MS))
 }
 
+const withoutSkipped = ({ skipped, skipsBefore, ...step }: SyncGroup) => step
+
 /** A step without what moves while records flow and consumers commit: estimates for people, which no step acts on. */
 const settled = (step: Step): unknown => {
   switch (step.kind) {
@@ -122,7 +124,7 @@ const settled = (step: Step): unknown => {
     case 'mirror-topic':
       return { ...step, records: '', bytesEstimate: 0 }
     case 'sync-group':
-      return { ...step, committed: 0, undo: { ...step.undo, says: '' } }
+      return { ...withoutSkipped(step), committed: 0, undo: { ...step.undo, says: '' } }
     case 'reopen-topic':
       return { ...step, late: '' }
     case 'return-group':

@@ -65,6 +65,7 @@ const position = objectOf<ReceiptPosition>({
   partition: count,
   source: integer,
   targetBefore: nullable(integer),
+  skipped: optional(count),
   target: integer,
   proof: oneOf('record', 'boundary', 'cleaned', 'count', 'empty'),
   atRetire: nullable(integer),

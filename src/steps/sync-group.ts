@@ -7,6 +7,7 @@ import {
   type TopicName,
 } from '../domain/ids.ts'
 import type { GroupSpec } from '../domain/migration.ts'
+import { type Skipped, sumSkipped } from '../domain/skipped.ts'
 import { placesOf } from '../domain/state-places.ts'
 import type { SyncedPosition, SyncGroup } from '../domain/step.ts'
 import { growthOf } from '../planner/grown.ts'
@@ -15,6 +16,7 @@ import { counted } from './_words.ts'
 import { commitsOf } from './commits-of.ts'
 import { belowMarkIsHidden, commitsAreStable, groupIsEmpty, mirrorPassed } from './gates/index.ts'
 import { partitionsNow } from './partitions-now.ts'
+import { byPartition, leavesOut, skippedBy, startInWords, wouldSkip } from './skipped.ts'
 import type { Outcome, PlanContext, Run, StepKind } from './step-kind.ts'
 import { whyDue } from './sync-again.ts'
 import { type Commits, previousOf, refusal, wantedPositions } from './sync-positions.ts'
@@ -52,6 +54,7 @@ export const syncGroup: StepKind<SyncGroup> = {
           allowRewind: spec.allowRewind ?? false,
           committed,
           partitions,
+          ...skips(context, spec),
         },
       ]
     })
@@ -83,7 +86,8 @@ export const syncGroup: StepKind<SyncGroup> = {
 
     const wanted = wantedPositions(step, committed, now)
     if ('problem' in wanted) return { done: false, problem: wanted.problem }
-    const refused = refusal(step, wanted.positions, now, previous, run)
+    const refused =
+      skipsUnseen(step, run, wanted.skipped) ?? refusal(step, wanted.positions, now, previous, run)
     if (refused) return { done: false, problem: refused }
 
     const proofs = await provePositions({
@@ -113,7 +117,7 @@ export const syncGroup: StepKind<SyncGroup> = {
         proof: proof.proof,
       })
     }
-    return write(step, run, { positions, committed, isDue, lost: wanted.lost })
+    return write(step, run, { positions, committed, isDue, skipped: wanted.skipped })
   },
 
   describe: (step) => ({
@@ -121,7 +125,7 @@ export const syncGroup: StepKind<SyncGroup> = {
     noun: 'sync',
     name: `group ${step.group}`,
     says:
-      `${counted(step.committed, 'position')}, 0 skipped, ${step.allowRewind ? 'may re-read' : '0 re-read'}` +
+      `${counted(step.committed, 'position')}, ${skipsInWords(step)}, ${step.allowRewind ? 'may re-read' : '0 re-read'}` +
       (step.committed < step.partitions
         ? `; ${counted(step.partitions - step.committed, 'partition')} without a commit: ${UNCOMMITTED[step.uncommitted]}`
         : ''),
@@ -170,6 +174,7 @@ const syncNew = (context: PlanContext, spec: GroupSpec): readonly SyncGroup[] =>
       onlyNew: true,
       committed: due.filter((key) => here?.has(key)).length,
       partitions: due.length,
+      ...skips(context, spec),
     },
   ]
 }
@@ -190,6 +195,46 @@ const UNCOMMITTED: Readonly<Record<SyncGroup['uncommitted'], string>> = {
   end: 'set to the end of what is mirrored',
 }
 
+/** Of a step, see {@link SyncGroup}. */
+const skips = (
+  context: PlanContext,
+  spec: GroupSpec,
+): Pick<SyncGroup, 'skipped' | 'skipsBefore'> => {
+  const { desired, state } = context
+  const skipped = sumSkipped(skippedBy(context, spec))
+  const { markedTopics } = placesOf(state)
+  const isOpen = leavesOut(desired) && desired.topics.some(({ name }) => !markedTopics.has(name))
+  return {
+    ...(skipped > 0n && { skipped: String(skipped) }),
+    ...(isOpen && { skipsBefore: startInWords(desired) }),
+  }
+}
+
+const skipsInWords = ({ skipped, skipsBefore }: SyncGroup): string => {
+  const below =
+    skipped === undefined
+      ? []
+      : [`${BigInt(skipped).toLocaleString('en-US')} skipped (below the mark)`]
+  const before =
+    skipsBefore === undefined ? [] : [`what it has not read before ${skipsBefore} skipped`]
+  return [...below, ...before].join(', ') || '0 skipped'
+}
+
+/** Records that the source still holds are skipped only where the file wants that, and the plan has said so. */
+const skipsUnseen = (
+  step: SyncGroup,
+  run: Run,
+  skipped: readonly Skipped[],
+): Diagnostic | undefined => {
+  const held = skipped.filter((each) => each.held > 0n)
+  const isSaid = step.skipped !== undefined || step.skipsBefore !== undefined
+  if (held.length === 0 || (leavesOut(run.migration) && isSaid)) return undefined
+  return wouldSkip(run.migration, run.state(), run.clusters.source.name, {
+    group: step.group,
+    held,
+  })
+}
+
 const committedNow = (
   { observed }: PlanContext,
   id: GroupId,
@@ -203,13 +248,13 @@ interface Translated {
   readonly positions: ReadonlyMap<PartitionKey, SyncedPosition>
   readonly committed: Commits
   readonly isDue: (key: PartitionKey) => boolean
-  readonly lost: Readonly<Record<string, string>>
+  readonly skipped: readonly Skipped[]
 }
 
 const write = async (
   step: SyncGroup,
   run: Run,
-  { positions, committed, isDue, lost }: Translated,
+  { positions, committed, isDue, skipped }: Translated,
 ): Promise<Outcome> => {
   const before = step.onlyNew ? run.state().syncs.find((s) => s.group === step.group) : undefined
   // The others grow no younger by it, nor does it become another sync than the one that a rollback has put back.
@@ -266,7 +311,7 @@ const write = async (
       positions: Object.fromEntries(
         [...positions].map(([key, p]) => [key, `${p.source} -> ${p.target} (${p.proof})`]),
       ),
-      ...(Object.keys(lost).length > 0 ? { lostBeforeTheMark: lost } : {}),
+      ...(skipped.length > 0 && { lostBeforeTheMark: byPartition(skipped) }),
     },
   }
 }

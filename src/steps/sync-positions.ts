@@ -7,6 +7,7 @@ import {
 } from '../domain/ids.ts'
 import { writtenBy } from '../domain/moved-groups.ts'
 import { expectedTargetEnd } from '../domain/offset-index.ts'
+import { type Skipped, skippedBelow } from '../domain/skipped.ts'
 import type { SyncedPosition, SyncGroup } from '../domain/step.ts'
 import { translateOffset } from '../domain/translate-offset.ts'
 import type { CommittedOffset } from '../kafka/cluster.ts'
@@ -28,8 +29,8 @@ export interface WantedPosition {
 
 export interface WantedPositions {
   readonly positions: ReadonlyMap<PartitionKey, WantedPosition>
-  /** Records below the mark that the group had not read, by partition. */
-  readonly lost: Readonly<Record<string, string>>
+  /** What lies below the marks and the group had not read. */
+  readonly skipped: readonly Skipped[]
 }
 
 /**
@@ -48,7 +49,7 @@ export const wantedPositions = (
   const unmarked = [...committed.keys()].find((key) => !now.has(key))
   if (unmarked !== undefined) return { problem: notMarked(step, unmarked) }
   const positions = new Map<PartitionKey, WantedPosition>()
-  const lost: Record<string, string> = {}
+  const skipped: Skipped[] = []
   for (const [key, partition] of now) {
     const commit = committed.get(key)
     if (!commit) {
@@ -60,14 +61,17 @@ export const wantedPositions = (
     const { metadata } = commit
     const translation = translateOffset(partition.proven, source)
     if (translation.kind !== 'ahead') {
-      if (translation.kind === 'below-mark') lost[key] = String(translation.lost)
+      const { mark, sourceStart } = partition
+      const below = { from: source, mark: mark.sourceStart, logStart: sourceStart }
+      const left = skippedBelow(key, below)
+      if (left) skipped.push(left)
       positions.set(key, { source, target: translation.target, metadata })
     } else if (partition.seal && step.allowRewind && source <= partition.sourceEnd) {
       const { sourceEnd, targetEnd } = partition.seal
       positions.set(key, { source: sourceEnd, rewoundFrom: source, target: targetEnd, metadata })
     } else return { problem: ahead(step, key, source, translation.missing) }
   }
-  return { positions, lost }
+  return { positions, skipped }
 }
 
 const withoutCommit = (step: SyncGroup, { proven }: PartitionNow): WantedPosition | undefined => {

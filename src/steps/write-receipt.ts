@@ -2,12 +2,14 @@ import { valuesOf } from '../domain/answers.ts'
 import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { PartitionKey, TopicName } from '../domain/ids.ts'
 import { parsePartitionKey, partitionKey } from '../domain/ids.ts'
+import type { Mark } from '../domain/mark.ts'
 import {
   closeReceipt,
   RECEIPT_FORMAT_VERSION,
   type Receipt,
   type ReceiptGroup,
   type ReceiptPartition,
+  type ReceiptPosition,
   type ReceiptRange,
 } from '../domain/receipt.ts'
 import type { LostRange, MigrationState, Salvage } from '../domain/state.ts'
@@ -100,7 +102,9 @@ const readGroups = async (
 ): Promise<readonly ReceiptGroup[]> => {
   if (groups.length === 0) return []
   const seen = valuesOf(await run.clusters.target.lookAtCommits(groups))
-  const synced = run.state().syncs.filter((sync) => groups.includes(sync.group))
+  const state = run.state()
+  const { marks } = placesOf(state)
+  const synced = state.syncs.filter((sync) => groups.includes(sync.group))
   return synced.map(({ group, at, positions }) => ({
     group,
     at,
@@ -113,12 +117,22 @@ const readGroups = async (
         partition,
         source: Number(rewoundFrom ?? source),
         targetBefore: previous === null ? null : Number(previous.offset),
+        ...skippedTo(marks.get(key), rewoundFrom ?? source),
         target: Number(target),
         proof,
         atRetire: positionNow(seen.get(group)?.commits, key),
       })),
   }))
 }
+
+/** Of a position: what the group had not read before the mark. */
+export const skippedTo = (
+  mark: Pick<Mark, 'sourceStart'> | undefined,
+  source: bigint,
+): Pick<ReceiptPosition, 'skipped'> =>
+  mark !== undefined && source < mark.sourceStart
+    ? { skipped: Number(mark.sourceStart - source) }
+    : {}
 
 const positionNow = (
   commits: ReadonlyMap<PartitionKey, { readonly offset: bigint }> | undefined,

@@ -163,8 +163,8 @@ const groupLines = (groups: Receipt['groups']): readonly string[] =>
         '',
         '## Groups',
         '',
-        '| group | partition | source before | target before | target after | proof | when retired |',
-        '| --- | --- | ---: | ---: | ---: | --- | ---: |',
+        '| group | partition | source before | target before | target after | skipped | proof | when retired |',
+        '| --- | --- | ---: | ---: | ---: | ---: | --- | ---: |',
         ...groups.flatMap(({ group, positions }) =>
           positions.map((each) =>
             row([
@@ -173,6 +173,7 @@ const groupLines = (groups: Receipt['groups']): readonly string[] =>
               thousands(each.source),
               position(each.targetBefore),
               thousands(each.target),
+              thousands(each.skipped ?? 0),
               each.proof,
               position(each.atRetire),
             ]),

@@ -80,6 +80,37 @@ describe('deadlines', () => {
     expect(policies('delete')).not.toEqual([])
   })
 
+  it('none of what is past its retention already, which is warned of: it may go at any moment', () => {
+    // The oldest record is an hour old; half of the rest was written in the last quarter of an hour.
+    const overdue = (copied: bigint, keeps: number) =>
+      plan({
+        observed: observed({
+          source: source(100n, 1100n, { 'retention.ms': String(keeps) }),
+          target: target(copied),
+        }),
+        state: stateWith({ marks: [mark()] }),
+      })
+    const warned = (...given: Parameters<typeof overdue>) =>
+      overdue(...given)
+        .problems.filter(({ code }) => code === 'FERRY1368')
+        .map(({ severity, detail }) => `${severity} ${detail}`)
+    expect(overdue(0n, HOUR / 2).deadlines.map(({ about }) => about.kind)).not.toContain(
+      'source-retention',
+    )
+    expect(warned(0n, HOUR / 2)).toEqual([
+      'warning Records that are still to be copied are past their retention.ms on old, and may go at any moment: orders-0 from offset 100 on.',
+    ])
+    expect(warned(250n, HOUR / 2)).toEqual([expect.stringContaining('orders-0 from offset 350 on')])
+    // To the moment.
+    expect([warned(0n, HOUR).length, warned(0n, HOUR + 1).length]).toEqual([1, 0])
+    // Copied up to what is young enough, or not marked yet: what is gone by then is not missed.
+    expect(warned(750n, HOUR / 2)).toEqual([])
+    const unmarked = plan({
+      observed: observed({ source: source(100n, 1100n, { 'retention.ms': String(HOUR / 2) }) }),
+    })
+    expect(unmarked.problems.map(({ code }) => code)).not.toContain('FERRY1368')
+  })
+
   it('of retention by time, in a batch of old and new records: none of it goes before the newest', () => {
     const day = { 'retention.ms': String(24 * HOUR) }
     const oldest = { firstTimestamp: NOW.getTime() - 2 * HOUR, headTimestamp: NOW.getTime() - HOUR }

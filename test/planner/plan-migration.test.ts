@@ -244,7 +244,9 @@ describe('guards', () => {
       {
         observed: observed({
           source: {
-            groups: new Map([[group('api'), groupSeen('api', { 'orders:0': 1n, 'bills:0': 2n })]]),
+            groups: new Map([
+              [group('api'), groupSeen('api', { 'orders:0': 600n, 'bills:0': 2n })],
+            ]),
           },
         }),
       },
@@ -265,7 +267,7 @@ describe('guards', () => {
         observed: observed({
           source: {
             groups: new Map([
-              [group('api'), groupSeen('api', { 'orders:0': 1n }, { type: 'share' })],
+              [group('api'), groupSeen('api', { 'orders:0': 600n }, { type: 'share' })],
             ]),
           },
         }),
@@ -278,7 +280,7 @@ describe('guards', () => {
         observed: observed({
           source: {
             groups: new Map([
-              [group('api'), groupSeen('api', { 'orders:0': 1n }, { type: 'streams' })],
+              [group('api'), groupSeen('api', { 'orders:0': 600n }, { type: 'streams' })],
             ]),
           },
         }),

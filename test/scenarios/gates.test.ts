@@ -104,7 +104,9 @@ describe('a group is empty', () => {
     connection.close()
     expect(await read(empty('static'))).toMatchObject({
       worthWaiting: true,
-      because: expect.stringMatching(/pos-service on .* \(static member till-3: stopped, it stays/),
+      because: expect.stringMatching(
+        /pos-service on .* \(static member till-3: once stopped, it stays/,
+      ),
     })
     await untilItHolds(empty('static'))
   })

@@ -45,7 +45,12 @@ type Offsets = Record<string, bigint>
 
 class Died extends Error {}
 
-const world = (here: Offsets, there: Offsets, before: Partial<GroupSync> = {}) => {
+const world = (
+  here: Offsets,
+  there: Offsets,
+  before: Partial<GroupSync> = {},
+  { startFrom = 'committed' as 'committed' | 'latest', skipped = '60', sourceStart = 100n } = {},
+) => {
   let state: MigrationState = stateWith({
     marks: [mark(0, 100n, 0n), mark(1, 100n, 30n)],
     syncs: [{ ...SYNC, ...before }],
@@ -61,7 +66,9 @@ const world = (here: Offsets, there: Offsets, before: Partial<GroupSync> = {}) =
         ok: new Map(
           partitions.map(({ topic, partition }) => {
             const key = `${topic}:${partition}`
-            return [key, at === 'earliest' ? 0n : ends[key]!]
+            // What is before the marks was gone when they were made.
+            const start = name === 'old' ? sourceStart : 0n
+            return [key, at === 'earliest' ? start : ends[key]!]
           }),
         ),
         failed: new Map(),
@@ -88,7 +95,7 @@ const world = (here: Offsets, there: Offsets, before: Partial<GroupSync> = {}) =
       source: cluster('old', here, { [OLD]: 1100n, [NEW]: 100n }),
       target: cluster('new', there, { [OLD]: 1000n, [NEW]: 30n }),
     },
-    migration: migration(),
+    migration: migration({ mirror: { throttle: undefined, startFrom } }),
     store: { readProgress: async () => new Map() },
     state: () => state,
     decide: async (change: (s: MigrationState) => MigrationState) => {
@@ -114,7 +121,7 @@ const world = (here: Offsets, there: Offsets, before: Partial<GroupSync> = {}) =
     apply: async (decisions = Number.POSITIVE_INFINITY) => {
       left = decisions
       try {
-        const end = await syncGroup.apply(step, run)
+        const end = await syncGroup.apply({ ...step, ...(skipped && { skipped }) }, run)
         if (end.done) return 'done'
         return 'problem' in end ? `${end.problem.code} ${end.problem.detail}` : 'again'
       } catch (error) {
@@ -162,6 +169,29 @@ describe('a partition that came since its group was synced', () => {
     expect(service.sync().positions.get(NEW)).toMatchObject({ at: NOW })
     // A rollback that had put it back knows it still.
     expect(takesBack(returned, service.sync())).toBe(true)
+  })
+
+  it('gets none where it would skip what the source still holds, unless the file wants that and the plan has said so', async () => {
+    const ends = async (startFrom: 'committed' | 'latest', skipped: string, sourceStart = 0n) => {
+      const given = { startFrom, skipped, sourceStart }
+      const service = world({ [OLD]: 600n, [NEW]: 40n }, { [OLD]: 777n }, {}, given)
+      return [await service.apply(), service.there[NEW]]
+    }
+    const refused = [
+      expect.stringMatching(
+        /^FERRY1356 api has not read 60 records of orders:1 \(offsets 40 to 99\)/,
+      ),
+      undefined,
+    ]
+    expect(await ends('committed', '60')).toEqual(refused)
+    expect(await ends('latest', '')).toEqual(refused)
+    expect(await ends('latest', '60')).toEqual(['done', 30n])
+    // One of them is still there.
+    expect(await ends('committed', '60', 99n)).toEqual([
+      expect.stringMatching(/^FERRY1356 api has not read 1 record of orders:1 /),
+      undefined,
+    ])
+    expect(await ends('committed', '60', 100n)).toEqual(['done', 30n])
   })
 
   it('gets the new position where the group commits on the source in that moment', async () => {

@@ -35,6 +35,7 @@ const partition = (parts: Partial<PartitionNow> = {}): PartitionNow => {
     proven,
     index: proven,
     seal: undefined,
+    sourceStart: 70n,
     sourceEnd: 200n,
     targetStart: 0n,
     targetEnd: 94n,
@@ -56,7 +57,7 @@ const wanted = (
   const found = wantedPositions(step(of), commits(offsets), new Map([[KEY, now]]))
   if ('problem' in found) return found.problem.code
   const position = found.positions.get(KEY)
-  return { target: position?.target, source: position?.source, lost: found.lost[KEY] }
+  return { target: position?.target, source: position?.source, skipped: found.skipped[0] }
 }
 
 describe('a position', () => {
@@ -69,11 +70,22 @@ describe('a position', () => {
     ['behind that', 125n, 19n],
     ['at the end', 200n, 94n],
   ])('%s', (_, offset, target) => {
-    expect(wanted({ [KEY]: offset })).toEqual({ target, source: offset, lost: undefined })
+    expect(wanted({ [KEY]: offset })).toEqual({ target, source: offset, skipped: undefined })
   })
 
-  it('below the mark is the mark, and what was lost is told', () => {
-    expect(wanted({ [KEY]: 40n })).toEqual({ target: 0n, source: 40n, lost: '60' })
+  it('below the mark is the mark, and what is skipped is told: what the source still holds, and what is gone', () => {
+    const at = (offset: bigint, sourceStart: bigint) =>
+      wanted({ [KEY]: offset }, partition({ sourceStart }))
+    const skipped = (held: bigint, gone: bigint, from = 40n) => ({
+      ...{ target: 0n, source: from },
+      skipped: { key: KEY, from, mark: 100n, held, gone },
+    })
+    expect(at(40n, 0n)).toEqual(skipped(60n, 0n))
+    expect(at(40n, 70n)).toEqual(skipped(30n, 30n))
+    expect(at(40n, 100n)).toEqual(skipped(0n, 60n))
+    // What is mirrored and gone from the source by now is on the target.
+    expect(at(40n, 180n)).toEqual(skipped(0n, 60n))
+    expect(at(99n, 70n)).toEqual(skipped(1n, 0n, 99n))
   })
 
   it('in a partition that has no mark is refused, and not passed over', () => {
@@ -93,7 +105,7 @@ describe('a position', () => {
   })
 
   it('that is not there stays so, unless the file says otherwise', () => {
-    expect(wanted({})).toEqual({ target: undefined, source: undefined, lost: undefined })
+    expect(wanted({})).toEqual({ target: undefined, source: undefined, skipped: undefined })
     expect(wanted({}, partition(), { uncommitted: 'start' })).toMatchObject({ target: 0n })
     expect(wanted({}, partition(), { uncommitted: 'end' })).toMatchObject({ target: 94n })
   })
@@ -107,7 +119,7 @@ describe('a position', () => {
     expect(wanted({ [KEY]: 205n }, sealed, { allowRewind: true })).toEqual({
       target: 94n,
       source: 200n,
-      lost: undefined,
+      skipped: undefined,
     })
     // Past the source's own end there is nothing that it stands for.
     expect(wanted({ [KEY]: 211n }, sealed, { allowRewind: true })).toBe('FERRY1703')

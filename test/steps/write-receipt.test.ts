@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest'
-import type { GroupId, PartitionKey, TopicName } from '../../src/domain/ids.ts'
+import type { GroupId, PartitionKey, SourceOffset, TopicName } from '../../src/domain/ids.ts'
 import type { Receipt } from '../../src/domain/receipt.ts'
 import { emptyState, type MigrationState } from '../../src/domain/state.ts'
 import type { Retire } from '../../src/domain/step.ts'
 import type { Run } from '../../src/steps/step-kind.ts'
-import { writeReceipt } from '../../src/steps/write-receipt.ts'
+import { skippedTo, writeReceipt } from '../../src/steps/write-receipt.ts'
 
 /** What a receipt says of who, by which plan, and of groups. What it says of records is for `test/scenarios/receipt.test.ts`, on brokers. */
 
@@ -142,6 +142,13 @@ it('holds where each group was on both sides before, what was written, and where
       ],
     },
   ])
+})
+
+it('counts what a group had not read before the mark', () => {
+  const mark = { sourceStart: 310n as SourceOffset }
+  expect(skippedTo(mark, 300n)).toEqual({ skipped: 10 })
+  expect(skippedTo(mark, 310n)).toEqual({})
+  expect(skippedTo(undefined, 300n)).toEqual({})
 })
 
 const at = (partition: number) => ({ topic: TOPIC, partition })

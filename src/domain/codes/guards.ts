@@ -220,7 +220,7 @@ export const GUARD_CODES = {
   FERRY1349: page(
     4,
     'Records are left out',
-    'The file says that mirroring does not begin at the start of the log (`mirror.startFrom`). What lies before is not on the target: a group that has not read it yet begins at the mark and never sees these records.',
+    'The file says that mirroring does not begin at the start of the log (`mirror.startFrom`). What lies before is not on the target: a group that has not read it yet begins at the mark and never sees these records. Or a group stands before the log start of the source: those records were gone before they could be mirrored, and it begins at the first one that was. The plan names the group, the offsets and how many they are, and the step that syncs the group counts them as skipped.',
   ),
   FERRY1350: page(
     4,
@@ -251,6 +251,11 @@ export const GUARD_CODES = {
     4,
     'Position is in an open transaction',
     'A service that reads, processes and writes commits its positions in its transactions. While one is open nobody knows where the group goes on: what it commits stands if the transaction is committed, and what was there before if not. The plan counts what was there before, and nothing is written by it: apply waits for the end of the transaction, which comes by itself, or with its timeout (`transaction.timeout.ms` of the producer). Once its consumers are stopped no new one begins.',
+  ),
+  FERRY1356: page(
+    4,
+    'Group is below the mark',
+    'The group has a position on the source before the mark, where mirroring began, and the source still holds the records between: a group that was added after the mark, or one that somebody has set back. On the target it would begin at the mark and never see them. Let its consumers read on on the source until they are past it; or mirror the topic anew from where the group is (`ferry resync`); or take the group out of the file. A file that says `mirror.startFrom: latest` or a time leaves records out knowingly: there the plan counts them and warns (FERRY1349). Apply looks once more, right before it writes the positions.',
   ),
   FERRY1360: page(
     4,
@@ -291,6 +296,11 @@ export const GUARD_CODES = {
     4,
     'Source keeps it for less',
     'Records that are mirrored back keep their timestamps, and the source deletes by its own retention.ms, counted from those: what is older than that is gone from the source as soon as it is there. A group that has not read it cannot go back, and its return is refused with the range. Raise retention.ms on the source while the way back is to stay open.',
+  ),
+  FERRY1368: page(
+    4,
+    'May go at any moment',
+    'Records that are marked and still to be copied are older than retention.ms of the source. A broker deletes a segment once its newest record is that old, and looks every few minutes (`log.retention.check.interval.ms`): when it takes these nobody can tell, so there is no moment up to which the plan is valid. If it is quicker than the mirror, the partition stops with the range and nothing is skipped. Nothing is refused meanwhile. Let a mirror run, or let the source keep its records longer until they are copied.',
   ),
   FERRY1371: page(
     4,

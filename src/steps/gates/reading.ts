@@ -47,6 +47,6 @@ export const named = (members: readonly GroupMember[]): string =>
     .map(({ clientId, host, instanceId }) =>
       instanceId === undefined
         ? `${clientId} on ${host}`
-        : `${clientId} on ${host} (static member ${instanceId}: stopped, it stays until its session ends)`,
+        : `${clientId} on ${host} (static member ${instanceId}: once stopped, it stays until its session ends)`,
     )
     .join(', ')
