@@ -904,7 +904,6 @@ describe('where mirroring begins', () => {
     // In the middle of a batch.
     await commit(source, 'from.api', { 'from:0': 33n })
     await commit(source, 'from.audit', { 'from:0': 45n })
-    await commit(source, 'from.slow', { 'from:0': 20n })
     const project = world.project('from')
     project.write(
       'plans/from.yaml',
@@ -924,16 +923,9 @@ describe('where mirroring begins', () => {
     expect(await oracle.digest(world.target, 'from', { fromOffset: 33n })).toEqual(
       await oracle.digest(world.source, 'from', { fromOffset: 33n }),
     )
-    // One that is added behind the mark would skip what the source still holds: nothing is written, whichever way it is said.
-    const added = (startFrom: string) => {
-      project.edit(
-        'plans/from.yaml',
-        /\[\{ id: from\.api.*/,
-        '[{ id: from.api }, { id: from.audit }, { id: from.slow }]',
-      )
-      project.edit('plans/from.yaml', /startFrom: \w+/, `startFrom: ${startFrom}`)
-    }
-    added('committed')
+    // One that is added behind the mark would skip what the source still holds: nothing is written.
+    await commit(source, 'from.slow', { 'from:0': 20n })
+    project.edit('plans/from.yaml', '{ id: from.audit }', '{ id: from.audit }, { id: from.slow }')
     const refused = await apply(project, 'from')
     expect(refused.code).toBe(4)
     expect(flat(refused.stderr)).toMatch(
@@ -941,10 +933,10 @@ describe('where mirroring begins', () => {
     )
     expect(await positions(world.target, 'from.slow')).toEqual({})
     // A file that leaves records out says that it may. It is told with the count.
-    added('latest')
+    project.edit('plans/from.yaml', 'startFrom: committed', 'startFrom: latest')
     const applied = await apply(project, 'from')
     expect(applied, applied.stderr).toMatchObject({ code: 0 })
-    expect(flat(applied.stdout)).toContain('1 position, 13 skipped (below the mark), 0 re-read')
+    expect(flat(applied.stdout)).toContain('1 position, 13 skipped (below the mark)')
     expect(flat(applied.stderr)).toMatch(
       /FERRY1349.*from\.slow has not read 13 records of from:0 \(offsets 20 to 32\)/,
     )
