@@ -54,7 +54,7 @@ export const driftSince = async (
   const observed = await services.observe(clusters, whole, now, signal)
   const before = stillListed(seen.facts, removed)
   return {
-    drift: driftBetween(before, factsOf(managed, observed, state)),
+    drift: driftBetween(before, factsOf(managed, observed, state, migration.order)),
     problems: observed.problems,
   }
 }

@@ -14,9 +14,9 @@ import {
   strandedRanges,
 } from '../domain/stranded.ts'
 import { counted } from '../steps/_words.ts'
-import { named } from '../steps/gates/index.ts'
 import { skippedFindings, startInWords } from '../steps/skipped.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
+import { backOnSource } from './back-on-source.ts'
 import { mayGoNow } from './deadlines.ts'
 import { willBeForgotten } from './forgetting.ts'
 import { rollbackUnderWay } from './guards/reverse.ts'
@@ -256,24 +256,3 @@ const onNoCluster = (
 
 const listed = (ranges: readonly StrandedRange[]): string =>
   [...new Set(ranges.map(({ topic }) => topic))].join(', ')
-
-/** Members of a group on the source after it was synced, by name. */
-const backOnSource = (context: PlanContext): readonly Diagnostic[] => {
-  const { desired, observed, state } = context
-  if (state.stage === 'retired') return []
-  return desired.groups
-    .filter((spec) => isSynced(context, spec))
-    .flatMap(({ id, at }) => {
-      const members = observed.source.groups.get(id)?.description.members ?? []
-      if (members.length === 0) return []
-      return [
-        diagnostic({
-          code: 'FERRY1343',
-          severity: 'warning',
-          detail: `${id} has moved to ${observed.target.name}, but runs on ${observed.source.name} (again): ${named(members)}.`,
-          fix: 'Stop them: what they read on the source would be handled on both sides.',
-          at,
-        }),
-      ]
-    })
-}

@@ -1,7 +1,9 @@
 import type { Drifted, Managed } from '../domain/drift.ts'
 import { parsePartitionKey, type TopicName } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
+import { type Order, stageRank } from '../domain/stage.ts'
 import type { MigrationState, SeenFacts } from '../domain/state.ts'
+import { strayedOnSource } from '../domain/strayed.ts'
 import { relevantAcls } from './fingerprint.ts'
 import { managedOf } from './managed.ts'
 import type { Observed, ObservedSide } from './observed.ts'
@@ -17,7 +19,8 @@ export const seenOf = (
   state: MigrationState,
 ): Omit<SeenFacts, 'at'> => {
   const managed = managedOf(desired)
-  return { managed, sourceConfigs: true, facts: factsOf(managed, observed, state) }
+  const facts = factsOf(managed, observed, state, desired.order)
+  return { managed, sourceConfigs: true, facts }
 }
 
 /** False for what an older version wrote down: what it did not know of would be taken for new. */
@@ -25,7 +28,12 @@ export const isComparable = ({ sourceConfigs, managed }: SeenFacts): boolean =>
   sourceConfigs === true && managed.removed !== undefined
 
 /** What is, in facts that can be compared with those of another time. Pure. */
-export const factsOf = (managed: Managed, observed: Observed, state: MigrationState): Facts => {
+export const factsOf = (
+  managed: Managed,
+  observed: Observed,
+  state: MigrationState,
+  order: Order,
+): Facts => {
   const facts = new Map<string, string>()
   for (const name of managed.topics) {
     topicFacts(facts, observed.source, name)
@@ -49,6 +57,7 @@ export const factsOf = (managed: Managed, observed: Observed, state: MigrationSt
     }
   }
   commitFacts(facts, managed, observed, state)
+  if (isWatched(state, order)) strayedFacts(facts, observed, state)
   removedFacts(facts, managed, observed)
   readerFacts(facts, managed, observed)
   return facts
@@ -89,6 +98,27 @@ const commitFacts = (
   }
 }
 
+/** Whether nobody has to commit on the source any more. */
+const isWatched = ({ stage }: MigrationState, order: Order): boolean =>
+  stage !== 'retired' && stageRank(stage, order) >= stageRank('consumers-moved', order)
+
+/** Once a group has moved, a commit of it on the source is of somebody who was forgotten there. */
+const strayedFacts = (
+  facts: Map<string, string>,
+  { source }: Observed,
+  state: MigrationState,
+): void => {
+  for (const sync of state.syncs) {
+    if (sync.status !== 'done') continue
+    const here = source.groups.get(sync.group)?.commits
+    for (const { key, left, now, cameSince } of strayedOnSource(state, sync, here)) {
+      if (cameSince) continue
+      const was = left === undefined ? 'without one' : `at ${left}`
+      facts.set(`${STRAYED}${sync.group} on ${key} on ${source.name}`, `at ${now}, synced ${was}`)
+    }
+  }
+}
+
 /** What a plan has removed may come back, by the hand of somebody who does not know of it. */
 const removedFacts = (
   facts: Map<string, string>,
@@ -113,14 +143,19 @@ const readerFacts = (facts: Map<string, string>, managed: Managed, { source }: O
 
 const REMOVED = 'removed '
 const READS = 'positions of '
+const STRAYED = 'commit after the sync of '
 const NOT_VISIBLE = 'not visible'
 
-/** What differs, by name. A group that is gone has expired, or its owner has moved it: only those that have come are told, where all are visible. */
+/**
+ * What differs, by name. A group that is gone has expired, or its owner has moved it: only those that have come are told, where all are visible.
+ * A commit that strayed and is gone, or was put back, was mended.
+ */
 export const driftBetween = (before: Facts, now: Facts): readonly Drifted[] => {
   const isBlind = [before, now].some((facts) => [...facts.values()].includes(NOT_VISIBLE))
   return [...new Set([...before.keys(), ...now.keys()])]
     .filter((what) => before.get(what) !== now.get(what))
     .filter((what) => !what.startsWith(READS) || (now.has(what) && !isBlind))
+    .filter((what) => !what.startsWith(STRAYED) || now.has(what))
     .sort()
     .map((what) => ({ what, was: before.get(what) ?? null, is: now.get(what) ?? null }))
 }

@@ -1,20 +1,11 @@
 import { aclKey } from '../domain/access.ts'
-import type { PartitionKey } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
-import { type GroupSync, takesBack, writtenBy } from '../domain/moved-groups.ts'
+import type { GroupSync } from '../domain/moved-groups.ts'
 import { stageRank } from '../domain/stage.ts'
 import type { MigrationState } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
+import { type Strayed, type StrayedOnSource, strayedOnSource } from '../domain/strayed.ts'
 import type { Commits } from './sync-positions.ts'
-
-/** One partition in which a group does not stand where the sync left it. */
-export interface Strayed {
-  readonly key: PartitionKey
-  /** Where the sync took it from, or put it; undefined: it had no position there. */
-  readonly synced: bigint | undefined
-  /** Undefined: it has none any more. */
-  readonly now: bigint | undefined
-}
 
 /**
  * Where a group has committed on the source since its sync: its position on the target is no longer that of its next unread record there. Not
@@ -23,17 +14,9 @@ export interface Strayed {
 export const movedOnSource = (
   state: Pick<MigrationState, 'marks' | 'seals' | 'returns'>,
   sync: GroupSync,
-  here: Commits = new Map(),
-): Strayed | undefined => {
-  const { marks } = placesOf(state)
-  const returned = state.returns.find((r) => takesBack(r, sync))
-  for (const [key, { offset }] of here) {
-    if (!marks.has(key)) continue
-    const position = writtenBy(sync, key)
-    const synced = position?.rewoundFrom ?? position?.source
-    if (offset === synced || offset === returned?.positions.get(key)?.source) continue
-    return { key, synced, now: offset }
-  }
+  here?: Commits,
+): StrayedOnSource | undefined => {
+  for (const strayed of strayedOnSource(state, sync, here)) return strayed
   return undefined
 }
 

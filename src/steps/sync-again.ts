@@ -1,15 +1,10 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
-import type { GroupSpec } from '../domain/migration.ts'
+import type { GroupSpec, Migration } from '../domain/migration.ts'
 import { stagesInOrder } from '../domain/stage.ts'
+import type { Strayed } from '../domain/strayed.ts'
 import type { GroupMember } from '../kafka/cluster.ts'
 import { named } from './gates/index.ts'
-import {
-  isLetIn,
-  liveOnTarget,
-  movedOnSource,
-  type Strayed,
-  touchedOnTarget,
-} from './moved-since-sync.ts'
+import { isLetIn, liveOnTarget, movedOnSource, touchedOnTarget } from './moved-since-sync.ts'
 import type { PlanContext } from './step-kind.ts'
 
 interface Due {
@@ -50,8 +45,7 @@ const cannotSyncAgain = (
   strayed: Strayed,
   { touched, members }: InTheWay,
 ): Diagnostic => {
-  const stages = stagesInOrder(desired.order)
-  const back = `\`ferry rollback ${desired.name} --to ${stages[stages.indexOf('consumers-moved') - 1]}\``
+  const back = `\`${takeSyncsBack(desired)}\``
   const [because, fix] = touched
     ? [
         `on ${target.name} it is ${placed(touched.now)} of ${touched.key} and no longer ${placed(touched.synced)}, where the sync left it`,
@@ -72,6 +66,12 @@ const cannotSyncAgain = (
     fix,
     at: spec.at,
   })
+}
+
+/** The command that takes the syncs back, and no more than that. */
+export const takeSyncsBack = ({ name, order }: Pick<Migration, 'name' | 'order'>): string => {
+  const stages = stagesInOrder(order)
+  return `ferry rollback ${name} --to ${stages[stages.indexOf('consumers-moved') - 1]}`
 }
 
 const placed = (offset: bigint | undefined): string =>

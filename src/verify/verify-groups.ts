@@ -10,6 +10,7 @@ import type { GroupSync } from '../domain/moved-groups.ts'
 import type { OffsetIndex } from '../domain/offset-index.ts'
 import type { MigrationState } from '../domain/state.ts'
 import type { SyncedPosition } from '../domain/step.ts'
+import { type StrayedOnSource, strayedOnSource } from '../domain/strayed.ts'
 import type { CommittedOffset } from '../kafka/cluster.ts'
 import type { CleanedTopics } from './cleaned-topics.ts'
 import type { BothClusters, PartitionFacts } from './partition-facts.ts'
@@ -20,7 +21,7 @@ import { exact, targetOf } from './translator.ts'
 export interface GroupsToVerify {
   readonly clusters: BothClusters
   readonly migration: Pick<Migration, 'groups'>
-  readonly state: Pick<MigrationState, 'syncs'>
+  readonly state: Pick<MigrationState, 'syncs' | 'marks' | 'seals' | 'returns'>
   readonly facts: ReadonlyMap<PartitionKey, PartitionFacts>
   readonly cleaned: CleanedTopics
   readonly patienceMs: number | undefined
@@ -109,6 +110,9 @@ const draftsOf = (
   target: Commits,
 ): readonly Draft[] => {
   const sync = options.state.syncs.find((s) => s.group === group && s.status === 'done')
+  const strayed = new Map(
+    sync && [...strayedOnSource(options.state, sync, source)].map((each) => [each.key, each]),
+  )
   let movedOn = 0n
   const drafts: Draft[] = []
   for (const [key, facts] of options.facts) {
@@ -121,11 +125,16 @@ const draftsOf = (
       source: mine === undefined ? null : exact(mine),
       target: theirs === undefined ? null : exact(theirs),
     }
+    const stray = strayed.get(key)
     if (synced === undefined) {
-      drafts.push({ ...now, ...beforeSync(facts.index, mine) })
+      const problems = stray && !stray.cameSince ? movesOnSource(options, sync!, stray) : []
+      drafts.push({
+        ...now,
+        ...(problems.length > 0 ? unsynced(problems) : beforeSync(facts.index, mine)),
+      })
     } else {
       if (theirs !== undefined && theirs > synced.target) movedOn += theirs - synced.target
-      drafts.push({ ...now, ...afterSync(options, facts, synced, sync!, mine, theirs) })
+      drafts.push({ ...now, ...afterSync(options, facts, synced, sync!, stray, theirs) })
     }
   }
   if (movedOn > 0n) {
@@ -151,15 +160,17 @@ const beforeSync = (
 }
 
 const afterSync = (
-  { clusters }: GroupsToVerify,
+  options: GroupsToVerify,
   facts: PartitionFacts,
   synced: SyncedPosition,
-  { group, at }: GroupSync,
-  source: bigint | undefined,
+  sync: GroupSync,
+  stray: StrayedOnSource | undefined,
   target: bigint | undefined,
 ): Pick<Draft, 'expected' | 'problems' | 'proof'> => {
+  const { group, at } = sync
   const problems: Diagnostic[] = []
   if (target === undefined || target < synced.target) {
+    const { clusters } = options
     const now = target === undefined ? 'has no position' : `is at ${target}`
     problems.push(
       diagnostic({
@@ -169,22 +180,39 @@ const afterSync = (
       }),
     )
   }
-  const left = synced.rewoundFrom ?? synced.source
-  if (source !== undefined && source > left) {
-    problems.push(
-      diagnostic({
-        code: 'FERRY1811',
-        detail: `${group} is at ${source} of ${facts.key} on ${clusters.source.name}, but was synced at ${left} (${at}): a consumer read ${source - left} offsets there since.`,
-        fix: `Stop the consumers of ${group} on ${clusters.source.name}, then roll the group back and sync it again.`,
-      }),
-    )
-  }
+  if (stray) problems.push(...movesOnSource(options, sync, stray))
   return {
     expected: exact(synced.target),
     problems,
     proof: provable(facts, synced, target),
   }
 }
+
+/** A commit that went back on the source says nothing about what was read there. */
+const movesOnSource = (
+  { clusters: { source } }: GroupsToVerify,
+  { group, at }: GroupSync,
+  { key, left, now }: StrayedOnSource,
+): readonly Diagnostic[] => {
+  if (left !== undefined && now < left) return []
+  const [synced, read] =
+    left === undefined ? ['without a position', ''] : [`at ${left}`, ` ${now - left} offsets`]
+  return [
+    diagnostic({
+      code: 'FERRY1811',
+      detail: `${group} is at ${now} of ${key} on ${source.name}, but was synced ${synced} (${at}): a consumer read${read} there since.`,
+      fix: `Stop the consumers of ${group} on ${source.name}; \`ferry plan\` says how it goes on from there.`,
+    }),
+  ]
+}
+
+const unsynced = (
+  problems: readonly Diagnostic[],
+): Pick<Draft, 'expected' | 'problems' | 'proof'> => ({
+  expected: null,
+  problems,
+  proof: undefined,
+})
 
 /** A group that has gone on needs its old position no more: there retention may have passed it. */
 const provable = (

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import type { Managed } from '../../src/domain/drift.ts'
 import type { PartitionKey, SourceOffset } from '../../src/domain/ids.ts'
+import type { MigrationState } from '../../src/domain/state.ts'
 import {
   driftBetween,
   factsOf,
@@ -21,6 +23,7 @@ import {
   topic,
   topicSeen,
 } from './_build.ts'
+import { mark } from './_moved.ts'
 
 const DESIRED = migration({
   users: [
@@ -75,6 +78,11 @@ const target = (parts: Partial<ObservedSide> = {}): Observed =>
     },
   })
 
+const facts = (
+  seen: Observed,
+  { managed = MANAGED, state = STATE }: { managed?: Managed; state?: MigrationState } = {},
+) => factsOf(managed, seen, state, DESIRED.order)
+
 const topics = (overrides: Readonly<Record<string, string>>, partitions = 1) => ({
   topics: new Map([
     [
@@ -89,7 +97,7 @@ const topics = (overrides: Readonly<Record<string, string>>, partitions = 1) => 
 })
 
 const drift = (parts: Partial<ObservedSide>) =>
-  driftBetween(factsOf(MANAGED, target(), STATE), factsOf(MANAGED, target(parts), STATE)).map(
+  driftBetween(facts(target()), facts(target(parts))).map(
     ({ what, was, is }) => `${what}: ${was} -> ${is}`,
   )
 
@@ -153,7 +161,7 @@ describe('drift', () => {
 
   it('is a config on the source', () => {
     const source = (overrides: Readonly<Record<string, string>>) =>
-      factsOf(MANAGED, observed({ source: topics(overrides) }), STATE)
+      facts(observed({ source: topics(overrides) }))
     expect(driftBetween(source({ 'retention.ms': '7' }), source({ 'retention.ms': '6' }))).toEqual([
       { what: 'retention.ms of topic orders on old', was: '7', is: '6' },
     ])
@@ -173,16 +181,41 @@ describe('drift', () => {
         notVisible: [],
       },
     })
-    const facts = (source: Partial<ObservedSide>) => factsOf(MANAGED, observed({ source }), STATE)
-    const before = facts({ ...topics({}), ...readers('api', 'old') })
-    expect(driftBetween(before, facts({ ...topics({}, 2), ...readers('api', 'late') }))).toEqual([
+    const seen = (source: Partial<ObservedSide>) => facts(observed({ source }))
+    const before = seen({ ...topics({}), ...readers('api', 'old') })
+    expect(driftBetween(before, seen({ ...topics({}, 2), ...readers('api', 'late') }))).toEqual([
       { what: 'partitions of topic orders on old', was: '1', is: '2' },
       { what: 'positions of late on orders on old', was: null, is: 'there' },
     ])
     // Who cannot see them all now, or could not then, cannot tell which came.
     const hidden = { ...topics({}), coverage: { ...readers().coverage, groups: null } }
-    expect(driftBetween(before, facts(hidden))).toEqual([])
-    expect(driftBetween(facts(hidden), before)).toEqual([])
+    expect(driftBetween(before, seen(hidden))).toEqual([])
+    expect(driftBetween(seen(hidden), before)).toEqual([])
+  })
+
+  it('is a group that has moved and commits on the source, and not the end of that', () => {
+    const at = (offset: bigint, stage: MigrationState['stage'] = 'consumers-moved') =>
+      facts(
+        observed({
+          source: {
+            groups: new Map([[group('api'), groupSeen('api', { 'orders:0': offset })]]),
+          },
+        }),
+        { state: { ...STATE, marks: [mark(0, 100n, 0n)], stage } },
+      )
+    expect(driftBetween(at(600n), at(650n))).toEqual([
+      {
+        what: 'commit after the sync of api on orders:0 on old',
+        was: null,
+        is: 'at 650, synced at 600',
+      },
+    ])
+    expect(driftBetween(at(650n), at(600n))).toEqual([])
+    // Where it may still live there, and where nobody watches any more.
+    expect([...at(650n, 'mirrored'), ...at(650n, 'retired')]).toEqual([
+      ...at(600n, 'mirrored'),
+      ...at(600n, 'retired'),
+    ])
   })
 
   it('is a removed object that came back; not one whose line was added or taken out since', () => {
@@ -192,14 +225,14 @@ describe('drift', () => {
       removed: new Map([[key, { says: '', topicId: null, fixed: '' }]]),
     }
     const managed = { ...MANAGED, removed: [key] }
-    const [gone, back] = [factsOf(managed, observed(), STATE), factsOf(managed, there, STATE)]
+    const [gone, back] = [facts(observed(), { managed }), facts(there, { managed })]
     expect(driftBetween(gone, back)).toEqual([{ what: `removed ${key}`, was: null, is: 'there' }])
-    expect(driftBetween(gone, factsOf(MANAGED, there, STATE))).toEqual([])
+    expect(driftBetween(gone, facts(there))).toEqual([])
     const rates = new Map([['left', { producerByteRate: 5, consumerByteRate: undefined }]])
     const quotas = { ...managed, quotas: ['left'] }
     const withRates = { ...there, target: { ...there.target, quotas: rates } }
-    expect(driftBetween(gone, factsOf(quotas, withRates, STATE))).toHaveLength(1)
-    expect(driftBetween(stillListed(back, []), factsOf(MANAGED, observed(), STATE))).toEqual([])
+    expect(driftBetween(gone, facts(withRates, { managed: quotas }))).toHaveLength(1)
+    expect(driftBetween(stillListed(back, []), facts(observed()))).toEqual([])
   })
 
   it('cannot be told from what an older version wrote down, without the configs of the source', () => {

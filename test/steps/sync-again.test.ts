@@ -194,7 +194,7 @@ it('a group has not moved where the sync took it back, or a rollback has put it'
     positions: new Map([[key, { ...position, rewoundFrom: 620n as SourceOffset }]]),
   }
   expect(movedOnSource(state, rewound, at(620n))).toBeUndefined()
-  expect(movedOnSource(state, rewound, at(600n))).toEqual({ key, synced: 620n, now: 600n })
+  expect(movedOnSource(state, rewound, at(600n))).toMatchObject({ key, synced: 620n, now: 600n })
   const returned = {
     group: group('api'),
     status: 'done' as const,

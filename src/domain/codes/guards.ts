@@ -190,7 +190,7 @@ export const GUARD_CODES = {
   FERRY1343: page(
     9,
     'Consumers are back on source',
-    'A group was synced to the target, and consumers of it run on the source again: an old instance that was started anew, or a job that nobody thought of. Records would be handled on both sides. Stop them.',
+    'A group was synced to the target, and consumers of it run on the source again, or have run there since and committed: an old instance that was started anew, or a job that nobody thought of. What they read there is handled on both sides; the message has the offsets, from where the group was synced to where it stands on the source now. Stop them. As long as the group has committed nothing on the target, it can be put back and synced again, behind what it has read. Else its service has to make good what it did twice; once its positions on the source are back where they were, or deleted, nothing more is said.',
   ),
   FERRY1344: page(
     4,

@@ -54,7 +54,7 @@ export const VERIFY_CODES = {
   FERRY1811: page(
     9,
     'Group moves on source',
-    'The group has committed on the source after its position was synced: a consumer still runs on the old cluster. The records it has read since would be read again on the target. Stop it; then roll the group back and sync it again.',
+    'The group has committed on the source after its position was synced: a consumer still runs on the old cluster, or has run there. The records it has read since are read again on the target. Stop it; `ferry plan` says (FERRY1343) whether the group can be put back and synced again, behind what it has read, or what is left to do.',
   ),
   FERRY1812: page(
     9,

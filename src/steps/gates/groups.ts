@@ -5,8 +5,9 @@ import {
   type TopicName,
 } from '../../domain/ids.ts'
 import type { GroupSync } from '../../domain/moved-groups.ts'
+import type { Strayed } from '../../domain/strayed.ts'
 import type { Cluster, GroupDescription, GroupMember } from '../../kafka/cluster.ts'
-import { liveOnTarget, movedOnSource, type Strayed } from '../moved-since-sync.ts'
+import { liveOnTarget, movedOnSource } from '../moved-since-sync.ts'
 import type { Clusters, Gate, GateReading, Run } from '../step-kind.ts'
 import { allOf, type Fact, gateOf, told } from './fact.ts'
 import { firstOf, HOLDS, named, never, only, waits } from './reading.ts'
