@@ -10,7 +10,8 @@ import type { Migration } from '../domain/migration.ts'
 import { indexFromEnds, type OffsetIndex, rankOf } from '../domain/offset-index.ts'
 import { offsetMapOf, type PartitionProgress } from '../domain/partition-progress.ts'
 import type { MigrationState } from '../domain/state.ts'
-import { type Observed, type ObservedSide, partitionAt } from '../planner/observed.ts'
+import { strandedRanges } from '../domain/stranded.ts'
+import { lostCopy, type Observed, type ObservedSide, partitionAt } from '../planner/observed.ts'
 
 /** What says how far a copy is. */
 export interface LookParts {
@@ -26,6 +27,8 @@ export interface Known {
   readonly seals: ReadonlyMap<PartitionKey, Seal>
   /** That of an older mark is void, and not in it. */
   readonly progress: ReadonlyMap<PartitionKey, PartitionProgress>
+  /** How much of a sealed partition came late, up to this end of the source, and is on the source alone. */
+  readonly late: (seal: Seal, end: bigint) => bigint
 }
 
 export const knownOf = ({ state, progress }: LookParts): Known => {
@@ -43,6 +46,11 @@ export const knownOf = ({ state, progress }: LookParts): Known => {
     progress: new Map(
       [...progress].filter(([key, each]) => producers.get(key) === each.producerId),
     ),
+    late: (seal, end) =>
+      strandedRanges({ ...state, seals: [seal] }, () => end).reduce(
+        (sum, { from, to }) => sum + (to - from),
+        0n,
+      ),
   }
 }
 
@@ -53,9 +61,25 @@ export interface Place {
   readonly problem: PartitionProgress['problem']
   /** What is not yet stable cannot be mirrored, so it is not lag either. Undefined: the source did not say. */
   readonly sourceStable: bigint | undefined
+  /** Source offsets that are not accounted for yet; null where the source did not say. */
+  readonly lag: number | null
 }
 
-export const placeOf = (mark: Mark, observed: Observed, known: Known): Place => {
+/** Undefined where the copy is not there any more: then nothing of what was recorded of it holds. */
+export const placeOf = (mark: Mark, observed: Observed, known: Known): Place | undefined => {
+  if (lostCopy(mark, observed.target.topics.get(mark.topic)) !== undefined) return undefined
+  const { seal, ...place } = foundAt(mark, observed, known)
+  const { index, sourceStable } = place
+  if (sourceStable === undefined) return { ...place, lag: null }
+  const left = seal ? known.late(seal, sourceStable) : sourceStable - (index.mirroredTo as bigint)
+  return { ...place, lag: Math.max(0, Number(left)) }
+}
+
+const foundAt = (
+  mark: Mark,
+  observed: Observed,
+  known: Known,
+): Omit<Place, 'lag'> & { readonly seal?: Seal } => {
   const key = partitionKey(mark.topic, mark.partition)
   const progress = known.progress.get(key)
   const seal = known.seals.get(key)
@@ -65,7 +89,7 @@ export const placeOf = (mark: Mark, observed: Observed, known: Known): Place => 
   const said = { ...map, mirroredTo: progress?.mirroredTo ?? mark.sourceStart }
   const problem = progress?.problem ?? null
   if (seal !== undefined) {
-    return { index: indexFromEnds(map, seal), sealed: true, problem, sourceStable }
+    return { index: indexFromEnds(map, seal), sealed: true, seal, problem, sourceStable }
   }
   const end = target?.highWatermark
   // An end that cannot be right (cut off, or written to by others) is not believed; the mirror stops there and says why.
@@ -82,20 +106,15 @@ export const partitionOf = (
   { topic, partition }: Pick<Mark, 'topic' | 'partition'>,
 ) => partitionAt(side.topics.get(topic), partition)
 
-export const lagOf = ({ index, sourceStable }: Place): number | null =>
-  sourceStable === undefined
-    ? null
-    : Math.max(0, Number(sourceStable - (index.mirroredTo as bigint)))
-
 /** How far the copy of each marked topic is at this look, for the meter. */
 export const looksOf = (parts: LookParts): readonly CopyLook[] => {
   const known = knownOf(parts)
   return parts.migration.topics.flatMap((topic): readonly CopyLook[] => {
     const marks = known.marks.get(topic.name) ?? []
-    const places = marks.map((mark) => placeOf(mark, parts.observed, known))
+    const places = marks.flatMap((mark) => placeOf(mark, parts.observed, known) ?? [])
     if (places.length === 0) return []
     const records = places.reduce((sum, { index }) => sum + rankOf(index, index.mirroredTo), 0n)
-    const left = places.reduce((sum, place) => sum + (lagOf(place) ?? 0), 0)
+    const left = places.reduce((sum, { lag }) => sum + (lag ?? 0), 0)
     const size = Math.max(
       0,
       ...(parts.observed.source.topics.get(topic.name)?.partitions ?? []).map(

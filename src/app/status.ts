@@ -7,7 +7,7 @@ import type { Plan } from '../domain/plan.ts'
 import { openReverse } from '../domain/reverse.ts'
 import { stageRank, stagesInOrder } from '../domain/stage.ts'
 import type { Step } from '../domain/step.ts'
-import type { ObservedSide } from '../planner/observed.ts'
+import { lostCopy, type ObservedSide } from '../planner/observed.ts'
 import type {
   BackStatus,
   GroupSide,
@@ -21,7 +21,7 @@ import type {
 import type { StepWords } from '../views/step-words.ts'
 import { type MirrorProcess, mirrorNeed, mirrorsOf } from './mirror-processes.ts'
 import { notDurableYet } from './not-durable-yet.ts'
-import { type Known, knownOf, type LookParts, lagOf, partitionOf, placeOf } from './places.ts'
+import { type Known, knownOf, type LookParts, partitionOf, placeOf } from './places.ts'
 import { retentionStatus } from './retention-status.ts'
 
 export interface StatusParts extends LookParts {
@@ -64,7 +64,7 @@ export const statusOf = (parts: StatusParts): MigrationStatus => {
       syncedAt:
         state.syncs.find((sync) => sync.group === group.id && sync.status === 'done')?.at ?? null,
     })),
-    next: nextStep(parts),
+    next: nextStep(parts, known),
     deadlines: plan.deadlines.map(({ at, says }) => ({ at, says })),
     ...(retention && { retention }),
     problems: [...stopped, ...plan.problems, ...notDurableYet(parts)],
@@ -143,7 +143,7 @@ const topicStatus = (
         targetStart: integer(mark?.targetStart),
         mirroredTo: integer(place?.index.mirroredTo),
         sourceEnd: integer(partitionOf(observed.source, { topic: name, partition })?.highWatermark),
-        lag: place === undefined ? null : lagOf(place),
+        lag: place?.lag ?? null,
         divergedAt: integer(place?.index.diverged?.source),
         sealed: place?.sealed ?? false,
         stopped: (place?.problem ?? null) !== null,
@@ -161,7 +161,8 @@ const topicStatus = (
 
   function topicState(): TopicStatus['state'] {
     if (partitions.some((each) => each.stopped)) return 'stopped'
-    if (marks.length > 0) {
+    const isLost = marks.some((mark) => lostCopy(mark, observed.target.topics.get(name)))
+    if (marks.length > 0 && !isLost) {
       return partitions.filter((each) => each.sealed).length === marks.length
         ? 'sealed'
         : 'mirrored'
@@ -196,7 +197,10 @@ const groupLag = (
   return behind.length === 0 ? null : behind.reduce((sum, lag) => sum + lag, 0)
 }
 
-const nextStep = ({ migration, state, plan, words }: StatusParts): NextStep => {
+const nextStep = (
+  { migration, state, plan, words }: StatusParts,
+  { progress, seals }: Known,
+): NextStep => {
   if (plan.problems.some((each) => each.severity === 'error')) return { kind: 'blocked' }
   const first = plan.steps[0]
   if (first !== undefined) {
@@ -210,6 +214,10 @@ const nextStep = ({ migration, state, plan, words }: StatusParts): NextStep => {
           ? null
           : { step: sentence(waiting, words), waitsFor: words.gates(waiting) },
     }
+  }
+  // No stage is passed while a partition is stopped.
+  if ([...progress].some(([key, { problem }]) => problem && !seals.has(key))) {
+    return { kind: 'blocked' }
   }
   if (plan.from !== plan.to) {
     const step = `writing down that nothing is left to do for ${plan.to}`

@@ -7,6 +7,7 @@ import {
   parsePartitionKey,
   type TopicName,
 } from '../domain/ids.ts'
+import type { Mark } from '../domain/mark.ts'
 import type { QuotaSpec, ScramMechanism } from '../domain/migration.ts'
 import type { StrandedRange } from '../domain/stranded.ts'
 import type {
@@ -111,6 +112,18 @@ export const partitionAt = (
   return there?.partition === partition
     ? there
     : topic?.partitions.find((each) => each.partition === partition)
+}
+
+/** What became of a copy that somebody has deleted: its topic is gone, or another one stands in its place. Undefined: it is there. */
+export const lostCopy = (
+  { targetTopicId: was }: Pick<Mark, 'targetTopicId'>,
+  target: ObservedTopic | undefined,
+): 'gone' | 'another' | undefined => {
+  if (target === undefined) return 'gone'
+  // Without an id on either side nobody can tell one topic from another of its name.
+  if (was === undefined) return undefined
+  const now = target.description.topicId
+  return now !== undefined && was !== now ? 'another' : undefined
 }
 
 /** Users of the topics as far as the cluster shows them. Null: it cannot tell. */

@@ -8,7 +8,7 @@ import type { GroupId, PartitionKey, TopicName } from '../../src/domain/ids.ts'
 import type { Mark, Seal } from '../../src/domain/mark.ts'
 import type { Migration } from '../../src/domain/migration.ts'
 import type { PartitionProgress } from '../../src/domain/partition-progress.ts'
-import { emptyState } from '../../src/domain/state.ts'
+import { emptyState, type Salvage } from '../../src/domain/state.ts'
 import type { Observed, ObservedSide } from '../../src/planner/observed.ts'
 import { aPlan, WORDS } from '../views/a-plan.ts'
 
@@ -211,6 +211,25 @@ describe('how far a partition is', () => {
     })
   })
 
+  it('has no lag behind the seal where what came late was salvaged', () => {
+    const seal = { topic, partition: 0, sourceEnd: 250n, targetEnd: 150n } as unknown as Seal
+    const salvage = { topic, partition: 0, from: 250n, to: 290n, status: 'done' }
+    const looked = parts({ seals: [seal] })
+    const state = { ...looked.state, salvages: [salvage] as unknown as readonly Salvage[] }
+    const after = { ...looked, state }
+    deepStrictEqual(statusOf(after).topics[0]!.partitions[0]!.lag, 10)
+    deepStrictEqual(looksOf(after)[0]!.left, 10)
+  })
+
+  it('is unknown once somebody has deleted the copy, which is not mirrored then', () => {
+    const looked = parts({ progress: [progress(0)] })
+    const target = { ...looked.observed.target, topics: new Map() }
+    const gone = { ...looked, observed: { ...looked.observed, target } }
+    const [seen] = statusOf(gone).topics
+    deepStrictEqual([seen!.state, seen!.partitions[0]!.mirroredTo], ['absent', null])
+    deepStrictEqual(looksOf(gone), [])
+  })
+
   it('is unknown before the mark', () => {
     deepStrictEqual(first({ marks: [] }), {
       mirroredTo: null,
@@ -291,6 +310,14 @@ it('tells who is in a group and how far it is behind', () => {
     clients: [{ clientId: 'api-1', host: '/10.0.0.1' }],
     lag: 250,
   })
+})
+
+it('names no further stage while a partition is stopped', () => {
+  const plan = aPlan({ steps: [], from: 'mirrored', to: 'mirrored' })
+  const problem = diagnostic({ code: 'FERRY1301', detail: '', fix: '' })
+  const next = (...found: ReturnType<typeof progress>[]) =>
+    statusOf({ ...parts({ progress: found }), plan }).next.kind
+  deepStrictEqual([next(), next(progress(0, { problem }))], ['edit', 'blocked'])
 })
 
 it('names apply, and no edit, where no step leads to the stage that the file asks for already', () => {

@@ -2,6 +2,7 @@ import { type Diagnostic, diagnostic } from '../../domain/diagnostic.ts'
 import { partitionKey } from '../../domain/ids.ts'
 import { placesOf } from '../../domain/state-places.ts'
 import type { PlanContext } from '../../steps/step-kind.ts'
+import { lostCopy } from '../observed.ts'
 
 /**
  * Topics whose copy somebody deleted: the target topic of a mark is gone, or another one stands in its place. Nothing that was recorded of
@@ -15,11 +16,12 @@ export const lostCopies = ({ desired, observed, state }: PlanContext): readonly 
     const mark = marks.get(partitionKey(name, 0))
     if (mark === undefined) return []
     const target = observed.target.topics.get(name)
-    const [was, now] = [mark.targetTopicId, target?.description.topicId]
-    // Without an id on either side nobody can tell one topic from another of its name.
-    const isAnother = was !== undefined && now !== undefined && was !== now
-    if (target !== undefined && !isAnother) return []
-    const what = isAnother ? `has id ${now}, but had ${was} at the mark` : 'is gone'
+    const lost = lostCopy(mark, target)
+    if (lost === undefined) return []
+    const what =
+      lost === 'another'
+        ? `has id ${target?.description.topicId}, but had ${mark.targetTopicId} at the mark`
+        : 'is gone'
     const anew = `make the copy anew: \`ferry resync ${desired.name} --topic ${name}\`.`
     return [
       diagnostic({
