@@ -2,7 +2,7 @@
  * Ferry beside MirrorMaker 2 on real brokers, in one run:
  *
  *     npm run bench                      a table; at least three rounds, about half an hour
- *     npm run bench -- --json            the same as JSON on stdout (`BenchReport`)
+ *     npm run --silent bench -- --json   the same as JSON on stdout (`BenchReport`); not silent, npm writes there, too
  *     npm run bench -- --quick           a fifth of the records (100b: a tenth), one round, under three minutes
  *     npm run bench -- --cases 1kb,tiny  only these; --rounds N
  *

@@ -206,6 +206,10 @@ describe('configChanges', () => {
 describe('chooseMode', () => {
   const source = (start: bigint, overrides = {}, tail = 'plain') =>
     topicSeen('t', [[start, start + 10n, { tail: tail as 'plain' }]], overrides)
+  const halves = topicSeen(
+    't',
+    [1, 2].map(() => [PRIME_LIMIT / 2n + 1n, PRIME_LIMIT / 2n + 9n] as const),
+  )
   const mode = (...args: Parameters<typeof chooseMode>) => {
     const { mode, impossible } = chooseMode(...args)
     return impossible ? `${mode}, impossible` : mode
@@ -216,6 +220,7 @@ describe('chooseMode', () => {
     ['near log starts', auto, source(5n), undefined, 'identical'],
     ['at the limit', auto, source(PRIME_LIMIT), undefined, 'identical'],
     ['beyond the limit', auto, source(PRIME_LIMIT + 1n), undefined, 'dense'],
+    ['beyond the limit with all of its partitions', auto, halves, undefined, 'dense'],
     [
       'beyond the limit, but asked for',
       identical,
