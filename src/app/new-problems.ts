@@ -9,8 +9,8 @@ export const newProblems = (): ((
   return ({ reports, stopped }) => {
     const all = [
       ...stopped.map((problem) => ({ where: '', problem })),
-      ...reports.flatMap(({ key, way, problem }) =>
-        problem === undefined ? [] : [{ where: `${way} ${key}`, problem }],
+      ...reports.flatMap(({ migration, key, way, problem }) =>
+        problem === undefined ? [] : [{ where: `${migration} ${way} ${key}`, problem }],
       ),
     ]
     return all.flatMap(({ where, problem }) => {

@@ -44,7 +44,9 @@ export const mirror = (
   })
 
 /** Tells people: the live line, and each problem once. */
-const teller = async (context: Context): Promise<(look: MirrorLook) => void> => {
+export const teller = async (
+  context: Pick<Context, 'tell' | 'log' | 'streams' | 'progress'>,
+): Promise<(look: MirrorLook) => void> => {
   const { copyMeter } = await import('../../domain/copy-progress.ts')
   const { copyLooks } = await import('../../mirror/copy-looks.ts')
   const { newProblems } = await import('../../app/new-problems.ts')
