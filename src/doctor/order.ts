@@ -1,3 +1,4 @@
+import { orderInWords } from '../domain/planned-order.ts'
 import { orderFinding } from '../planner/cutover-warnings.ts'
 import type { Finding } from './check.ts'
 import type { MigrationFacts } from './facts.ts'
@@ -11,8 +12,6 @@ export const orderFits = ({
   readonly source: Pick<MigrationFacts['source'], 'now'>
 }): Finding => {
   const { advice, warning } = orderFinding({ desired: migration, observed, now: source.now() })
-  const { order, because } = advice
-  const file =
-    order === migration.order ? 'as the plan file says' : `the plan file says ${migration.order}`
-  return { says: `${order} (${file}): ${because}`, problems: warning }
+  const { order: advised, because } = advice
+  return { says: orderInWords({ file: migration.order, advised, because }), problems: warning }
 }

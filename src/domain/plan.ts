@@ -1,5 +1,6 @@
 import type { Diagnostic } from './diagnostic.ts'
 import type { GroupId, PartitionKey, TopicName } from './ids.ts'
+import type { PlannedOrder } from './planned-order.ts'
 import type { ReachedStage } from './stage.ts'
 import type { Step } from './step.ts'
 
@@ -30,6 +31,8 @@ export interface Plan {
   readonly invariants: readonly Invariant[]
   readonly deadlines: readonly Deadline[]
   readonly problems: readonly Diagnostic[]
+  /** Where this plan moves the first group or producer of its migration. */
+  readonly order?: PlannedOrder
   /** What `--max-destroy` allowed when it was made; absent: what the project's policy says. */
   readonly maxDestroy?: number
 }

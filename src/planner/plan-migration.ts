@@ -26,6 +26,7 @@ import { reopenedForwards, reopenedWayBack, reopensWayBack } from './guards/reve
 import { planAcceptGap } from './plan-accept-gap.ts'
 import { planResync } from './plan-resync.ts'
 import { type PlanParts, planRollback } from './plan-rollback.ts'
+import { plannedOrder } from './recommend-order.ts'
 import { earlierFirst } from './uncopied.ts'
 import { withEmptied } from './with-emptied.ts'
 
@@ -57,6 +58,7 @@ export const planMigration = (given: PlanInputs): Plan => {
   const unconfirmed = unconfirmedSeals(desired, state)
   const isForwards = inputs.purpose.kind === 'migrate' && back === undefined
   const parts = isForwards ? forwards(inputs) : withGuards(otherwise(inputs, back), guards)
+  const order = isForwards ? plannedOrder(inputs) : undefined
   return {
     formatVersion: PLAN_FORMAT_VERSION,
     toolVersion: inputs.toolVersion,
@@ -87,6 +89,7 @@ export const planMigration = (given: PlanInputs): Plan => {
         inputs.others,
       ),
     ]),
+    ...(order !== undefined && { order }),
     ...(maxDestroyFlag !== undefined && { maxDestroy: maxDestroyFlag }),
   }
 }

@@ -1,5 +1,6 @@
 import { parsePartitionKey } from '../domain/ids.ts'
-import type { Order } from '../domain/stage.ts'
+import type { PlannedOrder } from '../domain/planned-order.ts'
+import { type Order, type ReachedStage, stageRank } from '../domain/stage.ts'
 import { counted, humanBytes, humanSeconds } from '../steps/_words.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
 import { type ObservedPartition, partitionSeen } from './observed.ts'
@@ -43,6 +44,16 @@ export const recommendOrder = (context: OrderContext): OrderAdvice => {
     because:
       'the mirror keeps up, so nothing but the copy is written to the target while consumers move, and going back is free',
   }
+}
+
+/** What a plan forwards says of its order: while it can still be another one, and there are groups to move. */
+export const plannedOrder = (context: PlanContext): PlannedOrder | undefined => {
+  const { desired, state } = context
+  const { order: file, stage, groups } = desired
+  const moves = (reached: ReachedStage) => stageRank(reached, file) > stageRank('mirrored', file)
+  if (groups.length === 0 || !moves(stage) || moves(state.stage)) return undefined
+  const { order: advised, because } = recommendOrder(context)
+  return { file, advised, because }
 }
 
 /** Bytes per second over all topics, on average over what the source holds. */

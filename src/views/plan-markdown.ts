@@ -2,6 +2,7 @@ import { digestOf } from '../domain/canonical-json.ts'
 import type { Diagnostic } from '../domain/diagnostic.ts'
 import { type NoReturn, noReturnOf } from '../domain/no-return.ts'
 import type { Plan } from '../domain/plan.ts'
+import { orderInWords } from '../domain/planned-order.ts'
 import type { Step } from '../domain/step.ts'
 import type { StepDescription } from '../steps/step-kind.ts'
 import { renderCounts, renderPlace, sortedOnce } from './diagnostics.ts'
@@ -73,6 +74,7 @@ export const renderPlanMarkdown = (
     }
     const noReturn = noReturnOf(plan)
     page.say(noReturnLine(noReturn, rows), '')
+    if (plan.order !== undefined) page.say(`**Order:** ${mdText(orderInWords(plan.order))}.`, '')
     page.list('deadlines', deadlineLines(plan), { noun: 'deadline' })
     page.list('table', tableLines(noReturn, rows), {
       noun: 'row',

@@ -1,5 +1,6 @@
 import { type NoReturn, noReturnOf } from '../domain/no-return.ts'
 import type { Plan } from '../domain/plan.ts'
+import { orderInWords } from '../domain/planned-order.ts'
 import type { Step } from '../domain/step.ts'
 import type { StepDescription } from '../steps/step-kind.ts'
 import type { StepWords } from './step-words.ts'
@@ -50,7 +51,8 @@ export const renderPlan = (plan: Plan, words: StepWords, style: Style): string =
   })
   if (noReturn === null) lines.push(ruled('point of no return: none in this plan', style))
   else if (noReturn.before === rows.length) lines.push(ruled(noReturnTitle(noReturn), style))
-  lines.push('', ...blocked, renderSummary(plan.steps, words), ...renderDeadline(plan))
+  lines.push('', ...blocked, renderSummary(plan.steps, words))
+  lines.push(...renderOrder(plan), ...renderDeadline(plan))
   return `${lines.join('\n')}\n`
 }
 
@@ -87,6 +89,9 @@ export const renderSummary = (steps: readonly Step[], words: StepWords): string 
   const changed = `${having('+')} to add, ${having('~')} to change, ${having('-')} to destroy`
   return `Plan: ${[changed, ...(moved.length > 0 ? [moved.join(', ')] : [])].join('; ')}.`
 }
+
+const renderOrder = ({ order }: Plan): readonly string[] =>
+  order === undefined ? [] : [hanging('', `Order: ${orderInWords(order)}.`, MAX_COLUMNS)]
 
 const renderDeadline = (plan: Plan): readonly string[] => {
   const first = [...plan.deadlines].sort((one, other) => (one.at < other.at ? -1 : 1))[0]

@@ -45,7 +45,14 @@ test('2,000 random mutations of a plan file never break anything', async () => {
 
 /** What a plan says of a moment, and no step acts on: estimates, and what is read again whatever the file says. */
 const withoutMoving = ({ steps, ...plan }: Plan) => {
-  const { createdAt: _, toolVersion: __, deadlines: ___, problems: ____, ...rest } = plan
+  const {
+    createdAt: _,
+    toolVersion: __,
+    deadlines: ___,
+    problems: ____,
+    order: _____,
+    ...rest
+  } = plan
   const moving =
     /^(?:notes|prime|because|records|bytesEstimate|committed|late|there|retention\.ms)$/
   const kept = (value: unknown): unknown => {

@@ -438,6 +438,29 @@ describe('the order that is recommended', () => {
     expect(advice()).toMatchObject({ order: 'consumers-first' })
   })
 
+  it('stands in each plan that moves the first one, with the reason, as long as it can be another', () => {
+    const orderOf = (parts: Parameters<typeof plan>[0]) => plan(parts).order
+    const advised = {
+      advised: 'consumers-first',
+      because: expect.stringContaining('500 records behind'),
+    }
+    expect(orderOf({ desired: migration({ stage: 'consumers-moved' }) })).toEqual({
+      file: 'consumers-first',
+      ...advised,
+    })
+    const producersFirst = migration({ stage: 'producers-moved', order: 'producers-first' })
+    expect(orderOf({ desired: producersFirst })).toEqual({ file: 'producers-first', ...advised })
+    expect(orderOf({ desired: migration({ stage: 'mirrored' }) })).toBeUndefined()
+    const moves = migration({ stage: 'producers-moved' })
+    expect(orderOf({ desired: { ...moves, groups: [] } })).toBeUndefined()
+    expect(
+      orderOf({ desired: moves, state: stateWith({ stage: 'consumers-moved' }) }),
+    ).toBeUndefined()
+    expect(
+      orderOf({ desired: moves, purpose: { kind: 'rollback', to: 'prepared' } }),
+    ).toBeUndefined()
+  })
+
   it('is producers-first where the source is written faster than it is mirrored, and the plan says so', () => {
     const slow = migration({ mirror: { throttle: 20, startFrom: 'earliest' } })
     expect(advice({ desired: slow })).toMatchObject({

@@ -45,6 +45,19 @@ describe('renderPlanMarkdown', () => {
     )
   })
 
+  it('says which side should move first, beside what the file says', () => {
+    const order = {
+      file: 'producers-first',
+      advised: 'consumers-first',
+      because: 'a|b is behind',
+    } as const
+    match(
+      render({ order }),
+      /\n\n\*\*Order:\*\* consumers-first \(the plan file says producers-first\): a(\\|&#124;)\|?b is behind\.\n\n/,
+    )
+    ok(!render().includes('**Order:**'))
+  })
+
   it('names what is deleted', () => {
     const words = {
       ...WORDS,

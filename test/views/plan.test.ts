@@ -10,6 +10,23 @@ describe('renderPlan', () => {
     deepStrictEqual(`\n${renderPlan(aPlan(), WORDS, PLAIN)}`, GOLDEN)
   })
 
+  it('says which side should move first, beside what the file says', () => {
+    const because = 'api is 5 records behind'
+    const lineOf = (file: 'consumers-first' | 'producers-first') =>
+      renderPlan(
+        aPlan({ order: { file, advised: 'consumers-first', because } }),
+        WORDS,
+        PLAIN,
+      ).match(/^Plan: .*\n(Order: .*)\nValid until/m)?.[1]
+    deepStrictEqual(
+      [lineOf('consumers-first'), lineOf('producers-first')],
+      [
+        `Order: consumers-first (as the plan file says): ${because}.`,
+        `Order: consumers-first (the plan file says producers-first): ${because}.`,
+      ],
+    )
+  })
+
   it('says so where everything can be undone', () => {
     const steps = aPlan().steps.slice(0, 1)
     deepStrictEqual(
