@@ -4,8 +4,9 @@ import { Secret } from '../../src/domain/secret.ts'
 import type { Cluster } from '../../src/kafka/cluster.ts'
 import { decodeDecisions, encodeDecisions } from '../../src/state/decisions-codec.ts'
 import { connect } from '../adapter/connect.ts'
-import { setConfigs } from '../kafka/admin.ts'
+import { configEntries, setConfigs } from '../kafka/admin.ts'
 import type { TestCluster } from '../kafka/index.ts'
+import { waitFor } from '../kafka/wait.ts'
 import { fill } from './_clients.ts'
 import { errorsIn } from './_findings.ts'
 import { imageOf, withAdmin } from './_image.ts'
@@ -48,7 +49,7 @@ beforeAll(async () => {
   world = await startWorld()
   target = await connect(world.target)
   await withAdmin(world.source, async (admin) => {
-    const topics = ['stale.a', 'stale.b'].map((topic) => ({ topic, numPartitions: 2 }))
+    const topics = ['stale.a', 'stale.b', 'stale.c'].map((topic) => ({ topic, numPartitions: 2 }))
     await admin.createTopics({ topics })
   })
   await fill(world.source, 'stale.a', 20, [0, 1])
@@ -77,6 +78,22 @@ const commit = (cluster: TestCluster, groupId: string, offset: string, topic = '
 
 const addPartitions = (cluster: TestCluster, topic: string, count: number) =>
   withAdmin(cluster, (admin) => admin.createPartitions({ topicPartitions: [{ topic, count }] }))
+
+/** With the same partitions and configs: only its id is another one. */
+const makeAnew = async (side: 'source' | 'target', topic: string): Promise<void> => {
+  const was = (await imageOf(world))[side].topics[topic]!
+  const configs = configEntries(was.overrides)
+  await withAdmin(world[side], async (admin) => {
+    await admin.deleteTopics({ topics: [topic] })
+    const made = { topic, numPartitions: was.partitions, configEntries: configs }
+    // False as long as the controller still deletes it.
+    await waitFor(`${topic} to be made again`, { timeoutMs: 30_000 }, async () =>
+      (await admin.createTopics({ topics: [made] })) ? true : undefined,
+    )
+  })
+  const is = (await imageOf(world))[side].topics[topic]
+  expect({ ...is, offsets: [] }).toEqual({ ...was, offsets: [] })
+}
 
 const aclsOfReader = async () => {
   const acls = await target.describeAcls()
@@ -134,6 +151,16 @@ const CASES: readonly Stale[] = [
     what: 'a config of a source topic',
     change: () => setConfigs(world.source, 'stale.b', { 'max.message.bytes': '500000' }),
     names: /this changed: configs of topic stale\.b on the source\.$/,
+  },
+  {
+    what: 'a target topic, deleted and made again as it was',
+    change: () => makeAnew('target', 'stale.a'),
+    names: /this changed: topic stale\.a on the target\.$/,
+  },
+  {
+    what: 'a source topic, deleted and made again as it was',
+    change: () => makeAnew('source', 'stale.b'),
+    names: /this changed: topic stale\.b on the source\.$/,
   },
   {
     what: 'an ACL that somebody else got',
@@ -213,6 +240,13 @@ const CASES: readonly Stale[] = [
     first: () => project.edit(FILE, 'stage: mirrored', 'stage: consumers-moved'),
     change: () => addPartitions(world.source, 'stale.b', 3),
     names: /this changed: partitions of topic stale\.b on the source\.$/,
+  },
+  {
+    what: 'a topic that it has made itself, and that somebody has deleted and made again',
+    first: () => project.edit(FILE, '- name: stale.b\n', '- name: stale.b\n    - name: stale.c\n'),
+    begun: true,
+    change: () => makeAnew('target', 'stale.c'),
+    names: /this changed: topic stale\.c on the target\.$/,
   },
 ]
 
