@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import type { AclBinding } from '../../src/domain/access.ts'
 import { type GroupId, partitionKey, type TopicName } from '../../src/domain/ids.ts'
+import { Secret } from '../../src/domain/secret.ts'
 import type { Cluster } from '../../src/kafka/cluster.ts'
 import { BrokerConnection } from '../../src/kafka/connection.ts'
 import { observe } from '../../src/planner/index.ts'
 import { startKafka, type TestCluster } from '../kafka/index.ts'
-import { group, migration, topicSpec } from '../planner/_build.ts'
+import { ACCESS, group, migration, topicSpec } from '../planner/_build.ts'
 import { batchOf } from './batch.ts'
 import { connect } from './connect.ts'
 
@@ -14,7 +16,7 @@ const PARTITIONS = 4
 const SAMPLED_AT_ONCE = 500
 
 /**
- * Reads a migration of all topics, and one of a tenth of them, from a real cluster, and counts what is sent, whatever sends it: both take
+ * Reads a migration of all topics, groups, users, quotas and access, and one of a tenth of them, from a real cluster, and counts what is sent, whatever sends it: both take
  * as many requests. Only of looks at batches there are more, one for each 500 partitions of a broker, for the bytes that come back.
  */
 export const countsRequests = (count: number): void => {
@@ -24,9 +26,10 @@ export const countsRequests = (count: number): void => {
   const groups = Array.from({ length: count / 10 }, (_, i) => `reader-${i}` as GroupId)
 
   beforeAll(async () => {
-    brokers = await startKafka({ version: '4.x', brokers: BROKERS })
+    brokers = await startKafka({ version: '4.x', brokers: BROKERS, secure: true })
     cluster = await connect(brokers)
     await fill(cluster, topics, groups)
+    await fillAccess(cluster, groups.map(userOf))
   }, 300_000)
   afterAll(async () => {
     await cluster?.close()
@@ -107,6 +110,31 @@ const fill = async (
   }
 }
 
+/** Of the service that has the group. */
+const userOf = (groupId: GroupId) => `user-of-${groupId}`
+
+/** A credential, a quota, two ACLs and a transactional id each. */
+const fillAccess = async (cluster: Cluster, users: readonly string[]): Promise<void> => {
+  for (const name of users) {
+    await cluster.setUser({ name, mechanism: 'scram-sha-256', password: new Secret(name) })
+    await cluster.setQuota(name, { consumerByteRate: 1_000_000 })
+    await cluster.takeTransactionalId(`writes-as-${name}`, 60_000)
+  }
+  const { failed } = await cluster.createAcls(users.flatMap(aclsOf))
+  expect([...failed.values()]).toEqual([])
+}
+
+const aclsOf = (user: string): readonly AclBinding[] =>
+  (['TOPIC', 'TRANSACTIONAL_ID'] as const).map((resourceType) => ({
+    resourceType,
+    resourceName: resourceType === 'TOPIC' ? 'topic-' : `writes-as-${user}`,
+    patternType: resourceType === 'TOPIC' ? 'PREFIXED' : 'LITERAL',
+    principal: `User:${user}`,
+    host: '*',
+    operation: 'WRITE',
+    permission: 'ALLOW',
+  }))
+
 const partitionNumbers = Array.from({ length: PARTITIONS }, (_, i) => i)
 
 /** What two fresh connections to the cluster, as source and as target, send to observe a migration. */
@@ -115,6 +143,7 @@ const requestsOf = async (
   topics: readonly TopicName[],
   groups: readonly GroupId[],
 ): Promise<ReadonlyMap<string, number>> => {
+  const users = groups.map(userOf)
   const clusters = { source: await connect(brokers), target: await connect(brokers) }
   const sent = new Map<string, number>()
   const { send } = BrokerConnection.prototype
@@ -123,7 +152,8 @@ const requestsOf = async (
     ...args
   ) {
     // Finding a way to the brokers is not asking them.
-    if (args[0].name !== 'ApiVersions') sent.set(args[0].name, (sent.get(args[0].name) ?? 0) + 1)
+    if (!/^(ApiVersions|Sasl)/.test(args[0].name))
+      sent.set(args[0].name, (sent.get(args[0].name) ?? 0) + 1)
     return send.apply(this, args)
   })
   try {
@@ -136,7 +166,20 @@ const requestsOf = async (
         uncommitted: 'absent',
         uncommittedSaid: false,
       })),
-      access: [],
+      users: users.map((name) => ({
+        name,
+        mechanism: 'scram-sha-256',
+        password: new Secret(name),
+        passwordVersion: 1,
+        at: place,
+      })),
+      quotas: users.map((user) => ({
+        user,
+        at: place,
+        producerByteRate: undefined,
+        consumerByteRate: 1_000_000,
+      })),
+      access: users.map((user) => ({ ...ACCESS, principal: `User:${user}` })),
     })
     const observed = await observe(
       clusters,
@@ -145,6 +188,11 @@ const requestsOf = async (
       new AbortController().signal,
     )
     expect(observed.problems).toEqual([])
+    const { target, source } = observed
+    expect([target.users.size, target.quotas.size]).toEqual([users.length, users.length])
+    const seen = Array.isArray(target.acls) ? target.acls.map(({ principal }) => principal) : []
+    expect(seen).toEqual(expect.arrayContaining(users.map((user) => `User:${user}`)))
+    expect(source.coverage?.notVisible).toEqual([])
     expect(observed.source.topics.size).toBe(topics.length)
     const sampled = [...observed.source.topics.values()].flatMap(({ partitions }) => partitions)
     expect(sampled.filter(({ sample }) => sample === null)).toEqual([])
