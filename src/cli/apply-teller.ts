@@ -37,6 +37,9 @@ export const lastLine = async (
   now: Date,
 ): Promise<string> => renderEvent({ event: 'finished', exit, problems }, now)
 
+/** How often people are told elsewhere than on a terminal that a wait goes on, where nothing of it but a number has changed. */
+const WAIT_EVERY_MS = 30_000
+
 /** Elsewhere than at its gates a step tells how far it is not more often than so. */
 const PROGRESS_EVERY_MS = 2000
 
@@ -88,7 +91,9 @@ const toPeople = ({ progress, tell }: Context, words: StepWords): ApplyEvents =>
     },
     live: (live) => {
       const { line, details } = renderLive(live)
-      progress.report(title === '' ? line : `${title}: ${line}`, details)
+      const isWaiting = typeof live !== 'string' && live.kind === 'waiting'
+      const says = title === '' ? line : `${title}: ${line}`
+      progress.report(says, details, ...(isWaiting ? [WAIT_EVERY_MS] : []))
     },
     finished: (_, { outcome }) => progress.note(`${title}: ${OUTCOME_WORDS[outcome]}`),
     warned: (warning) =>

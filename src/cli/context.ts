@@ -46,6 +46,9 @@ export const createContext = (
   const cwd = flags.chdir === undefined ? streams.cwd : resolve(streams.cwd, flags.chdir)
   const progress = json?.progress ?? startProgress(streams, flags.quiet)
   const told: Diagnostic[] = []
+  // Both on one screen: whoever reads stderr alone needs no empty line.
+  const isOneScreen = streams.isTty.stdout && streams.isTty.stderr
+  let hasPrinted = false
   const coloured = styleFor(wantsColour(streams, flags, streams.isTty.stderr))
   return {
     streams,
@@ -60,13 +63,16 @@ export const createContext = (
     print: (text) => {
       progress.clear()
       for (const piece of typeof text === 'string' ? [text] : text) streams.stdout.write(piece)
+      hasPrinted = isOneScreen
     },
     tell: (diagnostics) => {
       if (diagnostics.length === 0) return
       if (json !== undefined) return json.tell(diagnostics)
       progress.clear()
       const view = { style: coloured, columns: streams.columns, cwd, before: told }
-      streams.stderr.write(`${told.length > 0 ? '\n' : ''}${renderDiagnostics(diagnostics, view)}`)
+      streams.stderr.write(
+        `${told.length > 0 || hasPrinted ? '\n' : ''}${renderDiagnostics(diagnostics, view)}`,
+      )
       told.push(...diagnostics)
     },
     log: ({ level, message }) => {

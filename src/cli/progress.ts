@@ -4,8 +4,11 @@ import type { Streams } from './streams.ts'
 
 /** What is going on, on stderr: live lines on a terminal, now and then some lines elsewhere. */
 export interface Progress {
-  /** What is being done or waited for now, and what there is to say below it; replaces what was reported before. */
-  report(line: string, details?: readonly string[]): void
+  /**
+   * What is being done or waited for now, and what there is to say below it; replaces what was reported before. Elsewhere than on a terminal a
+   * line that differs from the last one only in its numbers is printed `numbersEveryMs` after that at the earliest.
+   */
+  report(line: string, details?: readonly string[], numbersEveryMs?: number): void
   /** A line that stays. */
   note(line: string): void
   /** Takes the live lines away, before anything else is printed. */
@@ -23,22 +26,35 @@ export const startProgress = (streams: Streams, quiet: boolean): Progress => {
   return streams.terminal === undefined ? lines(streams) : spinner(streams, streams.terminal)
 }
 
+/** Amounts with their units: 980 KiB that have become 1.2 MiB are no other text. That 3 of 3 are done, and not 2, is. */
+const withoutNumbers = (text: string): string =>
+  text.replace(
+    /\d[\d,]* of \d[\d,]*|(\d[\d,.]*(?: (?:[KMGT]i)?B\b| (?:s|min|h|days)\b)?)/g,
+    (all, amount?: string) => (amount === undefined ? all : '#'),
+  )
+
 /** A line for a log, on as many as it needs. */
 const wrapped = (line: string): string => `${wrap(line, MAX_COLUMNS - 2).join('\n  ')}\n`
 
 const lines = (streams: Streams): Progress => {
-  let pending: readonly string[] | undefined
-  let shown: string | undefined
+  let pending: { readonly line: string; readonly block: string; readonly every: number } | undefined
+  const shown = { line: '', block: '' }
   let timer: NodeJS.Timeout | undefined
+  let sinceLine = 0
   let sinceBlock = BLOCK_EVERY_MS
   const print = (): void => {
-    if (pending === undefined) return
+    sinceLine += LINE_EVERY_MS
     sinceBlock += LINE_EVERY_MS
-    const withBlock = pending.length > 1 && sinceBlock >= BLOCK_EVERY_MS
-    if (withBlock) sinceBlock = 0
-    const text = pending.slice(0, withBlock ? undefined : 1).join('')
-    if (text !== shown) streams.stderr.write(text)
-    shown = text
+    if (pending === undefined || pending.line === shown.line) return
+    const { line, block, every } = pending
+    if (withoutNumbers(line) === withoutNumbers(shown.line) && sinceLine < every) return
+    const withBlock = block !== shown.block && sinceBlock >= BLOCK_EVERY_MS
+    streams.stderr.write(withBlock ? `${line}${block}` : line)
+    shown.line = line
+    sinceLine = 0
+    if (!withBlock) return
+    shown.block = block
+    sinceBlock = 0
   }
   const clear = (): void => {
     clearInterval(timer)
@@ -46,8 +62,9 @@ const lines = (streams: Streams): Progress => {
     pending = undefined
   }
   return {
-    report: (line, details = []) => {
-      pending = [wrapped(line), ...details.map((each) => `${printable(each)}\n`)]
+    report: (line, details = [], every = LINE_EVERY_MS) => {
+      const block = details.map((each) => `${printable(each)}\n`).join('')
+      pending = { line: wrapped(line), block, every }
       timer ??= setInterval(print, LINE_EVERY_MS).unref()
     },
     note: (line) => streams.stderr.write(wrapped(line)),

@@ -28,6 +28,39 @@ describe('progress elsewhere than on a terminal', () => {
     deepStrictEqual(streams.err(), 'head 1\na 1\nb 1\nhead 2\nhead 3\nhead 4\na 4\nb 4\nhead 5\n')
   })
 
+  it('says the same once, with all that is below it', () => {
+    const streams = streamsForTesting()
+    const progress = startProgress(streams, false)
+    for (let n = 1; n <= 30; n++) {
+      progress.report('mirrors 2 of 2 partitions, lag 0', ['topic a 0', 'topic b 0'])
+      vi.advanceTimersByTime(3000)
+    }
+    deepStrictEqual(streams.err(), 'mirrors 2 of 2 partitions, lag 0\ntopic a 0\ntopic b 0\n')
+  })
+
+  it('says at once what has changed, and now and then what has changed only in its numbers', () => {
+    const streams = streamsForTesting()
+    const progress = startProgress(streams, false)
+    const report = (line: string) => {
+      progress.report(line, [], 30_000)
+      vi.advanceTimersByTime(3000)
+    }
+    for (let left = 60; left > 0; left -= 3) report(`waits: quiet so far, ${left} s to go`)
+    report('waits: producers still write')
+    report('waits: quiet so far, 60 s to go')
+    report('mirrors 1 of 1 partition')
+    report('mirrors 2 of 2 partition')
+    deepStrictEqual(streams.err().split('\n'), [
+      'waits: quiet so far, 60 s to go',
+      'waits: quiet so far, 30 s to go',
+      'waits: producers still write',
+      'waits: quiet so far, 60 s to go',
+      'mirrors 1 of 1 partition',
+      'mirrors 2 of 2 partition',
+      '',
+    ])
+  })
+
   it('shows what could move the cursor', () => {
     const streams = streamsForTesting()
     const progress = startProgress(streams, false)

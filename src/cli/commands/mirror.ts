@@ -43,6 +43,9 @@ export const mirror = (
     }
   })
 
+/** A service that runs for weeks fills its log with what happens, not with how much of it. */
+const NUMBERS_EVERY_MS = 60_000
+
 /** Tells people: the live line, and each problem once. */
 export const teller = async (
   context: Pick<Context, 'tell' | 'log' | 'streams' | 'progress'>,
@@ -59,7 +62,7 @@ export const teller = async (
     for (const { detail } of unread) context.log({ level: 'warn', message: detail })
     const topics = meter(copyLooks(reports), context.streams.now())
     const { line, details } = renderMirrorLive(reports, topics)
-    context.progress.report(line, details)
+    context.progress.report(line, details, NUMBERS_EVERY_MS)
   }
 }
 
