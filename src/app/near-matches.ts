@@ -1,4 +1,4 @@
-import { didYouMean } from '../config/did-you-mean.ts'
+import { didYouMean } from '../domain/did-you-mean.ts'
 
 const LISTED_AT_MOST = 12
 

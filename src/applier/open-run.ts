@@ -48,6 +48,7 @@ export const openRun = (options: ApplyOptions, stored: MigrationState): OpenedRu
     run: {
       project: options.project,
       migration,
+      purpose: options.plan.purpose,
       clusters: options.clusters,
       store,
       state: () => state,

@@ -1,7 +1,7 @@
 import { covers } from '../domain/access.ts'
 import { type Diagnostic, diagnostic, type Place } from '../domain/diagnostic.ts'
+import { didYouMean } from '../domain/did-you-mean.ts'
 import type { ClusterSpec } from '../domain/migration.ts'
-import { didYouMean } from './did-you-mean.ts'
 import { othersThings } from './others-things.ts'
 import type { ParsedMigration } from './parse-migration.ts'
 import { placeText } from './place-text.ts'

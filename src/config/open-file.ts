@@ -1,5 +1,5 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
-import { didYouMean } from './did-you-mean.ts'
+import { didYouMean } from '../domain/did-you-mean.ts'
 import { checkDuplicates } from './duplicates.ts'
 import { readTextFile } from './read-file.ts'
 import { type ReferenceSource, type ResolvedText, resolveReferences } from './references.ts'

@@ -1,7 +1,7 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
+import { didYouMean } from '../domain/did-you-mean.ts'
 import type { TopicName } from '../domain/ids.ts'
 import type { TopicSpec } from '../domain/migration.ts'
-import { didYouMean } from './did-you-mean.ts'
 import { checkUnique } from './duplicates.ts'
 import type { OpenedFile } from './open-file.ts'
 import type { Problems } from './problems.ts'

@@ -1,6 +1,6 @@
 import type { ErrorObject } from 'ajv'
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
-import { didYouMean } from './did-you-mean.ts'
+import { didYouMean } from '../domain/did-you-mean.ts'
 import type { CompiledSchema, Schema } from './schema.ts'
 import { keyPaths, resolveSchema } from './schema-keys.ts'
 import { badPattern, example, firstSentence, type Sentences } from './schema-sentences.ts'

@@ -1,4 +1,5 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
+import { noSuchTopic } from '../planner/no-such-topic.ts'
 import { counted } from '../steps/_words.ts'
 import type { Finding } from './check.ts'
 import type { MigrationFacts } from './facts.ts'
@@ -35,14 +36,7 @@ export const allIsThere = ({
     says: `${found(migration.topics, topics)} topics and ${found(migration.groups, groups)} groups are on ${source.name}`,
     problems: [
       ...problems,
-      ...(complete ? topics : []).map(({ name, at }) =>
-        diagnostic({
-          code: 'FERRY1303',
-          detail: `${source.name} has no topic ${name}, or the user may not describe it.`,
-          fix: 'Correct the name, or take the topic out of the file.',
-          at,
-        }),
-      ),
+      ...(complete ? topics : []).map((spec) => noSuchTopic(spec, source)),
       ...(complete ? groups : []).map(({ id, at }) =>
         diagnostic({
           code: 'FERRY1315',

@@ -1,5 +1,6 @@
 import { covers } from './access.ts'
 import { isHardlyKept, surelyKeptMs } from './heard.ts'
+import { humanDuration } from './human-duration.ts'
 import type { Plan } from './plan.ts'
 import type { GrantAccess, SealTopic, Step } from './step.ts'
 
@@ -48,11 +49,9 @@ export const noReturnOf = ({
     because: `${forgets.topic} is compacted: which keys producers deleted on ${clusters.target.name} is forgotten there by then, unless a mirror copies back all the time`,
     once: isHardlyKept(keptMs)
       ? `once producers write on ${clusters.target.name}`
-      : `${humanHours(surelyKeptMs(keptMs))} after producers write on ${clusters.target.name}`,
+      : `${humanDuration(surelyKeptMs(keptMs))} after producers write on ${clusters.target.name}`,
   }
 }
-
-const humanHours = (ms: number): string => `${Number((ms / 3_600_000).toFixed(2))} h`
 
 const isKeptClosed = ({ topic }: SealTopic, steps: readonly Step[]): boolean =>
   steps.some((step) => step.kind === 'grant-access' && opens(step, topic))

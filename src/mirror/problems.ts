@@ -224,7 +224,7 @@ export const divergence = (key: PartitionKey, from: number, to: number): Diagnos
     code: 'FERRY1614',
     severity: 'warning',
     detail: `${key}: ${to - from} control markers too many stand on the target at ${range(from, to)}, since the answer to a request was lost. Offsets are identical below ${from}; from there on records are ${to - from} or more further on the target, and the index maps them.`,
-    fix: 'Positions of groups stay exact. If something keeps offsets of this partition outside of Kafka, resync the topic before it moves.',
+    fix: `Positions of groups stay exact. If something keeps offsets of this partition outside of Kafka, mirror it anew before it moves: \`ferry resync NAME --topic ${parsePartitionKey(key).topic}\`.`,
   })
 
 export const paddingRefused = (key: PartitionKey, at: number, error: string): Diagnostic =>

@@ -211,5 +211,5 @@ const notOnlyTheCopy = (detail: string): Diagnostic =>
   diagnostic({
     code: 'FERRY1331',
     detail,
-    fix: 'Nothing was deleted. Look at what it holds; if nobody needs it, delete the topic on the target by hand, then run it again.',
+    fix: 'Nothing was deleted. Look at what it holds.',
   })

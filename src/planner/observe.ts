@@ -1,4 +1,5 @@
 import type { Diagnostic } from '../domain/diagnostic.ts'
+import { didYouMean } from '../domain/did-you-mean.ts'
 import { type GroupId, type PartitionKey, partitionKey, type TopicName } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
 import type { Cluster, ConfigEntry, OffsetAt, TopicDescription } from '../kafka/cluster.ts'
@@ -83,6 +84,8 @@ const observeSide = async (
         )
       : new Map(),
   ])
+  const missing = names.filter((name) => !topics.has(name))
+  const meantTopics = onTarget ? undefined : await probablyMeant(cluster, missing)
   const coverage = onTarget ? undefined : await observeCoverage(cluster, [...topics.keys()])
   return {
     name: cluster.name,
@@ -98,7 +101,23 @@ const observeSide = async (
     fillsHoles: cluster.supports('DescribeProducers') !== undefined,
     commitsExpireEarly: (cluster.supports('OffsetCommit') ?? 0) < OFFSET_COMMIT_OF_2_1,
     ...(coverage && { coverage }),
+    ...(meantTopics && { meantTopics }),
   }
+}
+
+/** Only for a better message: what cannot be listed is no problem of its own. */
+const probablyMeant = async (
+  cluster: Cluster,
+  missing: readonly TopicName[],
+): Promise<ReadonlyMap<TopicName, string> | undefined> => {
+  if (missing.length === 0) return undefined
+  const there = await attempt(() => cluster.listTopics(), [], [])
+  return new Map(
+    missing.flatMap((name) => {
+      const near = didYouMean(name, there)
+      return near === undefined || near === name ? [] : [[name, near] as const]
+    }),
+  )
 }
 
 /** OffsetCommit v5 came with 2.1, and with it KIP-211: before it a commit expired even while its group was in use. */

@@ -39,20 +39,31 @@ export const checkCreations = async (
 export const checkAgain = (saved: Plan, fresh: Plan): readonly Diagnostic[] => {
   const inputs = changedParts(saved.inputs, fresh.inputs).map((file) => `the file ${file}`)
   const causes = [...inputs, ...changedParts(saved.fingerprint, fresh.fingerprint)]
-  const changed = causes.length > 0 ? causes : changedContent(saved, fresh)
+  if (causes.length > 0) return [staleBecause(saved, causes)]
+  const changed = changedContent(saved, fresh)
   if (changed.length === 0) return fresh.problems.filter(({ severity }) => severity === 'error')
-  return [staleBecause(saved, changed)]
+  return [edited(saved, changed)]
 }
+
+const edited = ({ createdAt }: Plan, changed: readonly string[]): Diagnostic =>
+  diagnostic({
+    code: 'FERRY1401',
+    detail: `Nothing that the plan of ${createdAt} was made from has changed, but it is not what Ferry plans of that: ${someOf(changed)}. Somebody has edited it by hand, or the records that it protects have become too old for it since.`,
+    fix: 'Change the files of the project instead, make a new plan and have it reviewed.',
+  })
 
 /** Names what changed, as far as anybody reads on. */
 export const staleBecause = ({ createdAt }: Plan, changed: readonly string[]): Diagnostic => {
-  const rest = changed.length - NAMED_AT_MOST
-  const named = changed.slice(0, NAMED_AT_MOST).join('; ')
   return diagnostic({
     code: 'FERRY1401',
-    detail: `Since the plan was made at ${createdAt}, this changed: ${named}${rest > 0 ? `; and ${rest} more` : ''}.`,
+    detail: `Since the plan was made at ${createdAt}, this changed: ${someOf(changed)}.`,
     fix: 'Make a new plan and have it reviewed.',
   })
+}
+
+const someOf = (names: readonly string[]): string => {
+  const rest = names.length - NAMED_AT_MOST
+  return `${names.slice(0, NAMED_AT_MOST).join('; ')}${rest > 0 ? `; and ${rest} more` : ''}`
 }
 
 /** More would not be read. */

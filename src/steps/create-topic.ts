@@ -37,7 +37,7 @@ export const createTopic: StepKind<CreateTopic> = {
     return { steps }
   },
 
-  undo: ({ state, observed }, { stage, leadsTo }) => ({
+  undo: ({ desired, state, observed }, { stage, leadsTo, to }) => ({
     steps:
       stage !== 'prepared'
         ? []
@@ -51,7 +51,12 @@ export const createTopic: StepKind<CreateTopic> = {
             topicId: observed.target.topics.get(topic)?.description.topicId ?? null,
           })),
     problems:
-      stage !== 'prepared' ? [] : [...notEmpty(state, observed), ...mayStillCome(state, observed)],
+      stage !== 'prepared'
+        ? []
+        : [
+            ...notEmpty(state, observed, `ferry rollback ${desired.name} --to ${to}`),
+            ...mayStillCome(state, observed),
+          ],
   }),
 
   gates: () => [],
@@ -145,7 +150,11 @@ const notMade = (topic: TopicName, target: string, why: string): Diagnostic =>
   })
 
 /** Topics that Ferry made but never marked: what they hold is somebody else's. Marked ones are looked at when their mark is taken back. */
-const notEmpty = (state: MigrationState, { target }: Observed): readonly Diagnostic[] =>
+const notEmpty = (
+  state: MigrationState,
+  { target }: Observed,
+  again: string,
+): readonly Diagnostic[] =>
   state.createdTopics.flatMap((topic) => {
     // Whose it is the step that deletes it finds out, and leaves it if it is not Ferry's.
     if (state.creating?.some((asked) => asked.topic === topic)) return []
@@ -157,7 +166,7 @@ const notEmpty = (state: MigrationState, { target }: Observed): readonly Diagnos
       diagnostic({
         code: 'FERRY1331',
         detail: `${topic}-${used.partition} on ${target.name} holds offsets ${used.logStart} to ${used.highWatermark - 1n}, which Ferry did not write.`,
-        fix: 'Look at the topic. Delete it by hand if nobody needs it, then plan again.',
+        fix: `Look at the topic. If nobody needs it, delete it there by hand (\`kafka-topics.sh --delete\`); then \`${again}\` goes on.`,
       }),
     ]
   })

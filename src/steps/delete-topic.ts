@@ -5,6 +5,7 @@ import { withoutCreated } from '../domain/state.ts'
 import type { DeleteTopic } from '../domain/step.ts'
 import { counted } from './_words.ts'
 import { logEnds } from './log-ends.ts'
+import { deleteByHand } from './not-only-the-copy.ts'
 import { notAskedFor } from './own-creation.ts'
 import { offsetsOf } from './partitions-now.ts'
 import type { StepKind } from './step-kind.ts'
@@ -45,7 +46,7 @@ export const deleteTopic: StepKind<DeleteTopic> = {
       problem: diagnostic({
         code: 'FERRY1331',
         detail,
-        fix: `Look at the topic on ${target.name}. Delete it by hand if nobody needs it, then run it again.`,
+        fix: deleteByHand(step.topic, run),
       }),
     })
     if (!run.state().createdTopics.includes(step.topic)) {

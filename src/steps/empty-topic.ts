@@ -7,6 +7,7 @@ import type { TopicDescription } from '../kafka/cluster.ts'
 import type { MirrorLog } from '../mirror/mirror.ts'
 import { type Purged, purgeTopic } from '../mirror/purge.ts'
 import { withPartitions } from '../mirror/with-partitions.ts'
+import { deleteByHand } from './not-only-the-copy.ts'
 import { offsetsOf } from './partitions-now.ts'
 import type { Run } from './step-kind.ts'
 
@@ -22,7 +23,8 @@ export const emptyTopic = async (
   const progress = await run.store.readProgress(run.migration.name)
   const member = { project: run.project.name, target, timings, log: logTo(report), signal, report }
   const partitions = topic.partitions.map(({ partition }) => partition)
-  return withPartitions(member, new Map([[topic.name, partitions.length]]), (lock) =>
+  const held = new Map([[topic.name, partitions.length]])
+  const purged = await withPartitions(member, held, (lock) =>
     purgeTopic({
       target,
       purge,
@@ -37,6 +39,10 @@ export const emptyTopic = async (
       report,
     }),
   )
+  const { problem } = purged
+  return problem?.code === 'FERRY1331'
+    ? { problem: { ...problem, fix: deleteByHand(topic.name, run) } }
+    : purged
 }
 
 /**

@@ -76,7 +76,7 @@ export const forgetMark: StepKind<ForgetMark> = {
 }
 
 const HOLDS: Readonly<Record<ForgetMark['purge'], string>> = {
-  copy: "all of the mirror's",
+  copy: "if all is the mirror's",
   'copied-back': 'all of which the source holds',
   all: 'also what others wrote there',
 }
@@ -172,7 +172,7 @@ export const giveUpCopyStep = (
 
 /** Where a mirror has seen that others wrote to the target; what comes later, the step itself sees. */
 export const foreignRecords = (
-  { progress, state }: PlanContext,
+  { progress, state, desired }: PlanContext,
   topic: TopicName,
 ): readonly Diagnostic[] =>
   [...progress.values()].flatMap(({ problem, producerId, ...p }) =>
@@ -183,7 +183,7 @@ export const foreignRecords = (
           diagnostic({
             code: 'FERRY1331',
             detail: problem.detail,
-            fix: 'Look at those records. If nobody needs them: `ferry resync` empties the topic, theirs too, and mirrors it again.',
+            fix: `Look at those records. If nobody needs them: \`ferry resync ${desired.name} --topic ${topic}\` empties the topic, theirs too, once you confirm it, and mirrors it again.`,
           }),
         ]
       : [],

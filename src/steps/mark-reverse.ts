@@ -1,5 +1,5 @@
 import { valuesOf } from '../domain/answers.ts'
-import { diagnostic } from '../domain/diagnostic.ts'
+import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import {
   partitionKey,
   type SourceOffset,
@@ -14,7 +14,7 @@ import type { MarkReverse } from '../domain/step.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { chooseReverse } from '../planner/choose-reverse.ts'
 import { shortOnSource } from '../planner/forgetting.ts'
-import { reverseGuards } from '../planner/guards/reverse.ts'
+import { closedWayBack, reverseGuards } from '../planner/guards/reverse.ts'
 import { counted } from './_words.ts'
 import { topicsAreSealed } from './gates/index.ts'
 import { offsetsOf } from './partitions-now.ts'
@@ -50,11 +50,11 @@ export const markReverse: StepKind<MarkReverse> = {
     }
   },
 
-  undo: ({ desired, observed, state }, { stage, to }) => {
+  undo: (context, { stage, to }) => {
     if (stage !== 'consumers-moved' || to !== 'producers-moved') return { steps: [] }
     return {
       steps: [],
-      problems: state.reverse.marks.length === 0 ? [] : [wouldBeRead(desired, observed)],
+      problems: context.state.reverse.marks.length === 0 ? [] : [wouldBeRead(context)],
     }
   },
 
@@ -129,12 +129,17 @@ export const markReverse: StepKind<MarkReverse> = {
 export const warmFrom = ({ order }: Pick<Migration, 'order'>): Stage =>
   order === 'producers-first' ? 'consumers-moved' : 'producers-moved'
 
-const wouldBeRead = ({ name }: Migration, { source, target }: PlanContext['observed']) =>
-  diagnostic({
+const wouldBeRead = (context: PlanContext): Diagnostic => {
+  const { source, target } = context.observed
+  const closed = closedWayBack(context)
+  return diagnostic({
     code: 'FERRY1330',
     detail: `What producers write to ${target.name} is mirrored back to ${source.name} (rollback.keepSourceWarm). Groups that went back alone would read it there, past the seal, and could not be moved again without reading it twice.`,
-    fix: `Leave them on ${target.name}, or take all of it back: ferry rollback ${name} --to prepared.`,
+    fix: closed
+      ? `Leave them on ${target.name}: to take all of it back is refused, too (${closed.code}). ${closed.detail}`
+      : `Leave them on ${target.name}, or take all of it back: \`ferry rollback ${context.desired.name} --to prepared\`.`,
   })
+}
 
 /** The step that marks one topic. */
 export const markReverseStep = (

@@ -293,7 +293,7 @@ const another = ({ name }: Cluster, topic: TopicName, step: RemoveObject): Diagn
   diagnostic({
     code: 'FERRY1331',
     detail: `${topic} on ${name} is not the topic ${step.topicId} that was planned to be deleted: somebody made it anew.`,
-    fix: 'Look at the topic, and make a new plan.',
+    fix: 'Look at the topic, and make a new plan: `ferry plan NAME`.',
   })
 
 const leftBehind = ({ name }: Cluster, group: GroupId, left: number): Diagnostic =>

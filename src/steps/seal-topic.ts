@@ -1,18 +1,16 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import type { Seal } from '../domain/mark.ts'
 import { expectedTargetEnd } from '../domain/offset-index.ts'
-import type { MigrationState } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
 import type { SealTopic } from '../domain/step.ts'
 import { willForget, willForgetAfter } from '../planner/forgetting.ts'
-import { addedGuards, hasWayBack } from '../planner/guards/reverse.ts'
-import type { Observed } from '../planner/observed.ts'
+import { addedGuards, closedWayBack, hasWayBack } from '../planner/guards/reverse.ts'
 import { counted, humanDuration } from './_words.ts'
 import { sourceIsDrained } from './gates/index.ts'
 import { lagOf, type PartitionNow, partitionsNow } from './partitions-now.ts'
 import { lateRecords } from './reopen-topic.ts'
 import { sealUnderLock } from './seal-under-lock.ts'
-import type { Run, StepKind } from './step-kind.ts'
+import type { PlanContext, Run, StepKind } from './step-kind.ts'
 import { wayBack, writtenOnTarget } from './way-back.ts'
 
 /** Ends the mirroring of a topic once its producers are gone and all of it was copied. */
@@ -50,7 +48,7 @@ export const sealTopic: StepKind<SealTopic> = {
   },
 
   undo: (context, undoing) => {
-    const { state, observed, desired } = context
+    const { state } = context
     const { stage, leadsTo } = undoing
     if (stage !== 'producers-moved') return { steps: [] }
     const added = addedGuards(context)
@@ -69,7 +67,7 @@ export const sealTopic: StepKind<SealTopic> = {
         topic,
         late: '0',
       })),
-      problems: [...added, ...onlyOnTarget(state, observed, desired.name)],
+      problems: [...added, ...onlyOnTarget(context)],
     }
   },
 
@@ -159,15 +157,16 @@ const sealOf = (p: PartitionNow, at: string): Seal => ({
 })
 
 /** What producers have written to the target since the seals, range by range: going back would lose it. */
-const onlyOnTarget = (
-  state: MigrationState,
-  observed: Observed,
-  migration: string,
-): readonly Diagnostic[] =>
-  writtenOnTarget(state, observed).map(({ seal, end }) =>
+const onlyOnTarget = (context: PlanContext): readonly Diagnostic[] => {
+  const { state, observed, desired } = context
+  const closed = closedWayBack(context)
+  return writtenOnTarget(state, observed).map(({ seal, end }) =>
     diagnostic({
       code: 'FERRY1330',
       detail: `${seal.topic}:${seal.partition}: offsets ${seal.targetEnd} to ${end - 1n} (${counted(end - seal.targetEnd, 'offset')}) were written to ${observed.target.name} since the seal. Going back to this stage would keep a copy there that they are no part of.`,
-      fix: `Go back further: \`ferry rollback ${migration} --to prepared\` mirrors them back to ${observed.source.name} first, returns the groups, and gives up the copy on ${observed.target.name}.`,
+      fix: closed
+        ? `Stay on ${observed.target.name}: a rollback further back is refused, too (${closed.code}). ${closed.detail}`
+        : `Go back further: \`ferry rollback ${desired.name} --to prepared\` mirrors them back to ${observed.source.name} first, returns the groups, and gives up the copy on ${observed.target.name}.`,
     }),
   )
+}

@@ -3,6 +3,7 @@ import type { PartitionKey, TopicName } from '../domain/ids.ts'
 import type { Live } from '../domain/live.ts'
 import type { Migration, Project } from '../domain/migration.ts'
 import type { PartitionProgress } from '../domain/partition-progress.ts'
+import type { Plan } from '../domain/plan.ts'
 import type { Receipt } from '../domain/receipt.ts'
 import type { ReachedStage, Stage } from '../domain/stage.ts'
 import type { MigrationState } from '../domain/state.ts'
@@ -49,6 +50,8 @@ export interface Undoing {
 export interface Run {
   readonly project: Project
   readonly migration: Migration
+  /** What the plan that runs is for. */
+  readonly purpose: Plan['purpose']
   readonly clusters: Clusters
   readonly store: Pick<StateStore, 'readProgress'>
   /** The decisions as they are now. */

@@ -5,14 +5,9 @@ import type { ReachedStage } from '../domain/stage.ts'
 import type { MigrationState } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
 import type { MirrorReverse, SealReverse, Step, VerifyReverse } from '../domain/step.ts'
-import { lateBetween, nameRange, strandedRanges } from '../domain/stranded.ts'
+import { strandedRanges } from '../domain/stranded.ts'
 import { forgottenOnWayBack, shortOnSource } from '../planner/forgetting.ts'
-import {
-  goneGuard,
-  mayReopenWayBack,
-  reverseGuards,
-  salvagedGuard,
-} from '../planner/guards/reverse.ts'
+import { endedGuards, goneGuard, reverseGuards, salvagedGuard } from '../planner/guards/reverse.ts'
 import { type Observed, partitionAt } from '../planner/observed.ts'
 import { markReverseStep } from './mark-reverse.ts'
 import type { PlanContext } from './step-kind.ts'
@@ -142,24 +137,6 @@ const strandedWarnings = (
         fix: 'Nothing, if every group has yet to read past the seal on the target. A group that has read further would miss them: its return is refused.',
       }),
     )
-
-/** A record of somebody else between what was mirrored back took the place of the next one: what follows has none any more. */
-const endedGuards = (
-  { state, observed, desired }: PlanContext,
-  topics: readonly TopicName[],
-): readonly Diagnostic[] => {
-  const isSealed = state.reverse.seals.length > 0 && mayReopenWayBack(state)
-  return lateBetween(observed.lateOnWayBack ?? [], state)
-    .filter(({ topic }) => topics.includes(topic))
-    .map((range) => {
-      const { source, target } = observed
-      return diagnostic({
-        code: 'FERRY1360',
-        detail: `${nameRange(range)} on ${source.name} came between what was mirrored back, from somebody else than the mirror, and is not on ${target.name}. What comes behind has no place on ${source.name} any more.`,
-        fix: `Stay on ${target.name}: stop that producer, then ferry salvage ${desired.name} appends what it wrote there${isSealed ? ' and opens again what is sealed of the way back, so that apply can go on forwards' : ''}.`,
-      })
-    })
-}
 
 /** What it means that the copy is given up. */
 const costs = ({ observed }: PlanContext, topics: readonly TopicName[]): readonly Diagnostic[] =>

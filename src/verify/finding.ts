@@ -2,6 +2,7 @@ import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import type { Mark } from '../domain/mark.ts'
 import { parseRecord, type RecordHeader } from '../records/read-records.ts'
 import type { KeptRecord } from './decoded-batch.ts'
+import { makeAnew } from './make-anew.ts'
 
 /**
  * What is wrong with a range, with the exact place: `source` is a source offset, `target` the target offset that belongs to it.
@@ -159,16 +160,18 @@ const differentHeaders = (
 /** Where findings are told about: names for the text. */
 export interface Names {
   readonly mark: Mark
+  readonly migration: string
   readonly source: string
   readonly target: string
 }
 
-const RESYNC =
-  'Resync the topic, as long as no group has moved; until then trust nothing from here on.'
+const TRUST = 'until then trust nothing from here on'
 
 /** A finding as a diagnostic with both records' coordinates. */
 export const findingDiagnostic = (finding: Finding, names: Names): Diagnostic => {
   const { mark, source, target } = names
+  const anew = makeAnew(names.migration, mark)
+  const wayOn = `${anew.charAt(0).toUpperCase()}${anew.slice(1)}; ${TRUST}.`
   const name = `${mark.topic}:${mark.partition}`
   const upTo = (from: number, count: number): string =>
     count === 1 ? `offset ${from}` : `offsets ${from} to ${from + count - 1}`
@@ -177,37 +180,37 @@ export const findingDiagnostic = (finding: Finding, names: Names): Diagnostic =>
       return diagnostic({
         code: 'FERRY1801',
         detail: `${name}: offset ${finding.source} on ${source} and offset ${finding.target} on ${target} must be the same record, but these are not equal: ${finding.parts.join(', ')}.${writerOf(finding.writer, mark)}`,
-        fix: RESYNC,
+        fix: wayOn,
       })
     case 'missing':
       return diagnostic({
         code: 'FERRY1802',
         detail: `${name}: ${upTo(finding.source, finding.count)} on ${source} must be on ${target} from offset ${finding.target} on, but ${finding.count === 1 ? 'that record is' : `these ${finding.count} records are`} not there.`,
-        fix: RESYNC,
+        fix: wayOn,
       })
     case 'extra':
       return diagnostic({
         code: 'FERRY1803',
         detail: `${name}: ${finding.count === 1 ? 'the record at' : `the ${finding.count} records at`} ${upTo(finding.target, finding.count)} on ${target} ${finding.count === 1 ? 'is' : 'are'} not on ${source}.${writerOf(finding.writer, mark)}`,
-        fix: `Find out who may write to ${mark.topic} on ${target}, then resync the topic.`,
+        fix: `Find out who may write to ${mark.topic} on ${target}, then ${anew}.`,
       })
     case 'swapped':
       return diagnostic({
         code: 'FERRY1804',
         detail: `${name}: the record at offset ${finding.source} on ${source} and the next one stand in the other order on ${target}, from offset ${finding.target} on.`,
-        fix: RESYNC,
+        fix: wayOn,
       })
     case 'uncounted':
       return diagnostic({
         code: 'FERRY1802',
         detail: `${name}: the offset index counts ${finding.count} more mirrored ${finding.count === 1 ? 'record' : 'records'} than ${source} and ${target} hold; what both hold is equal.`,
-        fix: RESYNC,
+        fix: wayOn,
       })
     case 'target-gone':
       return diagnostic({
         code: 'FERRY1806',
         detail: `${name}: ${target} must hold everything from offset ${finding.target} on until the seal, but its log starts at ${finding.to}: ${upTo(finding.target, finding.to - finding.target)} ${finding.to - finding.target === 1 ? 'is' : 'are'} gone.`,
-        fix: `Look at the retention of ${mark.topic} on ${target} and at who deleted records, then resync the topic.`,
+        fix: `Look at the retention of ${mark.topic} on ${target} and at who deleted records, then ${anew}.`,
       })
     case 'unreadable':
       return diagnostic({

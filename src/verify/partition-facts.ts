@@ -13,6 +13,7 @@ import type { LostRange, MigrationState } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
 import { coveredTo, watchedEnd } from '../domain/stranded.ts'
 import type { Cluster } from '../kafka/cluster.ts'
+import { makeAnew } from './make-anew.ts'
 
 /** What the brokers say of one marked partition, and what is wrong before a record is compared. */
 export interface PartitionFacts {
@@ -42,7 +43,10 @@ export interface BothClusters {
 /** Reads the positions of all marked partitions, one request per broker, side and kind of offset. */
 export const readFacts = async (
   clusters: BothClusters,
-  state: Pick<MigrationState, 'marks' | 'seals' | 'salvages' | 'lost' | 'reverse' | 'acceptedGaps'>,
+  state: Pick<
+    MigrationState,
+    'migration' | 'marks' | 'seals' | 'salvages' | 'lost' | 'reverse' | 'acceptedGaps'
+  >,
   marks: readonly Mark[],
   progress: ReadonlyMap<PartitionKey, PartitionProgress>,
 ): Promise<readonly PartitionFacts[]> => {
@@ -57,7 +61,7 @@ export const readFacts = async (
     source.listOffsets(marks, 'stable'),
     source.listOffsets(marks, 'latest'),
   ])
-  const recreated = await recreatedTopics(clusters, marks)
+  const recreated = await recreatedTopics(clusters, marks, state.migration)
   return marks.map((mark) => {
     const key = partitionKey(mark.topic, mark.partition)
     const answers = { sourceStart, sourceStable, sourceEnd, targetStart, targetEnd }
@@ -73,11 +77,15 @@ export const readFacts = async (
       offsets: Object.fromEntries(
         Object.entries(answers).map(([name, { ok }]) => [name, ok.get(key) ?? 0n]),
       ) as Record<keyof typeof answers, bigint>,
-      problems: [
-        ...(recreated.get(mark.topic) ?? []),
-        ...Object.values(answers).flatMap(({ failed }) => failed.get(key) ?? []),
+      // Of a topic that is gone no offset could be answered: that is said once.
+      problems: recreated.get(mark.topic) ?? [
+        ...new Map(
+          Object.values(answers)
+            .flatMap(({ failed }) => failed.get(key) ?? [])
+            .map((each) => [each.detail, each]),
+        ).values(),
       ],
-      names: { source: source.name, target: target.name },
+      names: { migration: state.migration, source: source.name, target: target.name },
     })
   })
 }
@@ -95,7 +103,7 @@ interface Facts {
     bigint
   >
   readonly problems: readonly Diagnostic[]
-  readonly names: { readonly source: string; readonly target: string }
+  readonly names: Readonly<Record<'migration' | 'source' | 'target', string>>
 }
 
 const factsOf = ({
@@ -125,7 +133,7 @@ const factsOf = ({
   const lowest = seal?.targetEnd ?? mark.targetStart
   if (targetEnd < lowest) {
     const what = seal === undefined ? 'the mark' : 'the sealed end'
-    return { ...facts, problems: [lostEnd(key, targetEnd, what, lowest, names.target)] }
+    return { ...facts, problems: [lostEnd(mark, targetEnd, what, lowest, names)] }
   }
   const index = indexFromEnds(
     offsetMapOf(mark, progress, accepted),
@@ -134,27 +142,27 @@ const factsOf = ({
   const found: Diagnostic[] = []
   if (progress?.problem) found.push(progress.problem)
   if (seal === undefined && index.mirroredTo > sourceStable) {
-    found.push(tooMuch(key, index, sourceStable, targetEnd, names))
+    found.push(tooMuch(index, sourceStable, targetEnd, names))
     return { ...facts, problems: found }
   }
   if (hidesBelow(mark) && offsets.targetStart < mark.targetStart) {
     found.push(readableBelow(key, offsets.targetStart, mark, names.target))
   }
-  if (late !== undefined) found.push(cameLate(key, late.from, late.to, names.source))
+  if (late !== undefined) found.push(cameLate(key, late.from, late.to, names))
   return { ...facts, index, problems: found }
 }
 
 const lostEnd = (
-  key: PartitionKey,
+  mark: Mark,
   end: bigint,
   what: string,
   lowest: bigint,
-  target: string,
+  { migration, target }: Facts['names'],
 ): Diagnostic =>
   diagnostic({
     code: 'FERRY1806',
-    detail: `${key}: the log on ${target} ends at ${end}, below ${what} at ${lowest}: offsets ${end} to ${lowest - 1n} were there and are gone.`,
-    fix: 'Find out what happened to the target (an unclean leader election, a topic that was deleted), then resync the topic.',
+    detail: `${keyOf(mark)}: the log on ${target} ends at ${end}, below ${what} at ${lowest}: offsets ${end} to ${lowest - 1n} were there and are gone.`,
+    fix: `Find out what happened to the target (an unclean leader election, a topic that was deleted), then ${makeAnew(migration, mark)}.`,
   })
 
 const readableBelow = (
@@ -169,9 +177,10 @@ const readableBelow = (
     fix: 'Run `ferry mirror NAME`, which deletes it again before anything else; then verify again.',
   })
 
+const keyOf = ({ topic, partition }: Mark): PartitionKey => partitionKey(topic, partition)
+
 const tooMuch = (
-  key: PartitionKey,
-  { mirroredTo }: OffsetIndex,
+  { mark, mirroredTo }: OffsetIndex,
   sourceStable: bigint,
   targetEnd: bigint,
   names: Facts['names'],
@@ -179,8 +188,8 @@ const tooMuch = (
   const excess = mirroredTo - sourceStable
   return diagnostic({
     code: 'FERRY1805',
-    detail: `${key}: the log on ${names.target} ends at ${targetEnd}, which is ${excess} past everything that ${names.source} holds (up to ${sourceStable}): somebody else wrote there, or the source lost its end. No record was compared.`,
-    fix: `Find out who may write to the topic on ${names.target}, and whether ${names.source} lost a leader, then resync the topic.`,
+    detail: `${keyOf(mark)}: the log on ${names.target} ends at ${targetEnd}, which is ${excess} past everything that ${names.source} holds (up to ${sourceStable}): somebody else wrote there, or the source lost its end. No record was compared.`,
+    fix: `Find out who may write to the topic on ${names.target}, and whether ${names.source} lost a leader, then ${makeAnew(names.migration, mark)}.`,
   })
 }
 
@@ -194,17 +203,23 @@ const lateRange = (
   return to > from ? { from, to } : undefined
 }
 
-const cameLate = (key: PartitionKey, covered: bigint, end: bigint, source: string): Diagnostic =>
+const cameLate = (
+  key: PartitionKey,
+  covered: bigint,
+  end: bigint,
+  { migration, source }: Facts['names'],
+): Diagnostic =>
   diagnostic({
     code: 'FERRY1807',
     detail: `${key}: ${source} was sealed at offset ${covered} and now ends at ${end}: offsets ${covered} to ${end - 1n} came after the seal and are not on the target.`,
-    fix: `Stop the producer that still writes to ${source}. Before producers are let onto the target, the next plan opens the seal again; after it, ferry salvage appends these records once.`,
+    fix: `Stop the producer that still writes to ${source}. Before producers are let onto the target, the next plan opens the seal again; after it, \`ferry salvage ${migration}\` appends these records once.`,
   })
 
 /** Topics that are not the ones of the mark any more. Brokers before 2.8 have no ids to tell. */
 const recreatedTopics = async (
   clusters: BothClusters,
   marks: readonly Mark[],
+  migration: string,
 ): Promise<ReadonlyMap<TopicName, readonly Diagnostic[]>> => {
   const names = [...new Set(marks.map(({ topic }) => topic))]
   const problems = new Map<TopicName, Diagnostic[]>()
@@ -219,9 +234,15 @@ const recreatedTopics = async (
         found === undefined
           ? failed.get(name)
           : found === 'absent'
-            ? anotherTopic(name, cluster.name, 'is gone, but was there')
+            ? anotherTopic(mark, migration, side, cluster.name, 'is gone, but was there')
             : was !== undefined && found.topicId !== undefined && found.topicId !== was
-              ? anotherTopic(name, cluster.name, `has id ${found.topicId}, but had ${was}`)
+              ? anotherTopic(
+                  mark,
+                  migration,
+                  side,
+                  cluster.name,
+                  `has id ${found.topicId}, but had ${was}`,
+                )
               : undefined
       if (problem !== undefined) problems.set(name, [...(problems.get(name) ?? []), problem])
     }
@@ -229,9 +250,18 @@ const recreatedTopics = async (
   return problems
 }
 
-const anotherTopic = (topic: TopicName, cluster: string, what: string): Diagnostic =>
+const anotherTopic = (
+  mark: Mark,
+  migration: string,
+  side: 'source' | 'target',
+  cluster: string,
+  what: string,
+): Diagnostic =>
   diagnostic({
     code: 'FERRY1809',
-    detail: `${topic} on ${cluster} ${what} at the mark: what was recorded about it holds no more, and no record was compared.`,
-    fix: 'Find out who deleted it; then resync the topic.',
+    detail: `${mark.topic} on ${cluster} ${what} at the mark: what was recorded about it holds no more, and no record was compared.`,
+    fix:
+      side === 'target'
+        ? `Find out who deleted it; then ${makeAnew(migration, mark)}.`
+        : `Find out who deleted it. What is on the other side is the copy of the topic that was there: keep it for as long as anybody may need it; then ${makeAnew(migration, mark)}.`,
   })

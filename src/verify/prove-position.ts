@@ -232,5 +232,5 @@ const problemOf = (
     fix:
       code === 'FERRY1808'
         ? 'Run it again once the cause is gone.'
-        : 'Do not start consumers there. `ferry verify --full` finds the first record that is wrong; then resync the topic.',
+        : `Do not start consumers there. \`ferry verify --full\` finds the first record that is wrong, and says how to make the copy of ${index.mark.topic} anew.`,
   })

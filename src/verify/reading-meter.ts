@@ -1,3 +1,5 @@
+import { humanSeconds } from '../domain/human-duration.ts'
+
 /** How far a reading of many records is: what was read of what is to be read, the rate, and the time left. */
 export class ReadingMeter {
   readonly #what: string
@@ -35,14 +37,8 @@ export class ReadingMeter {
     const rate = this.#read / seconds
     const left = Math.max(0, this.#total - this.#read) / rate
     const numbers = `${grouped(this.#read)} of ${grouped(this.#total)} records, ${grouped(rate)}/s`
-    return `${this.#what}: ${numbers}, about ${spoken(left)} left`
+    return `${this.#what}: ${numbers}, about ${humanSeconds(Math.max(1, left))} left`
   }
 }
 
 const grouped = (value: number): string => Math.round(value).toLocaleString('en-US')
-
-const spoken = (seconds: number): string => {
-  if (seconds < 100) return `${Math.max(1, Math.round(seconds))} s`
-  const minutes = Math.round(seconds / 60)
-  return minutes < 100 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
-}

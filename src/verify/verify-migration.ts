@@ -90,10 +90,11 @@ export const verifyMigration = async (options: VerifyOptions): Promise<VerifyRep
 }
 
 const verifyRecords = async (
-  { clusters, mode, report, signal, patienceMs }: VerifyOptions,
+  options: VerifyOptions,
   facts: readonly PartitionFacts[],
   cleaned: CleanedTopics,
 ): Promise<readonly VerifiedPartition[]> => {
+  const { clusters, mode, report, signal, patienceMs } = options
   const patience = patienceMs === undefined ? {} : { patienceMs }
   const source = new LogReader(clusters.source, patience, signal)
   const target = new LogReader(clusters.target, patience, signal)
@@ -104,7 +105,7 @@ const verifyRecords = async (
     return await inParallel(facts, atOnce, async (each) => {
       signal.throwIfAborted()
       const { mark, index } = each
-      if (index === undefined) return partitionOf(each, undefined, clusters)
+      if (index === undefined) return partitionOf(each, undefined, options)
       const range: RangeToCompare = {
         index,
         source: {
@@ -123,7 +124,7 @@ const verifyRecords = async (
       const result =
         mode.kind === 'full' ? await compareRange(range) : await sampleRange(range, mode.records)
       signal.throwIfAborted()
-      const partition = partitionOf(each, result, clusters)
+      const partition = partitionOf(each, result, options)
       report(lineOf(each, result, partition.mirrored, `${++done} of ${facts.length}`))
       return partition
     })
@@ -146,10 +147,15 @@ const lineOf = (
 const partitionOf = (
   facts: PartitionFacts,
   result: RangeResult | undefined,
-  clusters: BothClusters,
+  { clusters, migration }: Pick<VerifyOptions, 'clusters' | 'migration'>,
 ): VerifiedPartition => {
   const { mark, index } = facts
-  const names = { mark, source: clusters.source.name, target: clusters.target.name }
+  const names = {
+    mark,
+    migration: migration.name,
+    source: clusters.source.name,
+    target: clusters.target.name,
+  }
   const problems = [
     ...facts.problems,
     ...facts.accepted.map(acceptedNote),

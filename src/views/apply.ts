@@ -32,13 +32,13 @@ export const renderApplied = (
   style: Style,
 ): string => {
   const named = new Map(plan.steps.map((step) => [step.id, words.describe(step)]))
+  const titles = [...named.values()].map(({ noun, name }) => `${noun} ${name}`)
+  const isAlone = (title: string) => titles.filter((each) => each === title).length < 2
   const rows = result.steps.map(({ id, outcome, earlier }) => {
-    const description = named.get(id)
-    return [
-      earlier ? 'done before' : OUTCOME_WORDS[outcome],
-      description?.noun ?? '',
-      description?.name ?? id,
-    ]
+    const { noun = '', name = id, says = '' } = named.get(id) ?? {}
+    // Some rights of a user come before a gate and some behind it.
+    const what = isAlone(`${noun} ${name}`) ? name : `${name}: ${says}`
+    return [earlier ? 'done before' : OUTCOME_WORDS[outcome], noun, what]
   })
   const list = table([{ title: 'result' }, { title: 'step' }, { title: '' }], rows)
   const said = verdict(plan, result, again, style)

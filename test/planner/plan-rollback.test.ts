@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { PartitionKey, SourceOffset, TargetOffset } from '../../src/domain/ids.ts'
 import type { PartitionProgress } from '../../src/domain/partition-progress.ts'
 import type { ReachedStage } from '../../src/domain/stage.ts'
+import type { Salvage } from '../../src/domain/state.ts'
 import {
   AT,
   group,
@@ -175,6 +176,34 @@ describe('a rollback is refused', () => {
     expect(errors('consumers-moved', { observed: observed({ target }) })).toEqual([
       'FERRY1330 orders:0: offsets 1000 to 1006 (7 offsets) were written to new since the seal. Going back to this stage would keep a copy there that they are no part of.',
     ])
+  })
+
+  it('with no way further back named where that is closed, too', () => {
+    const given = {
+      state: stateWith({
+        ...STATE,
+        salvages: [
+          {
+            topic: topic('orders'),
+            partition: 0,
+            from: 1100n as SourceOffset,
+            to: 1110n as SourceOffset,
+            status: 'done',
+            producerId: 9n,
+            producerEpoch: 0,
+            targetFrom: 1000n as TargetOffset,
+          } as Salvage,
+        ],
+      }),
+      observed: observed({ target: seenOnTarget(1007n) }),
+    }
+    const advice = (to: ReachedStage, parts: Parts) =>
+      rollback(to, parts).problems.find(({ code }) => code === 'FERRY1330')?.fix
+    expect(advice('consumers-moved', { observed: given.observed })).toMatch(
+      /`ferry rollback \S+ --to prepared`/,
+    )
+    expect(advice('consumers-moved', given)).toMatch(/^Stay on new: .*FERRY1360.*salvaged/)
+    expect(errors('prepared', given)[0]).toMatch(/^FERRY1360/)
   })
 
   it('where a group would skip what retention has taken from the source', () => {

@@ -534,13 +534,13 @@ describe('the way back of a topic that is compacted on the target', () => {
       expect(said).toMatchObject({
         severity: 'warning',
         detail: expect.stringMatching(
-          /was deleted for 2h .*exact for 115m \(that, less a margin\)/,
+          /was deleted for 2h .*exact for 1h 55m \(that, less a margin\)/,
         ),
       })
     }
     expect(plans.map((each) => noReturnOf(each)?.once)).toEqual([
-      '1.92 h after producers write on new',
-      '1.92 h after producers write on new',
+      '1h 55m after producers write on new',
+      '1h 55m after producers write on new',
     ])
     for (const keptMs of ['5000', '600000']) {
       for (const each of [moving(false, keptMs), moving(true, keptMs)]) {

@@ -35,6 +35,7 @@ export const runOn = (
   )
   const state = { ...emptyState('gates', 'lineage'), marks }
   return {
+    purpose: { kind: 'migrate' },
     migration: migration({ topics: topics.map((name) => topicSpec(name)), groups: [] }),
     clusters,
     store: { readProgress: () => progressOf(clusters, marks, mirroredTo) },

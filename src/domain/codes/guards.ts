@@ -125,12 +125,12 @@ export const GUARD_CODES = {
   FERRY1330: page(
     4,
     'Only on the target',
-    'Producers have written to the target since the topic was sealed. Those records are nowhere else. A rollback to prepared (or to nothing) mirrors them back to the source first; a stage in between would keep a copy on the target that they are no part of, so it is refused.',
+    'Producers have written to the target since the topic was sealed. Those records are nowhere else. A rollback to prepared (or to nothing) mirrors them back to the source first; a stage in between would keep a copy on the target that they are no part of, so it is refused. Where the way back is closed for good (something was salvaged, is gone or may be forgotten, or has no place on the source), that is refused, too, and the message says so: the service stays on the target.',
   ),
   FERRY1331: page(
     4,
     'Not only the copy',
-    'The target topic holds records that Ferry did not mirror, or is another topic than the one that it made. Ferry empties and deletes only what it can prove to be its own copy. Nothing was deleted.',
+    'The target topic holds records that Ferry did not mirror, or is another topic than the one that it made. Ferry empties and deletes only what it can prove to be its own copy. Nothing was deleted. Where a mirror has seen whose records those are, `ferry resync NAME --topic TOPIC` empties the topic, theirs too, once it is confirmed. Else delete the topic by hand if nobody needs it, and run the command that the message names.',
   ),
   FERRY1332: page(
     4,

@@ -9,22 +9,22 @@ export const MIRROR_CODES = {
   FERRY1602: page(
     9,
     'Source records are gone',
-    'Retention or DeleteRecords removed records from the source before the mirror had copied them. The partition stops and names the lost range. Resync the topic, or accept the gap by name with the command that the message has (`ferry resync NAME --accept-gap TOPIC:PARTITION:FROM-TO`): mirroring goes on behind it, and nothing is copied anew.',
+    'Retention or DeleteRecords removed records from the source before the mirror had copied them. The partition stops and names the lost range. Mirror the topic anew with `ferry resync NAME`, or accept the gap by name with the command that the message has (`ferry resync NAME --accept-gap TOPIC:PARTITION:FROM-TO`): mirroring goes on behind it, and nothing is copied anew.',
   ),
   FERRY1603: page(
     9,
     'Source truncated or recreated',
-    'The source topic has another topic id than at the mark, or its log ends below what was already copied, or holds other records there: it was deleted and created again, or an unclean election cut it. What is on the target no longer has a counterpart. Brokers of 3.1 and later are asked for records by topic id, so that none of another topic is ever copied; older ones only know names, and the message says up to where the copy may hold some. Resync the topic.',
+    'The source topic has another topic id than at the mark, or its log ends below what was already copied, or holds other records there: it was deleted and created again, or an unclean election cut it. What is on the target no longer has a counterpart. Brokers of 3.1 and later are asked for records by topic id, so that none of another topic is ever copied; older ones only know names, and the message says up to where the copy may hold some. Mirror the topic anew with `ferry resync NAME`.',
   ),
   FERRY1604: page(
     9,
     'Foreign write on target',
-    'The target partition holds records that the mirror did not write, or not at this place, or held some that were deleted before the mirror saw whose they were. Somebody else produced to it before the cutover. The partition stops, because every further record would get another offset than its position says. Find the writer, take its WRITE right, and resync the topic.',
+    'The target partition holds records that the mirror did not write, or not at this place, or held some that were deleted before the mirror saw whose they were. Somebody else produced to it before the cutover. The partition stops, because every further record would get another offset than its position says. Find the writer, take its WRITE right, and mirror the topic anew with `ferry resync NAME`.',
   ),
   FERRY1605: page(
     9,
     'Records lost on target',
-    'The target log ends below what the target had already acknowledged: an unclean election or a lost disk. The mirror compares what survives with the source and copies the rest again; where the source does not hold it any more, the partition stops and names the range. Resync the topic, or, where the message has the command for it, accept the gap.',
+    'The target log ends below what the target had already acknowledged: an unclean election or a lost disk. The mirror compares what survives with the source and copies the rest again; where the source does not hold it any more, the partition stops and names the range. Mirror the topic anew with `ferry resync NAME`, or, where the message has the command for it, accept the gap.',
   ),
   FERRY1606: page(
     9,
@@ -64,12 +64,12 @@ export const MIRROR_CODES = {
   FERRY1613: page(
     9,
     'Target topic is gone',
-    'The target topic does not exist, or has another topic id than at the mark: somebody deleted it. Resync the topic.',
+    'The target topic does not exist, or has another topic id than at the mark: somebody deleted it. Mirror the topic anew with `ferry resync NAME`.',
   ),
   FERRY1614: page(
     9,
     'Offsets diverged',
-    'A partition was mirrored with identical offsets, and the answer to a request that fills a hole with control markers was lost, so that it was written twice. Nothing can take markers back: from that place on offsets differ, and the partition goes on as a dense one. The same comes of a gap that was accepted and was too large to be padded. Positions of groups are translated and stay exact. Where offsets are kept outside of Kafka, resync the topic.',
+    'A partition was mirrored with identical offsets, and the answer to a request that fills a hole with control markers was lost, so that it was written twice. Nothing can take markers back: from that place on offsets differ, and the partition goes on as a dense one. The same comes of a gap that was accepted and was too large to be padded. Positions of groups are translated and stay exact. Where offsets are kept outside of Kafka, mirror the topic anew with `ferry resync NAME --topic TOPIC`.',
   ),
   FERRY1615: page(
     9,

@@ -10,7 +10,7 @@ export const SYNC_CODES = {
   FERRY1702: page(
     8,
     'Position cannot be written',
-    'A translated position lies below the log start of the target: the records there are gone, and a consumer would fall to its reset policy. Nothing was written. Find out who deleted records on the target (retention, DeleteRecords); then resync the topic.',
+    'A translated position lies below the log start of the target: the records there are gone, and a consumer would fall to its reset policy. Nothing was written. Find out who deleted records on the target (retention, DeleteRecords); then mirror the topic anew with `ferry resync NAME --topic TOPIC`.',
   ),
   FERRY1703: page(
     8,

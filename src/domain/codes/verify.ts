@@ -4,37 +4,37 @@ export const VERIFY_CODES = {
   FERRY1801: page(
     9,
     'Records differ',
-    'A record on the target is not the one that the source holds at the same position: timestamp, key, value, headers or attributes are not equal. The message names both positions and what differs. Records after it in the partition were not compared. The way on is a resync of the topic, as long as no group has moved.',
+    'A record on the target is not the one that the source holds at the same position: timestamp, key, value, headers or attributes are not equal. The message names both positions and what differs. Records after it in the partition were not compared. The way on is `ferry resync NAME --topic TOPIC`, as long as no group has moved; else a rollback to mirrored comes first.',
   ),
   FERRY1802: page(
     9,
     'Record missing on target',
-    'The source holds a record that should have been mirrored, and the target does not have it. In a dense partition everything after it stands too low, so group positions there are wrong. The way on is a resync of the topic, as long as no group has moved.',
+    'The source holds a record that should have been mirrored, and the target does not have it. In a dense partition everything after it stands too low, so group positions there are wrong. The way on is `ferry resync NAME --topic TOPIC`, as long as no group has moved; else a rollback to mirrored comes first.',
   ),
   FERRY1803: page(
     9,
     'Record not from source',
-    'The target holds a record that is not on the source: another producer wrote to the topic, or a record was written twice. Find out who may write to it (`ferry plan` lists them), then resync the topic.',
+    'The target holds a record that is not on the source: another producer wrote to the topic, or a record was written twice. Find out who may write to it (`ferry plan` lists them), then mirror the topic anew with `ferry resync NAME --topic TOPIC`.',
   ),
   FERRY1804: page(
     9,
     'Records out of order',
-    'Two neighbouring records stand in the other order on the target. The way on is a resync of the topic.',
+    'Two neighbouring records stand in the other order on the target. The way on is `ferry resync NAME --topic TOPIC`.',
   ),
   FERRY1805: page(
     9,
     'Target holds too much',
-    'The target has more records since the mark than the source: somebody else wrote to the target, or the source lost records that were mirrored (an unclean leader election). Compare the named range on both sides, then resync the topic.',
+    'The target has more records since the mark than the source: somebody else wrote to the target, or the source lost records that were mirrored (an unclean leader election). Compare the named range on both sides, then mirror the topic anew with `ferry resync NAME --topic TOPIC`.',
   ),
   FERRY1806: page(
     9,
     'Target lost records',
-    'Records that were mirrored are no longer on the target, though it was to keep them until the seal: its retention was changed, somebody deleted records, or an unclean leader election lost them. Check the configs of the topic on the target, then resync it.',
+    'Records that were mirrored are no longer on the target, though it was to keep them until the seal: its retention was changed, somebody deleted records, or an unclean leader election lost them. Check the configs of the topic on the target, then mirror it anew with `ferry resync NAME --topic TOPIC`.',
   ),
   FERRY1807: page(
     9,
     'Late records on source',
-    'The source has offsets beyond the seal: a producer still writes to the old cluster. Consumers on the target do not see these records. Stop the producer. Before producers are let onto the target the next plan opens the seal again; after that `ferry salvage` appends the records once.',
+    'The source has offsets beyond the seal: a producer still writes to the old cluster. Consumers on the target do not see these records. Stop the producer. Before producers are let onto the target the next plan opens the seal again; after that `ferry salvage NAME` appends the records once.',
   ),
   FERRY1808: page(
     9,
@@ -44,7 +44,7 @@ export const VERIFY_CODES = {
   FERRY1809: page(
     9,
     'Topic is another one',
-    'The topic has another id than at the mark, or is gone: it was deleted and created again. Nothing that was recorded about it holds any more. The way on is a resync.',
+    'The topic has another id than at the mark, or is gone: it was deleted and created again. Nothing that was recorded about it holds any more. The way on is `ferry resync NAME --topic TOPIC`.',
   ),
   FERRY1810: page(
     9,

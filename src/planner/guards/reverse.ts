@@ -121,6 +121,37 @@ export const addedGuards = (context: PlanContext): readonly Diagnostic[] =>
     ]
   })
 
+/** A record of somebody else between what was mirrored back took the place of the next one: what follows has none any more. */
+export const endedGuards = (
+  { state, observed, desired }: PlanContext,
+  topics: readonly TopicName[],
+): readonly Diagnostic[] => {
+  const isSealed = state.reverse.seals.length > 0 && mayReopenWayBack(state)
+  return lateBetween(observed.lateOnWayBack ?? [], state)
+    .filter(({ topic }) => topics.includes(topic))
+    .map((range) => {
+      const { source, target } = observed
+      return diagnostic({
+        code: 'FERRY1360',
+        detail: `${nameRange(range)} on ${source.name} came between what was mirrored back, from somebody else than the mirror, and is not on ${target.name}. What comes behind has no place on ${source.name} any more.`,
+        fix: `Stay on ${target.name}: stop that producer, then ferry salvage ${desired.name} appends what it wrote there${isSealed ? ' and opens again what is sealed of the way back, so that apply can go on forwards' : ''}.`,
+      })
+    })
+}
+
+/** What closes the way back for good, of the topics that are sealed; undefined: it is open, or a right is missing that can be granted. Pure. */
+export const closedWayBack = (context: PlanContext): Diagnostic | undefined => {
+  const topics = [...placesOf(context.state).sealedTopics.keys()].sort()
+  return [
+    ...addedGuards(context),
+    ...topics.flatMap((topic) => reverseGuards(context, topic)),
+    ...endedGuards(context, topics),
+    ...forgottenOnWayBack(context, topics),
+  ].find(({ severity, code }) => severity === 'error' && CLOSING.has(code))
+}
+
+const CLOSING: ReadonlySet<string> = new Set(['FERRY1338', 'FERRY1360', 'FERRY1366'])
+
 /** Whether what producers write to a topic on the target can be mirrored back. A right that is missing can still be granted. */
 export const hasWayBack = (context: PlanContext, topic: TopicName): boolean =>
   !reverseGuards(context, topic).some(({ code }) => code === 'FERRY1360')

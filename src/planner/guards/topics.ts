@@ -6,6 +6,7 @@ import { plannedStart } from '../../steps/start-from.ts'
 import type { PlanContext } from '../../steps/step-kind.ts'
 import { chooseMode } from '../choose-mode.ts'
 import { type AddedOnTarget, addedOnTarget, type Growth, growthOf } from '../grown.ts'
+import { noSuchTopic } from '../no-such-topic.ts'
 import type { ObservedTopic } from '../observed.ts'
 import { writeFence } from '../write-fence.ts'
 import { configGuards } from './configs.ts'
@@ -29,12 +30,7 @@ const findingsOf = (context: PlanContext, spec: TopicSpec): TopicFindings => {
   if (!source) {
     // What `removed` took from the source once the migration was over.
     const isExpected = observed.problems.length > 0 || state.stage === 'retired'
-    const missing = diagnostic({
-      code: 'FERRY1303',
-      detail: `${observed.source.name} has no topic ${spec.name}, or the user may not describe it.`,
-      fix: 'Correct the name, or take the topic out of the file.',
-      at: spec.at,
-    })
+    const missing = noSuchTopic(spec, observed.source)
     return { problems: isExpected ? [] : [missing], warnings: [] }
   }
   const target = observed.target.topics.get(spec.name)
