@@ -28,7 +28,7 @@ export const belowMarks = ({ desired, observed, state }: PlanContext): readonly 
       code: 'FERRY1323',
       severity: 'warning',
       detail: `What Ferry had deleted below marks can be read on ${name} again: ${named}${more > 0 ? ` and ${more.toLocaleString('en-US')} more` : ''}. Its brokers were killed before they had made that durable.`,
-      fix: `Let nobody read it there from the beginning. \`ferry mirror ${desired.name}\` deletes it again at once, and so does \`ferry apply ${desired.name} --follow\`.`,
+      fix: `Let nobody read it there from the beginning. \`ferry mirror ${desired.name}\` deletes it again at once.`,
     }),
   ]
 }
