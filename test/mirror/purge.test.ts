@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import type { ClusterId, SourceOffset, TargetOffset, TopicName } from '../../src/domain/ids.ts'
+import type {
+  ClusterId,
+  SourceOffset,
+  TargetOffset,
+  TopicName,
+  TopicPartition,
+} from '../../src/domain/ids.ts'
 import { partitionKey } from '../../src/domain/ids.ts'
 import type { Mark } from '../../src/domain/mark.ts'
 import { GapList } from '../../src/domain/offset-index.ts'
@@ -180,10 +186,11 @@ it('the partitions of a topic are waited for at the same time, and that is said 
         end,
       ),
     // The log of the first does not stand still before somebody asks for that of the second.
-    epochEnds: async (asked: ReadonlyMap<string, unknown>) => {
-      isOtherAsked ||= asked.has(other)
+    leaderEnds: async (asked: readonly TopicPartition[]) => {
+      const keys = asked.map(({ topic, partition }) => partitionKey(topic, partition))
+      isOtherAsked ||= keys.includes(other)
       if (!isOtherAsked) end++
-      return answers(asked.keys(), { leaderEpoch: 0, endOffset: end })
+      return answers(keys, { leader: 1, leaderEpoch: 0, end })
     },
   } as unknown as Cluster
   const uncertain = new Set([KEY, other])

@@ -552,6 +552,19 @@ describe('producers first', () => {
       /on old \S+, 1 member \(cron-9 on 127\.0\.0\.1\)/,
     )
     await old.stop()
+    // Once it has stopped again, what it has committed tells.
+    await commit(target, 'late.api', { 'late:0': 8n, 'late:1': 20n })
+    await commit(source, 'late.api', { 'late:0': 20n, 'late:1': 20n })
+    expect(findingsIn((await project.ferry(['status', 'late'])).stderr)).toContainEqual(
+      expect.objectContaining({
+        code: 'FERRY1343',
+        detail: expect.stringContaining('committed on old since: offsets 7 to 19 of late:0.'),
+      }),
+    )
+    expect(await project.ferry(['drift', 'late'])).toMatchObject({
+      code: 3,
+      stdout: expect.stringMatching(/sync of late\.api on late:0 on old.*at 20, synced at 7/),
+    })
     const now = await startConsumer(world.target, 'late.api', 'late')
     expect(await apply(project, 'late')).toMatchObject({ code: 0 })
     await now.stop()

@@ -4,6 +4,7 @@ import type { GroupId, PartitionKey, SourceOffset, TopicName } from '../../src/d
 import type { Seal } from '../../src/domain/mark.ts'
 import type { GroupSync } from '../../src/domain/moved-groups.ts'
 import type { OffsetIndex } from '../../src/domain/offset-index.ts'
+import type { MigrationState } from '../../src/domain/state.ts'
 import type { SyncedPosition } from '../../src/domain/step.ts'
 import type { NewRecord } from '../../src/records/write-batch.ts'
 import type { KnownCleaned } from '../../src/verify/cleaned-topics.ts'
@@ -250,11 +251,12 @@ describe('groups in verify', () => {
     metadata: '',
     proof: 'record',
   })
-  const syncOf = (topic: TopicName, position: SyncedPosition): GroupSync => ({
+  const AT = '2026-01-01T00:00:00.000Z'
+  const syncOf = (topic: TopicName, position?: SyncedPosition): GroupSync => ({
     group: GROUP,
     status: 'done',
-    at: '2026-01-01T00:00:00.000Z',
-    positions: new Map([[`${topic}:0` as PartitionKey, position]]),
+    at: AT,
+    positions: new Map(position && [[`${topic}:0` as PartitionKey, position]]),
   })
   const commit = async (side: 'source' | 'target', topic: TopicName, offset: number) => {
     const key = `${topic}:0` as PartitionKey
@@ -264,7 +266,7 @@ describe('groups in verify', () => {
   }
   const run = async (
     index: OffsetIndex,
-    state: { syncs?: readonly GroupSync[]; seals?: readonly Seal[] } = {},
+    state: Pick<Partial<MigrationState>, 'syncs' | 'seals' | 'returns'> = {},
   ) => {
     const { report, problems, lines } = await verify(pair, [index.mark], {
       mode: { kind: 'sample', records: 2 },
@@ -325,6 +327,14 @@ describe('groups in verify', () => {
     await commit('source', topic, 65)
     const moving = await run(index, state)
     match(moving.problems[0]!, /^FERRY1811 readers is at 65 of .* on old, but was synced at 60/)
+    const none = { syncs: [syncOf(topic)] }
+    match((await run(index, none)).problems[0]!, /^FERRY1811 .* but was synced without a position/)
+    // What a rollback has written there is no move of the group.
+    const key = `${topic}:0` as PartitionKey
+    const position = { source: 65n as SourceOffset, target: 58n, previous: null, metadata: '' }
+    const positions = new Map([[key, position]])
+    const returns = [{ group: GROUP, status: 'pending' as const, at: AT, of: AT, positions }]
+    deepStrictEqual((await run(index, { ...state, returns })).problems, [])
   })
 
   it('after the sync: a wrong position is refuted by the records', async () => {
