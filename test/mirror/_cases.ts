@@ -21,7 +21,7 @@ import type { OracleRecord, PartitionOffsets } from '../kafka/oracle-lines.ts'
 import { waitFor } from '../kafka/wait.ts'
 import { DATA_CASES, type DataCase } from './_data-cases.ts'
 import { caseConfig, type Place } from './_fills.ts'
-import { logOf } from './_log.ts'
+import { codecAt, type LoggedBatch, logOf } from './_log.ts'
 import {
   createTopic,
   FileProgress,
@@ -253,10 +253,19 @@ export const describeCases = (version: KafkaVersion): void => {
     const cases = casesOf(version)
     let pair: Pair
     let source: Seen
+    let logs: ReadonlyMap<TopicName, readonly LoggedBatch[]>
     beforeAll(async () => {
       pair = await startPair({ source: { version, config: caseConfig(version) } })
       await fillCases(pair, version, cases)
       source = await look(pair.source, cases.map(topicOf))
+      logs = new Map(
+        await Promise.all(
+          cases.map(async (data) => {
+            const topic = topicOf(data)
+            return [topic, await logOf({ pair, topic })] as const
+          }),
+        ),
+      )
     })
     afterAll(() => pair?.stop())
 
@@ -283,7 +292,13 @@ export const describeCases = (version: KafkaVersion): void => {
             strictEqual(result.progress!.diverged, null)
             const records = compareLogs({ source, target }, result.mark, result.progress)
             ok(records > 0)
-            if (data.becomes) ok(data.becomes(await logOf({ pair, topic: topicOf(data) }, 'to')))
+            const topic = topicOf(data)
+            const log = await logOf({ pair, topic }, 'to')
+            if (data.becomes) ok(data.becomes(log))
+            ok(log.every(({ hasDeleteHorizon }) => !hasDeleteHorizon))
+            const codecs = (of: readonly LoggedBatch[], { records }: Seen) =>
+              records.get(topic)!.map(({ offset }) => codecAt(of, offset))
+            deepStrictEqual(codecs(log, target), codecs(logs.get(topic)!, source))
             const verified = await verifyCase(pair, result)
             deepStrictEqual(verified, { compared: records, mirrored: records, problems: [] })
           })

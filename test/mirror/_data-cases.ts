@@ -96,7 +96,10 @@ export const DATA_CASES: readonly DataCase[] = [
     fill: fillCompacted,
     // What is left of a producer whose records are all gone.
     holds: (log, version) =>
-      isBefore(version, '0.11') || (log.some(hasHoles) && log.some(isEmptied)),
+      isBefore(version, '0.11') ||
+      (log.some(hasHoles) &&
+        log.some(isEmptied) &&
+        (isBefore(version, '3.9') || log.some(({ hasDeleteHorizon }) => hasDeleteHorizon))),
     opens: true,
   },
   {

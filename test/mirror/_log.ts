@@ -11,6 +11,8 @@ export interface LoggedBatch {
   /** Of v2 only. */
   readonly isTransactional: boolean
   readonly isControl: boolean
+  /** Whether the base timestamp is in truth until when the cleaner keeps tombstones: bit 6, of v2 only. */
+  readonly hasDeleteHorizon: boolean
   /** How many offsets it takes, and how many records it still has; 1 and 1 before v2. */
   readonly offsets: number
   readonly records: number
@@ -33,6 +35,7 @@ const parse = (log: Buffer, at: number): LoggedBatch => {
       isAppendTime: (attributes & 8) !== 0,
       isTransactional: false,
       isControl: false,
+      hasDeleteHorizon: false,
       offsets: 1,
       records: 1,
       payload: log.subarray(valueAt + 4, end),
@@ -47,6 +50,7 @@ const parse = (log: Buffer, at: number): LoggedBatch => {
     isAppendTime: (attributes & 8) !== 0,
     isTransactional: (attributes & 16) !== 0,
     isControl: (attributes & 32) !== 0,
+    hasDeleteHorizon: (attributes & 64) !== 0,
     offsets,
     records: log.readInt32BE(at + 57),
     payload: log.subarray(at + 61, end),
@@ -80,3 +84,7 @@ export const logOf = async (
   }
   return batches
 }
+
+/** The codec under the record at an offset, as its number on the wire. */
+export const codecAt = (log: readonly LoggedBatch[], offset: bigint): number | undefined =>
+  log.find(({ lastOffset }) => lastOffset >= offset)?.codec
