@@ -39,6 +39,7 @@ const mirrored = async (
   const topic = await createTopic(pair, `positions-${++topics}`)
   await write(pair.clusters.source, topic, recordsFrom(0, 100), { batch: 8 })
   await write(pair.clusters.target, topic, [...recordsFrom(900, 3), ...target], { batch: 30 })
+  await deleteUpTo(pair.clusters.target, topic, 3)
   return indexOf(markOf(topic, 10, 3), 100)
 }
 

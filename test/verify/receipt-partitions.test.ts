@@ -39,6 +39,7 @@ const copied = async (
   })
   await write(pair.clusters.source, topic, recordsFrom(0, 100), { batch: 7, codec: 'gzip' })
   await write(pair.clusters.target, topic, [...recordsFrom(900, 3), ...records], { batch: 40 })
+  await deleteUpTo(pair.clusters.target, topic, 3)
   return topic
 }
 
@@ -144,6 +145,7 @@ describe('the partitions of a receipt', () => {
       await write(source, topic, mine === undefined ? withoutNulls(all) : [])
       if (mine !== undefined) await withHole('source', topic, all, mine)
       await withHole('target', topic, [...recordsFrom(900, 3), ...records], 3 + theirs)
+      await deleteUpTo(target, topic, 3)
       const found = []
       for (const cluster of [undefined, ...cleaners]) {
         const known = cluster === undefined ? [] : [{ topic, cluster: cluster.id }]
