@@ -35,7 +35,7 @@ export const notDurableYet = ({
   const now = Date.parse(at)
   const fresh = hiding.filter((mark) => Date.parse(mark.at) + takesMs > now)
   if (fresh.length === 0) return []
-  const until = Math.max(...fresh.map((mark) => Date.parse(mark.at) + takesMs))
+  const until = fresh.reduce((latest, { at }) => Math.max(latest, Date.parse(at) + takesMs), 0)
   const topics = [...new Set(fresh.map(({ topic }) => topic))].sort()
   const more = topics.length - NAMED_AT_MOST
   const named = topics.slice(0, NAMED_AT_MOST).join(', ')

@@ -1,7 +1,10 @@
-import { chmod, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { diagnostic, FerryError } from '../domain/diagnostic.ts'
 
-/** Writes a file that somebody named: replaces it at once or not at all. FERRY1111 says why it could not. */
+/**
+ * Writes a file that somebody named: replaces it at once or not at all. FERRY1111 says why it could not. A pipe or a device, such as
+ * `/dev/null`, is written to: replaced it would be one no more, for everybody on the machine.
+ */
 export const replaceText = async (
   path: string,
   text: string | Iterable<string>,
@@ -9,6 +12,7 @@ export const replaceText = async (
 ): Promise<void> => {
   const temporary = `${path}.${process.pid}.tmp`
   try {
+    if (await isNoPlace(path)) return await writeFile(path, text)
     await writeFile(temporary, text, { mode, flag: 'wx' })
     await chmod(temporary, mode)
     await rename(temporary, path)
@@ -23,6 +27,12 @@ export const replaceText = async (
       { cause },
     )
   }
+}
+
+/** What is there and is neither a file nor a folder. */
+const isNoPlace = async (path: string): Promise<boolean> => {
+  const there = await stat(path).catch(() => undefined)
+  return there !== undefined && !there.isFile() && !there.isDirectory()
 }
 
 /** What the system says of a file, in words. */

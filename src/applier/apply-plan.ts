@@ -147,7 +147,13 @@ const closedToStages = async (
   const topics = unsealedTopics(run)
   if (topics.length === 0) return []
   const gates = [mirrorIsSound(topics)]
-  const waitingRun = { ...run, signal: AbortSignal.any([options.signal, options.stopping]) }
+  const { sessionTimeoutMs, requestTimeoutMs } = run.timings
+  const waitingRun = {
+    ...run,
+    signal: AbortSignal.any([options.signal, options.stopping]),
+    // A mirror that has just begun has looked at nothing yet: with `--wait 0s` no run would ever see that all is well.
+    gateTimeoutMs: Math.max(run.gateTimeoutMs, 2 * (sessionTimeoutMs + requestTimeoutMs)),
+  }
   return moment === 'after'
     ? brokenAfter(gates, waitingRun, options.pause)
     : (await waitForGates(gates, waitingRun, options.pause)).closed

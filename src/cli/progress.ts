@@ -26,10 +26,10 @@ export const startProgress = (streams: Streams, quiet: boolean): Progress => {
   return streams.terminal === undefined ? lines(streams) : spinner(streams, streams.terminal)
 }
 
-/** Amounts with their units: 980 KiB that have become 1.2 MiB are no other text. That 3 of 3 are done, and not 2, is. */
+/** Amounts with their units, not what is part of a name: 980 KiB that have become 1.2 MiB are no other text. That 3 of 3 are done, and not 2, is. */
 const withoutNumbers = (text: string): string =>
   text.replace(
-    /\d[\d,]* of \d[\d,]*|(\d[\d,.]*(?: (?:[KMGT]i)?B\b| (?:s|min|h|days)\b)?)/g,
+    /\d[\d,]* of \d[\d,]*|((?<![\w.-])\d[\d,.]*(?: (?:[KMGT]i)?B\b| (?:s|min|h|days)\b)?)/g,
     (all, amount?: string) => (amount === undefined ? all : '#'),
   )
 

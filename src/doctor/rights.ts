@@ -228,8 +228,10 @@ const isAboveAcls = (
   type Resource = Pick<NeededRight, 'resourceType' | 'resourceName'>
   const named = ({ resourceType, resourceName }: Resource) =>
     acls.some((acl) => acl.resourceType === resourceType && covers(acl, resourceName))
-  // From which host this machine connects is not known here: what one host may, it may.
-  const fromAnywhere = acls.map((acl) => ({ ...acl, host: '*' }))
+  // From which host this machine connects is not known here: what one host may, it may, and what one may not, it may all the same.
+  const fromAnywhere = acls.flatMap((acl) =>
+    acl.permission === 'DENY' && acl.host !== '*' ? [] : [{ ...acl, host: '*' }],
+  )
   const mayMore = (on: Resource, allowed: AuthorizedOperations = new Set()) =>
     [...allowed].some(
       (operation) =>

@@ -32,8 +32,12 @@ export const renderApplied = (
   style: Style,
 ): string => {
   const named = new Map(plan.steps.map((step) => [step.id, words.describe(step)]))
-  const titles = [...named.values()].map(({ noun, name }) => `${noun} ${name}`)
-  const isAlone = (title: string) => titles.filter((each) => each === title).length < 2
+  const times = new Map<string, number>()
+  for (const { noun, name } of named.values()) {
+    const title = `${noun} ${name}`
+    times.set(title, (times.get(title) ?? 0) + 1)
+  }
+  const isAlone = (title: string) => (times.get(title) ?? 0) < 2
   const rows = result.steps.map(({ id, outcome, earlier }) => {
     const { noun = '', name = id, says = '' } = named.get(id) ?? {}
     // Some rights of a user come before a gate and some behind it.

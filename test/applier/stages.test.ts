@@ -46,7 +46,12 @@ const mirrored = async ({
 
 const moving = (
   reports: readonly (readonly Partial<PartitionReport>[])[],
-  { from = 'mirrored' as Stage, to = 'consumers-moved' as Stage, toolVersion = '0.0.0' } = {},
+  {
+    from = 'mirrored' as Stage,
+    to = 'consumers-moved' as Stage,
+    toolVersion = '0.0.0',
+    gateTimeoutMs = undefined as number | undefined,
+  } = {},
   steps: Readonly<Record<string, FakeStep>> = {},
 ) => {
   let asked = 0
@@ -79,6 +84,7 @@ const moving = (
         topics: [{ name: TOPIC }],
       } as unknown as Migration,
       startMirror: async () => mirror,
+      ...(gateTimeoutMs !== undefined && { gateTimeoutMs }),
     },
     { from, to, toolVersion },
   )
@@ -116,6 +122,13 @@ test('nor before the mirror has looked at all partitions', async () => {
   const apply = moving([[{ state: 'checking' }], [{ state: 'waiting' }], [{ state: 'mirroring' }]])
   expect(await apply.run()).toMatchObject({ status: 'done', stage: 'consumers-moved' })
   expect([apply.asked(), apply.clock.pauses]).toEqual([3, [250, 500]])
+})
+
+test('which no wait is too short for: a mirror that has just begun has looked at nothing', async () => {
+  await mirrored({})
+  const reports = [[{ state: 'waiting' }], [{ state: 'mirroring' }]] as const
+  const apply = moving(reports, { gateTimeoutMs: 0 })
+  expect(await apply.run()).toMatchObject({ status: 'done', stage: 'consumers-moved' })
 })
 
 test('nor after a step, where a partition has stopped while it ran; that one is looked at again stops nothing', async () => {

@@ -1,4 +1,7 @@
-import { expect, test } from 'vitest'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
 import { EXIT } from '../../src/cli/exit-codes.ts'
 import { run } from '../../src/cli/run.ts'
 import { type Diagnostic, diagnostic, FerryError } from '../../src/domain/diagnostic.ts'
@@ -121,12 +124,16 @@ const servicesWith = (
   }
 }
 
+const FOLDER = mkdtempSync(join(tmpdir(), 'ferry-mutated-'))
+afterAll(() => rmSync(FOLDER, { recursive: true }))
+const BACK = join(FOLDER, 'back.json')
+
 const VERBS = [
   ['plan', 'orders'],
   ['status', 'orders'],
   ['state', 'list'],
   ['state', 'show', 'orders'],
-  ['rollback', 'orders', '--to', 'prepared', '--json', '-o', '/dev/null'],
+  ['rollback', 'orders', '--to', 'prepared', '--json', '-o', BACK],
 ] as const
 
 /** What the checksums let through, since they are right, must be a state that everybody can work with, or is told of with a code. */

@@ -48,6 +48,8 @@ describe('progress elsewhere than on a terminal', () => {
     for (let left = 60; left > 0; left -= 3) report(`waits: quiet so far, ${left} s to go`)
     report('waits: producers still write')
     report('waits: quiet so far, 60 s to go')
+    report('waits: group-1 has consumers')
+    report('waits: group-2 has consumers')
     report('mirrors 1 of 1 partition')
     report('mirrors 2 of 2 partition')
     deepStrictEqual(streams.err().split('\n'), [
@@ -55,6 +57,8 @@ describe('progress elsewhere than on a terminal', () => {
       'waits: quiet so far, 30 s to go',
       'waits: producers still write',
       'waits: quiet so far, 60 s to go',
+      'waits: group-1 has consumers',
+      'waits: group-2 has consumers',
       'mirrors 1 of 1 partition',
       'mirrors 2 of 2 partition',
       '',

@@ -491,6 +491,15 @@ describe('rights', () => {
       'no',
     ],
     [
+      'what a DENY keeps from another host tells of no super user',
+      ofGroup,
+      seen({
+        acls: [ofOthers, acl(), acl({ permission: 'DENY', host: '10.0.0.1' })],
+        topics: topicAllows('READ'),
+      }),
+      'no',
+    ],
+    [
       'DESCRIBE on a group whose positions were answered',
       { ...ofGroup, operation: 'DESCRIBE' as const },
       seen({ acls: [ofOthers], answeredGroups: new Set(['api']) }),
