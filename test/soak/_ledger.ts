@@ -1,8 +1,11 @@
-/** One handling of a record by a group; `committedAt` is when the commit behind it was acknowledged. */
+/**
+ * One handling of a record by a group; `committedAt` is when the commit behind it was acknowledged. What the member read began at a position
+ * that it asked for after `since`: a client that begins anew after an error may ask before a commit that it still has on its way.
+ */
 export interface Handling {
   readonly group: string
   readonly id: string
-  readonly at: number
+  readonly since: number
   committedAt: number
 }
 
@@ -31,8 +34,12 @@ export class Ledger {
   aborted(ids: readonly string[]): void {
     for (const id of ids) this.#aborted.add(id)
   }
-  handled(group: string, id: string): Handling {
-    const handling = { group, id, at: this.#clock++, committedAt: Number.POSITIVE_INFINITY }
+  /** A moment: what happens behind it is later. */
+  now(): number {
+    return this.#clock++
+  }
+  handled(group: string, id: string, since = this.now()): Handling {
+    const handling = { group, id, since, committedAt: Number.POSITIVE_INFINITY }
     const key = `${group} ${id}`
     const all = this.#handled.get(key)
     if (all === undefined) this.#handled.set(key, [handling])
@@ -80,7 +87,7 @@ export class Ledger {
   /**
    * Everything that is wrong, against what the log holds in the end (how often each id stands in it):
    * a record that was acknowledged and is not there, that was aborted and is, that a group never handled, that it handled again though
-   * the commit behind the first time was acknowledged, that stands in the log twice or behind a later one of its key, or that nobody wrote.
+   * the commit behind the first time was acknowledged before the member joined, that stands in the log twice or behind a later one of its key, or that nobody wrote.
    * Of a compacted topic all but the last of each key may be gone.
    */
   wrongs(groups: readonly string[], log: ReadonlyMap<string, number>): readonly string[] {
@@ -109,7 +116,7 @@ export class Ledger {
       const { group, id } = all[0] as Handling
       if (!isThere(id)) wrongs.push(`${group} handled ${id}, which is not in the log`)
       for (const one of all) {
-        const before = all.filter(({ committedAt }) => committedAt < one.at).length
+        const before = all.filter(({ committedAt }) => committedAt < one.since).length
         if (before > 0) wrongs.push(`${group} handled ${id} again after its commit`)
       }
     }

@@ -203,6 +203,10 @@ export class Readers {
     member: Consumer,
     { group, topics, ledger }: Parameters<typeof Readers.start>[1],
   ): Promise<void> {
+    let joinedAt = ledger.now()
+    member.on(member.events.GROUP_JOIN, () => {
+      joinedAt = ledger.now()
+    })
     await member.connect()
     await member.subscribe({ topics: [...topics], fromBeginning: true })
     await member.run({
@@ -212,7 +216,7 @@ export class Readers {
         this.#atWork++
         try {
           const handled = batch.messages.map(({ value }) =>
-            ledger.handled(group, value?.toString() ?? ''),
+            ledger.handled(group, value?.toString() ?? '', joinedAt),
           )
           const { topic, partition } = batch
           const offset = String(BigInt(batch.lastOffset()) + 1n)
