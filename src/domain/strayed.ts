@@ -45,7 +45,7 @@ export function* strayedOnSource(
 
 const wasMarked = ({ marked }: GroupSync, key: PartitionKey): boolean => {
   const { topic, partition } = parsePartitionKey(key)
-  return partition < (marked?.get(topic) ?? Number.POSITIVE_INFINITY)
+  return marked === undefined || partition < (marked.get(topic) ?? 0)
 }
 
 /** `offsets 600 to 649 of orders:0`, both included. */

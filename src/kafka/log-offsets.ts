@@ -83,25 +83,27 @@ export class LogOffsets {
       ...askedTopic('read the log end of', 'DESCRIBE', parsePartitionKey(key).topic),
       what: `read where the leader's log of ${key} ends`,
     })
-    return this.#session.settlePerLeader(keys, asked, async (broker, mine, outcomes) => {
-      const names = [...new Set(mine.map((key) => parsePartitionKey(key).topic))]
-      // From memory: the leader that is asked was found there too.
-      const leaders = await this.#session.topics.leaders(names, Number.POSITIVE_INFINITY)
-      const answers = await this.#session.call(broker, listOffsets, {
-        readCommitted: false,
-        asFollower: true,
-        timestamp: LATEST,
-        topics: byTopic(mine, ({ key, partition }) => ({
-          partition,
-          leaderEpoch: leaders.get(key)?.leaderEpoch ?? -1,
-        })),
-      })
-      for (const { topic, partition, code, leaderEpoch, offset: end } of answers) {
-        const key = partitionKey(topic as TopicName, partition)
-        const leader = leaders.get(key)?.leader ?? -1
-        const fault = () => this.#session.faults.ofCode(code, asked(key))
-        outcomes.set(key, code === 0 ? { value: { leader, leaderEpoch, end } } : fault())
-      }
-    })
+    // The epoch is that of the leader that is asked: by another one, or none, one that is not in office any more would be taken at its word.
+    return this.#session.settlePerLeader(
+      keys,
+      asked,
+      async (broker, mine, outcomes, _, leaders) => {
+        const answers = await this.#session.call(broker, listOffsets, {
+          readCommitted: false,
+          asFollower: true,
+          timestamp: LATEST,
+          topics: byTopic(mine, ({ key, partition }) => ({
+            partition,
+            leaderEpoch: leaders.get(key)!.leaderEpoch,
+          })),
+        })
+        for (const { topic, partition, code, leaderEpoch, offset: end } of answers) {
+          const key = partitionKey(topic as TopicName, partition)
+          const { leader } = leaders.get(key)!
+          const fault = () => this.#session.faults.ofCode(code, asked(key))
+          outcomes.set(key, code === 0 ? { value: { leader, leaderEpoch, end } } : fault())
+        }
+      },
+    )
   }
 }

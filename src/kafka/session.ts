@@ -9,7 +9,7 @@ import { ErrorCode } from './error-codes.ts'
 import { type Asked, Fault, type FaultReporter } from './faults.ts'
 import { ConnectFailure } from './open-connection.ts'
 import { type Outcomes, type Patience, pause, settle } from './settle.ts'
-import { TopicMetadata } from './topic-metadata.ts'
+import { type Leader, TopicMetadata } from './topic-metadata.ts'
 import type { Api, CodeAndMessage } from './wire/api.ts'
 
 /** How long {@link Session.untilSeen} waits. */
@@ -99,6 +99,7 @@ export class Session {
       mine: readonly PartitionKey[],
       outcomes: Outcomes<PartitionKey, V>,
       round: number,
+      leaders: ReadonlyMap<PartitionKey, Leader>,
     ) => Promise<void>,
   ): Promise<Answers<PartitionKey, V>> {
     return this.settle(keys, asked, async (pending, round) => {
@@ -116,7 +117,7 @@ export class Session {
         } else append(perBroker, leader, key)
       }
       await this.#perBroker(perBroker, asked, outcomes, (broker, mine) =>
-        request(broker, mine, outcomes, round),
+        request(broker, mine, outcomes, round, leaders),
       )
       return outcomes
     })

@@ -2,7 +2,7 @@ import { type PartitionKey, partitionKey, type TopicName } from '../domain/ids.t
 import type { Brokers } from './brokers.ts'
 import { type MetadataTopic, metadata } from './wire/metadata.ts'
 
-interface Leader {
+export interface Leader {
   readonly leader: number
   readonly leaderEpoch: number
 }
