@@ -1,4 +1,4 @@
-import { FerryError } from '../domain/diagnostic.ts'
+import { unread } from '../steps/gates/reading.ts'
 import type { Gate, Run } from '../steps/step-kind.ts'
 import type { Pause } from './apply-options.ts'
 
@@ -79,7 +79,7 @@ const readGates = async (
   return read.filter((reading) => reading !== undefined)
 }
 
-/** Undefined: it holds. A broker that does not answer for a moment must not end a wait of many minutes. */
+/** Undefined: it holds. */
 const readGate = async (
   gate: Gate,
   run: Run,
@@ -91,8 +91,6 @@ const readGate = async (
     const { title = gate.title, holds: _, ...why } = reading
     return { title, ...why }
   } catch (error) {
-    if (!(error instanceof FerryError && error.retriable)) throw error
-    const because = `it cannot be read: ${error.diagnostics.map((d) => d.detail).join('; ')}`
-    return { title: gate.title, because, worthWaiting: true, unread: true }
+    return { title: gate.title, because: unread(error), worthWaiting: true, unread: true }
   }
 }

@@ -9,6 +9,7 @@ import { isGrowing } from '../planner/grown.ts'
 import { type VerifyOptions, verifyMigration } from '../verify/index.ts'
 import { counted } from './_words.ts'
 import { belowMarkIsHidden } from './gates/index.ts'
+import { unread, waits } from './gates/reading.ts'
 import type { Gate, Outcome, Run, StepKind } from './step-kind.ts'
 
 /** Records that the stage mirrored compares in each partition; `ferry verify --full` compares all. */
@@ -60,7 +61,7 @@ export const onceHidden = async (verify: () => Promise<Outcome>, hidden: Gate, r
     const outcome = await verify()
     if (!('problem' in outcome) || outcome.problem.code !== 'FERRY1814') return outcome
     for (;;) {
-      const reading = await hidden.check(run)
+      const reading = await hidden.check(run).catch((error) => waits(unread(error)))
       if (reading.holds) break
       if (!reading.worthWaiting || run.now().getTime() >= deadline) return outcome
       run.report({ kind: 'waiting', gates: [{ title: hidden.title, because: reading.because }] })

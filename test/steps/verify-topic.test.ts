@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { diagnostic } from '../../src/domain/diagnostic.ts'
+import { diagnostic, FerryError } from '../../src/domain/diagnostic.ts'
 import type { Gate, GateReading, Outcome, Run } from '../../src/steps/step-kind.ts'
 import { onceHidden } from '../../src/steps/verify-topic.ts'
 
@@ -20,7 +20,7 @@ const back = (worthWaiting: boolean): GateReading => ({
 /** Each answer is given once, the last one again and again; `took` says who was asked. */
 const verified = async (
   outcomes: readonly Outcome[],
-  readings: readonly GateReading[],
+  readings: readonly (GateReading | Error)[],
   gateTimeoutMs = 60_000,
 ) => {
   const took: string[] = []
@@ -32,7 +32,11 @@ const verified = async (
   const hidden: Gate = {
     title: 'nothing below the marks can be read',
     after: true,
-    check: async () => next(readings, 'gate'),
+    check: async () => {
+      const reading = next(readings, 'gate')
+      if (reading instanceof Error) throw reading
+      return reading
+    },
   }
   const run = {
     now: () => new Date(0),
@@ -50,6 +54,19 @@ test('what is verified at once asks nobody, and starts no mirror', async () => {
 test('what can be read below the mark is waited for, and all is compared once more', async () => {
   const found = await verified([failed('FERRY1814'), DONE], [back(true), HOLDS])
   expect(found).toEqual({ outcome: DONE, took: ['verify', 'gate', 'waits', 'gate', 'verify'] })
+})
+
+test('a broker that is not ready for a moment is asked again, and no other error is', async () => {
+  const error = (isRetriable: boolean) =>
+    new FerryError(diagnostic({ code: 'FERRY1701', detail: 'not ready', fix: '' }), {
+      retriable: isRetriable,
+    })
+  const below = failed('FERRY1814')
+  expect(await verified([below, DONE], [error(true), HOLDS])).toEqual({
+    outcome: DONE,
+    took: ['verify', 'gate', 'waits', 'gate', 'verify'],
+  })
+  await expect(verified([below, DONE], [error(false), HOLDS])).rejects.toThrow('not ready')
 })
 
 test('no wait hides another difference, or what is not deleted again', async () => {

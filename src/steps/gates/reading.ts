@@ -1,4 +1,5 @@
 import { type Answers, failureOf } from '../../domain/answers.ts'
+import { FerryError } from '../../domain/diagnostic.ts'
 import type { PartitionKey } from '../../domain/ids.ts'
 import type { GroupMember } from '../../kafka/cluster.ts'
 import type { GateReading } from '../step-kind.ts'
@@ -23,6 +24,12 @@ export const stopped = (because: string): GateReading => ({
   worthWaiting: false,
   hasStopped: true,
 })
+
+/** Why a gate could not be read. A broker that does not answer for a moment must not end a wait of many minutes; every other error is thrown on. */
+export const unread = (error: unknown): string => {
+  if (!(error instanceof FerryError && error.retriable)) throw error
+  return `it cannot be read: ${error.diagnostics.map((d) => d.detail).join('; ')}`
+}
 
 /** Of positions that a transaction is about to change. */
 export const notFinal = (pending: readonly PartitionKey[]): GateReading =>
