@@ -63,7 +63,9 @@ export const onceHidden = async (verify: () => Promise<Outcome>, hidden: Gate, r
     for (;;) {
       const reading = await hidden.check(run).catch((error) => waits(unread(error)))
       if (reading.holds) break
-      if (!reading.worthWaiting || run.now().getTime() >= deadline) return outcome
+      // Why it is not deleted was found since: that comes first now.
+      if (!reading.worthWaiting) return verify()
+      if (run.now().getTime() >= deadline) return outcome
       run.report({ kind: 'waiting', gates: [{ title: hidden.title, because: reading.because }] })
       await delay(LOOK_EVERY_MS, undefined, { signal: run.signal })
     }

@@ -273,6 +273,22 @@ const ROWS: Readonly<Record<string, Row>> = {
           ] as const,
       ),
       [
+        {
+          now: now({
+            mark: { targetStart: 7n },
+            problem: foreignBelow(KEY, 0, 7, 'producer 4711'),
+          }),
+          kept: new Map(),
+        },
+        /begins at 0 instead of the mark at 7, .*\(producer 4711\).*delete the records below 7/,
+        'never',
+      ],
+      [
+        { now: now({ mark: { targetStart: 7n }, seal, problem: stop }), kept: new Map() },
+        /begins at 0 instead of 7/,
+        'waits',
+      ],
+      [
         { now: now(), kept: new Map([[KEY, foreignBelow(KEY, 0, 7, 'producer 4711')]]) },
         /begins at 0 instead of the mark at 7, .*\(producer 4711\).*delete the records below 7/,
         'never',

@@ -190,8 +190,10 @@ export const BELOW_MARK_HIDDEN: Fact<null, BelowSeen> = {
   judge: ({ now, kept }) => {
     const [first] = kept.values()
     if (first) return never(`${first.detail} ${first.fix}`)
-    for (const [key, { mark, targetStart }] of now) {
+    for (const [key, { mark, seal, targetStart, problem }] of now) {
       if (!hidesBelow(mark) || targetStart >= mark.targetStart) continue
+      // What is sealed no mirror looks at any more.
+      if (problem && seal === undefined) return never(`${problem.detail} ${problem.fix}`)
       return waits(
         `${key} begins at ${targetStart} instead of ${mark.targetStart} since a crash of its broker: that is deleted again`,
       )
