@@ -176,7 +176,7 @@ const checks = (
   const again: Checks['again'] = async () => {
     const maxDestroy = options.maxDestroy ?? plan.maxDestroy
     const fresh = await makePlan(session, planned, { ...options, maxDestroy }, plan.purpose)
-    return { changed: parts.checkAgain(plan, fresh.plan), state: fresh.state }
+    return { changed: parts.checkAgain(plan, fresh.plan, migration), state: fresh.state }
   }
   const isNow = async (): Promise<WhatIsNow> => {
     const state = await readState(session, migration.name)

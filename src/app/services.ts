@@ -93,7 +93,7 @@ export interface ApplyParts {
   readonly kinds: ApplyOptions['kinds']
   withState(desired: Migration, state: MigrationState): Migration
   seenOf(desired: Migration, observed: Observed, state: MigrationState): Omit<SeenFacts, 'at'>
-  checkAgain(saved: Plan, fresh: Plan): readonly Diagnostic[]
+  checkAgain(saved: Plan, fresh: Plan, desired: Migration): readonly Diagnostic[]
   checkOpen(saved: Plan, now: WhatIsNow, own: OwnSteps): readonly Diagnostic[]
   checkInvariants(invariants: Plan['invariants'], run: LookingRun): Promise<readonly Diagnostic[]>
   passedDeadlines(deadlines: Plan['deadlines'], run: LookingRun): Promise<readonly Diagnostic[]>

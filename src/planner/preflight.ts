@@ -1,8 +1,10 @@
 import { canonicalLine } from '../domain/canonical-json.ts'
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
+import type { Migration } from '../domain/migration.ts'
 import type { Plan } from '../domain/plan.ts'
 import type { CreateTopic, Step, SyncGroup } from '../domain/step.ts'
 import type { Cluster } from '../kafka/cluster.ts'
+import { leavesOut } from '../steps/skipped.ts'
 import { changedParts } from './fingerprint.ts'
 import { isLess } from './topic-configs.ts'
 
@@ -36,13 +38,32 @@ export const checkCreations = async (
  * Compares a saved plan with the one that would be made now. Names what changed; empty if the saved one may run. Fingerprint and inputs
  * say why a plan is another one; the steps are compared too, because a file can be edited: what runs is what planning gives, or nothing.
  */
-export const checkAgain = (saved: Plan, fresh: Plan): readonly Diagnostic[] => {
+export const checkAgain = (
+  saved: Plan,
+  fresh: Plan,
+  desired: Pick<Migration, 'mirror'>,
+): readonly Diagnostic[] => {
   const inputs = changedParts(saved.inputs, fresh.inputs).map((file) => `the file ${file}`)
   const causes = [...inputs, ...changedParts(saved.fingerprint, fresh.fingerprint)]
   if (causes.length > 0) return [staleBecause(saved, causes)]
   const changed = changedContent(saved, fresh)
-  if (changed.length === 0) return fresh.problems.filter(({ severity }) => severity === 'error')
-  return [edited(saved, changed)]
+  if (changed.length > 0) return [edited(saved, changed)]
+  const unsaid = leavesOut(desired) ? skipsUnsaid(saved, fresh) : []
+  if (unsaid.length > 0) return [staleBecause(saved, unsaid)]
+  return fresh.problems.filter(({ severity }) => severity === 'error')
+}
+
+/**
+ * Groups that would skip records of which the saved plan says nothing: their step refuses that, and by then their consumers have stopped. How many
+ * they are may change, as groups read on.
+ */
+const skipsUnsaid = (saved: Plan, fresh: Plan): readonly string[] => {
+  const skips = (step: Step) =>
+    step.kind === 'sync-group' && (step.skipped !== undefined || step.skipsBefore !== undefined)
+  const said = new Set(saved.steps.filter(skips).map(({ id }) => id))
+  return fresh.steps
+    .filter((step) => skips(step) && !said.has(step.id))
+    .map(({ id }) => `the step ${id} skips records that its group has not read`)
 }
 
 const edited = ({ createdAt }: Plan, changed: readonly string[]): Diagnostic =>

@@ -88,7 +88,9 @@ export const wouldSkip = (
   diagnostic({
     code: 'FERRY1356',
     detail: `${group} has not read ${heldInWords(held)}. ${source} still holds that, and mirroring began behind it, at the mark: moved now, ${group} would skip it.`,
-    fix: `${capital(waysOn(migration, state, source, held))} If it may go on without them, \`mirror.startFrom: latest\` in the file says so.`,
+    fix: leavesOut(migration)
+      ? `The file leaves out what is before the mark, but the plan that runs does not say that ${group} would skip this. If that is meant, make a new plan, which counts them, and have it reviewed. Else ${waysOn(migration, state, source, held)}`
+      : `${capital(waysOn(migration, state, source, held))} If it may go on without them, \`mirror.startFrom: latest\` in the file says so.`,
   })
 
 const waysOn = (

@@ -87,7 +87,7 @@ test('of 1,000 changed plans that can be read none runs that differs from what w
         ends.refused++
         continue
       }
-      const changed = checkAgain(plan, fresh)
+      const changed = checkAgain(plan, fresh, migration())
       // A few of both show what apply makes of it: that takes long. It asks for the name, too.
       if (changed.length > 0 && ends.stale >= 20) {
         ends.stale++

@@ -46,7 +46,7 @@ const retentions = ({ steps }: Plan): readonly unknown[] =>
         : [],
   )
 const stale = (saved: Plan, fresh: Plan) =>
-  checkAgain(saved, fresh).map(
+  checkAgain(saved, fresh, migration()).map(
     ({ code, detail }) =>
       `${code} ${detail.replace(/^.*(?:changed|plans of that): /, '').replace(/ Somebody has edited.*$/, '')}`,
   )
@@ -82,7 +82,7 @@ describe('a saved plan that keeps the copy for a day longer than the oldest reco
       )
     for (const configs of [{ 'cleanup.policy': 'compact' }, { 'retention.ms': String(DAY) }]) {
       expect(stale(edited(configs), saved)).toEqual(['FERRY1401 the step create-topic/orders.'])
-      expect(checkAgain(edited(configs), saved)[0]?.detail).toMatch(
+      expect(checkAgain(edited(configs), saved, migration())[0]?.detail).toMatch(
         /^Nothing .* has changed.*edited it by hand/,
       )
     }

@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest'
+import type { Diagnostic } from '../../src/domain/diagnostic.ts'
 import type { PartitionKey } from '../../src/domain/ids.ts'
+import type { Plan } from '../../src/domain/plan.ts'
 import { checkAgain } from '../../src/planner/preflight.ts'
 import { kindOf } from '../../src/steps/index.ts'
+import { wouldSkip } from '../../src/steps/skipped.ts'
 import {
   ACCESS,
   group,
@@ -60,6 +63,12 @@ const planned = ({
     }),
   })
 
+const again = (saved: Given, fresh: Given, of = (plan: Plan): Plan => plan) =>
+  checkAgain(
+    of(planned(saved)),
+    planned(fresh),
+    migration({ mirror: { throttle: undefined, startFrom: fresh.startFrom ?? 'committed' } }),
+  )
 const said = (given?: Given) =>
   planned(given)
     .problems.filter(({ code }) => code === 'FERRY1349' || code === 'FERRY1356')
@@ -149,8 +158,62 @@ describe('a group below the mark', () => {
 
   it('a saved plan is not stale because it reads on, and is refused once it would skip what nobody wants to', () => {
     const latest = { startFrom: 'latest' } as const
-    expect(checkAgain(planned(latest), planned({ ...latest, commit: 60n }))).toEqual([])
-    expect(checkAgain(planned({ commit: 100n }), planned())).toMatchObject([{ code: 'FERRY1356' }])
+    expect(again(latest, { ...latest, commit: 60n })).toEqual([])
+    expect(again({ commit: 100n }, {})).toMatchObject([{ code: 'FERRY1356' }])
+  })
+
+  it('a saved plan that says nothing of what a group would skip is stale before anybody stops, where the file leaves records out', () => {
+    const codes = (found: readonly Diagnostic[]) => found.map(({ code }) => code)
+    const unsaid = (step: string) => [
+      {
+        code: 'FERRY1401',
+        detail: expect.stringContaining(`this changed: the step ${step} skips records that`),
+        fix: expect.stringContaining('Make a new plan'),
+      },
+    ]
+    for (const startFrom of ['latest', new Date('2026-11-20T00:00:00Z')] as const) {
+      // The group was past the mark, and was reset.
+      expect(again({ startFrom, commit: 100n }, { startFrom })).toMatchObject(
+        unsaid('sync-group/slow'),
+      )
+      expect(again({ startFrom }, { startFrom, commit: 100n })).toEqual([])
+      // A version that did not count them has made it.
+      const older = (plan: Plan): Plan => ({
+        ...plan,
+        steps: plan.steps.map((step) => {
+          if (step.kind !== 'sync-group') return step
+          const { skipped, skipsBefore, ...rest } = step
+          return rest
+        }),
+      })
+      expect(again({ startFrom }, { startFrom }, older)).toMatchObject(unsaid('sync-group/slow'))
+      const open = { startFrom, isMarked: false }
+      expect(again(open, open, older)).toMatchObject([
+        {
+          detail: expect.stringMatching(/step sync-group\/api skips.*step sync-group\/slow skips/),
+        },
+      ])
+      expect(codes(again(open, open))).not.toContain('FERRY1401')
+    }
+    // What is gone is on no cluster: nobody decides about it.
+    const gone = { startFrom: 'earliest', isMarked: false } as const
+    const now = { ...gone, start: 100n }
+    expect(steps(now).join()).toContain('60 skipped')
+    expect(codes(again(gone, now))).not.toContain('FERRY1401')
+  })
+
+  it('is refused at apply with advice that the file does not follow already', () => {
+    const held = [{ key: 'orders:0' as PartitionKey, mark: 100n, held: 60n, gone: 0n, from: 40n }]
+    const fix = (startFrom: 'committed' | 'latest') =>
+      wouldSkip(
+        migration({ mirror: { throttle: undefined, startFrom } }),
+        { syncs: [], seals: [] },
+        'old',
+        { group: group('slow'), held },
+      ).fix
+    expect(fix('committed')).toMatch(/`mirror\.startFrom: latest` in the file says so\.$/)
+    expect(fix('latest')).toContain('make a new plan, which counts them, and have it reviewed')
+    expect(fix('latest')).not.toContain('startFrom: latest')
   })
 
   it('only partitions that came since are looked at once it was synced', () => {
