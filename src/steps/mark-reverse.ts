@@ -14,7 +14,7 @@ import type { MarkReverse } from '../domain/step.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import { chooseReverse } from '../planner/choose-reverse.ts'
 import { shortOnSource } from '../planner/forgetting.ts'
-import { closedWayBack, reverseGuards } from '../planner/guards/reverse.ts'
+import { closedWayBack, hasWayBack, reverseGuards } from '../planner/guards/reverse.ts'
 import { counted } from './_words.ts'
 import { topicsAreSealed } from './gates/index.ts'
 import { offsetsOf } from './partitions-now.ts'
@@ -31,20 +31,24 @@ export const markReverse: StepKind<MarkReverse> = {
   plan: (context, stage) => {
     const { desired } = context
     if (stage !== warmFrom(desired) || !desired.rollback.keepSourceWarm) return { steps: [] }
-    const topics = desired.topics
+    const { observed, state } = context
+    const { markedTopics } = placesOf(state.reverse)
+    const due = desired.topics
       .map(({ name }) => name)
-      .filter((topic) => {
-        const { observed, state } = context
-        const isMarked = placesOf(state.reverse).markedTopics.has(topic)
-        // A seal that is opened again takes the mark with it.
-        return !isMarked || lateRecords(topic, observed, state, desired.order) > 0n
-      })
+      // A seal that is opened again takes the mark with it.
+      .filter(
+        (topic) =>
+          !markedTopics.has(topic) || lateRecords(topic, observed, state, desired.order) > 0n,
+      )
+    const cold = due.filter((topic) => staysCold(context, stage, topic))
+    const topics = due.filter((topic) => !cold.includes(topic))
     return {
       steps: topics.map((topic) =>
         markReverseStep(context, topic, stage, 'the file keeps the source warm'),
       ),
       problems: [
         ...topics.flatMap((topic) => reverseGuards(context, topic)),
+        ...cold.flatMap((topic) => coldWarnings(context, topic)),
         ...shortOnSource(context, topics),
       ],
     }
@@ -128,6 +132,27 @@ export const markReverse: StepKind<MarkReverse> = {
  */
 export const warmFrom = ({ order }: Pick<Migration, 'order'>): Stage =>
   order === 'producers-first' ? 'consumers-moved' : 'producers-moved'
+
+/**
+ * Where producers have moved first, groups must follow them, whatever became of the way back since: to stop them would leave what producers write
+ * without a reader. Before anybody has moved what stands against a warm source is an error.
+ */
+const staysCold = (context: PlanContext, stage: Stage, topic: TopicName): boolean =>
+  stage === 'consumers-moved' &&
+  context.state.seals.length > 0 &&
+  !placesOf(context.state.reverse).markedTopics.has(topic) &&
+  !hasWayBack(context, topic)
+
+/** No right is asked for: nothing of it is mirrored back. */
+const coldWarnings = (context: PlanContext, topic: TopicName): readonly Diagnostic[] =>
+  reverseGuards(context, topic)
+    .filter(({ code }) => code === 'FERRY1360')
+    .map((found) => ({
+      ...found,
+      severity: 'warning',
+      detail: `${context.observed.source.name} is not kept warm for ${topic}, as rollback.keepSourceWarm asks for: ${found.detail}`,
+      fix: `${found.fix} The plan goes on forwards without it.`,
+    }))
 
 const wouldBeRead = (context: PlanContext): Diagnostic => {
   const { source, target } = context.observed

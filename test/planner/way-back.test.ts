@@ -152,6 +152,66 @@ describe('a rollback after producers have written to the target', () => {
     expect(to('prepared')).toEqual([])
   })
 
+  it('is not kept warm where nothing can be mirrored back any more, and the groups follow the producers all the same', () => {
+    const order = 'producers-first' as const
+    const warm = { stage: 'consumers-moved' as const, order, rollback: { keepSourceWarm: true } }
+    const salvages = [
+      { topic: topic('orders'), partition: 0, from: 1100n, to: 1105n, status: 'done' } as Salvage,
+    ]
+    const sealed = { ...STATE, stage: 'producers-moved' as const, syncs: [] }
+    const forwards = (parts: Parts) => {
+      const { steps, problems } = plan({
+        desired: migration(warm),
+        state: stateWith(sealed),
+        observed: observed({ source: source(1105n), target: target() }),
+        ...parts,
+      })
+      return {
+        ids: steps.map(({ id }) => id).filter((id) => /^(sync-group|mark-reverse)/.test(id)),
+        said: problems.filter(({ code }) => code === 'FERRY1360' || code === 'FERRY1307'),
+      }
+    }
+    const cold = {
+      ids: ['sync-group/api'],
+      said: [
+        {
+          code: 'FERRY1360',
+          severity: 'warning',
+          detail: expect.stringMatching(/^old is not kept warm for orders, .*: .*/),
+          fix: expect.stringContaining('goes on forwards without it'),
+        },
+      ],
+    }
+    const salvaged = stateWith({ ...sealed, salvages })
+    expect(forwards({ state: salvaged })).toMatchObject(cold)
+    // Retention of the target was quicker.
+    const gone = observed({ source: source(), target: target(1003n) })
+    expect(forwards({ observed: gone })).toMatchObject(cold)
+    // A right that is missing can be granted.
+    const [name, seen] = [...source().topics][0]!
+    const authorized = new Set<Operation>(['READ', 'DESCRIBE'])
+    const closed = { ...seen, description: { ...seen.description, authorized } }
+    const denied = observed({
+      source: { ...source(), topics: new Map([[name, closed]]) },
+      target: target(),
+    })
+    expect(forwards({ observed: denied })).toMatchObject({
+      ids: ['sync-group/api', 'mark-reverse/orders'],
+      said: [{ code: 'FERRY1307', severity: 'error' }],
+    })
+    // Before anybody has moved, what the file asks for is had or refused.
+    const appended = source(1100n, { 'message.timestamp.type': 'LogAppendTime' })
+    const unmoved = stateWith({ ...sealed, stage: 'mirrored', seals: [] })
+    const before = { state: unmoved, observed: observed({ source: appended, target: target() }) }
+    expect(forwards(before).said).toMatchObject([{ code: 'FERRY1360', severity: 'error' }])
+    // Nor is one taken back that was marked by then.
+    const reverse = { marks: [{ ...MARK, way: 'reverse' as const }], seals: [] }
+    expect(forwards({ state: stateWith({ ...sealed, reverse, salvages }) })).toEqual({
+      ids: ['sync-group/api'],
+      said: [],
+    })
+  })
+
   it('goes on where a rollback broke off', () => {
     const reverse = { marks: [{ ...MARK, way: 'reverse' as const }], seals: [] }
     expect(ids({ state: stateWith({ ...STATE, reverse }) })).toEqual(
