@@ -67,7 +67,7 @@ export interface Place {
 
 /** Undefined where the copy is not there any more: then nothing of what was recorded of it holds. */
 export const placeOf = (mark: Mark, observed: Observed, known: Known): Place | undefined => {
-  if (lostCopy(mark, observed.target.topics.get(mark.topic)) !== undefined) return undefined
+  if (lostCopy(mark, observed) !== undefined) return undefined
   const { seal, ...place } = foundAt(mark, observed, known)
   const { index, sourceStable } = place
   if (sourceStable === undefined) return { ...place, lag: null }

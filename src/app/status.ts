@@ -161,7 +161,7 @@ const topicStatus = (
 
   function topicState(): TopicStatus['state'] {
     if (partitions.some((each) => each.stopped)) return 'stopped'
-    const isLost = marks.some((mark) => lostCopy(mark, observed.target.topics.get(name)))
+    const isLost = marks.some((mark) => lostCopy(mark, observed))
     if (marks.length > 0 && !isLost) {
       return partitions.filter((each) => each.sealed).length === marks.length
         ? 'sealed'

@@ -116,12 +116,17 @@ export const partitionAt = (
     : topic?.partitions.find((each) => each.partition === partition)
 }
 
-/** What became of a copy that somebody has deleted: its topic is gone, or another one stands in its place. Undefined: it is there. */
+/**
+ * What became of a copy that somebody has deleted: its topic is gone, or another one stands in its place. Undefined: it is there, or that
+ * could not be seen.
+ */
 export const lostCopy = (
-  { targetTopicId: was }: Pick<Mark, 'targetTopicId'>,
-  target: ObservedTopic | undefined,
+  { topic, targetTopicId: was }: Pick<Mark, 'topic' | 'targetTopicId'>,
+  { target: { topics }, problems }: Pick<Observed, 'target' | 'problems'>,
 ): 'gone' | 'another' | undefined => {
-  if (target === undefined) return 'gone'
+  const target = topics.get(topic)
+  // A topic that could not be described is not among them either.
+  if (target === undefined) return problems.length > 0 ? undefined : 'gone'
   // Without an id on either side nobody can tell one topic from another of its name.
   if (was === undefined) return undefined
   const now = target.description.topicId

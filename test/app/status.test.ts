@@ -230,6 +230,16 @@ describe('how far a partition is', () => {
     deepStrictEqual(looksOf(gone), [])
   })
 
+  it('is what was stored where the copy could not be looked at', () => {
+    const looked = parts({ progress: [progress(0)] })
+    const target = { ...looked.observed.target, topics: new Map() }
+    const problems = [diagnostic({ code: 'FERRY1301', detail: '', fix: '' })]
+    const unseen = { ...looked, observed: { ...looked.observed, target, problems } }
+    const [seen] = statusOf(unseen).topics
+    deepStrictEqual([seen!.state, seen!.partitions[0]!.mirroredTo], ['mirrored', 120])
+    deepStrictEqual(looksOf(unseen)[0]?.left, 180)
+  })
+
   it('is unknown before the mark', () => {
     deepStrictEqual(first({ marks: [] }), {
       mirroredTo: null,

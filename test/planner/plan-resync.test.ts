@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { diagnostic } from '../../src/domain/diagnostic.ts'
 import type { PartitionKey, SourceOffset, TargetOffset } from '../../src/domain/ids.ts'
 import type { PartitionProgress } from '../../src/domain/partition-progress.ts'
 import { fullState } from '../state/samples.ts'
@@ -249,6 +250,13 @@ describe('a copy that somebody deleted on the target', () => {
     )
     // The way on does not run into the same.
     expect(errors({ ...dense, observed: without })).toEqual([])
+  })
+
+  it('is not said to be gone where it could only not be described', () => {
+    const failed = diagnostic({ code: 'FERRY1301', detail: 'no answer', fix: '' })
+    const { problems } = forwards({ observed: { ...without, problems: [failed] } })
+    expect(problems).toContainEqual(failed)
+    expect(problems.map(({ code }) => code)).not.toContain('FERRY1321')
   })
 
   it('also where another topic has its name, and where groups have moved into it', () => {

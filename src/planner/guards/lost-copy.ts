@@ -15,12 +15,11 @@ export const lostCopies = ({ desired, observed, state }: PlanContext): readonly 
   return desired.topics.flatMap(({ name, at }) => {
     const mark = marks.get(partitionKey(name, 0))
     if (mark === undefined) return []
-    const target = observed.target.topics.get(name)
-    const lost = lostCopy(mark, target)
+    const lost = lostCopy(mark, observed)
     if (lost === undefined) return []
     const what =
       lost === 'another'
-        ? `has id ${target?.description.topicId}, but had ${mark.targetTopicId} at the mark`
+        ? `has id ${observed.target.topics.get(name)?.description.topicId}, but had ${mark.targetTopicId} at the mark`
         : 'is gone'
     const anew = `make the copy anew: \`ferry resync ${desired.name} --topic ${name}\`.`
     return [
