@@ -11,7 +11,7 @@ export type CopyContext = Pick<PlanContext, 'desired' | 'observed' | 'state' | '
 export interface Uncopied {
   readonly topic: TopicName
   readonly seen: ObservedPartition
-  /** The next offset to copy, at the lowest: gaps are not counted. */
+  /** The next offset to copy, at the lowest: gaps that came since progress was stored are not counted. */
   readonly next: bigint
 }
 
@@ -24,20 +24,25 @@ export const uncopied = (context: CopyContext): readonly Uncopied[] => {
   return known
 }
 
-function* stillToCopy({ desired, observed, state }: CopyContext): Generator<Uncopied> {
+function* stillToCopy({ desired, observed, state, progress }: CopyContext): Generator<Uncopied> {
   const { marks, sealedTopics } = placesOf(state)
   for (const { name } of desired.topics) {
     if (sealedTopics.has(name)) continue
     const source = observed.source.topics.get(name)
     const target = observed.target.topics.get(name)
     for (const seen of source?.partitions ?? []) {
-      const mark = marks.get(partitionKey(name, seen.partition))
+      const key = partitionKey(name, seen.partition)
+      const mark = marks.get(key)
       const there = partitionAt(target, seen.partition)
       const copied =
         mark && there && there.highWatermark > mark.targetStart
           ? mark.sourceStart + (there.highWatermark - mark.targetStart)
           : (mark?.sourceStart ?? seen.logStart)
-      const next = copied > seen.logStart ? copied : seen.logStart
+      const stored = mark && there && progress.get(key)
+      // It counts the gaps below it. That of an older mark says nothing.
+      const passed = stored?.producerId === mark?.producerId ? stored?.mirroredTo : undefined
+      const known = passed !== undefined && passed > copied ? passed : copied
+      const next = known > seen.logStart ? known : seen.logStart
       if (next < seen.highWatermark) yield { topic: name, seen, next }
     }
   }
