@@ -47,7 +47,7 @@ export const checkAgain = (
   const causes = [...inputs, ...changedParts(saved.fingerprint, fresh.fingerprint)]
   if (causes.length > 0) return [staleBecause(saved, causes)]
   const changed = changedContent(saved, fresh)
-  if (changed.length > 0) return [edited(saved, changed)]
+  if (changed.length > 0) return [plannedOtherwise(saved, changed)]
   const unsaid = leavesOut(desired) ? skipsUnsaid(saved, fresh) : []
   if (unsaid.length > 0) return [staleBecause(saved, unsaid)]
   return fresh.problems.filter(({ severity }) => severity === 'error')
@@ -66,11 +66,12 @@ const skipsUnsaid = (saved: Plan, fresh: Plan): readonly string[] => {
     .map(({ id }) => `the step ${id} skips records that its group has not read`)
 }
 
-const edited = ({ createdAt }: Plan, changed: readonly string[]): Diagnostic =>
+/** Steps follow from log ends, positions and the version of Ferry, too, of which no fingerprint tells. */
+const plannedOtherwise = ({ createdAt }: Plan, changed: readonly string[]): Diagnostic =>
   diagnostic({
     code: 'FERRY1401',
-    detail: `Nothing that the plan of ${createdAt} was made from has changed, but it is not what Ferry plans of that: ${someOf(changed)}. Somebody has edited it by hand, or the records that it protects have become too old for it since.`,
-    fix: 'Change the files of the project instead, make a new plan and have it reviewed.',
+    detail: `Ferry plans something else now than in the plan of ${createdAt}: ${someOf(changed)}. Records or positions have moved on since, another version of Ferry made it, or somebody has edited it.`,
+    fix: 'Make a new plan and have it reviewed.',
   })
 
 /** Names what changed, as far as anybody reads on. */
