@@ -23,10 +23,14 @@ const distance = (from: string, to: string): number => {
 /** The candidate that was most likely meant, if any is near enough to be worth naming. Case does not count. */
 export const didYouMean = (text: string, candidates: Iterable<string>): string | undefined => {
   if (text.length > 64) return undefined
+  const from = text.toLowerCase()
   let best: { readonly candidate: string; readonly cost: number } | undefined
   for (const candidate of candidates) {
-    const cost = distance(text.toLowerCase(), candidate.toLowerCase())
+    const to = candidate.toLowerCase()
     const limit = Math.max(1, Math.floor(Math.min(text.length, candidate.length) / 3))
+    // The distance is never less, and there may be ten thousand topics.
+    if (Math.abs(from.length - to.length) > limit) continue
+    const cost = distance(from, to)
     if (cost <= limit && (best === undefined || cost < best.cost)) best = { candidate, cost }
   }
   return best?.candidate

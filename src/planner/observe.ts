@@ -105,15 +105,18 @@ const observeSide = async (
   }
 }
 
+/** Each is compared with all topics of the cluster; where more are missing, it is not their spelling. */
+const MEANT_AT_MOST = 5
+
 /** Only for a better message: what cannot be listed is no problem of its own. */
-const probablyMeant = async (
-  cluster: Cluster,
+export const probablyMeant = async (
+  cluster: Pick<Cluster, 'listTopics'>,
   missing: readonly TopicName[],
 ): Promise<ReadonlyMap<TopicName, string> | undefined> => {
   if (missing.length === 0) return undefined
   const there = await attempt(() => cluster.listTopics(), [], [])
   return new Map(
-    missing.flatMap((name) => {
+    missing.slice(0, MEANT_AT_MOST).flatMap((name) => {
       const near = didYouMean(name, there)
       return near === undefined || near === name ? [] : [[name, near] as const]
     }),
