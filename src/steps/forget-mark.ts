@@ -2,8 +2,10 @@ import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import type { Emptied } from '../domain/emptied.ts'
 import { type PartitionKey, parsePartitionKey, type TopicName } from '../domain/ids.ts'
 import type { ReachedStage } from '../domain/stage.ts'
+import type { Purge } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
 import type { ForgetMark } from '../domain/step.ts'
+import type { TopicDescription } from '../kafka/cluster.ts'
 import { counted } from './_words.ts'
 import { emptyTopic } from './empty-topic.ts'
 import { wayBackIsSealed } from './gates/index.ts'
@@ -34,11 +36,11 @@ export const forgetMark: StepKind<ForgetMark> = {
    * 3. See that all of it is the mirror's copy; delete it.
    */
   apply: async (step, run) => {
-    await putAside(step, run)
     const { target } = run.clusters
     const described = await target.describeTopics([step.topic])
     const topic = described.ok.get(step.topic)
     if (topic === undefined) return { done: false, problem: described.failed.get(step.topic)! }
+    await putAside(step, run, topic)
     const purge = run.state().purges.find((p) => p.topic === step.topic)
     let now: readonly Emptied[] = []
     if (topic !== 'absent' && purge !== undefined) {
@@ -81,13 +83,22 @@ const HOLDS: Readonly<Record<ForgetMark['purge'], string>> = {
   all: 'also what others wrote there',
 }
 
-const putAside = async (step: ForgetMark, run: Run): Promise<void> => {
+const putAside = async (
+  step: ForgetMark,
+  run: Run,
+  target: TopicDescription | 'absent',
+): Promise<void> => {
   const state = run.state()
   const marks = state.marks.filter((mark) => mark.topic === step.topic)
   const intent = state.markIntents.find((i) => i.topic === step.topic) ?? null
   if (marks.length === 0 && intent === null) return
   const back = state.reverse.seals.filter((seal) => seal.topic === step.topic)
-  const copiedBackTo = back.map(({ partition, sourceEnd }) => ({ partition, end: sourceEnd }))
+  const ended = back.map(({ partition, sourceEnd }) => ({ partition, end: sourceEnd }))
+  // A mark that was begun behind a copy that was given up by half: the topic still holds that, unless it is another one.
+  const left = state.purges.find((p) => p.topic === step.topic)
+  const isThere = left !== undefined && target !== 'absent' && mayHold(target, left)
+  const before = marks.length === 0 && isThere ? left : undefined
+  const copiedBackTo = ended.length > 0 ? ended : (before?.copiedBackTo ?? [])
   await run.decide((s) => ({
     ...s,
     marks: s.marks.filter((mark) => mark.topic !== step.topic),
@@ -104,7 +115,12 @@ const putAside = async (step: ForgetMark, run: Run): Promise<void> => {
     })),
     purges: [
       ...s.purges.filter((p) => p.topic !== step.topic),
-      { topic: step.topic, marks, intent, ...(copiedBackTo.length > 0 && { copiedBackTo }) },
+      {
+        topic: step.topic,
+        marks: before?.marks ?? marks,
+        intent,
+        ...(copiedBackTo.length > 0 && { copiedBackTo }),
+      },
     ],
     reverse: {
       marks: s.reverse.marks.filter((mark) => mark.topic !== step.topic),
@@ -127,7 +143,12 @@ export const isHalfGivenUp = (
   if (purge === undefined || target === undefined || purge.copiedBackTo !== undefined) return false
   // A mark that was made since has found the topic empty.
   if (placesOf(state).markedTopics.has(topic)) return false
-  const [was, now] = [purge.marks[0]?.targetTopicId, target.description.topicId]
+  return mayHold(target.description, purge)
+}
+
+/** Without an id on either side nobody can tell one topic from another of its name. */
+const mayHold = ({ topicId: now }: TopicDescription, { marks }: Purge): boolean => {
+  const was = marks[0]?.targetTopicId
   return was === undefined || now === undefined || was === now
 }
 

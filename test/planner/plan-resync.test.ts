@@ -2,6 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { diagnostic } from '../../src/domain/diagnostic.ts'
 import type { PartitionKey, SourceOffset, TargetOffset } from '../../src/domain/ids.ts'
 import type { PartitionProgress } from '../../src/domain/partition-progress.ts'
+import type { ForgetMark } from '../../src/domain/step.ts'
+import { forgetMark } from '../../src/steps/forget-mark.ts'
+import type { Run } from '../../src/steps/step-kind.ts'
 import { fullState } from '../state/samples.ts'
 import {
   AT,
@@ -224,6 +227,43 @@ describe('a resync', () => {
     ])
     // One that was never mirrored has nothing to do anew.
     expect(left({ stage: 'prepared' }).problems.map(({ code }) => code)).toContain('FERRY1333')
+  })
+})
+
+describe('a mark that was begun behind a copy that was given up by half', () => {
+  const intent = { ...fullState(1).markIntents[0]!, topic: topic('orders') }
+  const copiedBackTo = [{ partition: 0, end: 7n }]
+  const purge = { topic: topic('orders'), marks: marks('dense'), intent: null, copiedBackTo }
+
+  /** The purge as it is written down before anything is deleted: the run ends there. */
+  const putAside = async (topicId: string, change: object) => {
+    const ended = new Error('written')
+    let now = state('dense', { purges: [purge], markIntents: [intent], ...change })
+    const [step] = resync({ ...dense, state: state('dense') }).steps
+    const description = { ...topicSeen('orders', [[0n, 5n]]).description, topicId }
+    const run = {
+      clusters: {
+        target: { describeTopics: async () => ({ ok: new Map([['orders', description]]) }) },
+      },
+      state: () => now,
+      decide: async (decide: (state: typeof now) => typeof now) => {
+        now = decide(now)
+        throw ended
+      },
+    } as unknown as Run
+    await expect(forgetMark.apply(step as ForgetMark, run)).rejects.toBe(ended)
+    return now.purges
+  }
+
+  it('leaves it known whose the copy is, unless it went with its topic', async () => {
+    const begun = { marks: [] }
+    expect(await putAside('id-orders', begun)).toEqual([{ ...purge, intent }])
+    expect(await putAside('id-anew', begun)).toEqual([{ topic: 'orders', marks: [], intent }])
+    // A mark that was made since is the one that counts.
+    const made = marks('identical')
+    expect(await putAside('id-orders', { marks: made, markIntents: [] })).toEqual([
+      { topic: 'orders', marks: made, intent: null },
+    ])
   })
 })
 
