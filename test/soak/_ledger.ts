@@ -9,6 +9,9 @@ export interface Handling {
   committedAt: number
 }
 
+/** A client does not have more of them on its way. */
+const KEPT_COMMITS = 1_000
+
 /** What a service did, by the ids of its records, in one order of events. Knows nothing of offsets, nor of Ferry. */
 export class Ledger {
   readonly #acknowledged = new Set<string>()
@@ -17,6 +20,12 @@ export class Ledger {
   readonly #sent = new Set<string>()
   /** The ids of each key of a compacted topic, as they were sent. */
   readonly #keyed = new Map<string, string[]>()
+  /** By group, the clients of one time, and partition, what was acknowledged last, in the order of offsets. */
+  readonly #commits = new Map<
+    string,
+    readonly { readonly offset: number; readonly handlings: readonly Handling[] }[]
+  >()
+  #takenBack = 0
   #clock = 0
 
   sent(ids: readonly string[]): void {
@@ -46,9 +55,25 @@ export class Ledger {
     else all.push(handling)
     return handling
   }
-  committed(handlings: readonly Handling[]): void {
+  /**
+   * `behind` is where the group goes on: a commit of a client that still had one on its way, from before it began anew, takes back those that it
+   * has made since, and what was behind it may come again.
+   */
+  committed(
+    handlings: readonly Handling[],
+    behind?: { readonly place: string; readonly offset: number },
+  ): void {
     const at = this.#clock++
     for (const handling of handlings) handling.committedAt = at
+    if (behind === undefined) return
+    const { place, offset } = behind
+    const made = (this.#commits.get(place) ?? []).filter((commit) => {
+      if (commit.offset <= offset) return true
+      for (const handling of commit.handlings) handling.committedAt = Number.POSITIVE_INFINITY
+      this.#takenBack++
+      return false
+    })
+    this.#commits.set(place, [...made.slice(-KEPT_COMMITS), { offset, handlings }])
   }
 
   get counts() {
@@ -60,6 +85,7 @@ export class Ledger {
       aborted: this.#aborted.size,
       handlings,
       again: handlings - this.#handled.size,
+      takenBack: this.#takenBack,
     }
   }
 

@@ -124,11 +124,14 @@ export class Writer {
   }
 }
 
+let lives = 0
+
 /** Members of one group: each handles what it reads, then commits it. */
 export class Readers {
   readonly #members: readonly Consumer[]
   readonly #config: KafkaConfig
   readonly #group: string
+  readonly #life: string
   #isStopping = false
   #atWork = 0
 
@@ -136,6 +139,7 @@ export class Readers {
     this.#config = config
     this.#group = group
     this.#members = members
+    this.#life = `${group} ${++lives}`
   }
 
   static async start(
@@ -221,7 +225,8 @@ export class Readers {
           const { topic, partition } = batch
           const offset = String(BigInt(batch.lastOffset()) + 1n)
           await member.commitOffsets([{ topic, partition, offset }])
-          ledger.committed(handled)
+          const place = `${this.#life} ${topic}:${partition}`
+          ledger.committed(handled, { place, offset: Number(offset) })
         } finally {
           this.#atWork--
         }

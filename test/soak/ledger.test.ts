@@ -69,6 +69,21 @@ it('finds what a group handled again after its commit, and lets pass what it had
   expect(early.wrongs(['api'], log('a'))).toEqual([])
   early.handled('api', 'a', early.now())
   expect(early.wrongs(['api'], log('a'))).toEqual(['api handled a again after its commit'])
+  // A commit from before takes back what was committed since, by the client itself, there; nowhere else.
+  const late = new Ledger()
+  late.sent(['a', 'b', 'c'])
+  late.acknowledged(['a', 'b', 'c'])
+  const commit = (offset: number, place: string, ...ids: string[]) =>
+    late.committed(
+      ids.map((id) => late.handled('api', id)),
+      { place, offset },
+    )
+  commit(2, 'old', 'a', 'b')
+  commit(3, 'new', 'c')
+  late.committed([], { place: 'old', offset: 1 })
+  expect(late.counts.takenBack).toBe(1)
+  for (const id of ['b', 'c']) late.handled('api', id)
+  expect(late.wrongs(['api'], log('a', 'b', 'c'))).toEqual(['api handled c again after its commit'])
   const careless = new Ledger()
   careless.sent(['a'])
   careless.acknowledged(['a'])
