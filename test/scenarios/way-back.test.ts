@@ -295,10 +295,10 @@ describe('back after producers have moved', () => {
     const table = new Map(rows.map(({ key, value }) => [key, value]))
     expect(Object.fromEntries(table)).toEqual({ a: '2', b: null, c: '1', d: '2' })
 
-    // Where deletions are remembered for a second, that is said before; a mirror that copies back stops before it sends anything.
+    // Where deletions are remembered for less than a command takes to begin, that is said before; a mirror that copies back stops before it sends anything.
     await withAdmin(world.source, (admin) =>
       admin.createTopics({
-        topics: [{ topic: 'brief', configEntries: configEntries(configs('1000')) }],
+        topics: [{ topic: 'brief', configEntries: configEntries(configs('100')) }],
       }),
     )
     await oracle.write(world.source, 'brief', [row('a', '1'), row('b', '1')])
