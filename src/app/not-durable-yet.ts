@@ -3,6 +3,7 @@ import { hidesBelow } from '../domain/mark.ts'
 import type { Migration } from '../domain/migration.ts'
 import type { MigrationState } from '../domain/state.ts'
 import type { Observed } from '../planner/observed.ts'
+import { someNames } from '../steps/_words.ts'
 import { type MirrorProcess, mirrorsOf } from './mirror-processes.ts'
 
 const INTERVAL = 'log.flush.start.offset.checkpoint.interval.ms'
@@ -10,8 +11,6 @@ const INTERVAL = 'log.flush.start.offset.checkpoint.interval.ms'
 const DEFAULT_INTERVAL_MS = 60_000
 /** A broker does it for the first time so long after its start (`LogManager.InitialTaskDelayMs`), however short the interval is. */
 const FIRST_MS = 30_000
-/** More would not be read. */
-const NAMED_AT_MOST = 10
 
 /**
  * Until when a crash of all brokers of the target may bring back what was deleted below the marks, where no mirror is alive that would delete it
@@ -37,13 +36,11 @@ export const notDurableYet = ({
   if (fresh.length === 0) return []
   const until = fresh.reduce((latest, { at }) => Math.max(latest, Date.parse(at) + takesMs), 0)
   const topics = [...new Set(fresh.map(({ topic }) => topic))].sort()
-  const more = topics.length - NAMED_AT_MOST
-  const named = topics.slice(0, NAMED_AT_MOST).join(', ')
   return [
     diagnostic({
       code: 'FERRY1324',
       severity: 'warning',
-      detail: `Until ${new Date(until).toISOString()} a crash of all brokers of ${target.name} can make readable what was deleted below the marks of ${named}${more > 0 ? ` and ${more.toLocaleString('en-US')} more` : ''}, and no mirror is known to run that would delete it again.`,
+      detail: `Until ${new Date(until).toISOString()} a crash of all brokers of ${target.name} can make readable what was deleted below the marks of ${someNames(topics)}, and no mirror is known to run that would delete it again.`,
       fix: `Run \`ferry mirror ${migration.name}\`, or let nobody read these topics from the beginning until then.`,
     }),
   ]

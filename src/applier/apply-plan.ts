@@ -6,6 +6,7 @@ import { placesOf } from '../domain/state-places.ts'
 import type { Step } from '../domain/step.ts'
 import type { Lock } from '../state/state-store.ts'
 import { mirrorIsSound } from '../steps/gates/index.ts'
+import { mirrorPatienceMs } from '../steps/mirror-patience.ts'
 import type { Run } from '../steps/step-kind.ts'
 import type { AppliedStep, ApplyOptions, ApplyResult } from './apply-options.ts'
 import { brokenAfter, type ClosedGate, waitForGates } from './gates.ts'
@@ -147,12 +148,11 @@ const closedToStages = async (
   const topics = unsealedTopics(run)
   if (topics.length === 0) return []
   const gates = [mirrorIsSound(topics)]
-  const { sessionTimeoutMs, requestTimeoutMs } = run.timings
   const waitingRun = {
     ...run,
     signal: AbortSignal.any([options.signal, options.stopping]),
     // A mirror that has just begun has looked at nothing yet: with `--wait 0s` no run would ever see that all is well.
-    gateTimeoutMs: Math.max(run.gateTimeoutMs, 2 * (sessionTimeoutMs + requestTimeoutMs)),
+    gateTimeoutMs: mirrorPatienceMs(run),
   }
   return moment === 'after'
     ? brokenAfter(gates, waitingRun, options.pause)

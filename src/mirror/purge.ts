@@ -1,6 +1,7 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import type { PartitionEnd } from '../domain/emptied.ts'
 import { type PartitionKey, partitionKey } from '../domain/ids.ts'
+import { isOther } from '../domain/mark.ts'
 import type { PartitionProgress } from '../domain/partition-progress.ts'
 import type { Purge } from '../domain/state.ts'
 import type { Cluster } from '../kafka/cluster.ts'
@@ -129,9 +130,7 @@ const aboveEmptied = (
 
 const otherTopic = ({ purge, targetTopicId, target }: PurgeOptions): Diagnostic | undefined => {
   const marked = purge.marks[0]?.targetTopicId
-  if (marked === undefined || targetTopicId === undefined || marked === targetTopicId) {
-    return undefined
-  }
+  if (!isOther(marked, targetTopicId)) return undefined
   return notOnlyTheCopy(
     `${purge.topic} on ${target.name} has id ${targetTopicId}; the one that was mirrored had ${marked}. Somebody made it anew.`,
   )

@@ -7,7 +7,7 @@ import {
   parsePartitionKey,
   type TopicName,
 } from '../domain/ids.ts'
-import type { Mark } from '../domain/mark.ts'
+import { isOther, type Mark } from '../domain/mark.ts'
 import type { QuotaSpec, ScramMechanism } from '../domain/migration.ts'
 import type { StrandedRange } from '../domain/stranded.ts'
 import type {
@@ -127,10 +127,7 @@ export const lostCopy = (
   const target = topics.get(topic)
   // A topic that could not be described is not among them either.
   if (target === undefined) return problems.length > 0 ? undefined : 'gone'
-  // Without an id on either side nobody can tell one topic from another of its name.
-  if (was === undefined) return undefined
-  const now = target.description.topicId
-  return now !== undefined && was !== now ? 'another' : undefined
+  return isOther(was, target.description.topicId) ? 'another' : undefined
 }
 
 /** Users of the topics as far as the cluster shows them. Null: it cannot tell. */

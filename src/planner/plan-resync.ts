@@ -1,5 +1,6 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import type { TopicName } from '../domain/ids.ts'
+import { isOther } from '../domain/mark.ts'
 import type { TopicSpec } from '../domain/migration.ts'
 import { type Stage, stageRank, stagesInOrder } from '../domain/stage.ts'
 import type { CreateTopic, DeleteTopic, ForgetMark, RestoreGroup, Step } from '../domain/step.ts'
@@ -165,8 +166,7 @@ const forgetStep = (context: PlanContext, topic: TopicName, foreign: boolean): F
 /** The target's topic is not the one that was marked: what is in it is nobody's copy. */
 const isOtherTopic = ({ observed, state }: PlanContext, topic: TopicName): boolean => {
   const marked = state.marks.find((mark) => mark.topic === topic)?.targetTopicId
-  const now = observed.target.topics.get(topic)?.description.topicId
-  return marked !== undefined && now !== undefined && marked !== now
+  return isOther(marked, observed.target.topics.get(topic)?.description.topicId)
 }
 
 const deleteStep = (topic: TopicName, target: ObservedTopic): DeleteTopic => ({

@@ -2,6 +2,7 @@ import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import { emptiedEnds } from '../domain/emptied.ts'
 import type { TopicName } from '../domain/ids.ts'
 import type { MigrationState } from '../domain/state.ts'
+import { someNames } from '../steps/_words.ts'
 import type { Observed, ObservedTopic } from './observed.ts'
 
 /**
@@ -57,16 +58,10 @@ const cameBack = (
     return logStart < to ? [`${topic}-${partition} (${logStart} to ${to - 1n})`] : []
   })
 
-/** More would not be read. */
-const NAMED_AT_MOST = 10
-
-const readableAgain = (back: readonly string[], target: string): Diagnostic => {
-  const more = back.length - NAMED_AT_MOST
-  const named = back.slice(0, NAMED_AT_MOST).join(', ')
-  return diagnostic({
+const readableAgain = (back: readonly string[], target: string): Diagnostic =>
+  diagnostic({
     code: 'FERRY1339',
     severity: 'warning',
-    detail: `What Ferry has emptied can be read on ${target} again: ${named}${more > 0 ? ` and ${more.toLocaleString('en-US')} more` : ''}. A broker was killed before it had made that durable.`,
+    detail: `What Ferry has emptied can be read on ${target} again: ${someNames(back)}. A broker was killed before it had made that durable.`,
     fix: 'Let nobody read it there until it is emptied again, which the apply does that mirrors it anew, before it copies anything; or until a rollback to the beginning deletes it. To hide it now, delete the records up to the end of each named range yourself (`kafka-delete-records`), unless somebody wrote there since.',
   })
-}

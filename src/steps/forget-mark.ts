@@ -1,6 +1,7 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import type { Emptied } from '../domain/emptied.ts'
 import { type PartitionKey, parsePartitionKey, type TopicName } from '../domain/ids.ts'
+import { isOther } from '../domain/mark.ts'
 import type { ReachedStage } from '../domain/stage.ts'
 import type { Purge } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
@@ -146,11 +147,8 @@ export const isHalfGivenUp = (
   return mayHold(target.description, purge)
 }
 
-/** Without an id on either side nobody can tell one topic from another of its name. */
-const mayHold = ({ topicId: now }: TopicDescription, { marks }: Purge): boolean => {
-  const was = marks[0]?.targetTopicId
-  return was === undefined || now === undefined || was === now
-}
+const mayHold = ({ topicId }: TopicDescription, { marks }: Purge): boolean =>
+  !isOther(marks[0]?.targetTopicId, topicId)
 
 /** The step that takes the mark of one topic back, as far as only the mirror's copy is in it. */
 export const forgetMarkStep = (

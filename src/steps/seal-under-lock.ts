@@ -5,6 +5,7 @@ import type { Migration } from '../domain/migration.ts'
 import type { MigrationState, Reverse } from '../domain/state.ts'
 import { humanSeconds } from './_words.ts'
 import { logEnds } from './log-ends.ts'
+import { mirrorPatienceMs } from './mirror-patience.ts'
 import type { Outcome, Run } from './step-kind.ts'
 
 type Seals = Pick<Reverse, 'seals' | 'sealing'>
@@ -81,17 +82,14 @@ export const unconfirmedSeals = (
 /** False: not within the time that gates are waited for, and at least two sessions. */
 const isTaken = async (
   taken: (signal: AbortSignal) => Promise<void>,
-  { signal, gateTimeoutMs, timings }: Run,
+  run: Run,
 ): Promise<boolean> => {
-  const { sessionTimeoutMs, requestTimeoutMs } = timings
-  const late = AbortSignal.timeout(
-    Math.max(gateTimeoutMs, 2 * (sessionTimeoutMs + requestTimeoutMs)),
-  )
+  const late = AbortSignal.timeout(mirrorPatienceMs(run))
   try {
-    await taken(AbortSignal.any([signal, late]))
+    await taken(AbortSignal.any([run.signal, late]))
     return true
   } catch (error) {
-    if (late.aborted && !signal.aborted) return false
+    if (late.aborted && !run.signal.aborted) return false
     throw error
   }
 }

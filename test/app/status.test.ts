@@ -38,6 +38,7 @@ const side = (
       [
         topic,
         {
+          description: {},
           partitions: partitions.map(([highWatermark, lastStable], partition) => ({
             partition,
             logStart: 0n,

@@ -1,10 +1,8 @@
 import { type Diagnostic, diagnostic } from '../../domain/diagnostic.ts'
 import { hidesBelow, isOther } from '../../domain/mark.ts'
+import { someNames } from '../../steps/_words.ts'
 import type { PlanContext } from '../../steps/step-kind.ts'
 import { partitionAt } from '../observed.ts'
-
-/** More would not be read. */
-const NAMED_AT_MOST = 10
 
 /** Filler, or an earlier copy, that a crash of the target's brokers has brought back below marks, and that nobody has deleted again. Pure. */
 export const belowMarks = ({ desired, observed, state }: PlanContext): readonly Diagnostic[] => {
@@ -21,13 +19,11 @@ export const belowMarks = ({ desired, observed, state }: PlanContext): readonly 
     return logStart < to ? [`${mark.topic}-${mark.partition} (${logStart} to ${to - 1n})`] : []
   })
   if (back.length === 0) return []
-  const more = back.length - NAMED_AT_MOST
-  const named = back.slice(0, NAMED_AT_MOST).join(', ')
   return [
     diagnostic({
       code: 'FERRY1323',
       severity: 'warning',
-      detail: `What Ferry had deleted below marks can be read on ${name} again: ${named}${more > 0 ? ` and ${more.toLocaleString('en-US')} more` : ''}. Its brokers were killed before they had made that durable.`,
+      detail: `What Ferry had deleted below marks can be read on ${name} again: ${someNames(back)}. Its brokers were killed before they had made that durable.`,
       fix: `Let nobody read it there from the beginning. \`ferry mirror ${desired.name}\` deletes it again at once.`,
     }),
   ]

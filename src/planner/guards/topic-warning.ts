@@ -1,6 +1,7 @@
 import { type Diagnostic, type DiagnosticParts, diagnostic } from '../../domain/diagnostic.ts'
 import type { TopicName } from '../../domain/ids.ts'
 import type { TopicSpec } from '../../domain/migration.ts'
+import { someNames } from '../../steps/_words.ts'
 
 /** Something that is so of a topic, and perhaps of a thousand others. */
 export interface TopicWarning extends Pick<DiagnosticParts, 'code' | 'summary' | 'fix'> {
@@ -14,9 +15,6 @@ export interface TopicFindings {
   readonly problems: readonly Diagnostic[]
   readonly warnings: readonly TopicWarning[]
 }
-
-/** More would not be read. */
-const NAMED_AT_MOST = 10
 
 /** What is so of several topics in the same words is one warning that names them, at the place of the first. */
 export const saidOnce = (warnings: readonly TopicWarning[]): readonly Diagnostic[] => {
@@ -32,15 +30,9 @@ export const saidOnce = (warnings: readonly TopicWarning[]): readonly Diagnostic
       code,
       severity: 'warning',
       ...(summary !== undefined && { summary }),
-      detail: says(namesOf(topics), topics.length === 1),
+      detail: says(someNames(topics), topics.length === 1),
       fix,
       at: spec.at,
     }),
   )
-}
-
-const namesOf = (topics: readonly TopicName[]): string => {
-  const more = topics.length - NAMED_AT_MOST
-  const names = topics.slice(0, NAMED_AT_MOST).join(', ')
-  return more > 0 ? `${names} and ${more.toLocaleString('en-US')} more` : names
 }
