@@ -20,5 +20,6 @@ export const soak = async (options: Omit<SoakOptions, 'seed' | 'say'>): Promise<
     ok((kills[what] ?? 0) > 0, `${what} was never killed`)
   }
   ok(counts.acknowledged > 100)
+  ok(counts.committed > 100, 'no commit was acknowledged: nothing could be handled again')
   ok(cleaned > 0 || !options.compacted, 'no cleaner has taken anything')
 }

@@ -9,6 +9,21 @@ export interface Handling {
   committedAt: number
 }
 
+/** A commit that a client sends: `place` says whose it is (the clients of a group at one time) and of which partition, `offset` where it goes on. */
+export interface Attempt {
+  readonly place: string
+  readonly offset: number
+  readonly begunAt: number
+}
+
+/** What is known of the commits of one place. */
+interface Commits {
+  /** Acknowledged, in the order of offsets. */
+  acknowledged: { readonly offset: number; readonly at: number; handlings: readonly Handling[] }[]
+  /** Begun, and not acknowledged yet, or never: each may count at any time while its clients are members. */
+  readonly open: Set<Attempt>
+}
+
 /** A client does not have more of them on its way. */
 const KEPT_COMMITS = 1_000
 
@@ -20,13 +35,19 @@ export class Ledger {
   readonly #sent = new Set<string>()
   /** The ids of each key of a compacted topic, as they were sent. */
   readonly #keyed = new Map<string, string[]>()
-  /** By group, the clients of one time, and partition, what was acknowledged last, in the order of offsets. */
-  readonly #commits = new Map<
-    string,
-    readonly { readonly offset: number; readonly handlings: readonly Handling[] }[]
-  >()
+  readonly #commits = new Map<string, Commits>()
+  /** What no client of the group has done itself. */
+  readonly #unexplained: string[] = []
   #takenBack = 0
+  #leftOut = 0
+  #committed = 0
   #clock = 0
+  readonly #say: (line: string) => void
+
+  /** `say` is told at once what is wrong, so that it can be seen what happened just then. */
+  constructor(say: (line: string) => void = () => {}) {
+    this.#say = say
+  }
 
   sent(ids: readonly string[]): void {
     for (const id of ids) this.#sent.add(id)
@@ -55,25 +76,89 @@ export class Ledger {
     else all.push(handling)
     return handling
   }
+  /** Before it is sent. */
+  committing(place: string, offset: number): Attempt {
+    const attempt = { place, offset, begunAt: this.#clock++ }
+    this.#of(place).open.add(attempt)
+    return attempt
+  }
+
   /**
-   * `behind` is where the group goes on: a commit of a client that still had one on its way, from before it began anew, takes back those that it
-   * has made since, and what was behind it may come again.
+   * It was acknowledged. One that was begun before others were acknowledged takes those back which are behind it: a client that begins anew may
+   * still have one on its way.
    */
-  committed(
-    handlings: readonly Handling[],
-    behind?: { readonly place: string; readonly offset: number },
-  ): void {
+  committed(handlings: readonly Handling[], attempt?: Attempt): void {
     const at = this.#clock++
     for (const handling of handlings) handling.committedAt = at
-    if (behind === undefined) return
-    const { place, offset } = behind
-    const made = (this.#commits.get(place) ?? []).filter((commit) => {
-      if (commit.offset <= offset) return true
-      for (const handling of commit.handlings) handling.committedAt = Number.POSITIVE_INFINITY
+    this.#committed += handlings.length
+    if (attempt === undefined) return
+    const { place, offset, begunAt } = attempt
+    const commits = this.#of(place)
+    commits.open.delete(attempt)
+    this.#takeBack(commits, (other) => other.offset > offset && other.at > begunAt)
+    commits.acknowledged = [
+      ...commits.acknowledged.slice(-KEPT_COMMITS),
+      { offset, at, handlings },
+    ].sort((one, other) => one.offset - other.offset)
+  }
+
+  /** A client has not sent it, or does not know what became of it, and says nothing. */
+  leftOut(): void {
+    this.#leftOut++
+  }
+
+  /**
+   * One of its clients reads from there on, by a position that it asked for after `since`. What had been committed behind it comes again: by a commit
+   * of their own that was still on its way, or nobody knows why.
+   */
+  reads(place: string, offset: number, since = this.now()): void {
+    const commits = this.#of(place)
+    const last = commits.acknowledged.findLast(({ at }) => at < since)?.offset ?? offset
+    if (last <= offset) return
+    const { acknowledged, open } = commits
+    // Nothing that was read is between the two: else it would read from there.
+    const from = [...open].find(
+      (one) =>
+        one.offset <= offset &&
+        !acknowledged.some((other) => other.offset > one.offset && other.offset <= offset),
+    )
+    if (from !== undefined) this.#takeBack(commits, (other) => other.offset > from.offset)
+    else
+      this.#cannotExplain(
+        `${place} reads from ${offset}, and its commit of ${last} was acknowledged`,
+      )
+  }
+
+  /** Its clients have all left, and the broker says where the group is. Nothing of theirs can come any more. */
+  left(place: string, position: number): void {
+    const commits = this.#of(place)
+    const last = commits.acknowledged.at(-1)?.offset ?? position
+    if (last > position && [...commits.open].some(({ offset }) => offset === position)) {
+      this.#takeBack(commits, (other) => other.offset > position)
+    } else if (last > position) {
+      this.#unexplained.push(
+        `${place} is at ${position}, and its commit of ${last} was acknowledged`,
+      )
+    }
+  }
+
+  #cannotExplain(what: string): void {
+    this.#unexplained.push(what)
+    this.#say(what)
+  }
+
+  #of(place: string): Commits {
+    const commits = this.#commits.get(place) ?? { acknowledged: [], open: new Set() }
+    this.#commits.set(place, commits)
+    return commits
+  }
+
+  #takeBack(commits: Commits, which: (other: Commits['acknowledged'][number]) => boolean): void {
+    for (const { handlings } of commits.acknowledged.filter(which)) {
+      for (const handling of handlings) handling.committedAt = Number.POSITIVE_INFINITY
       this.#takenBack++
-      return false
-    })
-    this.#commits.set(place, [...made.slice(-KEPT_COMMITS), { offset, handlings }])
+    }
+    commits.acknowledged = commits.acknowledged.filter((other) => !which(other))
   }
 
   get counts() {
@@ -86,6 +171,8 @@ export class Ledger {
       handlings,
       again: handlings - this.#handled.size,
       takenBack: this.#takenBack,
+      leftOut: this.#leftOut,
+      committed: this.#committed,
     }
   }
 
@@ -113,11 +200,11 @@ export class Ledger {
   /**
    * Everything that is wrong, against what the log holds in the end (how often each id stands in it):
    * a record that was acknowledged and is not there, that was aborted and is, that a group never handled, that it handled again though
-   * the commit behind the first time was acknowledged before the member joined, that stands in the log twice or behind a later one of its key, or that nobody wrote.
+   * the commit behind the first time was acknowledged before the member joined, a position that no client of the group has written, a record that stands in the log twice or behind a later one of its key, or that nobody wrote.
    * Of a compacted topic all but the last of each key may be gone.
    */
   wrongs(groups: readonly string[], log: ReadonlyMap<string, number>): readonly string[] {
-    const wrongs: string[] = []
+    const wrongs: string[] = [...this.#unexplained]
     const superseded = this.superseded(log)
     const isThere = (id: string) => log.has(id) || superseded.has(id)
     for (const id of this.#acknowledged) if (!isThere(id)) wrongs.push(`${id} is lost`)

@@ -131,15 +131,28 @@ export class Readers {
   readonly #members: readonly Consumer[]
   readonly #config: KafkaConfig
   readonly #group: string
+  readonly #topics: readonly string[]
+  readonly #ledger: Ledger
   readonly #life: string
   #isStopping = false
   #atWork = 0
 
-  private constructor(config: KafkaConfig, group: string, members: readonly Consumer[]) {
+  private constructor(
+    config: KafkaConfig,
+    { group, topics, ledger }: Parameters<typeof Readers.start>[1],
+    members: readonly Consumer[],
+  ) {
     this.#config = config
     this.#group = group
+    this.#topics = topics
+    this.#ledger = ledger
     this.#members = members
     this.#life = `${group} ${++lives}`
+  }
+
+  /** Whose commits these are, and of which partition. */
+  #place(topic: string, partition: number): string {
+    return `${this.#life} ${topic}:${partition}`
   }
 
   static async start(
@@ -166,7 +179,7 @@ export class Readers {
         heartbeatInterval: 500,
       }),
     )
-    const made = new Readers(config, options.group, members)
+    const made = new Readers(config, options, members)
     readers = made
     await Promise.all(members.map((member) => made.#run(member, options)))
     return made
@@ -182,10 +195,11 @@ export class Readers {
 
   /**
    * A client of kafkajs that was about to begin again after an error does so after it was told to stop, and one whose broker is away does not
-   * come back from being told: it is told again, and nobody waits for its answer, until the broker says that the group is empty.
+   * come back from being told: it is told again, and nobody waits for its answer, until the broker says that the group is empty. Where the group
+   * is then is what its own clients have left, before anybody else touches it.
    */
-  #leave(): Promise<unknown> {
-    return waitFor(
+  async #leave(): Promise<void> {
+    const positions = await waitFor(
       `${this.#group} to have no members`,
       { timeoutMs: 240_000, everyMs: 500 },
       async () => {
@@ -195,12 +209,18 @@ export class Readers {
         try {
           await admin.connect()
           const { groups } = await admin.describeGroups([this.#group])
-          return groups[0]?.members.length === 0 ? true : undefined
+          if (groups[0]?.members.length !== 0) return undefined
+          return await admin.fetchOffsets({ groupId: this.#group, topics: [...this.#topics] })
         } finally {
           await admin.disconnect().catch(() => {})
         }
       },
     )
+    for (const { topic, partitions } of positions) {
+      for (const { partition, offset } of partitions) {
+        if (Number(offset) >= 0) this.#ledger.left(this.#place(topic, partition), Number(offset))
+      }
+    }
   }
 
   async #run(
@@ -211,6 +231,13 @@ export class Readers {
     member.on(member.events.GROUP_JOIN, () => {
       joinedAt = ledger.now()
     })
+    // One that is told to stop says that it has committed, and has not asked the broker: only this event tells that it was acknowledged.
+    const acknowledged = new Set<string>()
+    member.on(member.events.COMMIT_OFFSETS, ({ payload }) => {
+      for (const { topic, partitions } of payload.topics) {
+        for (const each of partitions) acknowledged.add(`${topic}:${each.partition}@${each.offset}`)
+      }
+    })
     await member.connect()
     await member.subscribe({ topics: [...topics], fromBeginning: true })
     await member.run({
@@ -219,14 +246,18 @@ export class Readers {
         if (this.#isStopping || !isRunning() || isStale() || batch.messages.length === 0) return
         this.#atWork++
         try {
+          const { topic, partition } = batch
+          const place = this.#place(topic, partition)
+          ledger.reads(place, Number(batch.firstOffset()), joinedAt)
           const handled = batch.messages.map(({ value }) =>
             ledger.handled(group, value?.toString() ?? '', joinedAt),
           )
-          const { topic, partition } = batch
           const offset = String(BigInt(batch.lastOffset()) + 1n)
+          const attempt = ledger.committing(place, Number(offset))
           await member.commitOffsets([{ topic, partition, offset }])
-          const place = `${this.#life} ${topic}:${partition}`
-          ledger.committed(handled, { place, offset: Number(offset) })
+          if (acknowledged.delete(`${topic}:${partition}@${offset}`)) {
+            ledger.committed(handled, attempt)
+          } else ledger.leftOut()
         } finally {
           this.#atWork--
         }

@@ -83,7 +83,7 @@ export interface SoakResult {
 export class Soak {
   readonly #options: SoakOptions
   readonly #random: () => number
-  readonly #ledger = new Ledger()
+  readonly #ledger: Ledger
   readonly #topics: readonly TopicOfService[]
   #world!: World
   #strikes!: Strikes
@@ -95,6 +95,7 @@ export class Soak {
   constructor(options: SoakOptions) {
     this.#options = options
     this.#random = randomFrom(options.seed)
+    this.#ledger = new Ledger(options.say)
     this.#topics = options.compacted ? [...TOPICS, COMPACTED] : TOPICS
   }
 

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { Ledger } from './_ledger.ts'
 
 /** What the ledger must not let pass: it is what the soak rests on. */
@@ -69,24 +69,79 @@ it('finds what a group handled again after its commit, and lets pass what it had
   expect(early.wrongs(['api'], log('a'))).toEqual([])
   early.handled('api', 'a', early.now())
   expect(early.wrongs(['api'], log('a'))).toEqual(['api handled a again after its commit'])
-  // A commit from before takes back what was committed since, by the client itself, there; nowhere else.
-  const late = new Ledger()
-  late.sent(['a', 'b', 'c'])
-  late.acknowledged(['a', 'b', 'c'])
-  const commit = (offset: number, place: string, ...ids: string[]) =>
-    late.committed(
-      ids.map((id) => late.handled('api', id)),
-      { place, offset },
-    )
-  commit(2, 'old', 'a', 'b')
-  commit(3, 'new', 'c')
-  late.committed([], { place: 'old', offset: 1 })
-  expect(late.counts.takenBack).toBe(1)
-  for (const id of ['b', 'c']) late.handled('api', id)
-  expect(late.wrongs(['api'], log('a', 'b', 'c'))).toEqual(['api handled c again after its commit'])
   const careless = new Ledger()
   careless.sent(['a'])
   careless.acknowledged(['a'])
   for (let i = 0; i < 2; i++) careless.handled('api', 'a')
   expect(careless.wrongs(['api'], log('a'))).toEqual([])
+})
+
+describe('a commit that is on its way while others are acknowledged', () => {
+  /** a and b are committed at 2, c at 3, d elsewhere; one of 1 was begun before all of these, another life had one of 0. */
+  const overtaken = () => {
+    const ledger = new Ledger()
+    ledger.sent(['a', 'b', 'c', 'd'])
+    ledger.acknowledged(['a', 'b', 'c', 'd'])
+    ledger.committing('other', 0)
+    const first = ledger.committing('place', 1)
+    const commit = (offset: number, place: string, ...ids: string[]) =>
+      ledger.committed(
+        ids.map((id) => ledger.handled('api', id)),
+        ledger.committing(place, offset),
+      )
+    commit(2, 'place', 'a', 'b')
+    commit(3, 'place', 'c')
+    commit(3, 'elsewhere', 'd')
+    return { ledger, first }
+  }
+  const again = (ledger: Ledger) => {
+    for (const id of ['b', 'c', 'd']) ledger.handled('api', id)
+    return ledger.wrongs(['api'], log('a', 'b', 'c', 'd'))
+  }
+
+  it('takes them back there, and nowhere else, once it is acknowledged', () => {
+    const { ledger, first } = overtaken()
+    ledger.committed([], first)
+    expect(ledger.counts.takenBack).toBe(2)
+    expect(again(ledger)).toEqual(['api handled d again after its commit'])
+  })
+
+  it('takes them back where its clients read again behind it, or have left the group at it', () => {
+    for (const tell of [
+      (ledger: Ledger) => ledger.reads('place', 1),
+      (ledger: Ledger) => ledger.left('place', 1),
+    ]) {
+      const { ledger } = overtaken()
+      tell(ledger)
+      expect(ledger.counts.takenBack).toBe(2)
+      expect(again(ledger)).toEqual(['api handled d again after its commit'])
+    }
+  })
+
+  it('does not take back what was acknowledged before it was begun', () => {
+    const { ledger, first } = overtaken()
+    ledger.committed([], first)
+    ledger.committed([ledger.handled('api', 'c')], ledger.committing('place', 3))
+    ledger.committed([], ledger.committing('place', 2))
+    ledger.handled('api', 'c')
+    expect(ledger.wrongs(['api'], log('a', 'b', 'c', 'd'))).toEqual([
+      'api handled c again after its commit',
+    ])
+  })
+
+  it('is what a group is taken back by, or it is wrong', () => {
+    const { ledger } = overtaken()
+    ledger.reads('place', 3)
+    ledger.left('place', 3)
+    ledger.left('place', 4)
+    expect(ledger.wrongs([], log('a', 'b', 'c', 'd'))).toEqual([])
+    ledger.reads('place', 0)
+    ledger.reads('place', 2)
+    ledger.left('place', 2)
+    expect(ledger.wrongs([], log('a', 'b', 'c', 'd'))).toEqual([
+      'place reads from 0, and its commit of 3 was acknowledged',
+      'place reads from 2, and its commit of 3 was acknowledged',
+      'place is at 2, and its commit of 3 was acknowledged',
+    ])
+  })
 })
