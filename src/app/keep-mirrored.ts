@@ -68,10 +68,10 @@ export const keepMirrored = async (
   try {
     for (let isFirst = true; !options.signal.aborted; isFirst = false) {
       const unread: Diagnostic[] = []
-      const damaged: Diagnostic[][] = []
+      const standing = new Map<string, Standing>()
       for (const [pair, migrations] of pairs) {
         try {
-          await follow(pair, migrations, damaged)
+          await follow(pair, migrations, standing)
         } catch (error) {
           // A store that is away for a while is no reason to let consumers starve; one that was never there is.
           if (isFirst || !(error instanceof FerryError) || !error.retriable) throw error
@@ -79,11 +79,10 @@ export const keepMirrored = async (
         }
       }
       const denied = [...mirrors.values()].flatMap((mirror) => mirror.facts().lockProblem ?? [])
-      stopped = [...damaged.flat(), ...denied]
-      const isAll =
-        damaged.length === session.migrations.length ||
-        (denied.length > 0 && denied.length === mirrors.size)
-      if (stopped.length > 0 && isAll) throw new FerryError(stopped)
+      const damaged = [...standing.values()].flatMap((each) => each.damaged ?? [])
+      stopped = [...damaged, ...denied]
+      if (stopped.length > 0 && !session.migrations.some((each) => isLeft(each, standing)))
+        throw new FerryError(stopped)
       options.look(lookAt(mirrors, unread, stopped))
       if (!options.signal.aborted)
         await asked.wait(options.timings.followEveryMs ?? FOLLOW_EVERY_MS)
@@ -101,26 +100,40 @@ export const keepMirrored = async (
   async function follow(
     pair: string,
     migrations: readonly Migration[],
-    damaged: Diagnostic[][],
+    standing: Map<string, Standing>,
   ): Promise<void> {
     const there: MirroredMigration[] = []
     const back: MirroredMigration[] = []
     for (const migration of migrations) {
       const state = await session.store.readDecisions(migration.name).catch((error: unknown) => {
         if (!(error instanceof FerryError) || error.retriable) throw error
-        damaged.push([...error.diagnostics])
+        standing.set(migration.name, { ways: [], damaged: error.diagnostics })
         return undefined
       })
+      if (standing.has(migration.name)) continue
       const forward = mirroredNow(state, 'forward')
+      const reverse = mirroredNow(state, 'reverse')
+      standing.set(migration.name, {
+        ways: [...(forward ? ['forward' as const] : []), ...(reverse ? ['reverse' as const] : [])],
+        ...(state?.stage === 'retired' && { isOver: true }),
+      })
       if (state === undefined || forward === undefined) continue
       if (state.syncs.length > 0)
         await (await renewerOf(pair, migration)).look(migration.name, state)
       there.push(forward)
-      const reverse = mirroredNow(state, 'reverse')
       if (reverse !== undefined) back.push(reverse)
     }
     await tell(pair, 'forward', there, migrations)
     await tell(pair, 'reverse', back, migrations)
+  }
+
+  /** Something of it is copied, or may be once it is marked. One whose store is away for a while has no standing, and is waited for. */
+  function isLeft(migration: Migration, standing: ReadonlyMap<string, Standing>): boolean {
+    const now = standing.get(migration.name)
+    if (now === undefined) return true
+    if (now.damaged !== undefined || now.isOver) return false
+    const ways: readonly Way[] = now.ways.length > 0 ? now.ways : ['forward']
+    return ways.some((way) => !mirrors.get(`${way}\n${pairOf(migration)}`)?.facts().lockProblem)
   }
 
   async function tell(
@@ -173,10 +186,22 @@ export const keepMirrored = async (
 
 type Way = 'forward' | 'reverse'
 
+/** What one look has found of a migration whose decisions were asked for. */
+interface Standing {
+  /** Those that are copied now. */
+  readonly ways: readonly Way[]
+  readonly damaged?: readonly Diagnostic[]
+  /** Retired: nothing of it is ever copied again. */
+  readonly isOver?: true
+}
+
+/** Names a pair of clusters. */
+const pairOf = ({ from, to }: Migration): string => `${from}\n${to}`
+
 const pairsOf = (migrations: readonly Migration[]): ReadonlyMap<string, readonly Migration[]> => {
   const pairs = new Map<string, Migration[]>()
   for (const migration of migrations) {
-    const key = `${migration.from}\n${migration.to}`
+    const key = pairOf(migration)
     pairs.set(key, [...(pairs.get(key) ?? []), migration])
   }
   return pairs

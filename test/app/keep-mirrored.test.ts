@@ -4,7 +4,7 @@ import { keepMirrored } from '../../src/app/keep-mirrored.ts'
 import { newProblems } from '../../src/app/new-problems.ts'
 import type { Session } from '../../src/app/open-session.ts'
 import type { Services } from '../../src/app/services.ts'
-import { diagnostic, FerryError } from '../../src/domain/diagnostic.ts'
+import { type Diagnostic, diagnostic, FerryError } from '../../src/domain/diagnostic.ts'
 import type { Mark } from '../../src/domain/mark.ts'
 import type { Migration } from '../../src/domain/migration.ts'
 import { emptyState, type MigrationState } from '../../src/domain/state.ts'
@@ -193,6 +193,66 @@ describe('keepMirrored', () => {
   })
 })
 
+describe('keepMirrored ends where what is left of one trouble has another', () => {
+  const lockProblem = diagnostic({ code: 'FERRY1214', detail: 'READ on the group', fix: '' })
+  const denied = () => ({ ...FACTS, lockProblem })
+  const other = { ...migration('billing'), to: 'elsewhere' } as Migration
+  const retired: MigrationState = { ...marked('billing'), stage: 'retired' }
+  const run = (
+    migrations: readonly Migration[],
+    states: (look: number) => readonly (readonly [string, MigrationState | FerryError])[],
+    facts: (mirror: number) => MirrorFacts = denied,
+  ) => runOf(migrations, (look) => new Map(states(look)), 3, [], facts)
+
+  it.each<[string, Parameters<typeof run>]>([
+    [
+      'a state that is damaged while it runs, and a pair that may not join its group',
+      [
+        [migration('orders'), other],
+        (look) => [
+          ['orders', look === 0 ? marked('orders') : damaged],
+          ['billing', marked('billing')],
+        ],
+        // The mirror of the damaged one has nothing to copy any more, and is not denied.
+        (mirror) => (mirror === 1 ? FACTS : denied()),
+      ],
+    ],
+    [
+      'a state that is damaged, and a migration that is over',
+      [
+        [migration('orders'), migration('billing')],
+        () => [
+          ['orders', damaged],
+          ['billing', retired],
+        ],
+        () => FACTS,
+      ],
+    ],
+    [
+      'a pair that is denied, and another migration of it that has not begun',
+      [[migration('orders'), migration('billing')], () => [['orders', marked('orders')]]],
+    ],
+  ])('%s', async (_, given) => {
+    await rejects(run(...given), FerryError)
+  })
+
+  it('but not while a migration of another pair has still to begin, or its store is away', async () => {
+    const begun = await run([migration('orders'), other], () => [['orders', marked('orders')]])
+    deepStrictEqual(begun.result.problems, [lockProblem])
+    const unreachable = diagnostic({ code: 'FERRY1202', detail: '', fix: '' })
+    const away = new FerryError([unreachable], { retriable: true })
+    const waits = await run(
+      [migration('orders'), other],
+      (look) => [
+        ['orders', marked('orders')],
+        ['billing', look === 0 ? marked('billing') : away],
+      ],
+      (mirror) => (mirror === 1 ? denied() : FACTS),
+    )
+    deepStrictEqual(waits.stopped, 2)
+  })
+})
+
 describe('what is told of a look', () => {
   const problem = (detail: string) => diagnostic({ code: 'FERRY1604', detail, fix: '' })
   const report = (way: 'reverse' | undefined, detail: string) =>
@@ -201,11 +261,34 @@ describe('what is told of a look', () => {
   it('is each problem once: also of the other way, and at another range', () => {
     const toTell = newProblems()
     const told = (...reports: PartitionReport[]) =>
-      toTell({ reports, stopped: [] }).map(({ detail }) => detail)
+      toTell({ reports, stopped: [], unread: [] }).map(({ detail }) => detail)
     deepStrictEqual(told(report(undefined, '5 to 7')), ['5 to 7'])
     deepStrictEqual(told(report(undefined, '5 to 7'), report('reverse', '5 to 7')), ['5 to 7'])
     deepStrictEqual(told(report(undefined, '9 to 9'), report('reverse', '5 to 7')), ['9 to 9'])
-    deepStrictEqual(toTell({ reports: [], stopped: [damage] }), [damage])
-    deepStrictEqual(toTell({ reports: [], stopped: [damage] }), [])
+    const ofStates = { reports: [], unread: [] }
+    deepStrictEqual(toTell({ ...ofStates, stopped: [damage] }), [damage])
+    deepStrictEqual(toTell({ ...ofStates, stopped: [damage] }), [])
+  })
+
+  it('is a problem anew that went away and comes back', () => {
+    const toTell = newProblems()
+    const at = (state: PartitionReport['state'], ...problems: Diagnostic[]) =>
+      toTell({
+        reports: [{ key: 'orders.events:0', state, problem: problems[0] } as PartitionReport],
+        stopped: [],
+        unread: [],
+      })
+    const gone = problem('5 to 7')
+    deepStrictEqual(at('stopped', gone), [gone])
+    // Looked at again, here or by another process, it has not got over it.
+    deepStrictEqual([at('checking'), at('elsewhere'), at('stopped', gone)], [[], [], []])
+    deepStrictEqual([at('mirroring'), at('stopped', gone)], [[], [gone]])
+
+    const of = (stopped: readonly Diagnostic[], unread: readonly Diagnostic[] = []) =>
+      toTell({ reports: [], stopped, unread })
+    deepStrictEqual(of([damage]), [damage])
+    // The store was away: nobody has seen that it was mended.
+    deepStrictEqual([of([], [gone]), of([damage])], [[], []])
+    deepStrictEqual([of([]), of([damage])], [[], [damage]])
   })
 })
