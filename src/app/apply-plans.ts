@@ -11,7 +11,7 @@ import type { Plan, Purpose } from '../domain/plan.ts'
 import { type ReachedStage, type Stage, stageRank } from '../domain/stage.ts'
 import type { MigrationState } from '../domain/state.ts'
 import { DEFAULT_MEMORY_BUDGET, type MirrorLog, type MirrorTimings } from '../mirror/mirror.ts'
-import type { WhatIsNow } from '../planner/check-open.ts'
+import type { WhatIsNow } from '../planner/what-is-now.ts'
 import type { Clusters } from '../steps/step-kind.ts'
 import { allowingRewind, checkRewinds, rewindsOf } from './allow-rewind.ts'
 import { driftSince } from './drift.ts'
@@ -173,17 +173,20 @@ const checks = (
   parts: ApplyParts,
   clusters: Clusters,
 ): Checks => {
+  const planNow = () =>
+    makePlan(
+      session,
+      planned,
+      { ...options, maxDestroy: options.maxDestroy ?? plan.maxDestroy },
+      plan.purpose,
+    )
   const again: Checks['again'] = async () => {
-    const maxDestroy = options.maxDestroy ?? plan.maxDestroy
-    const fresh = await makePlan(session, planned, { ...options, maxDestroy }, plan.purpose)
+    const fresh = await planNow()
     return { changed: parts.checkAgain(plan, fresh.plan, migration), state: fresh.state }
   }
   const isNow = async (): Promise<WhatIsNow> => {
-    const state = await readState(session, migration.name)
-    const desired = await wholeOf(planned, state, plan.purpose)
-    const { services, now, signal } = options
-    const observed = await services.observe(clusters, desired, now, signal)
-    return { desired, observed, state, inputs: await inputDigests(session.project, migration) }
+    const { plan: fresh, observed, state } = await planNow()
+    return { desired: await wholeOf(planned, state, plan.purpose), observed, state, fresh }
   }
   return {
     again,

@@ -6,7 +6,7 @@ import type { ReachedStage, Stage } from '../domain/stage.ts'
 import type { MigrationState, SeenFacts } from '../domain/state.ts'
 import type { Step, StepKindName } from '../domain/step.ts'
 import type { Mirror, MirrorTimings } from '../mirror/mirror.ts'
-import type { OwnSteps } from '../planner/check-open.ts'
+import type { OwnSteps } from '../planner/what-is-now.ts'
 import type { LockHolder, StateStore } from '../state/state-store.ts'
 import type { Clusters, Run, StepKind } from '../steps/step-kind.ts'
 

@@ -27,7 +27,7 @@ export const fingerprint = (
   for (const [key, { fixed }] of observed.removed ?? []) put(`removed ${key}`, fixed)
   const acls = relevantAcls(managedOf(desired), target)
   if (typeof acls === 'string') put('ACLs on the target', acls)
-  else for (const acl of acls) put(`ACL ${acl} on the target`, 'there')
+  else for (const acl of acls) put(aclPart(acl), 'there')
   for (const { name } of desired.users) {
     put(`user ${name} on the target`, mechanismsPart(target.users.get(name) ?? []))
   }
@@ -47,6 +47,9 @@ export const fingerprint = (
 export const DECISIONS = 'decisions in the state'
 
 export const digestOfPart = (value: unknown): string => sha256(canonicalJson(value)).slice(0, 16)
+
+/** The part of an ACL, by {@link aclKey}. */
+export const aclPart = (key: string): string => `ACL ${key} on the target`
 
 /** Of a user. */
 export const mechanismsPart = (mechanisms: Iterable<ScramMechanism>) => [...mechanisms].sort()

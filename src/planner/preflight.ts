@@ -48,16 +48,21 @@ export const checkAgain = (
   if (causes.length > 0) return [staleBecause(saved, causes)]
   const changed = changedContent(saved, fresh)
   if (changed.length > 0) return [plannedOtherwise(saved, changed)]
-  const unsaid = leavesOut(desired) ? skipsUnsaid(saved, fresh) : []
+  const unsaid = skipsUnsaid(saved, fresh, desired)
   if (unsaid.length > 0) return [staleBecause(saved, unsaid)]
   return fresh.problems.filter(({ severity }) => severity === 'error')
 }
 
 /**
  * Groups that would skip records of which the saved plan says nothing: their step refuses that, and by then their consumers have stopped. How many
- * they are may change, as groups read on.
+ * they are may change, as groups read on. None where the file does not leave records out: what is skipped then is a problem of the plan.
  */
-const skipsUnsaid = (saved: Plan, fresh: Plan): readonly string[] => {
+export const skipsUnsaid = (
+  saved: Plan,
+  fresh: Plan,
+  desired: Pick<Migration, 'mirror'>,
+): readonly string[] => {
+  if (!leavesOut(desired)) return []
   const skips = (step: Step) =>
     step.kind === 'sync-group' && (step.skipped !== undefined || step.skipsBefore !== undefined)
   const said = new Set(saved.steps.filter(skips).map(({ id }) => id))

@@ -48,6 +48,8 @@ interface Now {
   readonly state?: Partial<MigrationState>
   readonly inputs?: Readonly<Record<string, string>>
   readonly desired?: Migration
+  /** What would be planned now, where it is not the same. */
+  readonly fresh?: Partial<Plan>
   /** What the journal says of the steps that are done. */
   readonly told?: Readonly<Record<string, Readonly<Record<string, unknown>>>>
 }
@@ -72,7 +74,7 @@ const checked = (
         target: { ...before.target, ...now.target },
       },
       state: stateWith({ serial: 9, ...now.state }),
-      inputs: now.inputs ?? {},
+      fresh: { ...saved, inputs: now.inputs ?? {}, problems: [], ...now.fresh },
     },
     {
       done: idsOf(done),
@@ -247,9 +249,105 @@ describe('an open plan forwards', () => {
 
   it('names a read that failed instead of taking it for an answer', () => {
     const problem = { code: 'FERRY1212', severity: 'error' } as never
-    const now = { desired: DESIRED, observed: { ...BEFORE, problems: [problem] }, inputs: {} }
+    const now = { desired: DESIRED, observed: { ...BEFORE, problems: [problem] }, fresh: SAVED }
     const none = { begun: new Set<string>(), done: new Set<string>() }
     expect(checkOpen(SAVED, { ...now, state: stateWith({}) }, none)).toEqual([problem])
+  })
+})
+
+describe('an open plan is refused for what a new one would be refused for', () => {
+  const SAVED = plan({ desired: DESIRED, observed: BEFORE })
+  /** With what a plan of now finds; no part of the fingerprint tells of it. */
+  const against = (now: Partial<Record<'source' | 'target', Partial<ObservedSide>>>) => {
+    const seen = {
+      ...BEFORE,
+      source: { ...BEFORE.source, ...now.source },
+      target: { ...BEFORE.target, ...now.target },
+    }
+    const fresh = plan({ desired: DESIRED, observed: seen })
+    return { fresh, found: checked(SAVED, BEFORE, { ...now, fresh }, [], ['set-user']) }
+  }
+  const afterwards =
+    'This came after the plan had begun: its run stays open, and the same plan goes on once that is solved.'
+
+  it('has none of it while all is as it was', () => {
+    expect(SAVED.problems.filter(({ severity }) => severity === 'error')).toEqual([])
+    expect(against({}).found).toEqual([])
+  })
+
+  it.each<[string, Parameters<typeof against>[0], RegExp]>([
+    [
+      'a right of its own that was taken away',
+      { target: { cluster: { ...BEFORE.target.cluster, authorized: new Set(['DESCRIBE']) } } },
+      /^FERRY1307 .*lacks ALTER on the cluster/,
+    ],
+    [
+      'a group that reads what no plan file names',
+      {
+        source: {
+          groups: new Map([
+            [group('api'), groupSeen('api', { 'orders:0': 5n, 'orders:1': 5n, 'other:0': 1n })],
+          ]),
+        },
+      },
+      /^FERRY1308 .*on other, which is in no plan file/,
+    ],
+    [
+      'what nobody could write to',
+      {
+        target: {
+          brokerConfigs: new Map([
+            ...BEFORE.target.brokerConfigs,
+            ['min.insync.replicas', { value: '4', isOverride: false }],
+          ]),
+        },
+      },
+      /^FERRY1317 .*min\.insync\.replicas 4 above its replication factor 3/,
+    ],
+  ])('%s', (_, now, says) => {
+    const { found } = against(now)
+    expect(found).toEqual([expect.stringMatching(says)])
+  })
+
+  it('and says that the same plan goes on', () => {
+    const cluster = { ...BEFORE.target.cluster, authorized: new Set(['DESCRIBE'] as const) }
+    const observed = { ...BEFORE, target: { ...BEFORE.target, cluster } }
+    const fresh = plan({ desired: DESIRED, observed })
+    const begun = new Set(['set-user/api/scram-sha-512'])
+    const now = { desired: DESIRED, observed, state: stateWith({}), fresh }
+    const [problem] = checkOpen(SAVED, now, { begun, done: new Set() })
+    expect(problem?.fix).toContain(afterwards)
+  })
+
+  it('but not for a group that is gone once its consumers are stopped', () => {
+    const { fresh, found } = against({
+      source: { groups: new Map([[group('api'), groupSeen('api', {}, { state: 'absent' })]]) },
+    })
+    expect(fresh.problems.map(({ code }) => code)).toContain('FERRY1315')
+    expect(found).toEqual([])
+  })
+
+  it('nor for what it has brought about itself: a copy made anew, a range accepted', () => {
+    const of = (code: string) => ({ code, severity: 'error', detail: '', fix: '' }) as never
+    const resync = { ...SAVED, purpose: { kind: 'resync', topics: [topic('orders')] } } as Plan
+    const accept = { ...SAVED, purpose: { kind: 'accept-gap', gaps: ['orders:0:1-2'] } } as Plan
+    const found = (saved: Plan, ...codes: readonly string[]) =>
+      checked(saved, BEFORE, { fresh: { problems: codes.map(of) } }, [])
+    expect(found(resync, 'FERRY1309', 'FERRY1333', 'FERRY1307')).toEqual(['FERRY1307 '])
+    expect(found(accept, 'FERRY1351', 'FERRY1309')).toEqual(['FERRY1309 '])
+    expect(found(SAVED, 'FERRY1351', 'FERRY1309')).toEqual(['FERRY1351 ', 'FERRY1309 '])
+  })
+
+  it('and where it would leave out records of which it says nothing', () => {
+    const desired = { ...DESIRED, mirror: { ...DESIRED.mirror, startFrom: 'latest' as const } }
+    const sync = { kind: 'sync-group', id: 'sync-group/api', stage: 'consumers-moved' } as never
+    const skips = { ...(sync as object), skipped: { records: '3' } } as never
+    const saved = { ...SAVED, steps: [sync] }
+    const now = { desired, fresh: { steps: [skips] } }
+    expect(checked(saved, BEFORE, now, [])).toEqual(
+      stale('the step sync-group/api skips records that its group has not read'),
+    )
+    expect(checked(saved, BEFORE, { ...now, desired: DESIRED }, [])).toEqual([])
   })
 })
 
@@ -291,7 +389,7 @@ describe('an open plan over a topic that was there', () => {
     expect(check(changed, ['configure-topic'])).toEqual(name)
     const only = { done: new Set([protective!.id]), begun: new Set([protective!.id]) }
     const now = (configs: Readonly<Record<string, string>>) => ({
-      ...{ desired, state: stateWith({ serial: 4 }), inputs: {} },
+      ...{ desired, state: stateWith({ serial: 4 }), fresh: saved },
       observed: observed({ target: seen(configs) }),
     })
     expect(checkOpen(saved, now(madeOf(protective!.set)), only)).toEqual([])

@@ -118,6 +118,7 @@ interface Stale {
   /** All that the refusal names. */
   readonly names: RegExp
   readonly code?: string
+  readonly exit?: number
 }
 
 /** In an order in which each can be planned after the one before; what no plan can follow on comes last. */
@@ -248,26 +249,42 @@ const CASES: readonly Stale[] = [
     change: () => makeAnew('target', 'stale.c'),
     names: /this changed: topic stale\.c on the target\.$/,
   },
+  {
+    what: 'what a new plan would be refused for, and no fingerprint tells of',
+    begun: true,
+    change: async () => {
+      await withAdmin(world.source, (admin) =>
+        admin.createTopics({ topics: [{ topic: 'stale.foreign', numPartitions: 1 }] }),
+      )
+      await commit(world.source, 'stale-reader', '0', 'stale.foreign')
+    },
+    names: /^stale-reader has committed positions on stale\.foreign, which is in no plan file\.$/,
+    code: 'FERRY1308',
+    exit: 4,
+  },
 ]
 
 describe('a saved plan does not run after a change of', () => {
-  test.each(CASES)('$what', async ({ first, begun, change, names, code = 'FERRY1401' }) => {
-    first?.()
-    await run(['plan', 'stale', '-o', PLAN])
-    // What those before have changed is mended by its first steps, and what they did does not stop it.
-    for (const _ of begun ? ['begins', 'goes on'] : []) {
-      await run(['apply', PLAN, '--until', 'prepared'])
-      expect(project.read('.ferry/stale/journal.jsonl')).toMatch(/"set-quota\/stale-reader"/)
-    }
-    await change()
-    const before = { clusters: await imageOf(world), state: project.state() }
-    const refused = await project.ferry(['apply', PLAN, '--auto-approve'])
-    const errors = errorsIn(refused.stderr)
-    expect(errors.map((error) => error.code)).toEqual([code])
-    expect(errors[0]?.detail).toMatch(names)
-    expect(refused.code).toBe(5)
-    expect({ clusters: await imageOf(world), state: project.state() }).toEqual(before)
-  })
+  test.each(CASES)(
+    '$what',
+    async ({ first, begun, change, names, code = 'FERRY1401', exit = 5 }) => {
+      first?.()
+      await run(['plan', 'stale', '-o', PLAN])
+      // What those before have changed is mended by its first steps, and what they did does not stop it.
+      for (const _ of begun ? ['begins', 'goes on'] : []) {
+        await run(['apply', PLAN, '--until', 'prepared'])
+        expect(project.read('.ferry/stale/journal.jsonl')).toMatch(/"set-quota\/stale-reader"/)
+      }
+      await change()
+      const before = { clusters: await imageOf(world), state: project.state() }
+      const refused = await project.ferry(['apply', PLAN, '--auto-approve'])
+      const errors = errorsIn(refused.stderr)
+      expect(errors.map((error) => error.code)).toEqual([code])
+      expect(errors[0]?.detail).toMatch(names)
+      expect(refused.code).toBe(exit)
+      expect({ clusters: await imageOf(world), state: project.state() }).toEqual(before)
+    },
+  )
 })
 
 describe('drift', () => {
