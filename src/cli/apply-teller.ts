@@ -18,6 +18,7 @@ import { renderLive } from '../views/live.ts'
 import type { StepWords } from '../views/step-words.ts'
 import { renderUnwritten } from '../views/unwritten.ts'
 import type { Context } from './context.ts'
+import { withoutNumbers } from './without-numbers.ts'
 
 /** Who is told what an apply does: people on stderr, always; and with --json a program on stdout, an event a line. */
 export interface ApplyTeller {
@@ -37,7 +38,7 @@ export const lastLine = async (
   now: Date,
 ): Promise<string> => renderEvent({ event: 'finished', exit, problems }, now)
 
-/** How often people are told elsewhere than on a terminal that a wait goes on, where nothing of it but a number has changed. */
+/** How often people are told elsewhere than on a terminal, and programs, that a wait goes on, where nothing of it but a number has changed. */
 const WAIT_EVERY_MS = 30_000
 
 /** Elsewhere than at its gates a step tells how far it is not more often than so. */
@@ -109,15 +110,19 @@ const toProgram = (
 ): ApplyEvents => {
   let step: Step | undefined
   let toldWait = ''
+  let toldWaitAt = Number.NEGATIVE_INFINITY
   let toldProgressAt = Number.NEGATIVE_INFINITY
   const isNews = (live: Live): boolean => {
-    if (typeof live !== 'string' && live.kind === 'waiting') {
-      const wait = JSON.stringify(live.gates)
-      const changed = wait !== toldWait
-      toldWait = wait
-      return changed
-    }
     const time = now().getTime()
+    if (typeof live !== 'string' && live.kind === 'waiting') {
+      const wait = JSON.stringify(
+        live.gates.map(({ title, because }) => [title, withoutNumbers(because)]),
+      )
+      if (wait === toldWait && time - toldWaitAt < WAIT_EVERY_MS) return false
+      toldWait = wait
+      toldWaitAt = time
+      return true
+    }
     if (time - toldProgressAt < PROGRESS_EVERY_MS) return false
     toldProgressAt = time
     return true

@@ -1,6 +1,7 @@
 import type { Ora } from 'ora'
 import { clip, MAX_COLUMNS, printable, wrap } from '../views/text.ts'
 import type { Streams } from './streams.ts'
+import { withoutNumbers } from './without-numbers.ts'
 
 /** What is going on, on stderr: live lines on a terminal, now and then some lines elsewhere. */
 export interface Progress {
@@ -25,13 +26,6 @@ export const startProgress = (streams: Streams, quiet: boolean): Progress => {
   if (quiet) return QUIET
   return streams.terminal === undefined ? lines(streams) : spinner(streams, streams.terminal)
 }
-
-/** Amounts with their units, not what is part of a name: 980 KiB that have become 1.2 MiB are no other text. That 3 of 3 are done, and not 2, is. */
-const withoutNumbers = (text: string): string =>
-  text.replace(
-    /\d[\d,]* of \d[\d,]*|((?<![\w.-])\d[\d,.]*(?: (?:[KMGT]i)?B\b| (?:s|min|h|days)\b)?)/g,
-    (all, amount?: string) => (amount === undefined ? all : '#'),
-  )
 
 /** A line for a log, on as many as it needs. */
 const wrapped = (line: string): string => `${wrap(line, MAX_COLUMNS - 2).join('\n  ')}\n`
