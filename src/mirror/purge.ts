@@ -76,7 +76,10 @@ export const purgeTopic = async (options: PurgeOptions): Promise<Purged> => {
   }
 }
 
-/** Each waits for as long as a request may be on its way: all at a time, or a topic of a hundred partitions takes half an hour. */
+/**
+ * Each waits for as long as a request may be on its way: all at a time, or a topic of a hundred partitions takes half an hour. Where one fails the
+ * others wait no longer, and it is told once they have ended: who called gives the lock back then, and closes the connections.
+ */
 const settleTogether = async (reader: LogReader, options: PurgeOptions): Promise<void> => {
   const { topic } = options.purge
   let isSaid = false
@@ -84,11 +87,18 @@ const settleTogether = async (reader: LogReader, options: PurgeOptions): Promise
     if (!isSaid) options.report?.(`waiting for requests that may still be on their way to ${topic}`)
     isSaid = true
   }
+  const failing = new AbortController()
+  const signal = AbortSignal.any([options.signal, failing.signal])
   await Promise.all(
     options.partitions.map((partition) =>
-      settleUnderLock(partitionKey(topic, partition), reader, { ...options, report }),
+      settleUnderLock(partitionKey(topic, partition), reader, {
+        ...options,
+        signal,
+        report,
+      }).catch((error: unknown) => failing.abort(error)),
     ),
   )
+  failing.signal.throwIfAborted()
 }
 
 /** Right after a crash a leader may announce less than it holds. What it does not hold by then was lost. */

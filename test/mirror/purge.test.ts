@@ -112,6 +112,31 @@ const purge = async ({ batches, start = 0, watermarks, checkedTo, emptied, optio
 
 const copy = [batch(FILLER, 0, 10), batch(OURS, 10, 5, 0), batch(OURS, 15, 5, 5)]
 
+describe('partitions that are waited for together', () => {
+  it('have all ended once one has failed: none asks on when the lock is given back', async () => {
+    const order: string[] = []
+    const failure = new Error('no right on the group')
+    const lock: PartitionLock = {
+      ...LOCK,
+      // What may be on its way is waited for much longer than this test runs.
+      isUncertain: () => true,
+      write: async ([key], request) => {
+        if (key === partitionKey(TOPIC, 1)) throw failure
+        await new Promise(setImmediate)
+        order.push('the lock on the other came')
+        return request()
+      },
+    }
+    const timings = { sessionTimeoutMs: 20, requestTimeoutMs: 3_600_000 }
+    const options = { lock, timings, partitions: [0, 1] }
+    const failed = await purge({ batches: copy, options }).catch((error: unknown) => {
+      order.push('failed')
+      return error
+    })
+    expect([failed, order]).toEqual([failure, ['the lock on the other came', 'failed']])
+  })
+})
+
 describe('a copy that is given up', () => {
   it('is deleted, checked or not, whole or cut, with the filler that a crash has brought back', async () => {
     for (const checkedTo of [undefined, 10, 15, 20]) {
