@@ -11,7 +11,7 @@ export interface FormatResult {
   readonly problems: readonly Diagnostic[]
 }
 
-/** Brings files into canonical form, or only looks. Files that are broken are reported and left alone; the others are done all the same. */
+/** Brings files into canonical form, or only looks. Files that are broken, or that cannot be written, are reported and left alone; the others are done all the same. */
 export const formatFiles = async (options: {
   readonly cwd: string
   readonly projectFile: string | undefined
@@ -38,28 +38,27 @@ export const formatFiles = async (options: {
     if ('problems' in formatted) problems.push(...formatted.problems)
     else if (formatted.text === source.text) unchanged++
     else {
-      if (options.write) await save(file, formatted.text)
-      changed.push(file)
+      const problem = options.write ? await save(file, formatted.text) : undefined
+      if (problem === undefined) changed.push(file)
+      else problems.push(problem)
     }
   }
   return { changed, unchanged, problems }
 }
 
-/** A link goes on pointing to its file, which keeps its rights; one that may not be written is not replaced either. */
-const save = async (file: string, text: string): Promise<void> => {
+/** A link goes on pointing to its file, which keeps its rights; one that may not be written is not replaced either. Undefined: it is written. */
+const save = async (file: string, text: string): Promise<Diagnostic | undefined> => {
   try {
     const real = await realpath(file)
     await access(real, constants.W_OK)
     await replaceText(real, text, (await stat(real)).mode & 0o7777)
-  } catch (cause) {
-    if (cause instanceof FerryError) throw cause
-    throw new FerryError(
-      diagnostic({
-        code: 'FERRY1111',
-        detail: `${file} cannot be written: ${reasonOf(cause)}.`,
-        fix: 'See that this user may write the file.',
-      }),
-      { cause },
-    )
+    return undefined
+  } catch (error) {
+    const cause = error instanceof FerryError ? error.cause : error
+    return diagnostic({
+      code: 'FERRY1111',
+      detail: `${file} cannot be written: ${reasonOf(cause)}.`,
+      fix: 'See that this user may write the file, and to its folder, and that both are on a file system that takes it. `ferry fmt --check` only reads.',
+    })
   }
 }

@@ -17,7 +17,8 @@ export const replaceText = async (
     await chmod(temporary, mode)
     await rename(temporary, path)
   } catch (cause) {
-    await rm(temporary, { force: true })
+    // What cannot be taken away again, where the folder may not be written to, must not hide why.
+    await rm(temporary, { force: true }).catch(() => undefined)
     throw new FerryError(
       diagnostic({
         code: 'FERRY1111',
@@ -46,6 +47,17 @@ export const reasonOf = (cause: unknown): string => {
       return 'the rights are missing'
     case 'EISDIR':
       return 'it is a folder'
+    case 'ENOTDIR':
+      return 'a part of its path is a file, not a folder'
+    case 'EROFS':
+      return 'it is on a file system that is read-only'
+    case 'EBUSY':
+      return 'it is in use: a mount of its own, as a container has it, cannot be replaced'
+    case 'ENAMETOOLONG':
+      return 'its name is too long to write a new text beside it'
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return 'no space is left for it'
     default:
       return code ?? 'the system gave no reason'
   }

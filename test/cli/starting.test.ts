@@ -153,6 +153,25 @@ describe('fmt', () => {
   })
 })
 
+describe('fmt of what cannot be written', () => {
+  const text = 'kind: Migration\napiVersion: ferry/v1\n'
+
+  test('says why, without a stack, and does the other files', async () => {
+    const cwd = folder()
+    // The new text is written beside it under a longer name, which no file system takes: nobody may do that, not even root.
+    const long = `${'a'.repeat(245)}.yaml`
+    for (const name of [long, 'b.yaml']) writeFileSync(join(cwd, name), text)
+    const { code, out, err } = await ferry(cwd, ['fmt', long, 'b.yaml'])
+    expect([code, out]).toEqual([1, 'b.yaml\n'])
+    expect(err.replaceAll(/\s+/g, ' ')).toMatch(
+      /FERRY1111.*cannot be written: its name is too long to write a new text beside it\./,
+    )
+    expect(err).not.toMatch(/FERRY19|^ +at /m)
+    expect(readFileSync(join(cwd, long), 'utf8')).toBe(text)
+    expect(readdirSync(cwd).sort()).toEqual([long, 'b.yaml'])
+  })
+})
+
 describe('completion', () => {
   /** What bash offers for a line that ends where the cursor is. */
   const offers = async (...words: string[]): Promise<readonly string[]> => {
