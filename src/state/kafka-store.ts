@@ -203,22 +203,26 @@ export class KafkaStore implements StateStore {
     })
   }
 
-  /** The progress comes first: decisions never stand beside the progress of others. */
+  /**
+   * 1. Keep what is there: who lost the lock gets no further.
+   * 2. Decisions and progress in one transaction: decisions never stand beside the progress of others, nor without their own. An offset index
+   *    that is lost cannot be made again.
+   */
   async replace(migration: string, content: StateContent | undefined): Promise<void> {
     const { project } = this.#options
     const records = this.#records(migration)
-    const progress = await this.#storedProgress(migration)
-    await this.#log.read(DECISIONS, (table) => this.#refuseUnlessMine(table, migration))
+    const kept = await this.#storedProgress(migration)
+    await this.#write(migration, (table) => records.backupWrites(table, kept))
     const next = content?.progress ?? []
     const chunks = wholeChunks(next)
     this.#spoken.clear()
-    await this.#log.changeProgress((table) =>
-      progressReplacing(project, migration, next, chunks, table),
-    )
-    await this.#write(migration, (table) => [
-      ...records.backupWrites(table, progress),
-      ...records.replaceWrites(table, content),
-    ])
+    await this.#log.changeAll(this.#transactionalId(migration), (decisions, progress) => {
+      this.#refuseUnlessMine(decisions, migration)
+      return {
+        decisions: records.replaceWrites(decisions, content),
+        progress: progressReplacing(project, migration, next, chunks, progress),
+      }
+    })
   }
 
   backups(migration: string): Promise<readonly Backup[]> {

@@ -16,6 +16,19 @@ const MOST_ATTEMPTS = 30
 /** What to write, from what is there; nothing: it is there already, or it is refused by throwing. */
 export type Change = (table: StateTable, isRetry: boolean) => readonly StateWrite[]
 
+/** The same of both partitions. */
+export type ChangeOfAll = (
+  decisions: StateTable,
+  progress: StateTable,
+) => { readonly decisions: readonly StateWrite[]; readonly progress: readonly StateWrite[] }
+
+/** What one partition is to be changed by. */
+interface Part {
+  readonly partition: number
+  readonly table: StateTable
+  readonly writes: readonly StateWrite[]
+}
+
 /**
  * A state topic as a thing to read and to change, whoever else does so at the same time. Opened when it is first used.
  *
@@ -51,31 +64,31 @@ export class StateLog {
    * 3. Commit what the change says. Fenced: begin again.
    */
   changeDecisions(transactionalId: string, change: Change): Promise<void> {
-    return this.#inTurn(DECISIONS, async () => {
-      const { topic, writer } = await this.#open()
-      for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-        await sleep(Math.random() * Math.min(attempt * 25, 500))
-        let table = await topic.read(DECISIONS)
-        let writes = change(table, attempt > 0)
-        if (writes.length === 0) return
-        let producer = this.#producers.get(transactionalId)
-        if (producer === undefined) {
-          await topic.open()
-          producer = await topic.cluster.takeTransactionalId(transactionalId, TRANSACTION_MS)
-          this.#producers.set(transactionalId, producer)
-          table = await topic.read(DECISIONS)
-          writes = change(table, attempt > 0)
-          if (writes.length === 0) return
-        }
-        // Until it is known to be committed, nothing is known: an error leaves the next write to take the id and read.
-        this.#producers.delete(transactionalId)
-        if ((await writer.transact(producer, writes, table)) === 'ok') {
-          this.#producers.set(transactionalId, producer)
-          return
-        }
-      }
-      throw crowded(this.#name)
-    })
+    return this.#inTurn(DECISIONS, () =>
+      this.#transact(transactionalId, async (topic, isRetry) => {
+        const table = await topic.read(DECISIONS)
+        return [{ partition: DECISIONS, table, writes: change(table, isRetry) }]
+      }),
+    )
+  }
+
+  /**
+   * Decisions and progress in one transaction, as above: whoever reads finds both as they were or both as they shall be, wherever the writer
+   * dies. Until it ends, who reads progress waits.
+   */
+  changeAll(transactionalId: string, change: ChangeOfAll): Promise<void> {
+    return this.#inTurn(DECISIONS, () =>
+      this.#inTurn(PROGRESS, () =>
+        this.#transact(transactionalId, async (topic) => {
+          const tables = [await topic.read(DECISIONS), await topic.read(PROGRESS)] as const
+          const { decisions, progress } = change(...tables)
+          return [
+            { partition: DECISIONS, table: tables[0], writes: decisions },
+            { partition: PROGRESS, table: tables[1], writes: progress },
+          ]
+        }),
+      ),
+    )
   }
 
   /** Without a transaction: nobody is fenced, the last word of the latest holder counts. */
@@ -95,6 +108,35 @@ export class StateLog {
     const opened = await this.#opened?.catch(() => undefined)
     await opened?.writer.close()
     await opened?.topic.close()
+  }
+
+  async #transact(
+    transactionalId: string,
+    look: (topic: StateTopic, isRetry: boolean) => Promise<readonly Part[]>,
+  ): Promise<void> {
+    const { topic, writer } = await this.#open()
+    const changed = async (isRetry: boolean) =>
+      (await look(topic, isRetry)).filter(({ writes }) => writes.length > 0)
+    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+      await sleep(Math.random() * Math.min(attempt * 25, 500))
+      let parts = await changed(attempt > 0)
+      if (parts.length === 0) return
+      let producer = this.#producers.get(transactionalId)
+      if (producer === undefined) {
+        await topic.open()
+        producer = await topic.cluster.takeTransactionalId(transactionalId, TRANSACTION_MS)
+        this.#producers.set(transactionalId, producer)
+        parts = await changed(attempt > 0)
+        if (parts.length === 0) return
+      }
+      // Until it is known to be committed, nothing is known: an error leaves the next write to take the id and read.
+      this.#producers.delete(transactionalId)
+      if ((await writer.transact(producer, parts)) === 'ok') {
+        this.#producers.set(transactionalId, producer)
+        return
+      }
+    }
+    throw crowded(this.#name)
   }
 
   #open() {

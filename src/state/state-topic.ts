@@ -9,8 +9,8 @@ import { damaged } from './records.ts'
 import { StateTable } from './state-table.ts'
 
 /**
- * Decisions, journal and locks are on partition 0, written in transactions; progress is on partition 1, written without: so nobody who
- * reads progress waits for an open transaction, and whoever reads decisions need not read the progress.
+ * Decisions, journal and locks are on partition 0, written in transactions; progress is on partition 1, written without, but where both
+ * are replaced: so nobody who reads progress waits for an apply that writes, and whoever reads decisions need not read the progress.
  */
 export const DECISIONS = 0
 export const PROGRESS = 1

@@ -12,7 +12,7 @@ import { ErrorCode, errorName, isRetriable } from '../kafka/error-codes.ts'
 import { ATTRIBUTES } from '../records/batch.ts'
 import { encodeBatch } from '../records/write-batch.ts'
 import { recordsOf, type StateRecord, type StateTable, type StateWrite } from './state-table.ts'
-import { DECISIONS, PROGRESS, type StateTopic } from './state-topic.ts'
+import { PROGRESS, type StateTopic } from './state-topic.ts'
 
 const REQUEST_MS = 10_000
 const FIRST_PAUSE_MS = 20
@@ -41,7 +41,8 @@ interface Sequenced {
 export class TopicWriter {
   readonly #topic: StateTopic
   readonly #patienceMs: number
-  readonly #sequences = new WeakMap<TransactionalProducer, Sequenced>()
+  /** By partition. */
+  readonly #sequences = new WeakMap<TransactionalProducer, Map<number, Sequenced>>()
   #progress: Sequenced | undefined
   readonly #links = new Map<number, Promise<BrokerLink>>()
 
@@ -51,22 +52,32 @@ export class TopicWriter {
   }
 
   /**
-   * All of it or nothing, on the partition of the decisions. `fenced`: the transactional id was taken since; what was written is not there,
-   * unless the answer to its commit was lost: read and see.
+   * All of it or nothing, on all these partitions. `fenced`: the transactional id was taken since; what was written is not there, unless the
+   * answer to its commit was lost: read and see.
    */
   async transact(
     producer: TransactionalProducer,
-    writes: readonly StateWrite[],
-    table: StateTable,
+    parts: readonly {
+      readonly partition: number
+      readonly writes: readonly StateWrite[]
+      readonly table: StateTable
+    }[],
   ): Promise<'ok' | 'fenced'> {
-    const batches = await this.#batches(writes, table)
+    const batches = await Promise.all(
+      parts.map(({ writes, table }) => this.#batches(writes, table)),
+    )
     const { topic } = this.#topic
-    if ((await producer.add([{ topic, partition: DECISIONS }])) === 'fenced') return 'fenced'
-    const sequenced = this.#sequences.get(producer) ?? { producer, sequence: 0 }
-    this.#sequences.set(producer, sequenced)
-    for (const records of batches) {
-      const written = await this.#produce(DECISIONS, records, sequenced, producer.transactionalId)
-      if (written === 'over') return 'fenced'
+    const partitions = parts.map(({ partition }) => ({ topic, partition }))
+    if ((await producer.add(partitions)) === 'fenced') return 'fenced'
+    const sequences = this.#sequences.get(producer) ?? new Map<number, Sequenced>()
+    this.#sequences.set(producer, sequences)
+    for (const [i, { partition }] of parts.entries()) {
+      const sequenced = sequences.get(partition) ?? { producer, sequence: 0 }
+      sequences.set(partition, sequenced)
+      for (const records of batches[i] ?? []) {
+        const written = await this.#produce(partition, records, sequenced, producer.transactionalId)
+        if (written === 'over') return 'fenced'
+      }
     }
     return producer.end(true)
   }
