@@ -9,6 +9,7 @@ import { mirrorsOf } from './mirror-processes.ts'
 import type { Session } from './open-session.ts'
 import { type LookParts, looksOf } from './places.ts'
 import { statusOf } from './status.ts'
+import { foreignOnTarget, withForeign } from './status-foreign.ts'
 
 /** A rate needs two looks, so far apart that it means something. */
 const BETWEEN_LOOKS_MS = 2000
@@ -29,7 +30,11 @@ export const statusLooker = (
     for (const migration of session.migrations) {
       const meter = meters.get(migration.name) as ReturnType<typeof copyMeter>
       const made = await makePlan(session, migration, options)
+      // After the log ends, see there.
       const progress = await session.store.readProgress(migration.name)
+      const foreign = await foreignOnTarget({ ...made, progress }, made.clusters.target, () =>
+        session.store.readDecisions(migration.name),
+      )
       const processes = await services.mirrorProcesses(session.project.name, made.clusters.target)
       const isBack = made.state.reverse.marks.length > 0
       const back = {
@@ -41,7 +46,15 @@ export const statusLooker = (
           : undefined,
       }
       const lock = await session.store.lockHolder(migration.name)
-      const parts = { ...made, progress, words, processes, lock, ...back }
+      const parts = {
+        ...made,
+        progress: withForeign(progress, foreign),
+        unread: foreign.problems,
+        words,
+        processes,
+        lock,
+        ...back,
+      }
       const first = looksOf(parts)
       let copied = meter(first, now())
       const moves = mirrorsOf(processes ?? [], migration).length > 0

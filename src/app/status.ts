@@ -1,4 +1,5 @@
 import type { CopyProgress } from '../domain/copy-progress.ts'
+import type { Diagnostic } from '../domain/diagnostic.ts'
 import { type PartitionKey, partitionKey, type TopicName } from '../domain/ids.ts'
 import type { Mark } from '../domain/mark.ts'
 import type { Migration } from '../domain/migration.ts'
@@ -28,6 +29,8 @@ export interface StatusParts extends LookParts {
   readonly plan: Plan
   readonly words: StepWords
   readonly processes: readonly MirrorProcess[] | undefined
+  /** What of the target could not be looked at. */
+  readonly unread: readonly Diagnostic[]
   /** Undefined: nobody has the lock. */
   readonly lock?: LockStatus | undefined
   /** Of the way back, and who mirrors on it. */
@@ -67,7 +70,7 @@ export const statusOf = (parts: StatusParts): MigrationStatus => {
     next: nextStep(parts, known),
     deadlines: plan.deadlines.map(({ at, says }) => ({ at, says })),
     ...(retention && { retention }),
-    problems: [...stopped, ...plan.problems, ...notDurableYet(parts)],
+    problems: [...stopped, ...parts.unread, ...plan.problems, ...notDurableYet(parts)],
   }
 }
 
@@ -202,6 +205,13 @@ const nextStep = (
   { progress, seals }: Known,
 ): NextStep => {
   if (plan.problems.some((each) => each.severity === 'error')) return { kind: 'blocked' }
+  // Others have written between what is copied: no apply goes on there, but one that goes back may.
+  const isForeign = [...progress].some(
+    ([key, { problem }]) => problem?.code === 'FERRY1604' && !seals.has(key),
+  )
+  if (isForeign && stageRank(plan.to, migration.order) >= stageRank(plan.from, migration.order)) {
+    return { kind: 'blocked' }
+  }
   const first = plan.steps[0]
   if (first !== undefined) {
     const waiting = plan.steps.find((step) => words.gates(step).length > 0)

@@ -99,8 +99,9 @@ export interface PartitionStatus {
   /** Source offset from which on offsets differ although they were to be identical (FERRY1614); null as long as they do not. */
   readonly divergedAt: number | null
   readonly sealed: boolean
+  /** Also where the next mirror will stop, as others have written to the target while none runs. */
   readonly stopped: boolean
-  /** Why it stopped. */
+  /** Why it stopped, or will. */
   readonly problem: Diagnostic | null
 }
 

@@ -125,6 +125,7 @@ const parts = (change: {
   progress: new Map(change.progress ?? []),
   plan: aPlan(),
   words: WORDS,
+  unread: [],
   processes: [],
   backProgress: new Map(),
   backProcesses: undefined,
@@ -329,6 +330,27 @@ it('names no further stage while a partition is stopped', () => {
   const next = (...found: ReturnType<typeof progress>[]) =>
     statusOf({ ...parts({ progress: found }), plan }).next.kind
   deepStrictEqual([next(), next(progress(0, { problem }))], ['edit', 'blocked'])
+})
+
+it('names no apply where others have written to the target, but one that goes back', () => {
+  const foreign = progress(0, { problem: diagnostic({ code: 'FERRY1604', detail: '', fix: '' }) })
+  const other = progress(0, { problem: diagnostic({ code: 'FERRY1602', detail: '', fix: '' }) })
+  const next = (
+    found: ReturnType<typeof progress>,
+    from: StatusParts['plan']['from'],
+    to: StatusParts['plan']['to'],
+    seals: readonly Partial<Seal>[] = [],
+  ) => statusOf({ ...parts({ progress: [found], seals }), plan: aPlan({ from, to }) }).next.kind
+  deepStrictEqual(
+    [
+      next(foreign, 'mirrored', 'consumers-moved'),
+      next(foreign, 'mirrored', 'prepared'),
+      // What it stopped for may have passed.
+      next(other, 'mirrored', 'consumers-moved'),
+      next(foreign, 'mirrored', 'consumers-moved', [{ topic, partition: 0 }]),
+    ],
+    ['blocked', 'apply', 'apply', 'apply'],
+  )
 })
 
 it('names apply, and no edit, where no step leads to the stage that the file asks for already', () => {

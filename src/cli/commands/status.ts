@@ -74,7 +74,7 @@ export const statusCommand = (act: Act): Command =>
   new Command('status')
     .summary('where a migration is, and what is next')
     .description(
-      'Shows the stage, the next command and the gate that it will wait at, each topic with its marks, lag, rate and time left, each group on both clusters with its members, whether a mirror is running, deadlines and problems. Read-only. Exits with 9 if a partition stopped.',
+      'Shows the stage, the next command and the gate that it will wait at, each topic with its marks, lag, rate and time left, each group on both clusters with its members, whether a mirror is running, deadlines and problems. Read-only. Exits with 9 if a partition stopped, or will at the next start of a mirror because others have written to the target.',
     )
     .argument('[name...]', 'migrations; all of the project if none is named')
     .option('--watch', 'again and again until Ctrl-C: one page on a terminal, blocks elsewhere')
