@@ -15,6 +15,7 @@ import {
   topicConfigs,
 } from '../planner/topic-configs.ts'
 import { only, topicsAreSealed } from './gates/index.ts'
+import { lateRecords } from './late-records.ts'
 import type { PlanContext, Run, StepKind, Undoing } from './step-kind.ts'
 
 const KEPT = 'delete.retention.ms'
@@ -72,6 +73,7 @@ const planTopic = (context: PlanContext, spec: TopicSpec, stage: Stage): Configu
   const target = observed.target.topics.get(spec.name)
   const configs = topicConfigs(spec, source, observed.target, time)
   const sealed = placesOf(state).sealedTopics.has(spec.name)
+  const isReopened = lateRecords(spec.name, observed, state, context.desired.order) > 0n
   const phase = stage === 'prepared' ? 'protective' : 'final'
   // A topic that is still to be created gets its protective configs at creation; one that is sealed must not get them back.
   if (phase === 'protective' && (!target || sealed)) return []
@@ -79,7 +81,11 @@ const planTopic = (context: PlanContext, spec: TopicSpec, stage: Stage): Configu
   const { set, was } =
     phase === 'protective'
       ? protection(is, configs)
-      : configChanges(sealed ? is : underProtection(is, configs), configs.final, oursOf(configs))
+      : configChanges(
+          sealed && !isReopened ? is : underProtection(is, configs),
+          configs.final,
+          oursOf(configs),
+        )
   if (Object.keys(set).length === 0) return []
   return [
     {
@@ -191,37 +197,43 @@ const undoConfigs = (
   return stage === 'prepared' ? asBefore(context, leadsTo) : []
 }
 
-const protectedAgain = (context: PlanContext, leadsTo: ReachedStage): readonly ConfigureTopic[] => {
-  const { observed, desired, state, now } = context
-  return desired.topics.flatMap((spec) => {
-    const source = observed.source.topics.get(spec.name)
-    const target = observed.target.topics.get(spec.name)
-    if (!source || !target || !placesOf(state).sealedTopics.has(spec.name)) return []
-    const configs = topicConfigs(spec, source, observed.target, now)
-    const missing = protection(overrides(target), configs)
-    const isUntold = !(POLICY in missing.set) && isProtectedUntold(context, spec.name)
-    const unchanged = isUntold ? { [POLICY]: effective(target, POLICY) ?? 'delete' } : {}
-    const [set, was] = [
-      { ...unchanged, ...missing.set },
-      { ...unchanged, ...missing.was },
-    ]
-    if (Object.keys(set).length === 0) return []
-    return [
-      {
-        kind: 'configure-topic',
-        id: `configure-topic/protective/${spec.name}`,
-        stage: leadsTo,
-        reason: isUntold
-          ? 'that the target is not cleaned any more is still to be written down: a run broke off behind it, or somebody else did it'
-          : 'until it is sealed again the target must not delete what is mirrored',
-        undo: { cost: 'restores', says: `restore ${Object.keys(was).length} configs` },
-        topic: spec.name,
-        phase: 'protective',
-        set,
-        was,
-      },
-    ]
-  })
+const protectedAgain = (context: PlanContext, leadsTo: ReachedStage): readonly ConfigureTopic[] =>
+  context.desired.topics.flatMap((spec) => protectAgain(context, spec, leadsTo))
+
+/** What protects the copy of a sealed topic before it is opened again; nothing if its final configs were never set, or it is not sealed. Pure. */
+export const protectAgain = (
+  context: PlanContext,
+  spec: TopicSpec,
+  leadsTo: ReachedStage,
+): readonly ConfigureTopic[] => {
+  const { observed, state, now } = context
+  const source = observed.source.topics.get(spec.name)
+  const target = observed.target.topics.get(spec.name)
+  if (!source || !target || !placesOf(state).sealedTopics.has(spec.name)) return []
+  const configs = topicConfigs(spec, source, observed.target, now)
+  const missing = protection(overrides(target), configs)
+  const isUntold = !(POLICY in missing.set) && isProtectedUntold(context, spec.name)
+  const unchanged = isUntold ? { [POLICY]: effective(target, POLICY) ?? 'delete' } : {}
+  const [set, was] = [
+    { ...unchanged, ...missing.set },
+    { ...unchanged, ...missing.was },
+  ]
+  if (Object.keys(set).length === 0) return []
+  return [
+    {
+      kind: 'configure-topic',
+      id: `configure-topic/protective/${spec.name}`,
+      stage: leadsTo,
+      reason: isUntold
+        ? 'that the target is not cleaned any more is still to be written down: a run broke off behind it, or somebody else did it'
+        : 'until it is sealed again the target must not delete, compact or restamp what is mirrored',
+      undo: { cost: 'restores', says: `restore ${Object.keys(was).length} configs` },
+      topic: spec.name,
+      phase: 'protective',
+      set,
+      was,
+    },
+  ]
 }
 
 /** Whether a cleaner was at the copy and is no longer, and nothing says since when: what protected it died before it wrote that down. */

@@ -17,8 +17,8 @@ import { shortOnSource } from '../planner/forgetting.ts'
 import { closedWayBack, hasWayBack, reverseGuards } from '../planner/guards/reverse.ts'
 import { counted } from './_words.ts'
 import { topicsAreSealed } from './gates/index.ts'
+import { lateRecords } from './late-records.ts'
 import { offsetsOf } from './partitions-now.ts'
-import { lateRecords } from './reopen-topic.ts'
 import type { PlanContext, StepKind } from './step-kind.ts'
 
 /**

@@ -1,26 +1,24 @@
-import type { TopicName } from '../domain/ids.ts'
-import type { Seal } from '../domain/mark.ts'
-import type { Order } from '../domain/stage.ts'
-import type { MigrationState } from '../domain/state.ts'
-import { placesOf } from '../domain/state-places.ts'
-import type { ReopenTopic } from '../domain/step.ts'
-import { sealsStay } from '../domain/stranded.ts'
-import { type Observed, partitionAt } from '../planner/observed.ts'
+import type { ConfigureTopic, ReopenTopic } from '../domain/step.ts'
 import { counted } from './_words.ts'
+import { protectAgain } from './configure-topic.ts'
 import { nothingOnlyOnTarget } from './gates/index.ts'
+import { lateRecords } from './late-records.ts'
 import type { StepKind } from './step-kind.ts'
 
 /** Takes a seal back, because a record came late to the source while the target was still closed to producers. */
-export const reopenTopic: StepKind<ReopenTopic> = {
+export const reopenTopic: StepKind<ReopenTopic, ConfigureTopic> = {
   kind: 'reopen-topic',
 
-  plan: ({ desired, observed, state }, stage) => {
+  /** The final configs may be set by then: what is copied behind an open seal must not be restamped, refused or deleted by them. */
+  plan: (context, stage) => {
+    const { desired, observed, state } = context
     if (stage !== 'producers-moved') return { steps: [] }
-    const steps = desired.topics.flatMap((spec): ReopenTopic[] => {
+    const steps = desired.topics.flatMap((spec): (ReopenTopic | ConfigureTopic)[] => {
       const late = lateRecords(spec.name, observed, state, desired.order)
       return late === 0n
         ? []
         : [
+            ...protectAgain(context, spec, stage),
             {
               kind: 'reopen-topic',
               id: `reopen-topic/${spec.name}`,
@@ -63,23 +61,4 @@ export const reopenTopic: StepKind<ReopenTopic> = {
         ? 'take the seal back'
         : `${counted(BigInt(step.late), 'record')} came after the seal`,
   }),
-}
-
-/** Records on the source above the seals of a topic that can be opened again; 0 once they stay. */
-export const lateRecords = (
-  topic: TopicName,
-  observed: Observed,
-  state: MigrationState,
-  order: Order,
-): bigint => {
-  const there = observed.target.topics.get(topic)
-  const ends = ({ partition }: Seal) => partitionAt(there, partition)?.highWatermark
-  if (sealsStay(topic, state, order, ends)) return 0n
-  const source = observed.source.topics.get(topic)
-  if (!source) return 0n
-  const seals = placesOf(state).sealedTopics.get(topic) ?? []
-  return seals.reduce((sum, seal) => {
-    const end = source.partitions[seal.partition]?.highWatermark ?? seal.sourceEnd
-    return end > seal.sourceEnd ? sum + end - seal.sourceEnd : sum
-  }, 0n)
 }

@@ -104,13 +104,16 @@ export type Outcome =
  * Everything Ferry knows about one kind of step, in one file under `src/steps/`. `steps/index.ts` lists the kinds in the order in which
  * a plan runs them. To add a kind: add its data to `domain/step.ts`, a file here, and a line there.
  */
-export interface StepKind<S extends Step> {
+export interface StepKind<S extends Step, Before extends Step = never> {
   readonly kind: S['kind']
-  /** Pure. The steps of this kind still missing between what is and what `stage` asks for; none if all is well. */
+  /**
+   * Pure. The steps of this kind still missing between what is and what `stage` asks for, each with what must come right before it; none if
+   * all is well.
+   */
   plan(
     context: PlanContext,
     stage: Stage,
-  ): { readonly steps: readonly S[]; readonly problems?: readonly Diagnostic[] }
+  ): { readonly steps: readonly (S | Before)[]; readonly problems?: readonly Diagnostic[] }
   /** Pure. The steps, of whatever kinds, that take back what this kind has done in a stage, from what is. */
   undo?(
     context: PlanContext,

@@ -126,6 +126,75 @@ describe('the steps of a whole migration', () => {
       'reopen-topic/orders',
     )
   })
+
+  it.each([
+    ['restamped', { 'message.timestamp.type': 'LogAppendTime' }],
+    ['refused', { 'message.timestamp.before.max.ms': '60000' }],
+    ['deleted', { 'cleanup.policy': 'compact', 'retention.ms': '1000' }],
+  ])(
+    'protect a copy whose final configs are set before its seal is opened again: late records must not be %s',
+    (_, final) => {
+      const seal = {
+        topic: topic('orders'),
+        partition: 0,
+        sourceEnd: 900n,
+        targetEnd: 900n,
+        at: '',
+      }
+      const desired = migration({
+        stage: 'producers-moved',
+        topics: [topicSpec('orders', { configs: new Map(Object.entries(final)) })],
+      })
+      const at = (
+        overrides: Readonly<Record<string, string>>,
+        seals: readonly unknown[] = [seal],
+      ) =>
+        plan({
+          desired,
+          state: stateWith({ stage: 'consumers-moved', seals: seals as never }),
+          observed: observed({
+            target: {
+              topics: new Map([
+                [
+                  topic('orders'),
+                  topicSeen(
+                    'orders',
+                    [
+                      [0n, 900n],
+                      [0n, 0n],
+                    ],
+                    overrides,
+                  ),
+                ],
+              ]),
+            },
+          }),
+        }).steps
+      const ids = [
+        'configure-topic/protective/orders',
+        'reopen-topic/orders',
+        'seal-topic/orders',
+        'configure-topic/final/orders',
+      ]
+      const steps = at(final)
+      expect(
+        steps.map(({ id }) => id).filter((id) => id.endsWith('/orders') && ids.includes(id)),
+      ).toEqual(ids)
+      const setBy = (id: string, of = steps) =>
+        of.flatMap((step) =>
+          step.id === id && step.kind === 'configure-topic' ? [step.set] : [],
+        )[0]
+      const protective = { ...setBy('configure-topic/protective/orders') }
+      for (const key of Object.keys(final)) expect(protective[key]).not.toBe(final[key as never])
+      expect(setBy('configure-topic/final/orders')).toMatchObject(final)
+
+      // Protected, and not open yet: whoever was killed there goes on with the seal, and sets the final configs behind it just the same.
+      const set = Object.entries({ ...final, ...protective }).filter(([, value]) => value !== null)
+      const next = at(Object.fromEntries(set) as Record<string, string>)
+      expect(next.map(({ id }) => id).filter((id) => ids.includes(id))).toEqual(ids.slice(1))
+      expect(setBy('configure-topic/final/orders', next)).toMatchObject(final)
+    },
+  )
 })
 
 describe('guards', () => {
