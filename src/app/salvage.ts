@@ -48,7 +48,8 @@ export interface SalvageResult {
  * Appends what is stranded to the target, each range once.
  *
  * 1. Take the lock; look again.
- * 2. For each range: write down the producer id that it will be appended with and the target's log end, unless an earlier attempt did.
+ * 2. For each range: write down the producer id that it will be appended with and the target's log end, unless an earlier attempt did. One whose
+ *    seal was opened again since is left out: the mirror has copied it, or does.
  * 3. Where the topic has a way back: hold the lock of that way until every mirror has let go of the topic, so that it is never mirrored
  *    back itself.
  * 4. Append what is missing of it, and write down that it is done, or how far it is where retention has taken what comes next.
@@ -84,6 +85,10 @@ export const salvage = async (
       state = finished.state
       lost.push(...finished.lost)
       const open = state.salvages.find(({ status }) => status === 'pending')
+      if (open !== undefined && placeOf(state, open) === undefined) {
+        state = await withdraw(state, open)
+        continue
+      }
       let next: StrandedRange | undefined = open
       if (next === undefined) {
         const { held, gone } = await strandedNow(session, migration, state, options.signal)
@@ -96,6 +101,9 @@ export const salvage = async (
         next = held[0]
       }
       if (next === undefined) return { done, lost, there: await tellThere(state) }
+      const mirror = placeOf(state, next)
+      // What is stranded comes from the seals of this very state.
+      if (mirror === undefined) throw new Error(`${nameRange(next)} is not behind a seal`)
       const intent = open ?? (await intentOf(next))
       if (!open) {
         const reopened = reopenedWayBack(state)
@@ -110,7 +118,7 @@ export const salvage = async (
       const end = await salvageRange({
         ...clusters,
         salvage: intent,
-        mirror: mirrorOf(state, intent),
+        mirror,
         isResumed: open !== undefined,
         known: state,
         requestTimeoutMs: options.timings.requestTimeoutMs,
@@ -154,6 +162,16 @@ export const salvage = async (
     if (part !== undefined) done.push({ ...part, records })
   }
 
+  /** Opening a seal withdraws what was begun behind it. A state of an earlier version may hold it still: appended now it would be there twice. */
+  async function withdraw(state: MigrationState, salvage: Salvage): Promise<MigrationState> {
+    const withdrawn = nameRange(salvage)
+    report(`leaves ${withdrawn} out: its seal was opened again since, the mirror copies that`)
+    const step = `salvage/${partitionKey(salvage.topic, salvage.partition)}`
+    await journal({ kind: 'result', step, outcome: 'done', facts: { withdrawn } })
+    const salvages = state.salvages.filter(({ producerId }) => producerId !== salvage.producerId)
+    return decide(state, { salvages })
+  }
+
   async function tellThere(state: MigrationState): Promise<readonly NamedRange[]> {
     const there = onTargetAfterAll(state, accept)
     for (const range of there) {
@@ -164,10 +182,13 @@ export const salvage = async (
     return there
   }
 
+  function told(says: string, ranges: readonly StrandedRange[]): string {
+    const { name } = clusters.target
+    return ranges.length > 0 ? ` ${says} ${name}: ${ranges.map(nameRange).join(', ')}.` : ''
+  }
+
   function isGone(gone: readonly StrandedRange[], there: readonly NamedRange[]): FerryError {
     const { source, target } = clusters
-    const told = (says: string, ranges: readonly StrandedRange[]) =>
-      ranges.length > 0 ? ` ${says} ${target.name}: ${ranges.map(nameRange).join(', ')}.` : ''
     const rest = told('What was left is on', done) + told('Not given up, by now on', there)
     return new FerryError(
       diagnostic({
@@ -244,11 +265,18 @@ export const salvage = async (
   }
 }
 
-const mirrorOf = (
+/**
+ * The mirror's producer, and where it ended on the target, of late records. Undefined: they are none (any more). Their seal was opened again, so
+ * that the mirror copies them, or it was, and set behind them.
+ */
+const placeOf = (
   state: MigrationState,
-  { topic, partition }: Salvage,
-): { readonly producerId: bigint; readonly sealedEnd: TargetOffset } => {
+  { topic, partition, from }: StrandedRange,
+): { readonly producerId: bigint; readonly sealedEnd: TargetOffset } | undefined => {
   const key = partitionKey(topic, partition)
   const { marks, seals } = placesOf(state)
-  return { producerId: marks.get(key)!.producerId, sealedEnd: seals.get(key)!.targetEnd }
+  const [mark, seal] = [marks.get(key), seals.get(key)]
+  return mark === undefined || seal === undefined || from < seal.sourceEnd
+    ? undefined
+    : { producerId: mark.producerId, sealedEnd: seal.targetEnd }
 }

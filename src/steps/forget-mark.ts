@@ -11,6 +11,7 @@ import { counted } from './_words.ts'
 import { emptyTopic } from './empty-topic.ts'
 import { wayBackIsSealed } from './gates/index.ts'
 import type { PlanContext, Run, StepKind } from './step-kind.ts'
+import { untilSettled, withoutSalvages } from './withdraw-salvages.ts'
 
 /** Takes the mark of a topic back and empties the target topic, so that a new mark can be made there. */
 export const forgetMark: StepKind<ForgetMark> = {
@@ -32,7 +33,8 @@ export const forgetMark: StepKind<ForgetMark> = {
   gates: (step) => (step.purge === 'copied-back' ? [wayBackIsSealed([step.topic])] : []),
 
   /**
-   * 1. Take the marks out of what is mirrored: every mirror lets the topic go.
+   * 1. Take the marks out of what is mirrored: every mirror lets the topic go. What was salvaged goes with the copy, once nothing of it can
+   *    still arrive.
    * 2. Hold the lock on its partitions; wait out what is still on its way.
    * 3. See that all of it is the mirror's copy; delete it.
    */
@@ -41,6 +43,7 @@ export const forgetMark: StepKind<ForgetMark> = {
     const described = await target.describeTopics([step.topic])
     const topic = described.ok.get(step.topic)
     if (topic === undefined) return { done: false, problem: described.failed.get(step.topic)! }
+    await untilSettled(step.topic, run)
     await putAside(step, run, topic)
     const purge = run.state().purges.find((p) => p.topic === step.topic)
     let now: readonly Emptied[] = []
@@ -106,6 +109,7 @@ const putAside = async (
     markIntents: s.markIntents.filter((i) => i.topic !== step.topic),
     seals: s.seals.filter((seal) => seal.topic !== step.topic),
     acceptedGaps: s.acceptedGaps.filter((gap) => gap.topic !== step.topic),
+    salvages: withoutSalvages(s, step.topic),
     lost: s.lost.filter((range) => range.topic !== step.topic),
     cleaned: (s.cleaned ?? []).filter(({ topic }) => topic !== step.topic),
     syncs: s.syncs.map(({ marked, adding, ...sync }) => ({

@@ -1,9 +1,16 @@
 import type { ConfigureTopic, ReopenTopic } from '../domain/step.ts'
+import { nameRange } from '../domain/stranded.ts'
 import { counted } from './_words.ts'
 import { protectAgain } from './configure-topic.ts'
 import { nothingOnlyOnTarget } from './gates/index.ts'
 import { lateRecords } from './late-records.ts'
 import type { StepKind } from './step-kind.ts'
+import {
+  pendingSalvages,
+  somethingSalvaged,
+  withdrawnInWords,
+  withoutSalvages,
+} from './withdraw-salvages.ts'
 
 /** Takes a seal back, because a record came late to the source while the target was still closed to producers. */
 export const reopenTopic: StepKind<ReopenTopic, ConfigureTopic> = {
@@ -23,7 +30,7 @@ export const reopenTopic: StepKind<ReopenTopic, ConfigureTopic> = {
               kind: 'reopen-topic',
               id: `reopen-topic/${spec.name}`,
               stage,
-              reason: 'a producer wrote to the source after the seal',
+              reason: `a producer wrote to the source after the seal${withdrawnInWords(state, spec.name)}`,
               undo: { cost: 'free', says: 'seal it again' },
               topic: spec.name,
               late: String(late),
@@ -35,9 +42,16 @@ export const reopenTopic: StepKind<ReopenTopic, ConfigureTopic> = {
 
   gates: (step) => [nothingOnlyOnTarget([step.topic])],
 
+  interruptible: true,
+
+  /** What was salvaged of the topic, if anything, is not on the target: so nothing of that is left to be told, or to be gone on with. */
   apply: async (step, run) => {
+    const problem = await somethingSalvaged(step.topic, run)
+    if (problem) return { done: false, problem }
+    const withdrawn = pendingSalvages(run.state(), step.topic).map(nameRange)
     await run.decide((state) => ({
       ...state,
+      salvages: withoutSalvages(state, step.topic),
       seals: state.seals.filter((s) => s.topic !== step.topic),
       lost: state.lost.filter((range) => range.topic !== step.topic),
       // Nothing was written behind the seal: there is nothing on its way back.
@@ -49,7 +63,10 @@ export const reopenTopic: StepKind<ReopenTopic, ConfigureTopic> = {
         }),
       },
     }))
-    return { done: true, facts: { late: step.late } }
+    return {
+      done: true,
+      facts: { late: step.late, ...(withdrawn.length > 0 && { withdrawn }) },
+    }
   },
 
   describe: (step) => ({

@@ -12,6 +12,7 @@ import { lagOf, type PartitionNow, partitionsNow } from './partitions-now.ts'
 import { sealUnderLock } from './seal-under-lock.ts'
 import type { PlanContext, Run, StepKind } from './step-kind.ts'
 import { wayBack, writtenOnTarget } from './way-back.ts'
+import { withdrawnInWords } from './withdraw-salvages.ts'
 
 /** Ends the mirroring of a topic once its producers are gone and all of it was copied. */
 export const sealTopic: StepKind<SealTopic> = {
@@ -62,7 +63,7 @@ export const sealTopic: StepKind<SealTopic> = {
         kind: 'reopen-topic',
         id: `reopen-topic/${topic}`,
         stage: leadsTo,
-        reason: 'producers stay on the source: mirroring goes on',
+        reason: `producers stay on the source: mirroring goes on${withdrawnInWords(state, topic)}`,
         undo: { cost: 'free', says: 'seal it again' },
         topic,
         late: '0',

@@ -43,7 +43,8 @@ export const writeReceipt = async (step: Retire, run: Run): Promise<Receipt | Di
     clusters: { source: named(run.clusters.source), target: named(run.clusters.target) },
     partitions: read.partitions,
     groups,
-    salvaged: state.salvages.map(rangeOf),
+    // One that has not ended has appended nobody knows how much.
+    salvaged: state.salvages.filter(({ status }) => status === 'done').map(rangeOf),
     lost: state.lost.map((range) => ({
       ...rangeOf(range),
       unseen: range.unseen,

@@ -273,7 +273,8 @@ describe('a rollback after producers have written to the target', () => {
     ).toEqual([
       "FERRY1307 Ferry's user on old lacks WRITE on topic orders, which mirroring back needs.",
     ])
-    const salvage = { topic: topic('orders'), partition: 0, from: 1100n, to: 1105n } as Salvage
+    const range = { topic: topic('orders'), partition: 0, from: 1100n, to: 1105n }
+    const salvage = { ...range, status: 'done' } as Salvage
     expect(errors({ state: stateWith({ ...STATE, salvages: [salvage] }) })[0]).toMatch(
       /^FERRY1360 Late records of orders \(partition 0: 1100 to 1104\)/,
     )
@@ -694,6 +695,22 @@ describe('what somebody wrote to the source between what was mirrored back', () 
     expect(errors({ state: salvaged, observed: seen })).toEqual([
       expect.stringMatching(/^FERRY1360 .*\(partition 0: 1103 to 1104\) were salvaged/),
     ])
+    // One that broke off has appended nobody knows how much yet, and is carried on; it has not salvaged anything.
+    const pending = [{ ...late, status: 'pending' as const }]
+    const begun = back({
+      state: stateWith({ ...STATE, reverse, salvages: pending }),
+      observed: seen,
+    })
+    expect(begun.problems.filter(({ severity }) => severity === 'error')).toMatchObject([
+      {
+        code: 'FERRY1360',
+        detail: expect.stringMatching(
+          /\(partition 0: 1103 to 1104\) was begun and has not ended: some of them may be/,
+        ),
+        fix: 'Carry it to its end: ferry salvage orders --confirm orders. Stay on new.',
+      },
+      { code: 'FERRY1360', detail: expect.stringContaining('came between') },
+    ])
     const after = back({ state: salvaged, observed: seen, purpose: { kind: 'migrate' } })
     expect(after.problems.map(({ code }) => code)).not.toContain('FERRY1342')
     // What the same producer wrote on behind it is the rest.
@@ -867,12 +884,15 @@ describe('what came late before the way back was marked, and is salvaged after i
   const seen = observed({ source: source(1103n), target: target() })
 
   it('ends that way, for mirrors from the moment on in which it is decided', () => {
-    for (const status of ['pending', 'done'] as const) {
+    for (const [status, says] of [
+      ['pending', 'was begun and has not ended'],
+      ['done', 'were salvaged'],
+    ] as const) {
       const state = stateWith({ ...STATE, reverse, salvages: [{ ...late, status }] })
       expect([...endedWaysBack(state)]).toEqual(['orders'])
       expect(reverseView(state).marks).toEqual([])
       expect(errors({ state, observed: seen })).toEqual([
-        expect.stringMatching(/^FERRY1360 .*\(partition 0: 1100 to 1102\) were salvaged/),
+        expect.stringMatching(new RegExp(`^FERRY1360 .*\\(partition 0: 1100 to 1102\\) ${says}`)),
       ])
     }
   })

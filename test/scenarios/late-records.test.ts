@@ -102,3 +102,88 @@ describe('before WRITE is granted', () => {
     }
   })
 })
+
+describe('a salvage that was begun and has appended nothing', () => {
+  const keysOf = async (topic: string) =>
+    (await oracle.readText(world.target, topic)).map(({ key }) => key)
+
+  /** Producers were let onto the target and have written nothing; a record came late. */
+  const moved = async (name: string): Promise<Project> => {
+    await makeTopic(world.source, name)
+    await fill(world.source, name, 10, [0])
+    const project = world.project(name)
+    project.write(`plans/${name}.yaml`, planFile(name, 'producers-moved', `[{ name: ${name} }]`))
+    const applied = await apply(project, name)
+    expect(applied, applied.stderr).toMatchObject({ code: 0 })
+    await oracle.write(world.source, name, [{ partition: 0, key: 'late', value: 'one' }])
+    project.write('died', '')
+    return project
+  }
+  const salvage = (project: Project, name: string, env: Readonly<Record<string, string>> = {}) =>
+    project.ferry(['salvage', name, '--confirm', name], env)
+  const rollback = (project: Project, name: string, to: string) =>
+    project.ferry(['rollback', name, '--to', to, '--auto-approve', '--confirm', name])
+
+  test.each([
+    // Written down, and nothing sent; and the batch was about to be sent.
+    ['intent', 'after intent salvage/intent:0', 'prepared'],
+    ['unsent', 'before write 1 of salvage/unsent:0', 'mirrored'],
+  ])(
+    'is withdrawn by a rollback (%s: %s; to %s): the mirror copies the record, and no salvage appends it again',
+    async (name, died, to) => {
+      const project = await moved(name)
+      expect((await salvage(project, name, dyingAt(project, `^${died}`))).code).toBe(-1)
+      expect(await keysOf(name)).not.toContain('late')
+      const back = await rollback(project, name, to)
+      expect(back, back.stderr).toMatchObject({ code: 0 })
+      // While nothing is sealed.
+      expect(await salvage(project, name)).toMatchObject({
+        code: 0,
+        stdout: `Nothing of ${name} is stranded.\n`,
+      })
+      const again = await apply(project, name)
+      expect(again, again.stderr).toMatchObject({ code: 0 })
+      expect(await salvage(project, name)).toMatchObject({
+        code: 0,
+        stdout: `Nothing of ${name} is stranded.\n`,
+      })
+      expect((await keysOf(name)).filter((key) => key === 'late')).toHaveLength(1)
+      const [here, there] = await Promise.all(
+        [world.source, world.target].map(async (cluster) =>
+          (await oracle.readText(cluster, name)).map(({ offset: _, ...record }) => record),
+        ),
+      )
+      expect(there).toEqual(here)
+      // Every way back is open again, and the receipt knows of no salvage.
+      const planned = await project.ferry(['plan', name, '--json'])
+      expect((JSON.parse(planned.stdout) as Plan).problems.map(({ code }) => code)).not.toContain(
+        'FERRY1360',
+      )
+      project.edit(`plans/${name}.yaml`, 'stage: producers-moved', 'stage: retired')
+      expect(await apply(project, name)).toMatchObject({ code: 0 })
+      const receipt = JSON.parse((await project.ferry(['receipt', name])).stdout)
+      expect(receipt.salvaged).toEqual([])
+    },
+  )
+
+  test('or something, of which its state does not know: no seal is opened, and it is carried to its end', async () => {
+    const project = await moved('acked')
+    expect(
+      (await salvage(project, 'acked', dyingAt(project, '^after result salvage/acked:0'))).code,
+    ).toBe(-1)
+    expect((await keysOf('acked')).filter((key) => key === 'late')).toHaveLength(1)
+    for (const to of ['mirrored', 'prepared']) {
+      const refused = await rollback(project, 'acked', to)
+      expect(refused.code, refused.stderr).toBe(4)
+      expect(refused.stderr.replaceAll(/\s+/g, ' ')).toMatch(
+        /FERRY1360.*A salvage of late records of acked \(partition 0: 10 to 10\) was begun and has not ended/,
+      )
+    }
+    expect(await salvage(project, 'acked')).toMatchObject({
+      code: 0,
+      stdout: 'Appended 1 record: acked-0 offset 10.\n',
+    })
+    expect((await keysOf('acked')).filter((key) => key === 'late')).toHaveLength(1)
+    expect(await project.ferry(['verify', 'acked', '--full'])).toMatchObject({ code: 0 })
+  })
+})

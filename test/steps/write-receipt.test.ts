@@ -152,3 +152,17 @@ it('counts what a group had not read before the mark', () => {
 })
 
 const at = (partition: number) => ({ topic: TOPIC, partition })
+
+it('lists what was salvaged, and nothing that a salvage has begun and not brought to its end', async () => {
+  const salvage = (partition: number, status: string) => ({
+    ...at(partition),
+    from: 500n,
+    to: 503n,
+    status,
+    at: '2026-11-21T12:00:00.000Z',
+  })
+  const { receipt } = await receiptOf({ salvages: [salvage(0, 'pending'), salvage(1, 'done')] })
+  expect(receipt.salvaged).toEqual([
+    { ...at(1), from: 500, to: 503, at: '2026-11-21T12:00:00.000Z' },
+  ])
+})

@@ -2,7 +2,7 @@ import { type Diagnostic, diagnostic } from '../../domain/diagnostic.ts'
 import type { TopicName } from '../../domain/ids.ts'
 import type { Migration } from '../../domain/migration.ts'
 import { lostOnWayBack } from '../../domain/reverse.ts'
-import type { LostRange, MigrationState } from '../../domain/state.ts'
+import type { LostRange, MigrationState, Salvage } from '../../domain/state.ts'
 import { placesOf } from '../../domain/state-places.ts'
 import { lateBetween, nameRange } from '../../domain/stranded.ts'
 import { counted } from '../../steps/_words.ts'
@@ -76,16 +76,27 @@ export const salvagedGuard = (
 ): readonly Diagnostic[] => {
   const of = <R extends { readonly topic: TopicName }>(ranges: readonly R[]) =>
     ranges.filter((range) => range.topic === topic)
-  const refuse = (detail: string) =>
-    diagnostic({ code: 'FERRY1360', detail, fix: `Stay on ${target.name}.` })
-  const salvaged = of(state.salvages ?? [])
-  const ranges = salvaged.map(({ partition, from, to }) => `${partition}: ${from} to ${to - 1n}`)
+  const refuse = (detail: string, first = '') =>
+    diagnostic({ code: 'FERRY1360', detail, fix: `${first}Stay on ${target.name}.` })
+  const salvaged = (status: Salvage['status']) =>
+    of(state.salvages ?? []).filter((each) => each.status === status)
+  const listed = (ranges: readonly Salvage[]) =>
+    ranges.map(({ partition, from, to }) => `${partition}: ${from} to ${to - 1n}`).join('; ')
+  const [done, pending] = [salvaged('done'), salvaged('pending')]
   const lost = of(lostOnWayBack({ lost: state.lost ?? [], reverse: state.reverse }))
   return [
-    ...(salvaged.length > 0
+    ...(pending.length > 0
       ? [
           refuse(
-            `Late records of ${topic} (partition ${ranges.join('; ')}) were salvaged: they are on both clusters, in different places. Mirrored back they would be on ${source.name} twice, and no position would be right.`,
+            `A salvage of late records of ${topic} (partition ${listed(pending)}) was begun and has not ended: some of them may be on both clusters, in different places. Mirrored back they would be on ${source.name} twice.`,
+            `Carry it to its end: ferry salvage ${state.migration} --confirm ${state.migration}. `,
+          ),
+        ]
+      : []),
+    ...(done.length > 0
+      ? [
+          refuse(
+            `Late records of ${topic} (partition ${listed(done)}) were salvaged: they are on both clusters, in different places. Mirrored back they would be on ${source.name} twice, and no position would be right.`,
           ),
         ]
       : []),
