@@ -13,14 +13,18 @@ import {
   type StrandedRange,
   sealsStay,
   strandedRanges,
+  watchedEnd,
 } from '../domain/stranded.ts'
 import { reopenedWayBack, rollbackUnderWay } from '../planner/guards/reverse.ts'
+import { openInWords, openTransactions } from '../steps/gates/index.ts'
 import type { Session } from './open-session.ts'
 
 /** What stands on the source alone, and what of it the source's retention has taken. */
 export interface Stranded {
   readonly held: readonly StrandedRange[]
   readonly gone: readonly StrandedRange[]
+  /** Transactions that were begun after a seal and have not ended, for people: what of them is late nobody knows yet. Absent: none is. */
+  readonly open?: string
 }
 
 /** The late records of a migration, as they are now. Reads both clusters, changes nothing. */
@@ -51,16 +55,23 @@ export const strandedNow = async (
   if (open !== state && lateBetween(between, state).length > 0) {
     return strandedNow(session, migration, open, signal)
   }
-  // Not past an open transaction: what it will have been nobody knows yet.
+  // Not past an open transaction: what it will have been nobody knows yet. In this order: what is written in between is no transaction.
+  const logEnds = valuesOf(await source.listOffsets(state.seals, 'latest'))
   const ends = valuesOf(await source.listOffsets(state.seals, 'stable'))
   const behind = strandedRanges(state, ({ topic, partition }) =>
     ends.get(partitionKey(topic, partition)),
   )
   const late = notSalvaged(between, state)
-  const topics = new Set([...behind, ...late].map(({ topic }) => topic))
+  const unsettled = state.seals.flatMap((seal) => {
+    const key = partitionKey(seal.topic, seal.partition)
+    const sourceStable = ends.get(key)!
+    const [end, stable] = [logEnds.get(key)!, sourceStable].map((at) => watchedEnd(seal, state, at))
+    return end! > stable! ? [{ ...seal, key, sourceStable }] : []
+  })
+  const topics = new Set([...behind, ...late, ...unsettled].map(({ topic }) => topic))
   const seals = state.seals.filter(({ topic }) => topics.has(topic))
   const there = valuesOf(await target.listOffsets(seals, 'latest'))
-  const isStranded = ({ topic }: StrandedRange) =>
+  const isStranded = ({ topic }: Pick<StrandedRange, 'topic'>) =>
     sealsStay(topic, state, migration.order, (seal) =>
       there.get(partitionKey(seal.topic, seal.partition)),
     )
@@ -69,13 +80,30 @@ export const strandedNow = async (
   const underWay = rollbackUnderWay({ desired: migration, state })
   if (stranded.length > 0 && underWay.length > 0) throw new FerryError(underWay)
   const ranges = [...stranded, ...late.filter(isStranded)]
-  return heldAndGone(ranges, valuesOf(await source.listOffsets(ranges, 'earliest')))
+  const found = heldAndGone(ranges, valuesOf(await source.listOffsets(ranges, 'earliest')))
+  const waiting = underWay.length > 0 ? [] : unsettled.filter(isStranded)
+  const [first] = waiting
+  if (first === undefined) return found
+  const transaction = openInWords(await openTransactions(source, waiting), first.topic)
+  return { ...found, ...(transaction !== undefined && { open: transaction }) }
 }
+
+/** Nothing is late by what is known, and a transaction that came after a seal has not ended. */
+export const notEnded = ({ name, from, to }: Migration, open: string, done = ''): FerryError =>
+  new FerryError(
+    diagnostic({
+      code: 'FERRY1710',
+      detail: `A transaction came to ${from} after the seal and has not ended: what of it is to be appended to ${to} nobody knows before it has. ${upperFirst(open)}.${done}`,
+      fix: `See that it ends, and that its producer is stopped. Then: ferry salvage ${name} --confirm ${name}.`,
+    }),
+  )
+
+const upperFirst = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
 
 /** What is printed before anything is appended, or written down, if nobody confirmed it. `begun` was given up by a run that broke off. */
 export const unconfirmedSalvage = (
   { name, from, to }: Migration,
-  { held, gone }: Stranded,
+  { held, gone, open }: Stranded,
   begun: readonly LostRange[],
 ): FerryError => {
   const topics = [...new Set(held.map(({ topic }) => topic))].join(', ')
@@ -86,6 +114,8 @@ export const unconfirmedSalvage = (
     held.length > 0 &&
       `${held.map(nameRange).join(', ')} would be appended to ${to}, behind what producers have written there since. No rollback leads behind the seal of ${topics} from then on.`,
     gone.length > 0 && `${goneInWords(from, gone)}.`,
+    open !== undefined &&
+      `${upperFirst(open)}: what it wrote after the seal is not late before it ends.`,
     unseen.length > 0 &&
       `Giving that up ends the way back of ${unseen.join(', ')}: no rollback leads behind its seal.`,
   ].filter((each) => each !== false)

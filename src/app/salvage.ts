@@ -10,7 +10,7 @@ import { placesOf } from '../domain/state-places.ts'
 import { giveUpCommand, goneInWords, nameRange, type StrandedRange } from '../domain/stranded.ts'
 import type { MirrorLog, MirrorTimings } from '../mirror/mirror.ts'
 import { reopenedWayBack } from '../planner/guards/reverse.ts'
-import { strandedNow } from './find-stranded.ts'
+import { notEnded, strandedNow } from './find-stranded.ts'
 import {
   beforeSent,
   finishGivingUp,
@@ -91,13 +91,17 @@ export const salvage = async (
       }
       let next: StrandedRange | undefined = open
       if (next === undefined) {
-        const { held, gone } = await strandedNow(session, migration, state, options.signal)
+        const now = await strandedNow(session, migration, state, options.signal)
+        const { held, gone } = now
         const given = await giveUp(state, gone, givingUp)
         if (given !== state) {
           state = given
           continue
         }
         if (held.length === 0 && gone.length > 0) throw isGone(gone, await tellThere(state))
+        if (held.length === 0 && now.open !== undefined) {
+          throw notEnded(migration, now.open, told('What was left is on', done))
+        }
         next = held[0]
       }
       if (next === undefined) return { done, lost, there: await tellThere(state) }

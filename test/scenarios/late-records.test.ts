@@ -1,7 +1,8 @@
+import kafkajs from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Plan } from '../../src/domain/plan.ts'
 import { oracle, type TestCluster } from '../kafka/index.ts'
-import { fill } from './_clients.ts'
+import { fill, untilCommitted } from './_clients.ts'
 import { withAdmin } from './_image.ts'
 import { dyingAt } from './_kill-apply.ts'
 import { type Project, startWorld, type World } from './_world.ts'
@@ -186,4 +187,48 @@ describe('a salvage that was begun and has appended nothing', () => {
     expect((await keysOf('acked')).filter((key) => key === 'late')).toHaveLength(1)
     expect(await project.ferry(['verify', 'acked', '--full'])).toMatchObject({ code: 0 })
   })
+})
+
+test('a transaction that came after the seal is named while it is open, by whoever waits for it, and salvaged once it has ended', async () => {
+  await makeTopic(world.source, 'opened')
+  await fill(world.source, 'opened', 10, [0])
+  const project = world.project('opened')
+  project.write('plans/opened.yaml', planFile('opened', 'producers-moved', '[{ name: opened }]'))
+  expect(await apply(project, 'opened')).toMatchObject({ code: 0 })
+  await fill(world.target, 'opened', 3, [0])
+  const producer = new kafkajs.Kafka(world.source.kafka()).producer({
+    transactionalId: 'opened-1',
+    transactionTimeout: 600_000,
+    maxInFlightRequests: 1,
+    idempotent: true,
+  })
+  await producer.connect()
+  const transaction = await producer.transaction()
+  await transaction.send({ topic: 'opened', messages: [{ partition: 0, key: 'late', value: 'v' }] })
+  expect(await oracle.offsets(world.source, 'opened')).toMatchObject([{ end: 11n, stable: 10n }])
+
+  const named =
+    /[Tt]he transaction of producer id \d+ \(epoch \d+\) on opened:0 from offset 10 is open/
+  project.edit('plans/opened.yaml', 'stage: producers-moved', 'stage: retired')
+  const blocked = await project.ferry([
+    ...['apply', 'opened', '--auto-approve', '--confirm', 'opened', '--wait', '0s'],
+  ])
+  expect(blocked.code).toBe(7)
+  expect(blocked.stderr.replaceAll(/\s+/g, ' ')).toMatch(named)
+  for (const confirm of [[], ['--confirm', 'opened']]) {
+    const waiting = await project.ferry(['salvage', 'opened', ...confirm])
+    expect(waiting.code, waiting.stdout).toBe(8)
+    expect(waiting.stderr.replaceAll(/\s+/g, ' ')).toMatch(named)
+  }
+  expect(await oracle.offsets(world.target, 'opened')).toMatchObject([{ end: 13n }])
+
+  await transaction.commit()
+  await producer.disconnect()
+  await untilCommitted(world.source, ['opened'])
+  expect(await project.ferry(['salvage', 'opened', '--confirm', 'opened'])).toMatchObject({
+    code: 0,
+    stdout: 'Appended 1 record: opened-0 offsets 10 to 11.\n',
+  })
+  const there = await oracle.readText(world.target, 'opened')
+  expect(there.map(({ key }) => key).filter((key) => key === 'late')).toHaveLength(1)
 })

@@ -354,6 +354,27 @@ const ROWS: Readonly<Record<string, Row>> = {
         /then ferry salvage orders appends what came late$/,
         'never',
       ],
+      // Nobody knows yet what of it is late: whose it is, as it is told before a seal.
+      [
+        sealed(503n, { open: { kind: 'told', key: KEY, open: [transaction], hanging: [] } }),
+        /stop its producers; the transaction of producer id 7 \(epoch 3\) on orders:0 from offset 42 is open; it ends with its producer, or its timeout; the next plan/,
+        'never',
+      ],
+      [
+        sealed(503n, {
+          open: { kind: 'told', key: KEY, open: [transaction], hanging: [transaction] },
+        }),
+        /producer id 7 .* hangs: .*--start-offset 42; the next plan/,
+        'never',
+      ],
+      [
+        sealed(503n, {
+          now: [partition({ seal, sourceEnd: 503n, sourceStable: 501n })],
+          open: { kind: 'told', key: KEY, open: [transaction], hanging: [] },
+        }),
+        /from 500 to 503 since the seal: stop its producers; the next plan/,
+        'never',
+      ],
       [sealed(500n, { now: [partition()] }), /orders is not sealed/, 'never'],
       [sealed(500n, { unsealed: ['orders:1'] }), /orders:1 came on the source/, 'never'],
     ],

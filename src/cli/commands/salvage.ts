@@ -31,6 +31,7 @@ export const salvage = (
     const begun = state?.lost.filter(({ pending }) => pending) ?? []
     const isNothing = stranded.held.length === 0 && stranded.gone.length === 0
     if (isNothing && !open && begun.length === 0 && accept.length === 0) {
+      if (stranded.open !== undefined) throw found.notEnded(migration, stranded.open)
       return { done: [], lost: [], there: [] }
     }
     if (confirmed !== name) throw found.unconfirmedSalvage(migration, stranded, begun)

@@ -260,7 +260,7 @@ export const GUARD_CODES = {
   FERRY1360: page(
     4,
     'Cannot be mirrored back',
-    'What producers have written to the target since the seal cannot be copied to the source exactly: the source knows no idempotent producer (before 0.11) or would change the records, or some of them are gone on the target, or stand on the source already. Ferry says so before anything is changed. The message says what stands in the way.',
+    'What producers have written to the target since the seal cannot be copied to the source exactly: the source knows no idempotent producer (before 0.11) or would change the records, or some of them are gone on the target, or stand on the source already. Or late records were salvaged, or a salvage of them was begun and has not ended: they are, or may be, on both sides in different places. Ferry says so before anything is changed. The message says what stands in the way.',
   ),
   FERRY1361: page(
     4,

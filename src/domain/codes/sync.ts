@@ -35,7 +35,7 @@ export const SYNC_CODES = {
   FERRY1710: page(
     8,
     'Records cannot be salvaged',
-    'Records that came to the source after the seal could not be appended to the target now. What was appended is known by its producer id, so running ferry salvage again goes on without doing anything twice. Records that retention has removed from the source are lost; the message names them, and has the command that gives them up (`--accept-gap`): until then the migration is not retired.',
+    'Records that came to the source after the seal could not be appended to the target now. What was appended is known by its producer id, so running ferry salvage again goes on without doing anything twice. Records that retention has removed from the source are lost; the message names them, and has the command that gives them up (`--accept-gap`): until then the migration is not retired. Of a transaction that came after the seal and is still open nobody knows what is late: the message names it by producer id and first offset, and salvage appends what was committed once it has ended.',
   ),
   FERRY1711: page(
     8,

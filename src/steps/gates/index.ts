@@ -16,7 +16,7 @@ export {
   mirrorPassed,
   reportsOf,
 } from './mirror.ts'
-export { openTransactions, TRANSACTIONS_ENDED } from './open-transactions.ts'
+export { openInWords, openTransactions, TRANSACTIONS_ENDED } from './open-transactions.ts'
 export { firstOf, named, only } from './reading.ts'
 export {
   copyIsChecked,

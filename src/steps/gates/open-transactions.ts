@@ -77,6 +77,12 @@ export const openTransactions = async (
   return { kind: 'told', key, open, hanging: await hangingAmong(source, open) }
 }
 
+/** What is open, for people, and what to do where it will not end; without a full stop. Undefined: nothing is. */
+export const openInWords = (seen: OpenSeen, topic: TopicName): string | undefined => {
+  const reading = TRANSACTIONS_ENDED.judge(seen, { topic })
+  return reading.holds ? undefined : reading.because
+}
+
 const described = ({ key, producer, start }: OpenTransaction): string =>
   `the transaction of producer id ${producer.producerId} (epoch ${producer.epoch}) on ${key} from offset ${start}`
 

@@ -6,6 +6,7 @@ import { coveredTo, sealsStay, watchedEnd } from '../../domain/stranded.ts'
 import { type PartitionNow, partitionsNow } from '../partitions-now.ts'
 import type { Gate } from '../step-kind.ts'
 import { type Fact, gateOf } from './fact.ts'
+import { NOTHING_OPEN, type OpenSeen, openInWords, openTransactions } from './open-transactions.ts'
 import { HOLDS, never } from './reading.ts'
 import { filledUnmarked } from './unmarked.ts'
 
@@ -21,6 +22,19 @@ interface SealedSeen {
   readonly unsealed: readonly PartitionKey[]
   readonly state: MigrationState
   readonly order: Order
+  /** Transactions that hold back what came after the seal; absent: none does. */
+  readonly open?: OpenSeen
+}
+
+/** How far a sealed partition has grown behind what accounts for it, up to its log end and to its last stable offset. Undefined: not at all. */
+const grownBehind = (
+  { seal, sourceEnd, sourceStable }: PartitionNow,
+  state: MigrationState,
+): { readonly covered: bigint; readonly isSettled: boolean } | undefined => {
+  if (seal === undefined) return undefined
+  const covered = coveredTo(seal, state)
+  if (watchedEnd(seal, state, sourceEnd) === covered) return undefined
+  return { covered, isSettled: watchedEnd(seal, state, sourceStable) > covered }
 }
 
 /** These topics, or all of the migration, were sealed, and nothing came after: the copy is complete. */
@@ -28,8 +42,9 @@ export const NOTHING_LATE: Fact<SealedOf, SealedSeen> = {
   name: 'nothing-late',
   title: ({ topics }) =>
     `nothing came after the seal of ${topics ? topics.join(', ') : 'any topic'}`,
-  reads: 'ListOffsets and Metadata of the source',
-  judge: ({ migration, topics, now, unsealed, state, order }) => {
+  reads:
+    'ListOffsets and Metadata of the source; DescribeProducers and ListTransactions where an open transaction came after the seal',
+  judge: ({ migration, topics, now, unsealed, state, order, open: seenOpen = NOTHING_OPEN }) => {
     for (const topic of topics) {
       const partitions = now.filter((p) => p.mark.topic === topic)
       if (partitions.length === 0 || partitions.some((p) => !p.seal))
@@ -43,18 +58,21 @@ export const NOTHING_LATE: Fact<SealedOf, SealedSeen> = {
     }
     const targetEnd = ({ topic, partition }: Seal) =>
       now.find(({ key }) => key === partitionKey(topic, partition))?.targetEnd
-    for (const { key, seal, sourceEnd } of now) {
-      const covered = seal && coveredTo(seal, state)
-      if (covered === undefined || seal === undefined) continue
-      if (watchedEnd(seal, state, sourceEnd) === covered) continue
-      const what = `${key} has grown on the source from ${covered} to ${sourceEnd} since the seal: stop its producers`
-      return never(
-        sealsStay(seal.topic, state, order, targetEnd)
-          ? `${what}; then ferry salvage ${migration} appends what came late`
-          : `${what}; the next plan opens the seal again and copies the rest`,
-      )
-    }
-    return HOLDS
+    const grown = now.flatMap((p) => {
+      const found = grownBehind(p, state)
+      return found === undefined ? [] : [{ ...p, ...found }]
+    })
+    // What nobody knows yet whether it came says less.
+    const first = grown.find(({ isSettled }) => isSettled) ?? grown[0]
+    if (first === undefined) return HOLDS
+    const { key, mark, covered, sourceEnd, isSettled } = first
+    const open = isSettled ? undefined : openInWords(seenOpen, mark.topic)
+    const what = `${key} has grown on the source from ${covered} to ${sourceEnd} since the seal: stop its producers${open === undefined ? '' : `; ${open}`}`
+    return never(
+      sealsStay(mark.topic, state, order, targetEnd)
+        ? `${what}; then ferry salvage ${migration} appends what came late`
+        : `${what}; the next plan opens the seal again and copies the rest`,
+    )
   },
 }
 
@@ -64,13 +82,16 @@ export const topicsAreSealed = (topics?: readonly TopicName[]): Gate =>
     look: async (run) => {
       const all = topics ?? run.migration.topics.map((t) => t.name)
       const now = [...(await partitionsNow(run, all)).values()]
+      const state = run.state()
+      const held = now.filter((p) => grownBehind(p, state)?.isSettled === false)
       return {
         migration: run.migration.name,
         topics: all,
         now,
         unsealed: await filledUnmarked(run.clusters.source, now),
-        state: run.state(),
+        state,
         order: run.migration.order,
+        ...(held.length > 0 && { open: await openTransactions(run.clusters.source, held) }),
       }
     },
   })
