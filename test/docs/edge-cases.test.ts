@@ -2,17 +2,23 @@ import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import ts from 'typescript'
 import { describe, expect, test } from 'vitest'
+import { parsed, reaches } from './_reached.ts'
 
-/** `docs/edge-cases.md` says which test sees each of the twenty cases: here it is seen that there is such a test, on real brokers. */
+/**
+ * `docs/edge-cases.md` says which test sees each of the twenty cases: here it is seen that there is such a test, on real brokers, and that it is
+ * not Ferry alone who judges.
+ */
 
 const ROW = /^\| (\d+) \| .* \| (.*) \|$/
-const TESTS = /(_?)\[[^\]]+\]\(\.\.\/(test\/[^)]+)\)_?: ("[^"]+"(?:, "[^"]+")*)/g
+const TESTS = /(_?)\[[^\]]+\]\(\.\.\/(test\/[^)]+)\)_?: ("[^"]+"†?(?:, "[^"]+"†?)*)/g
 const IMPORT = /from '(\.[^']+\.ts)'/g
 
 interface Named {
   readonly file: string
   readonly isPure: boolean
   readonly titles: readonly string[]
+  /** Those of them that look at what Ferry says or refuses, and at nothing else. */
+  readonly saysOnly: ReadonlySet<string>
 }
 
 const rows = readFileSync('docs/edge-cases.md', 'utf8')
@@ -27,6 +33,7 @@ const testsIn = (cell: string): readonly Named[] =>
     file: file!,
     isPure: italics !== '',
     titles: [...quoted!.matchAll(/"([^"]+)"/g)].map(([, title]) => title!),
+    saysOnly: new Set([...quoted!.matchAll(/"([^"]+)"†/g)].map(([, title]) => title!)),
   }))
 
 /** The text of a file and of everything below test/ that it is made of. */
@@ -41,14 +48,17 @@ const textOf = (file: string, seen = new Set<string>()): string => {
 }
 
 interface Title {
+  readonly file: string
   readonly title: string
+  /** The call itself. */
+  readonly node: ts.Node
   /** Itself or what it is in is skipped, still to be written, or expected to fail. */
   readonly isOff: boolean
 }
 
 /** What vitest would run of a file: calls of `test`, `it` and `describe`, however they are chained; comments and other strings are none. */
-const titlesIn = (file: string, text = readFileSync(file, 'utf8')): readonly Title[] => {
-  const source = ts.createSourceFile(file, text, ts.ScriptTarget.Latest)
+const titlesIn = (file: string, text?: string): readonly Title[] => {
+  const { source } = parsed(file, text)
   const found: Title[] = []
   const visit = (node: ts.Node, isOff: boolean): void => {
     const [first] = ts.isCallExpression(node) ? node.arguments : []
@@ -56,10 +66,11 @@ const titlesIn = (file: string, text = readFileSync(file, 'utf8')): readonly Tit
     const isTest = /^(test|it|describe)$/.test(chain[0] ?? '')
     const off = isOff || (isTest && chain.some((each) => /^(skip|todo|fails)/.test(each)))
     if (isTest && first !== undefined) {
-      if (ts.isStringLiteralLike(first)) found.push({ title: first.text, isOff: off })
+      const at = { file, node }
+      if (ts.isStringLiteralLike(first)) found.push({ ...at, title: first.text, isOff: off })
       else if (ts.isTemplateExpression(first)) {
         const parts = [first.head, ...first.templateSpans.map(({ literal }) => literal)]
-        found.push({ title: parts.map(({ text }) => text).join('%'), isOff: off })
+        found.push({ ...at, title: parts.map(({ text }) => text).join('%'), isOff: off })
       }
     }
     ts.forEachChild(node, (each) => visit(each, off))
@@ -84,6 +95,20 @@ const titlesOf = (file: string): readonly Title[] =>
       .map(([, path]) => join(dirname(file), path!)),
   ].flatMap((each) => titlesIn(each))
 
+const READS = /^(read|readText|readMany|digest|offsets|offsetsMany|groupOffsets|consume|users)$/
+
+/** A look at a cluster by another client than Ferry: Kafka's own, or kafkajs. What it writes there is none. */
+const isForeignLook = (node: ts.Node): boolean => {
+  if (!ts.isCallExpression(node) || !ts.isPropertyAccessExpression(node.expression)) return false
+  const { expression: on, name } = node.expression
+  if (!ts.isIdentifier(on)) return false
+  return on.text === 'oracle'
+    ? READS.test(name.text)
+    : on.text === 'admin' && /^fetch/.test(name.text)
+}
+
+const judgedByOthers = ({ file, node }: Title): boolean => reaches(file, node, isForeignLook)
+
 test('each of the twenty cases has its row', () => {
   expect(rows.map(({ number }) => number)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1))
 })
@@ -100,7 +125,8 @@ test('what is named is a test that runs, not a string, a comment or one that is 
     })
     describe.skip('off', () => { test('neither', () => {}) })
     test.todo('later')`
-  expect(titlesIn('made-up.test.ts', text)).toEqual([
+  const found = titlesIn('made-up.test.ts', text)
+  expect(found.map(({ title, isOff }) => ({ title, isOff }))).toEqual([
     { title: 'runs', isOff: false },
     { title: '%s runs, too', isOff: false },
     { title: 'runs %', isOff: false },
@@ -108,6 +134,34 @@ test('what is named is a test that runs, not a string, a comment or one that is 
     { title: 'off', isOff: true },
     { title: 'neither', isOff: true },
     { title: 'later', isOff: true },
+  ])
+})
+
+test('who judges is looked for in the test itself, what it uses, and what a hook has read for it', () => {
+  const text = `
+    import { oracle } from '../kafka/index.ts'
+    let seen
+    const valuesOf = async () => (await oracle.readText(world.target, 'a')).map(({ value }) => value)
+    const write = () => oracle.write(world.source, 'a', [])
+    beforeAll(async () => {
+      seen = await oracle.digest(world.target, 'a')
+      await oracle.offsets(world.source, 'a')
+    })
+    test('reads by a function of the file', async () => expect(await valuesOf()).toEqual([]))
+    test('looks at what was read', () => expect(seen).toBe(1))
+    test('writes with it, and asks Ferry', async () => { await write(); expect(oracleSays.offsets()).toBe(1) })
+    describe('elsewhere', () => {
+      const valuesOf = () => ferry.status()
+      test('calls another of that name', () => expect(valuesOf()).toBe(1))
+      test('has a member of that name', () => expect(ferry.seen).toBe(1))
+    })`
+  const tests = titlesIn('made-up.test.ts', text).filter(({ title }) => title !== 'elsewhere')
+  expect(tests.map((each) => [each.title, judgedByOthers(each)])).toEqual([
+    ['reads by a function of the file', true],
+    ['looks at what was read', true],
+    ['writes with it, and asks Ferry', false],
+    ['calls another of that name', false],
+    ['has a member of that name', false],
   ])
 })
 
@@ -129,12 +183,26 @@ describe.each(rows)('case $number', ({ cell }) => {
     }
   })
 
-  test('is seen on real brokers, by another client than Ferry', () => {
+  test('is seen on real brokers', () => {
     for (const { file, isPure } of named) {
-      const text = textOf(file)
-      expect(/\bstartKafka\(/.test(text), file).toBe(!isPure)
-      if (!isPure) expect(/\boracle\.\w+\(|\badmin\.fetch\w+\(/.test(text), file).toBe(true)
+      expect(/\bstartKafka\(/.test(textOf(file)), file).toBe(!isPure)
     }
-    expect(named.some(({ isPure }) => !isPure)).toBe(true)
+  })
+
+  test('is judged by another client than Ferry, by each of its tests but those that say so', () => {
+    const judged = named
+      .filter(({ isPure }) => !isPure)
+      .flatMap(({ file, titles, saysOnly }) =>
+        titles.map((title) => {
+          const found = titlesOf(file).find((each) => each.title.includes(title))!
+          return {
+            test: `${file}: ${title}`,
+            byOthers: judgedByOthers(found),
+            saysOnly: saysOnly.has(title),
+          }
+        }),
+      )
+    expect(judged.filter(({ byOthers, saysOnly }) => byOthers === saysOnly)).toEqual([])
+    expect(judged.some(({ byOthers }) => byOthers)).toBe(true)
   })
 })
