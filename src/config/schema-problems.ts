@@ -15,19 +15,19 @@ export const schemaProblems = (
 ): { readonly problems: readonly Diagnostic[]; readonly badPointers: readonly string[] } => {
   const problems: Diagnostic[] = []
   const badPointers: string[] = []
-  const wrongType = new Set<string>()
-  const errors = schema.check(document.value)
+  const errors = schema.check(document.value).filter(isOwn)
+  // What is of another type has no other problem. Which of its errors comes first is the compiler's choice: all are looked at before any is told.
+  const wrongType = new Map(
+    errors.filter(({ keyword }) => keyword === 'type').map((error) => [error.instancePath, error]),
+  )
   const misspelt = misspeltKeys(errors)
   for (const error of errors) {
-    // Branches and names are reported by the keyword that holds them; duplicates by `checkDuplicates`, which finds all of them.
-    if (/\/oneOf\/\d/.test(error.schemaPath) || error.keyword === 'uniqueItems') continue
-    if (error.schemaPath.includes('/propertyNames/')) continue
     const key = keyOf(error)
     const pointer =
       key === undefined ? error.instancePath : `${error.instancePath}/${escapePointer(key)}`
-    if (skip.has(error.instancePath) || wrongType.has(error.instancePath)) continue
+    if (skip.has(error.instancePath)) continue
+    if ((wrongType.get(error.instancePath) ?? error) !== error) continue
     if (error.keyword === 'required' && misspelt.has(pointer)) continue
-    if (error.keyword === 'type') wrongType.add(error.instancePath)
     const sentences = describe(error, pointer, document, schema.root)
     const part = key === undefined ? 'value' : 'key'
     const place = document.at(pointer, part)
@@ -40,6 +40,10 @@ export const schemaProblems = (
   }
   return { problems, badPointers }
 }
+
+/** Branches and names are reported by the keyword that holds them; duplicates by `checkDuplicates`, which finds all of them. */
+const isOwn = ({ schemaPath, keyword }: ErrorObject): boolean =>
+  !/\/oneOf\/\d|\/propertyNames\//.test(schemaPath) && keyword !== 'uniqueItems'
 
 /** Pointers of keys that are missing only because they are misspelt: the unknown key is the one cause. */
 const misspeltKeys = (errors: readonly ErrorObject[]): ReadonlySet<string> =>
@@ -212,6 +216,7 @@ const typeOf = (value: unknown): string => {
     case 'boolean':
       return 'true or false'
     case 'number':
+      if (!Number.isFinite(value)) return Number.isNaN(value) ? 'not a number' : 'infinite'
       return Number.isInteger(value) ? 'a whole number' : 'a number with a fraction'
     default:
       return 'a mapping'
@@ -233,8 +238,10 @@ const wrongType = (
   const source = document.sourceOf(error.instancePath)
   const isScalar = error.data !== null && typeof error.data !== 'object'
   const fix = (): string => {
-    if (error.data === null)
-      return `Write a value${example(field)}, or remove the key if it is optional.`
+    if (error.data === null) {
+      const remove = /\/\d+$/.test(error.instancePath) ? 'the entry' : 'the key if it is optional'
+      return `Write a value${example(field)}, or remove ${remove}.`
+    }
     if (field.title === 'duration' && isScalar) {
       return `Write it with its unit: ${oneOf((field.examples ?? []).map(String))}.`
     }

@@ -27,9 +27,10 @@ export type Files = Readonly<Record<string, string | Uint8Array | undefined>>
 export const load = (
   files: Files = {},
   env: Readonly<Record<string, string | undefined>> = {},
+  loader = loadProject,
 ): Promise<LoadResult> => {
   const all: Files = { ...EXAMPLE, ...files }
-  return loadProject({
+  return loader({
     directory: '/p',
     env: { ...ENV, ...env },
     readFile: async (path) => {

@@ -29,6 +29,18 @@ for (const table of ['yaml', 'schema', 'meaning']) {
 }
 
 const ORDERS = 'plans/orders.yaml'
+
+test.each([
+  ['.nan', 'is not a number; it must be a whole number'],
+  ['-.inf', 'is infinite; it must be a whole number'],
+  ['1.5', 'is a number with a fraction; it must be a whole number'],
+])('partitions: %s', async (written, says) => {
+  const { diagnostics } = await load(
+    edit(ORDERS, 'configs: { retention.ms: 7d }', `partitions: ${written}`),
+  )
+  expect(diagnostics.map(({ detail }) => detail)).toEqual([`spec.topics[0].partitions ${says}.`])
+})
+
 const BOM = '\uFEFF'
 
 describe('whole files', () => {
