@@ -7,11 +7,18 @@ import { processStreams } from './cli/streams.ts'
 /** Connections that do not close must not keep a finished command alive. */
 const LINGER_MS = 1000
 
+/** As EXIT of src/cli/exit-codes.ts says; shells say it of a process that a SIGINT has ended, too. */
+const INTERRUPTED = 130
+
 const first = new AbortController()
 const second = new AbortController()
-const interrupt = (): void => (first.signal.aborted ? second : first).abort()
-process.on('SIGINT', interrupt)
-process.on('SIGTERM', interrupt)
+/** The first: stop after the current step. The second: stop now, in order. The third: be gone. */
+const interrupt = (): void => {
+  if (second.signal.aborted) leave(INTERRUPTED)
+  else (first.signal.aborted ? second : first).abort()
+}
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const
+for (const signal of SIGNALS) process.on(signal, interrupt)
 
 // A reader that has seen enough (`ferry plan | head`) is not an error.
 for (const stream of [process.stdout, process.stderr]) {
@@ -42,6 +49,16 @@ function end(code: number): void {
     (stream) => new Promise<void>((resolve) => stream.write('', () => resolve())),
   )
   void Promise.allSettled(flushed).then(() => {
-    setTimeout(() => process.exit(), LINGER_MS).unref()
+    setTimeout(() => leave(code), LINGER_MS).unref()
   })
+}
+
+function leave(code: number): void {
+  for (const signal of SIGNALS) process.removeListener(signal, interrupt)
+  // To exit is to wait for the threads, and one of them may wait for ever: for a pipe, a disk that is away, a name server. A signal does not wait.
+  const isHeld = process
+    .getActiveResourcesInfo()
+    .some((each) => /^(FSReq|Get\w+InfoReq)/.test(each))
+  if (isHeld && first.signal.aborted) process.kill(process.pid, 'SIGINT')
+  else process.exit(code)
 }

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { refuseNoFile } from '../config/read-file.ts'
 import { canonicalFile, canonicalJson } from '../domain/canonical-json.ts'
 import { diagnostic, FerryError } from '../domain/diagnostic.ts'
 import { PLAN_FORMAT_VERSION, type Plan } from '../domain/plan.ts'
@@ -25,16 +26,23 @@ export const readPlanFile = async (path: string): Promise<Plan> =>
 
 /** The text of a file that was named on the command line. Throws FERRY1001 with this fix. */
 export const readTextFile = (path: string, fix: string): Promise<string> =>
-  readFile(path, 'utf8').catch((cause: unknown) => {
+  readRegularFile(path).catch((cause: unknown) => {
+    const isThere = (cause as { readonly code?: string }).code !== 'ENOENT'
     throw new FerryError(
       diagnostic({
         code: 'FERRY1001',
+        ...(isThere && { summary: 'File cannot be read' }),
         detail: `${path} cannot be read: ${reasonOf(cause)}.`,
         fix,
       }),
       { cause },
     )
   })
+
+const readRegularFile = async (path: string): Promise<string> => {
+  await refuseNoFile(path)
+  return readFile(path, 'utf8')
+}
 
 /** The plan in the text, checked against `schemas/plan.schema.json`. */
 export const parsePlan = async (text: string, path: string): Promise<Plan> => {

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
 import type { PartitionKey } from '../domain/ids.ts'
 import { partitionKey } from '../domain/ids.ts'
@@ -12,7 +11,7 @@ import type { Cluster } from '../kafka/cluster.ts'
 import { decodeReceipt } from '../state/receipt-codec.ts'
 import { checkReceipt, type ReceiptReport } from '../verify/index.ts'
 import type { Session } from './open-session.ts'
-import { reasonOf } from './write-text.ts'
+import { readTextFile } from './plan-file.ts'
 
 /** The receipt that the state of a migration holds, as the journal says that it was written. */
 export const storedReceipt = async (session: Session, migration: string): Promise<Receipt> => {
@@ -89,16 +88,7 @@ const receiptOfFile = async (
   migration: Migration,
   file: string,
 ): Promise<Receipt> => {
-  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new FerryError(
-      diagnostic({
-        code: 'FERRY1001',
-        detail: `${file} cannot be read: ${reasonOf(cause)}.`,
-        fix: 'Give the file that `ferry receipt NAME -o FILE` wrote.',
-      }),
-      { cause },
-    )
-  })
+  const text = await readTextFile(file, 'Give the file that `ferry receipt NAME -o FILE` wrote.')
   const receipt = decodeReceipt(text, file)
   if (receipt.migration !== migration.name) {
     throw changed(file, `it is the receipt of ${receipt.migration}, not of ${migration.name}`)

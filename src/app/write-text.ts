@@ -58,6 +58,13 @@ export const reasonOf = (cause: unknown): string => {
     case 'ENOSPC':
     case 'EDQUOT':
       return 'no space is left for it'
+    case 'ENOTFILE':
+      return 'it is a pipe, a socket or a device'
+    case 'ELOOP':
+      return 'it is a symbolic link that leads back to itself'
+    case 'ERR_FS_FILE_TOO_LARGE':
+    case 'ERR_STRING_TOO_LONG':
+      return 'it is far too large'
     default:
       return code ?? 'the system gave no reason'
   }

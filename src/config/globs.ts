@@ -16,6 +16,9 @@ export const globToRegExp = (pattern: string, flags = ''): RegExp => {
   return new RegExp(`^${source}$`, flags)
 }
 
+/** Named like a file: a mount of a file that was not there makes such a folder. Whoever reads it is told. */
+const HAS_ENDING = /\.ya?ml$/i
+
 /** {@link Glob} on the real file system. `**` is any number of folders; hidden files and node_modules never match a wildcard. */
 export const globOnDisk: Glob = async (pattern, directory) => {
   const absolute = resolve(directory, pattern)
@@ -39,7 +42,7 @@ export const globOnDisk: Glob = async (pattern, directory) => {
         if (entry.isDirectory()) await visit(path, steps)
       } else if (matches.test(entry.name)) {
         if (rest.length > 0) await visit(path, rest)
-        else if (!entry.isDirectory()) found.add(path)
+        else if (!entry.isDirectory() || HAS_ENDING.test(entry.name)) found.add(path)
       }
     }
   }

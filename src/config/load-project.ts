@@ -1,5 +1,5 @@
 import { basename, dirname, extname, resolve } from 'node:path'
-import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
+import { type Diagnostic, diagnostic, type Place } from '../domain/diagnostic.ts'
 import type { Project } from '../domain/migration.ts'
 import { checkProject, type ProjectParts } from './check-project.ts'
 import { type Glob, globOnDisk, isGlob } from './globs.ts'
@@ -11,6 +11,7 @@ import { type FilePattern, parseProject } from './parse-project.ts'
 import { hasErrors, inReadingOrder, type Problems } from './problems.ts'
 import type { ClusterFile, MigrationFile, ProjectFile } from './raw-files.ts'
 import { type ReadFile, readFromDisk } from './read-file.ts'
+import type { SchemaKind } from './schema.ts'
 import { quote } from './words.ts'
 
 export interface LoadOptions {
@@ -48,10 +49,18 @@ export const loadProject = async (options: LoadOptions): Promise<LoadResult> => 
 
   const find = (patterns: readonly FilePattern[]) =>
     findFiles(patterns, main.opened!, options.glob ?? globOnDisk, problems)
+  const open = async <Raw>({ path, at }: FoundFile, kind: SchemaKind) => {
+    const { opened, problems: found } = await openFile<Raw>(path, kind, from)
+    // What cannot be read has no place of its own; who named it has.
+    return {
+      opened,
+      problems: found.map((one) => (at && one.at === undefined ? { ...one, at } : one)),
+    }
+  }
   const clusters: ProjectParts['clusters'][number][] = []
   let knowsAllClusters = main.opened.isWhole('/spec/clusters')
   const clusterFiles = await find(parsed.clusterFiles)
-  const openCluster = (path: string) => openFile<ClusterFile>(path, 'cluster', from)
+  const openCluster = (found: FoundFile) => open<ClusterFile>(found, 'cluster')
   for (const { opened, problems: found } of await mapInBatches(clusterFiles, openCluster)) {
     problems.push(...found)
     if (opened?.raw.metadata?.name === undefined) knowsAllClusters = false
@@ -62,7 +71,7 @@ export const loadProject = async (options: LoadOptions): Promise<LoadResult> => 
   }
   const migrations: ProjectParts['migrations'][number][] = []
   const migrationFiles = await find(parsed.migrationFiles)
-  const openMigration = (path: string) => openFile<MigrationFile>(path, 'migration', from)
+  const openMigration = (found: FoundFile) => open<MigrationFile>(found, 'migration')
   for (const { opened, problems: found } of await mapInBatches(migrationFiles, openMigration)) {
     problems.push(...found)
     if (opened === undefined) continue
@@ -102,16 +111,23 @@ const mapInBatches = async <From, To>(
 }
 const BATCH = 32
 
+/** `at` is where ferry.yaml names just this file. */
+interface FoundFile {
+  readonly path: string
+  readonly at: Place | undefined
+}
+
 const findFiles = async (
   patterns: readonly FilePattern[],
   { document }: OpenedFile<ProjectFile>,
   glob: Glob,
   problems: Problems,
-): Promise<readonly string[]> => {
-  const found = new Set<string>()
+): Promise<readonly FoundFile[]> => {
+  const found = new Map<string, FoundFile>()
   for (const { pattern, pointer } of patterns) {
     const files = await glob(pattern, dirname(document.file))
-    for (const file of files) found.add(file)
+    const at = isGlob(pattern) ? undefined : document.at(pointer)
+    for (const path of files) found.set(path, { path, at: at ?? found.get(path)?.at })
     if (files.length > 0 || !isGlob(pattern)) continue
     problems.push(
       diagnostic({
@@ -127,7 +143,7 @@ const findFiles = async (
       }),
     )
   }
-  return [...found].sort()
+  return [...found.values()].sort((one, other) => (one.path < other.path ? -1 : 1))
 }
 
 /** Where the name stands; a name that is not the file's gets a warning, since people look for the file by it. */

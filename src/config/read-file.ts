@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { open } from 'node:fs/promises'
+import { open, stat } from 'node:fs/promises'
 import { type Diagnostic, diagnostic, type Place } from '../domain/diagnostic.ts'
 
 /** Reads a file, at most one byte more than `maxBytes`, so that a huge one is noticed but not loaded. Throws as node:fs does. */
@@ -15,8 +15,24 @@ export interface TextFile {
   readonly digest: string
 }
 
+/** What a shell or a caller opened for Ferry: `<(...)` is `/dev/fd/63`. Somebody writes there, or it is at its end. */
+const HANDED_OVER = /^\/(dev|proc)\//
+
+/**
+ * Throws, with the code ENOTFILE, for a pipe, a socket or a device elsewhere: opening a pipe that nobody writes to waits for ever, in a thread
+ * that no signal reaches. Throws as node:fs does where nothing is there.
+ */
+export const refuseNoFile = async (path: string): Promise<void> => {
+  if (HANDED_OVER.test(path)) return
+  const there = await stat(path)
+  // A folder fails by itself when it is read.
+  if (there.isFile() || there.isDirectory()) return
+  throw Object.assign(new Error(`${path} is no regular file`), { code: 'ENOTFILE' })
+}
+
 /** {@link ReadFile} on the real file system. */
 export const readFromDisk: ReadFile = async (path, maxBytes) => {
+  await refuseNoFile(path)
   const handle = await open(path, 'r')
   try {
     const chunks: Buffer[] = []
@@ -40,15 +56,16 @@ export const readFailure = (error: unknown): string => {
   if (code === 'ENOENT' || code === 'ENOTDIR') return 'does not exist'
   if (code === 'EACCES' || code === 'EPERM') return 'may not be read by this user'
   if (code === 'EISDIR') return 'is a folder'
+  if (code === 'ENOTFILE') return 'is a pipe, a socket or a device'
+  if (code === 'ELOOP') return 'is a symbolic link that leads back to itself'
   return `cannot be read (${typeof code === 'string' ? code : 'unknown reason'})`
 }
 
-/** A file of the project as text, or what is wrong with it. */
+/** A file of the project as text, or what is wrong with it. What cannot be read at all has no place: the sentence names it. */
 export const readTextFile = async (
   file: string,
   readFile: ReadFile,
 ): Promise<TextFile | { readonly problem: Diagnostic }> => {
-  const at: Place = { file, line: 1, column: 1, pointer: '' }
   let bytes: Uint8Array
   try {
     bytes = await readFile(file, MAX_FILE_BYTES)
@@ -59,11 +76,14 @@ export const readTextFile = async (
         code: 'FERRY1001',
         ...(why === 'does not exist' ? {} : { summary: 'File cannot be read' }),
         detail: `${file} ${why}.`,
-        fix: 'Check the path, and that it is a file which the user running Ferry may read.',
-        at,
+        fix:
+          why === 'is a folder'
+            ? 'Name a file. Where one is mounted, see that it exists outside: a mount makes a folder of what is not there.'
+            : 'Check the path, and that it is a file which the user running Ferry may read.',
       }),
     }
   }
+  const at: Place = { file, line: 1, column: 1, pointer: '' }
   if (bytes.length > MAX_FILE_BYTES) {
     return {
       problem: diagnostic({

@@ -1,6 +1,6 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { globOnDisk, loadProject } from '../../src/config/index.ts'
 import { slowness } from '../_slowness.ts'
@@ -88,5 +88,40 @@ describe('files', () => {
     expect(await names('*/ord*.yaml')).toEqual(['plans/orders.yaml'])
     expect(await names('none/*.yaml')).toEqual([])
     expect(await names('plans/none.yaml')).toEqual(['plans/none.yaml'])
+  })
+
+  test('a folder where a file should be is told, and so is a link that leads nowhere', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'ferry-config-'))
+    try {
+      await cp(new URL('../fixtures/config/project', import.meta.url), directory, {
+        recursive: true,
+      })
+      await mkdir(join(directory, 'plans/billing.yaml'))
+      await mkdir(join(directory, 'plans/archive'))
+      await symlink('loop.yaml', join(directory, 'plans/loop.yaml'))
+      const told = async () =>
+        (await loadProject({ directory, env: ENV })).diagnostics.map(
+          ({ detail, at }) =>
+            `${at ? `${relative(directory, at.file)}:${at.line}:${at.column} ` : ''}${detail.replace(`${directory}/`, '')}`,
+        )
+      const both = [
+        'plans/billing.yaml is a folder.',
+        'plans/loop.yaml is a symbolic link that leads back to itself.',
+      ]
+      expect(await told()).toEqual(both)
+      // Named one by one, the place is where that is done.
+      const main = join(directory, 'ferry.yaml')
+      const text = await readFile(main, 'utf8')
+      const named = '[plans/orders.yaml, plans/billing.yaml, plans/gone.yaml]'
+      await writeFile(main, text.replace('plans/*.yaml', named))
+      expect(await told()).toEqual([
+        'ferry.yaml:8:35 plans/billing.yaml is a folder.',
+        'ferry.yaml:8:55 plans/gone.yaml does not exist.',
+      ])
+      await writeFile(main, text.replace('plans/*.yaml', 'plans/*'))
+      expect(await told()).toEqual(both)
+    } finally {
+      await rm(directory, { recursive: true })
+    }
   })
 })

@@ -214,7 +214,6 @@ describe('files', () => {
     },
     {
       name: 'a project file that is not there',
-      spoil: () => 'nowhere.yaml:1:1',
       args: ['--project', 'nowhere.yaml', ...APPLY],
       exit: 1,
       code: 'FERRY1001',
