@@ -115,6 +115,7 @@ const ANYTHING = {
   source: 'the source',
   allowed: 0,
   quietMs: 300_000,
+  afterMs: 66_000,
   deadline: { at: 'a deadline' },
 }
 

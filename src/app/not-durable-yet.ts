@@ -1,16 +1,11 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
+import { durableAfter } from '../domain/durable-starts.ts'
 import { hidesBelow } from '../domain/mark.ts'
 import type { Migration } from '../domain/migration.ts'
 import type { MigrationState } from '../domain/state.ts'
 import type { Observed } from '../planner/observed.ts'
 import { someNames } from '../steps/_words.ts'
 import { type MirrorProcess, mirrorsOf } from './mirror-processes.ts'
-
-const INTERVAL = 'log.flush.start.offset.checkpoint.interval.ms'
-/** Kafka's own. */
-const DEFAULT_INTERVAL_MS = 60_000
-/** A broker does it for the first time so long after its start (`LogManager.InitialTaskDelayMs`), however short the interval is. */
-const FIRST_MS = 30_000
 
 /**
  * Until when a crash of all brokers of the target may bring back what was deleted below the marks, where no mirror is alive that would delete it
@@ -29,8 +24,7 @@ export const notDurableYet = ({
 }): readonly Diagnostic[] => {
   const hiding = state.stage === 'retired' ? [] : state.marks.filter(hidesBelow)
   if (hiding.length === 0 || mirrorsOf(processes ?? [], migration).length > 0) return []
-  const told = Number(target.brokerConfigs.get(INTERVAL)?.value ?? DEFAULT_INTERVAL_MS)
-  const takesMs = Math.max(told, FIRST_MS)
+  const takesMs = durableAfter(target.brokerConfigs).ms
   const now = Date.parse(at)
   const fresh = hiding.filter((mark) => Date.parse(mark.at) + takesMs > now)
   if (fresh.length === 0) return []

@@ -43,6 +43,7 @@ export const realServices = (env: Readonly<Record<string, string | undefined>>):
       gates: (step) =>
         kindOf(step.kind)
           .gates(step)
+          .filter((gate) => !gate.unnamed)
           .map((gate) => gate.title),
     }
   },

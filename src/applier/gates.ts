@@ -11,6 +11,8 @@ export interface ClosedGate {
   readonly because: string
   readonly worthWaiting: boolean
   readonly hasStopped?: true
+  /** It holds by itself after so many milliseconds. */
+  readonly holdsInMs?: number
   /** True: nobody could be asked. */
   readonly unread?: true
 }
@@ -24,7 +26,8 @@ export interface WaitedForGates {
 
 /**
  * Reads all gates again and again until all hold in one and the same reading, one of them is not worth waiting for, or the time is up.
- * All are read each time: a gate may watch something over time (a quiet source), and people see everything that is missing.
+ * All are read each time: a gate may watch something over time (a quiet source), and people see everything that is missing. What holds by itself
+ * after a known time is waited for also when the time is up: no run would ever see it where nothing may be waited for.
  * Rejects when `run.signal` is aborted.
  */
 export const waitForGates = async (
@@ -39,14 +42,25 @@ export const waitForGates = async (
     const closed = await readGates(gates, run, 'before')
     if (closed.length === 0 || closed.some((gate) => !gate.worthWaiting)) return { closed, waited }
     const leftMs = deadline - run.now().getTime()
-    if (leftMs <= 0) return { closed, waited }
+    const holdInMs = holdsIn(closed)
+    if (leftMs <= 0 && holdInMs === undefined) return { closed, waited }
     run.report({
       kind: 'waiting',
       gates: closed.map(({ title, because }) => ({ title, because })),
     })
-    await pause(Math.min(pauseMs, leftMs), run.signal)
+    await pause(Math.min(pauseMs, holdInMs ?? leftMs), run.signal)
     pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)
   }
+}
+
+/** After how many milliseconds all of them hold by themselves; undefined: not all do. */
+const holdsIn = (closed: readonly ClosedGate[]): number | undefined => {
+  let most = 1
+  for (const { holdsInMs } of closed) {
+    if (holdsInMs === undefined) return undefined
+    most = Math.max(most, holdsInMs)
+  }
+  return most
 }
 
 /**

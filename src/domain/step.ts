@@ -87,6 +87,11 @@ export interface VerifyTopic extends StepBase<'verify-topic'> {
   readonly topic: TopicName
   /** Records compared per partition; counts are compared always. */
   readonly sample: number
+  /**
+   * Milliseconds from the mark: so long, at least, its log starts take to be durable on the brokers, which is waited for; 0: nothing was seen that
+   * lies below a mark. Null: the stage was reached before, so they are. Absent in plans of earlier versions.
+   */
+  readonly durableAfterMs?: number | null
 }
 export interface SyncGroup extends StepBase<'sync-group'> {
   readonly group: GroupId

@@ -79,6 +79,15 @@ export interface MarkersRequest {
   readonly coordinatorEpoch: number
 }
 
+/** Where the log of one replica begins, by the word of the broker that has it. */
+export interface ReplicaStart {
+  readonly topic: TopicName
+  readonly partition: number
+  readonly errorCode: KafkaErrorCode
+  /** Meaningless where there is an error code. */
+  readonly logStart: number
+}
+
 export interface BrokerLink {
   readonly nodeId: number
   readonly connected: boolean
@@ -88,6 +97,11 @@ export interface BrokerLink {
   fetch(request: FetchRequest, space?: AnswerSpace): Promise<readonly FetchedPartition[]>
   /** Rejects with {@link LinkLost} when the answer is lost. Not idempotent: a request that is sent again writes again. */
   writeMarkers(request: MarkersRequest): Promise<KafkaErrorCode>
+  /**
+   * Where the logs of this broker's own replicas begin, whether or not it leads them. Rejects with {@link LinkLost} when the answer is lost: as long
+   * as it does not, one and the same process of the broker has answered since the connection was made.
+   */
+  logStarts(partitions: ReadonlyMap<TopicName, readonly number[]>): Promise<readonly ReplicaStart[]>
   close(): Promise<void>
 }
 

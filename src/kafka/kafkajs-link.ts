@@ -1,3 +1,4 @@
+import type { TopicName } from '../domain/ids.ts'
 import {
   type AnswerSpace,
   type BrokerLink,
@@ -8,6 +9,7 @@ import {
   type MarkersRequest,
   type ProducedPartition,
   type ProduceRequest,
+  type ReplicaStart,
 } from './cluster.ts'
 import { type BrokerConnection, UnsupportedApi } from './connection.ts'
 import { errorName } from './error-codes.ts'
@@ -15,8 +17,11 @@ import type { Api } from './wire/api.ts'
 import { Decoder } from './wire/decoder.ts'
 import { Encoder } from './wire/encoder.ts'
 import { fetch, fetchedPartitions, fetchVersion } from './wire/fetch.ts'
+import { listOffsets } from './wire/list-offsets.ts'
 import { decodeProduced, produce, producePieces } from './wire/produce.ts'
 import { writeTxnMarkers } from './wire/write-txn-markers.ts'
+
+const EARLIEST = -2n
 
 /** The mirror's own connection to one broker. It wraps nothing per record and copies no records on the way out. */
 export class KafkajsLink implements BrokerLink {
@@ -66,6 +71,25 @@ export class KafkajsLink implements BrokerLink {
     const answers = await this.#connection.call(writeTxnMarkers, request, this.#requestTimeoutMs)
     if (answers.length === 0) throw this.#lost('WriteTxnMarkers answered about no partition')
     return answers.find(({ code }) => code !== 0)?.code ?? 0
+  }
+
+  async logStarts(
+    partitions: ReadonlyMap<TopicName, readonly number[]>,
+  ): Promise<readonly ReplicaStart[]> {
+    const topics = new Map(
+      [...partitions].map(([topic, of]) => [
+        topic,
+        of.map((partition) => ({ partition, leaderEpoch: -1 })),
+      ]),
+    )
+    const request = { readCommitted: false, ofAnyReplica: true, timestamp: EARLIEST, topics }
+    const answers = await this.#connection.call(listOffsets, request, this.#requestTimeoutMs)
+    return answers.map(({ topic, partition, code, offset }) => ({
+      topic: topic as TopicName,
+      partition,
+      errorCode: code,
+      logStart: Number(offset),
+    }))
   }
 
   async close(): Promise<void> {

@@ -114,10 +114,10 @@ const isMarker = ({ fillerProducerId }: Mark, buf: Buffer, at: number): boolean 
 
 /**
  * Of the mirror, at the place that its sequence says; which holes come before it only progress knows. So with identical offsets it must be the very
- * first record. Until the seal the target's policy is `delete`, and `sourceQuiet` (five minutes by default) passes between mark and seal. Where that
- * is no less than the broker takes to make a log start durable (`log.flush.start.offset.checkpoint.interval.ms`, a minute by default), no cleaner
- * has taken the record while something may still come back below. Where it is less, one may have: then nothing tells what is below from what
- * others wrote, nothing is deleted, and the watch can only tell people, as what is sealed has no step that stops for it but the one that moves groups.
+ * first record. Until the seal the target's policy is `delete`, and no topic is sealed before `mirrored`, which waits until the log start is durable
+ * (`start-watch.ts`): so no cleaner has taken the record while something may still come back below. In a state of an earlier version, or on a disk
+ * that loses what it had synced, one may have: then nothing tells what is below from what others wrote, nothing is deleted, and the watch can
+ * only tell people, as what is sealed has no step that stops for it but the one that moves groups.
  */
 const isFirst = (mark: Mark, buf: Buffer, at: number): boolean => {
   const rank = baseOffset(buf, at) - Number(mark.targetStart)

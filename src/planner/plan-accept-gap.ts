@@ -27,7 +27,7 @@ export const planAcceptGap = (context: PlanContext, gaps: readonly string[]): Pl
   const copied = desired.topics.flatMap((spec): Step[] => {
     const source = observed.source.topics.get(spec.name)
     if (!source || !goesOn || !accepted.some(({ topic }) => topic === spec.name)) return []
-    return [mirrorStep(context, spec, source, false), verifyStep(spec)]
+    return [mirrorStep(context, spec, source, false), verifyStep(spec, null)]
   })
   return { to: state.stage, steps: [...accepted, ...copied], problems }
 }

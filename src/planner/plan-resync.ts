@@ -1,9 +1,17 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
+import { durableAfter } from '../domain/durable-starts.ts'
 import type { TopicName } from '../domain/ids.ts'
 import { isOther } from '../domain/mark.ts'
 import type { TopicSpec } from '../domain/migration.ts'
 import { type Stage, stageRank, stagesInOrder } from '../domain/stage.ts'
-import type { CreateTopic, DeleteTopic, ForgetMark, RestoreGroup, Step } from '../domain/step.ts'
+import type {
+  CreateTopic,
+  DeleteTopic,
+  ForgetMark,
+  RestoreGroup,
+  Step,
+  VerifyTopic,
+} from '../domain/step.ts'
 import { createStep } from '../steps/create-topic.ts'
 import { foreignRecords, forgetMarkStep } from '../steps/forget-mark.ts'
 import { markStep } from '../steps/mark-topic.ts'
@@ -11,7 +19,7 @@ import { mirrorStep } from '../steps/mirror-topic.ts'
 import { plannedStart } from '../steps/start-from.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
 import { undoSyncs } from '../steps/undo-syncs.ts'
-import { verifyStep } from '../steps/verify-topic.ts'
+import { verifyStep, willHide } from '../steps/verify-topic.ts'
 import { chooseMode, type ModeChoice } from './choose-mode.ts'
 import { topicGuards } from './guards/index.ts'
 import type { ObservedPartition, ObservedTopic } from './observed.ts'
@@ -41,13 +49,23 @@ export const planResync = (context: PlanContext, topics: readonly TopicName[]): 
     ...plans.flatMap((way) => way.empty),
     ...plans.map((way) => way.mark),
     ...(wasMirrored ? plans.map((way) => mirrorStep(context, way.spec, way.source, true)) : []),
-    ...(wasMirrored ? plans.map((way) => verifyStep(way.spec)) : []),
+    ...(wasMirrored ? plans.map((way) => verifyAgain(context, way)) : []),
   ]
   return { to: stage, steps, problems }
 }
 
 const isMirrored = ({ state, desired }: PlanContext): boolean =>
   stageRank(state.stage, desired.order) >= stageRank('mirrored', desired.order)
+
+/** What a resync empties lies below the new mark, and what it primes. */
+const verifyAgain = ({ observed }: PlanContext, { spec, mark, empty }: Way): VerifyTopic => {
+  const isMadeAnew = empty.some(({ kind }) => kind === 'create-topic')
+  const target = isMadeAnew ? undefined : observed.target.topics.get(spec.name)
+  return verifyStep(
+    spec,
+    willHide(mark, target) ? durableAfter(observed.target.brokerConfigs).ms : 0,
+  )
+}
 
 interface Way {
   readonly spec: TopicSpec

@@ -18,6 +18,7 @@ import { onceEmptied } from '../planner/with-emptied.ts'
 import { counted, humanSeconds } from './_words.ts'
 import { emptyAgain } from './empty-topic.ts'
 import { foreignRecords, forgetMarkStep, giveUpCopyStep, isHalfGivenUp } from './forget-mark.ts'
+import { lookAtLogStarts } from './gates/index.ts'
 import { emptyStarts, partitionsOf, primedStarts, type Start } from './mark-starts.ts'
 import { plannedStart } from './start-from.ts'
 import type { Run, StepKind } from './step-kind.ts'
@@ -100,6 +101,7 @@ export const markTopic: StepKind<MarkTopic> = {
       purges: state.purges.filter((purge) => purge.topic !== step.topic),
       emptied: withoutMarked(state.emptied ?? [], marks),
     }))
+    await lookAtLogStarts(run)
     return {
       done: true,
       facts: {

@@ -7,6 +7,7 @@ import { isGrowing } from '../planner/grown.ts'
 import type { ObservedTopic } from '../planner/observed.ts'
 import { counted, humanBytes, humanSeconds } from './_words.ts'
 import { copyUntil } from './copy-until.ts'
+import { whileLogStartsAreWatched } from './gates/index.ts'
 import type { PlanContext, StepKind } from './step-kind.ts'
 
 /** Copies a marked topic until its lag to the source's high watermark is within what the file allows. */
@@ -30,7 +31,8 @@ export const mirrorTopic: StepKind<MirrorTopic> = {
 
   gates: () => [],
 
-  apply: (step, run) => copyUntil(step.topic, step.lagAllowed, run),
+  apply: (step, run) =>
+    whileLogStartsAreWatched(run, () => copyUntil(step.topic, step.lagAllowed, run)),
 
   describe: (step) => {
     const bytes = step.bytesEstimate

@@ -79,6 +79,8 @@ export interface Gate {
   readonly title: string
   /** True: read once more after the step, which fails if the fact no longer holds. */
   readonly after?: boolean
+  /** True: when it was planned nothing was seen that it would have to wait for, so plans do not name it. It is read all the same. */
+  readonly unnamed?: boolean
   /** `after`: the step was done, see above. */
   check(run: Run, moment?: 'before' | 'after'): Promise<GateReading>
 }
@@ -90,6 +92,8 @@ export type GateReading =
       readonly title?: string
       readonly because: string
       readonly worthWaiting: boolean
+      /** Milliseconds: it holds by itself after so long, unless something happens. Then it is waited for however short the time for gates is. */
+      readonly holdsInMs?: number
       /** A partition has stopped: apply does not end as at a gate, but as where a step has failed. */
       readonly hasStopped?: true
     }

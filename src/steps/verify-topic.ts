@@ -1,37 +1,56 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { diagnostic } from '../domain/diagnostic.ts'
+import { durableAfter } from '../domain/durable-starts.ts'
 import type { TopicName } from '../domain/ids.ts'
+import { hidesBelow } from '../domain/mark.ts'
 import type { TopicSpec } from '../domain/migration.ts'
 import { stageRank } from '../domain/stage.ts'
 import { placesOf } from '../domain/state-places.ts'
-import type { VerifyTopic } from '../domain/step.ts'
+import type { MarkTopic, VerifyTopic } from '../domain/step.ts'
 import { isGrowing } from '../planner/grown.ts'
+import type { ObservedTopic } from '../planner/observed.ts'
 import { type VerifyOptions, verifyMigration } from '../verify/index.ts'
 import { counted } from './_words.ts'
-import { belowMarkIsHidden } from './gates/index.ts'
+import { belowMarkIsHidden, logStartsAreDurable } from './gates/index.ts'
 import { unread, waits } from './gates/reading.ts'
+import { markTopic } from './mark-topic.ts'
 import type { Gate, Outcome, Run, StepKind } from './step-kind.ts'
 
 /** Records that the stage mirrored compares in each partition; `ferry verify --full` compares all. */
 export const SAMPLE = 100
 
-/** Compares counts and a sample of records through the offset index before anybody relies on the copy. */
+/**
+ * Compares counts and a sample of records through the offset index before anybody relies on the copy, once nothing can come back below it: no
+ * stage is reached before.
+ */
 export const verifyTopic: StepKind<VerifyTopic> = {
   kind: 'verify-topic',
   interruptible: true,
 
   plan: (context, stage) => {
-    const { desired, state } = context
+    const { desired, observed, state } = context
     if (stage !== 'mirrored') return { steps: [] }
     const reached = stageRank(state.stage, desired.order) >= stageRank('mirrored', desired.order)
     const open = desired.topics.filter(
       (spec) =>
         !reached || !placesOf(state).markedTopics.has(spec.name) || isGrowing(context, spec.name),
     )
-    return { steps: open.map(verifyStep) }
+    const marking = new Map(markTopic.plan(context, stage).steps.map((step) => [step.topic, step]))
+    const durableMs = durableAfter(observed.target.brokerConfigs).ms
+    return {
+      steps: open.map((spec) => {
+        const isHiding =
+          state.marks.some((mark) => mark.topic === spec.name && hidesBelow(mark)) ||
+          willHide(marking.get(spec.name), observed.target.topics.get(spec.name))
+        return verifyStep(spec, isHiding ? durableMs : 0)
+      }),
+    }
   },
 
-  gates: () => [],
+  gates: ({ topic, durableAfterMs = 0 }) =>
+    durableAfterMs === null
+      ? []
+      : [logStartsAreDurable({ topic, afterMs: durableAfterMs }, durableAfterMs > 0)],
 
   apply: ({ topic, sample }, run) =>
     onceHidden(
@@ -109,8 +128,15 @@ export async function verifyNow(
   }
 }
 
-/** The step that looks at the copy of one topic. */
-export const verifyStep = (spec: TopicSpec): VerifyTopic => ({
+/** Whether something will lie below a mark that is still to be made: filler, or a copy that was emptied. */
+export const willHide = (step: MarkTopic | undefined, target: ObservedTopic | undefined): boolean =>
+  step !== undefined &&
+  (step.mode === 'identical'
+    ? step.prime !== '0'
+    : (target?.partitions.some(({ highWatermark }) => highWatermark > 0n) ?? false))
+
+/** The step that looks at the copy of one topic. `durableAfterMs`: see {@link VerifyTopic}. */
+export const verifyStep = (spec: TopicSpec, durableAfterMs: number | null): VerifyTopic => ({
   kind: 'verify-topic',
   id: `verify-topic/${spec.name}`,
   stage: 'mirrored',
@@ -118,4 +144,5 @@ export const verifyStep = (spec: TopicSpec): VerifyTopic => ({
   undo: { cost: 'free', says: 'nothing to undo' },
   topic: spec.name,
   sample: SAMPLE,
+  durableAfterMs,
 })

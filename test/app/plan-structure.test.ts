@@ -103,7 +103,13 @@ const STEPS: { readonly [K in StepKindName]: Extract<Step, { kind: K }> } = {
     lagAllowed: 0,
     throttle: null,
   },
-  'verify-topic': { ...base, kind: 'verify-topic', topic, sample: 100 },
+  'verify-topic': {
+    ...base,
+    kind: 'verify-topic',
+    topic,
+    sample: 100,
+    durableAfterMs: null,
+  },
   'sync-group': {
     ...base,
     kind: 'sync-group',
@@ -205,6 +211,8 @@ const STEPS: { readonly [K in StepKindName]: Extract<Step, { kind: K }> } = {
 const OPTIONAL = new Map([
   ['restore-quota', ['producerByteRate', 'consumerByteRate']],
   ['mirror-reverse', ['givesUpRollback']],
+  // Plans of earlier versions.
+  ['verify-topic', ['durableAfterMs']],
 ])
 
 describe('schemas/plan.schema.json', () => {

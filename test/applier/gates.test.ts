@@ -75,6 +75,25 @@ describe('gates before a step', () => {
     expect(outcomes(second)).toEqual(['a done', 'b done'])
   })
 
+  test('are waited for beyond the time for gates where they hold by themselves, and only then', async () => {
+    const counts = (holdsInMs: number) => ({ ...closed(`${holdsInMs} ms`), holdsInMs })
+    const alone = fakeApply(
+      store,
+      { a: { gates: [readings('x', counts(70_000), counts(400), counts(150), holds)] } },
+      { gateTimeoutMs: 0 },
+    )
+    expect((await alone.run()).status).toBe('done')
+    expect(alone.clock.pauses).toEqual([250, 400, 150])
+  })
+
+  test('that hold by themselves do not keep others waiting', async () => {
+    const counts = { ...closed('400 ms'), holdsInMs: 400 }
+    const both = { gates: [readings('x', counts), readings('y', closed('stop it'))] }
+    const apply = fakeApply(store, { a: both }, { gateTimeoutMs: 0 })
+    expect(codes(await apply.run())).toEqual(['FERRY1501'])
+    expect(apply.clock.pauses).toEqual([])
+  })
+
   test('are read once where nothing may be waited for', async () => {
     const apply = fakeApply(
       store,

@@ -3,8 +3,9 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { GroupId } from '../../src/domain/ids.ts'
 import { oracle } from '../kafka/index.ts'
+import { durableLogStart, forgetLogStarts } from '../kafka/log-starts.ts'
 import { waitFor } from '../kafka/wait.ts'
-import { createTopic, cutLog, FORGETS_LOG_STARTS, topicName } from '../mirror/_support.ts'
+import { createTopic, cutLog, topicName } from '../mirror/_support.ts'
 import type { Project, Running } from '../scenarios/_world.ts'
 import { beginAt } from './_source.ts'
 import {
@@ -35,7 +36,7 @@ export interface Loss {
   readonly batches: number
 }
 
-/** A target of three brokers that forget log starts, and migrations to it that live through the death of all three. */
+/** A target of three brokers, and migrations to it that live through the death of all three. */
 export class Crashes {
   readonly #world: FaultWorld
 
@@ -43,8 +44,8 @@ export class Crashes {
     this.#world = world
   }
 
-  static async start(): Promise<Crashes> {
-    const config = { ...FORGETFUL, ...FORGETS_LOG_STARTS }
+  static async start(settings: Readonly<Record<string, string>> = {}): Promise<Crashes> {
+    const config = { ...FORGETFUL, ...settings }
     return new Crashes(await startFaultWorld({ target: { brokers: 3, config } }))
   }
 
@@ -78,10 +79,14 @@ export class Crashes {
     >
   }
 
-  /** All brokers of the target die at once and come back. Throws where the filler of one of `seen` does not come back with them. */
+  /**
+   * All brokers of the target die at once and come back, and have forgotten what log starts they had made durable, as if they had died before. Throws
+   * where the filler of one of `seen` does not come back with them.
+   */
   async crash(seen: readonly CrashedMigration[], losses: readonly Loss[] = []): Promise<void> {
     const { brokers } = this.#world.target
     await Promise.all(brokers.map((broker) => broker.kill('SIGKILL')))
+    for (const { dataFolder } of brokers) forgetLogStarts(dataFolder!)
     for (const { of, batches } of losses) {
       for (const { dataFolder } of brokers)
         for (const place of of.places) {
@@ -90,7 +95,32 @@ export class Crashes {
           if (existsSync(folder)) cutLog(folder, batches)
         }
     }
-    await Promise.all(brokers.map((broker) => broker.start()))
+    await this.#comeBack(seen)
+  }
+
+  /** The same with what they have made durable, and from then on with other settings. */
+  async crashAsTheyAre(
+    seen: readonly CrashedMigration[],
+    settings: Readonly<Record<string, string>> = {},
+  ): Promise<void> {
+    const { brokers } = this.#world.target
+    await Promise.all(brokers.map((broker) => broker.kill('SIGKILL')))
+    for (const broker of brokers) await broker.configure!(settings)
+    await this.#comeBack(seen)
+  }
+
+  /** Throws where a broker that has a replica of `of` has not made durable that it begins at its mark. */
+  durable(of: CrashedMigration): void {
+    for (const { id, dataFolder } of this.#world.target.brokers) {
+      for (const [place, start] of of.starts) {
+        if (existsSync(join(dataFolder!, place)))
+          strictEqual(durableLogStart(dataFolder!, place), start, `${place} on broker ${id}`)
+      }
+    }
+  }
+
+  async #comeBack(seen: readonly CrashedMigration[]): Promise<void> {
+    await Promise.all(this.#world.target.brokers.map((broker) => broker.start()))
     const topics = seen.flatMap((each) => each.topics)
     for (const [topic, found] of await oracle.offsetsMany(this.#world.target, topics)) {
       const starts = found.map(({ start }) => Number(start))
@@ -146,6 +176,21 @@ export class CrashedMigration {
     )
     const group = `${this.#name}-readers` as GroupId
     strictEqual((await from.commitOffsets(group, new Map(commits))).failed.size, 0)
+  }
+
+  /** Where each partition begins, by its folder. */
+  get starts(): ReadonlyMap<string, bigint> {
+    return new Map(
+      this.topics.flatMap((topic) =>
+        this.#starts.map((start, i) => [`${topic}-${i}`, BigInt(start)] as const),
+      ),
+    )
+  }
+
+  /** What a verb says, on both streams. */
+  async says(verb: string): Promise<string> {
+    const { stdout, stderr } = await this.#project.ferry([verb, 'shop'])
+    return `${stdout}${stderr}`.replace(/\s+/g, ' ')
   }
 
   /** The folders of its partitions on a broker's disk. */
@@ -205,24 +250,26 @@ export class CrashedMigration {
   }
 
   /**
-   * At the latest by a second run. A partition of which nothing but filler was there may end at 0 after such a crash (its replicas go back to a
+   * At the latest by a second run; answers what that said. A partition of which nothing but filler was there may end at 0 after such a crash (its replicas go back to a
    * watermark that was made durable before): that is said, and the copy is made anew.
    */
-  async mirrored(): Promise<void> {
+  async mirrored(): Promise<string> {
     const plan = await this.#planned()
     const running = this.#running ?? this.#project.start(plan)
     const { code, stdout, stderr } = await running.ended
     this.#running = undefined
     ok([0, 1, 7, 8].includes(code), `${code}: ${stdout}${stderr}`)
-    if (code === 0) return
+    if (code === 0) return `${stdout}${stderr}`
     const again = await this.#project.ferry(plan)
     if (again.code === 0 || !LOST.test(again.stderr)) {
       succeeded(again)
-      return
+      return `${again.stdout}${again.stderr}`
     }
     await this.#makeAnew()
     // A resync goes no further than the migration was.
-    succeeded(await this.#project.ferry(await this.#planned()))
+    const anew = await this.#project.ferry(await this.#planned())
+    succeeded(anew)
+    return `${anew.stdout}${anew.stderr}`
   }
 
   /** Its consumers move, and continue where they were. */

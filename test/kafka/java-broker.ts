@@ -1,5 +1,7 @@
+import { appendFile } from 'node:fs/promises'
 import type { GuardedProcess } from './process.ts'
 import { spawnGuarded, tail } from './process.ts'
+import { formatProperties } from './server-properties.ts'
 import type { TestBroker } from './test-cluster.ts'
 
 const RESTART_TIMEOUT_MS = 60_000
@@ -9,6 +11,7 @@ export interface BrokerSetup {
   readonly id: number
   readonly port: number
   readonly dataFolder: string
+  readonly propertiesFile: string
   readonly command: readonly string[]
   readonly logFile: string
   /** Resolves once all brokers that run say that this one is back; rejects if it ends before. */
@@ -67,6 +70,11 @@ export class JavaBroker implements TestBroker {
 
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     await this.#process?.kill(signal)
+  }
+
+  /** Of two lines with the same name Java takes the later one. */
+  configure(config: Readonly<Record<string, string>>): Promise<void> {
+    return appendFile(this.#setup.propertiesFile, formatProperties(config))
   }
 
   async start(): Promise<void> {

@@ -202,6 +202,7 @@ function brokerAt(input: {
     id: place.id,
     port: place.port,
     dataFolder: place.dataFolder,
+    propertiesFile: properties,
     command:
       options.secure && !isKraft(options.version) ? [command!, jaas, ...rest] : [command!, ...rest],
     logFile: join(folder, `broker-${place.id}.log`),

@@ -56,6 +56,8 @@ function testDefaults(brokers: number): Properties {
     'delete.topic.enable': 'true',
     'num.network.threads': '2',
     'num.io.threads': '4',
+    // Ferry waits until log starts are durable, which takes a minute by default.
+    'log.flush.start.offset.checkpoint.interval.ms': '500',
     // The default of 128 MB would be a quarter of our heap.
     'log.cleaner.dedupe.buffer.size': '16777216',
   }
@@ -81,6 +83,8 @@ function kraftProperties(input: PropertiesInput): Properties {
     'inter.broker.listener.name': 'CLIENT',
     // A killed broker that returns is refused until its old session has run out.
     'broker.session.timeout.ms': '4000',
+    // Else no log start is durable before the broker has run for half a minute; brokers before 3.7 do not have it.
+    'log.initial.task.delay.ms': '500',
     'broker.heartbeat.interval.ms': '500',
     ...(options.secure && kraftSecurity()),
   }

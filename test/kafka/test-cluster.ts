@@ -35,6 +35,8 @@ export interface TestBroker {
   log(): string
   /** Sends a signal (default SIGKILL) and waits until the broker is gone. */
   kill(signal?: NodeJS.Signals): Promise<void>
+  /** Changes settings, for its next start. Not in a container. */
+  configure?(config: Readonly<Record<string, string>>): Promise<void>
   /** Starts it again on the same port and data, and waits until the cluster has it back. */
   start(): Promise<void>
 }

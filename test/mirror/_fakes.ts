@@ -51,6 +51,10 @@ export class FakeLink implements BrokerLink {
     throw new Error('not asked for')
   }
 
+  logStarts(): Promise<never> {
+    throw new Error('not asked for')
+  }
+
   async close(): Promise<void> {
     this.connected = false
     for (const { reject } of this.open.splice(0)) reject(new LinkLost('closed'))

@@ -87,12 +87,6 @@ export const withFolder = async <T>(use: (folder: string) => Promise<T>): Promis
   }
 }
 
-/** Of a broker that does not make log starts durable while a test runs; the first time would be 30 s after its start. */
-export const FORGETS_LOG_STARTS = {
-  'log.flush.start.offset.checkpoint.interval.ms': '3600000',
-  'log.initial.task.delay.ms': '3600000',
-}
-
 export const topicName = (name: string): TopicName => name as TopicName
 
 /** Creates a topic with the protective configs that matter to a mirror. */

@@ -98,6 +98,7 @@ const counting = (cluster: Cluster) => {
         return link.produce(request)
       },
       writeMarkers: (request) => link.writeMarkers(request),
+      logStarts: (partitions) => link.logStarts(partitions),
       close: () => link.close(),
     }
   }

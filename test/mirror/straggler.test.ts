@@ -68,6 +68,7 @@ class DyingCluster {
       },
       fetch: (request) => link.fetch(request),
       writeMarkers: (request) => link.writeMarkers(request),
+      logStarts: (partitions) => link.logStarts(partitions),
       close: () => link.close(),
     }
   }

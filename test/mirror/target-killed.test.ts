@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, it, test } from 'vitest'
 import { type PartitionKey, partitionKey, type TopicName } from '../../src/domain/ids.ts'
 import type { Seal } from '../../src/domain/mark.ts'
 import { startMirror } from '../../src/mirror/start-mirror.ts'
+import { FORGETS_LOG_STARTS } from '../kafka/log-starts.ts'
 import { oracle } from '../kafka/oracle.ts'
 import { waitFor } from '../kafka/wait.ts'
 import {
@@ -11,7 +12,6 @@ import {
   cutLog,
   endsOf,
   FileProgress,
-  FORGETS_LOG_STARTS,
   markTopic,
   mirrorOptions,
   type Pair,

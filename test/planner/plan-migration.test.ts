@@ -46,6 +46,33 @@ describe('the steps of a whole migration', () => {
     expect(ids({ desired: migration({ stage }) })).toEqual(ids().slice(0, count))
   })
 
+  it('wait for durable log starts where something is to lie below a mark, or does, and say so', () => {
+    const waits = (parts: Parameters<typeof plan>[0]) => {
+      const step = plan(parts).steps.find(({ kind }) => kind === 'verify-topic')!
+      const named = kindOf('verify-topic')
+        .gates(step)
+        .flatMap(({ title, unnamed }) => (unnamed ? [] : [title]))
+      return [step.kind === 'verify-topic' && step.durableAfterMs, ...named]
+    }
+    const from = (logStart: bigint, configs: readonly (readonly [string, string])[] = []) => ({
+      observed: observed({
+        source: { topics: new Map([[topic('orders'), topicSeen('orders', [[logStart, 900n]])]]) },
+        target: {
+          brokerConfigs: new Map(
+            configs.map(([name, value]) => [name, { value, isOverride: true }] as const),
+          ),
+        },
+      }),
+    })
+    expect(waits(from(0n))).toEqual([0])
+    expect(waits(from(500n))).toEqual([
+      66_000,
+      'the log starts of orders are durable on all its brokers, at least 66 s from the mark',
+    ])
+    const slow = ['log.flush.start.offset.checkpoint.interval.ms', '300000'] as const
+    expect(waits(from(500n, [slow]))[0]).toBe(330_000)
+  })
+
   it('remember what a topic of others has, not what the protection of most would have made of it', () => {
     const month = String(30 * 86_400_000)
     const target = {

@@ -26,8 +26,6 @@ export class GoldenProject {
   static async start(): Promise<GoldenProject> {
     const world = await startWorld({
       users: [{ name: 'nobody', password: 'nobody-secret' }],
-      // What status says of log starts that are not durable yet is to be the same on every machine.
-      targetConfig: { 'log.flush.start.offset.checkpoint.interval.ms': '3600000' },
     })
     const project = world.project('golden')
     project.env.GOLD_PASSWORD = 'gold-secret'

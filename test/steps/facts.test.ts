@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { durableAfter } from '../../src/domain/durable-starts.ts'
 import type { GroupId, PartitionKey, TopicName } from '../../src/domain/ids.ts'
 import { GapList } from '../../src/domain/offset-index.ts'
 import type { Deadline } from '../../src/domain/plan.ts'
@@ -94,6 +95,15 @@ const deadline: Deadline = {
   about: { kind: 'source-retention', partition: KEY, offset: '300' },
 }
 const late = new Date('2026-11-25T12:00:01.000Z')
+
+const standing = (broker: number, standsMs: number) => ({
+  key: KEY,
+  broker,
+  standsMs,
+  takes: durableAfter(
+    new Map([['log.flush.start.offset.checkpoint.interval.ms', { value: '60000' }]]),
+  ),
+})
 
 interface Row {
   readonly of: unknown
@@ -377,6 +387,29 @@ const ROWS: Readonly<Record<string, Row>> = {
       ],
       [sealed(500n, { now: [partition()] }), /orders is not sealed/, 'never'],
       [sealed(500n, { unsealed: ['orders:1'] }), /orders:1 came on the source/, 'never'],
+    ],
+  },
+  'log-starts-durable': {
+    of: { ...of, afterMs: 66_000 },
+    open: [[], [standing(1, 66_000), standing(2, 70_000)]],
+    shut: [
+      [
+        [standing(1, 66_000), standing(2, 23_500)],
+        /^43 s to go: broker 2 makes them durable every 60 s$/,
+        'waits',
+      ],
+      [[standing(1, 65_999.5)], /^1 s to go/, 'waits'],
+      [
+        [{ key: KEY, broker: 1, standsMs: 0, takes: durableAfter(new Map()) }],
+        /^66 s to go: broker 1 does not tell .* 60 s are taken$/,
+        'waits',
+      ],
+      // However long the others stand there.
+      [
+        [standing(1, 70_000), { key: KEY, broker: 2, because: 'orders:0 begins at 0' }],
+        /^orders:0 begins at 0$/,
+        'waits',
+      ],
     ],
   },
   'copy-checked': {

@@ -54,6 +54,7 @@ class FakeCluster {
         produce: () => Promise.reject(new Error('read only')),
         fetch: (request) => this.#fetch(request),
         writeMarkers: () => Promise.reject(new Error('read only')),
+        logStarts: () => Promise.reject(new Error('not asked for')),
         close: async () => undefined,
       }),
     } as unknown as Cluster

@@ -115,12 +115,12 @@ export const GUARD_CODES = {
   FERRY1323: page(
     4,
     'Readable below a mark',
-    'The log of a target partition begins below its mark. What Ferry had deleted there, filler of a prime or an earlier copy, can be read by whoever has READ on the topic: all its brokers were killed before they had made the new beginning of the log durable, which they do once a minute. Records of the migration are not touched by it, and no group is moved while it lasts. A mirror deletes it again before it does anything else with the partition; while none runs, nobody does.',
+    'The log of a target partition begins below its mark. What Ferry had deleted there, filler of a prime or an earlier copy, can be read by whoever has READ on the topic: all its brokers were killed before they had made the new beginning of the log durable, which they do once a minute; `mirrored` is not reached before they have. Records of the migration are not touched by it, and no group is moved while it lasts. A mirror deletes it again before it does anything else with the partition; while none runs, nobody does.',
   ),
   FERRY1324: page(
     4,
     'Deleted, not yet durable',
-    'A broker makes the new beginning of a log durable only every `log.flush.start.offset.checkpoint.interval.ms`, a minute unless set otherwise. If all brokers that hold a partition are killed before, what was deleted below its mark (filler of a prime, or an earlier copy) can be read again until a mirror deletes it again. The message says until when that may be so. After it no crash brings anything back.',
+    'A broker makes the new beginning of a log durable only every `log.flush.start.offset.checkpoint.interval.ms`, a minute unless set otherwise. If all brokers that hold a partition are killed before, what was deleted below its mark (filler of a prime, or an earlier copy) can be read again until a mirror deletes it again. The message says until when that may be so, by the time since the mark. After it no crash brings anything back, unless one did before; `apply` waits for that before the migration is `mirrored`, and watches each broker meanwhile.',
   ),
   FERRY1330: page(
     4,

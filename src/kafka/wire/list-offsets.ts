@@ -4,6 +4,8 @@ export interface ListOffsetsRequest {
   readonly readCommitted: boolean
   /** As a follower asks: the end is the log end of the leader then, the not yet replicated part too, and not the high watermark. */
   readonly asFollower?: boolean
+  /** Of the broker that is asked, whether or not it leads the partition. */
+  readonly ofAnyReplica?: boolean
   readonly topics: ReadonlyMap<
     string,
     readonly {
@@ -25,7 +27,9 @@ export interface ListedOffset {
 }
 
 const CONSUMER = -1
-/** Any but -1, and -2 (a debugging consumer, whom followers answer too). Brokers ask so where the log of their leader ends. */
+/** A debugging consumer, whom followers answer too, of their own log (kafka.server.ReplicaManager.fetchOffset, fetchOnlyFromLeader). */
+const DEBUGGING_CONSUMER = -2
+/** Any other. Brokers ask so where the log of their leader ends. */
 const FOLLOWER = 0
 
 /**
@@ -43,7 +47,7 @@ export const listOffsets: Api<ListOffsetsRequest, readonly ListedOffset[]> = {
   versions: [1, 4],
   flexibleFrom: NEVER_FLEXIBLE,
   encode: (to, request, version) => {
-    to.int32(request.asFollower ? FOLLOWER : CONSUMER)
+    to.int32(request.ofAnyReplica ? DEBUGGING_CONSUMER : request.asFollower ? FOLLOWER : CONSUMER)
     if (version >= 2) to.int8(request.readCommitted ? 1 : 0)
     to.array(request.topics, ([topic, partitions]) =>
       to.string(topic).array(partitions, ({ partition, leaderEpoch }) => {

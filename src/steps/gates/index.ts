@@ -1,6 +1,12 @@
 /** The facts that steps wait for. Each is read from the brokers when it is asked and says in words what is missing. */
 export { DEADLINE_AHEAD, type DeadlineSeen, SOURCE_HOLDS } from './deadlines.ts'
 export {
+  LOG_STARTS_DURABLE,
+  logStartsAreDurable,
+  lookAtLogStarts,
+  whileLogStartsAreWatched,
+} from './durable.ts'
+export {
   commitsAreStable,
   groupHasMoved,
   groupIsEmpty,

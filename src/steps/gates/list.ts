@@ -1,4 +1,5 @@
 import { DEADLINE_AHEAD, SOURCE_HOLDS } from './deadlines.ts'
+import { LOG_STARTS_DURABLE } from './durable.ts'
 import type { Fact } from './fact.ts'
 import {
   COMMITS_STABLE,
@@ -33,6 +34,7 @@ export const FACTS: readonly Fact<never, never>[] = [
   MIRROR_LAG,
   MIRROR_PASSED,
   BELOW_MARK_HIDDEN,
+  LOG_STARTS_DURABLE,
   NO_FOREIGN_WRITES,
   COUNTS_EQUAL,
   // Producers.

@@ -180,8 +180,7 @@ interface BelowSeen {
 }
 
 /**
- * No consumer can read filler, or an earlier copy. A crash of a target broker brings it back, since a new log start becomes durable only once
- * a minute; the mirror deletes it again as soon as it looks at the partition, and this gate where nothing is mirrored any more.
+ * No consumer can read filler, or an earlier copy. A crash of a target broker brings it back until its new log start is durable (`durable.ts`); the mirror deletes it again as soon as it looks at the partition, and this gate where nothing is mirrored any more.
  */
 export const BELOW_MARK_HIDDEN: Fact<null, BelowSeen> = {
   name: 'below-mark-hidden',
@@ -205,11 +204,14 @@ export const BELOW_MARK_HIDDEN: Fact<null, BelowSeen> = {
 export const belowMarkIsHidden = (topics: readonly TopicName[]): Gate =>
   gateOf(BELOW_MARK_HIDDEN, null, {
     after: true,
-    look: async (run) => {
-      await run.mirror()
-      return hideBelowSeals(await partitionsNow(run, topics), run.clusters.target)
-    },
+    look: (run) => belowMarks(run, topics),
   })
+
+/** What the mirror copies it deletes below the mark itself; what it does not, is deleted here. */
+export const belowMarks = async (run: Run, topics: readonly TopicName[]): Promise<BelowSeen> => {
+  await run.mirror()
+  return hideBelowSeals(await partitionsNow(run, topics), run.clusters.target)
+}
 
 /** Nobody mirrors these any more, so nobody else would. */
 const hideBelowSeals = async (now: Now, target: Cluster): Promise<BelowSeen> => {
