@@ -7,6 +7,7 @@ import { MIGRATE, type Plan, type Purpose } from '../domain/plan.ts'
 import { stageRank } from '../domain/stage.ts'
 import { emptyState, type MigrationState } from '../domain/state.ts'
 import type { Cluster } from '../kafka/cluster.ts'
+import { type AclClaims, aclClaims } from '../planner/acl-claims.ts'
 import { elsewhereOf } from '../planner/coverage.ts'
 import type { Observed } from '../planner/observed.ts'
 import type { Clusters } from '../steps/step-kind.ts'
@@ -64,6 +65,9 @@ export const makePlan = async (
     { state, source: clusters.source, backProgress },
     signal,
   )
+  const takesBack = goesBack(migration, state, purpose) && state.grants.length > 0
+  const others =
+    migration.removed.length > 0 || takesBack ? await otherStates(session, migration) : []
   const inputs = await inputDigests(session.project, migration)
   const plan = await services.planMigration({
     desired,
@@ -80,7 +84,8 @@ export const makePlan = async (
     now: now(),
     otherTopics: otherTopics(session, migration),
     elsewhere: elsewhereOf(migration, [...session.project.migrations.values()]),
-    others: migration.removed.length === 0 ? [] : await otherStates(session, migration),
+    others,
+    ...(takesBack && { aclClaims: claimsOf(session, migration, clusters, others) }),
     inputs,
     toolVersion: toolVersion(),
     maxDestroy: session.project.policy.maxDestroy,
@@ -131,9 +136,13 @@ const emptiedFor = (
   purpose: Purpose,
 ): readonly TopicName[] => {
   if (purpose.kind === 'resync') return purpose.topics
-  const goesBack = purpose.kind === 'rollback' || isBehind(migration, state)
-  return goesBack ? [...new Set(state.seals.map((seal) => seal.topic))] : []
+  return goesBack(migration, state, purpose)
+    ? [...new Set(state.seals.map((seal) => seal.topic))]
+    : []
 }
+
+const goesBack = (migration: Migration, state: MigrationState, { kind }: Purpose): boolean =>
+  kind === 'rollback' || (kind === 'migrate' && isBehind(migration, state))
 
 const readersOf = async (
   services: Services,
@@ -180,6 +189,20 @@ const otherTopics = (session: Session, migration: Migration): ReadonlyMap<TopicN
     otherMigrations(session, migration).flatMap((other) =>
       other.topics.map((topic) => [topic.name, other.name] as const),
     ),
+  )
+
+/** What others count on that move to the same cluster, by whatever name they call it. */
+const claimsOf = (
+  session: Session,
+  migration: Migration,
+  { target }: Clusters,
+  states: readonly MigrationState[],
+): AclClaims =>
+  aclClaims(
+    otherMigrations(session, migration).filter(
+      ({ to }) => session.project.clusters.get(to)?.clusterId === target.id,
+    ),
+    states.filter(({ clusters }) => clusters?.target === target.id),
   )
 
 /** Also of migrations whose file is gone. */

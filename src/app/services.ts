@@ -10,6 +10,7 @@ import type { Reader } from '../domain/step.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import type { Probe } from '../kafka/inquiry.ts'
 import type { MirrorOptions, MirrorWithFacts } from '../mirror/mirror.ts'
+import type { AclClaims } from '../planner/acl-claims.ts'
 import type { Elsewhere } from '../planner/coverage.ts'
 import type { Observed } from '../planner/observed.ts'
 import type { OwnSteps, WhatIsNow } from '../planner/what-is-now.ts'
@@ -52,6 +53,7 @@ export interface Services {
     /** Topics of the other migrations of the project, with the names of those. */
     readonly otherTopics: ReadonlyMap<TopicName, string>
     readonly elsewhere: Elsewhere
+    readonly aclClaims?: AclClaims
     /** What they have decided; only asked for where something is to be removed. */
     readonly others: readonly MigrationState[]
     readonly inputs: Readonly<Record<string, string>>

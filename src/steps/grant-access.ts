@@ -9,7 +9,7 @@ import { isRefusal } from './_refused.ts'
 import { counted } from './_words.ts'
 import { groupsAreSynced, topicsAreSealed } from './gates/index.ts'
 import { warmFrom } from './mark-reverse.ts'
-import { ofUnknownMaker, undoGrants } from './revoke-access.ts'
+import { ofOthersToo, ofUnknownMaker, undoGrants } from './revoke-access.ts'
 import type { Gate, PlanContext, Run, StepKind } from './step-kind.ts'
 
 type When = GrantAccess['when']
@@ -64,7 +64,7 @@ export const grantAccess: StepKind<GrantAccess> = {
 
   undo: (context, undoing) => ({
     steps: undoGrants(context, undoing),
-    problems: ofUnknownMaker(context, undoing),
+    problems: [...ofUnknownMaker(context, undoing), ...ofOthersToo(context, undoing)],
   }),
 
   gates: (step) => GATES[step.when],

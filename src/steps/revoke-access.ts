@@ -67,7 +67,7 @@ export const undoGrants = (
   const byPrincipal = new Map<string, AclBinding[]>()
   for (const acl of state.grants) {
     if (FENCES[whenOf(acl)] !== fence) continue
-    if (fence === null && hasUnknownMaker(context, acl)) continue
+    if (fence === null && (hasUnknownMaker(context, acl) || whoElse(context, acl))) continue
     const list = byPrincipal.get(acl.principal)
     if (list) list.push(acl)
     else byPrincipal.set(acl.principal, [acl])
@@ -90,6 +90,28 @@ export const undoGrants = (
 const hasUnknownMaker = ({ state, observed }: PlanContext, acl: AclBinding): boolean => {
   const { acls } = observed.target
   return hasAcl(state.granting, acl) && (typeof acls === 'string' || hasAcl(acls, acl))
+}
+
+const whoElse = ({ aclClaims }: PlanContext, acl: AclBinding): readonly string[] | undefined =>
+  aclClaims?.get(aclKey(acl))
+
+/** What other migrations count on is left to them, but for the fences. */
+export const ofOthersToo = (context: PlanContext, { stage }: Undoing): readonly Diagnostic[] => {
+  const fence = FENCE_OF_STAGE[stage]
+  if (fence === undefined) return []
+  return context.state.grants.flatMap((acl) => {
+    const names = FENCES[whenOf(acl)] === fence ? whoElse(context, acl) : undefined
+    if (names === undefined) return []
+    return diagnostic({
+      code: 'FERRY1357',
+      severity: 'warning',
+      detail: `${context.desired.name} made ${aclInWords(acl)} for ${acl.principal} on ${context.observed.target.name}, and ${names.join(', ')} ${names.length === 1 ? 'counts' : 'count'} on it too. ${fence === null ? 'It is left.' : `It is taken away: ${REASON[fence]}.`}`,
+      fix:
+        fence === null
+          ? 'Delete it by hand once no migration needs it.'
+          : `Apply ${names.join(' and ')} again after the rollback: that grants it anew.`,
+    })
+  })
 }
 
 /** What may be somebody else's is left, but for the fences: behind those the target must not be used, whoever opened them. */

@@ -10,6 +10,7 @@ import type { MigrationState } from '../domain/state.ts'
 import type { Reader, Step } from '../domain/step.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import type { Mirror, MirrorTimings } from '../mirror/mirror.ts'
+import type { AclClaims } from '../planner/acl-claims.ts'
 import type { Observed } from '../planner/observed.ts'
 import type { StateStore } from '../state/state-store.ts'
 import type { StopFacts } from './stop-facts.ts'
@@ -32,6 +33,8 @@ export interface PlanContext {
   readonly readers: ReadonlyMap<TopicName, readonly Reader[]>
   /** What stands in the way of stopped partitions; only asked for where a gap is to be accepted. */
   readonly stops?: ReadonlyMap<PartitionKey, StopFacts>
+  /** Of the target, by other migrations; only asked for where something is rolled back. */
+  readonly aclClaims?: AclClaims
   readonly now: Date
 }
 

@@ -200,6 +200,43 @@ describe('removed', () => {
   })
 })
 
+describe('a rollback', () => {
+  test('leaves and names the rights that another migration counts on, and takes them once it does no more', async () => {
+    const rights = `  access:
+    - principal: User:shared
+      raw:
+        - { resourceType: TOPIC, resourceName: shared., patternType: PREFIXED, operation: READ }
+        - { resourceType: GROUP, resourceName: shared-, patternType: PREFIXED, operation: DESCRIBE }`
+    const project = await service('lender', rights)
+    const acls = async () =>
+      (await imageOf(world)).target.acls.filter((acl) => acl.includes('User:shared'))
+    await ok(apply(project, 'lender'))
+    const granted = await acls()
+    expect(granted.length).toBe(2)
+    await withAdmin(world.source, (admin) => create(admin, 'borrower'))
+    const other = 'plans/borrower.yaml'
+    project.write(other, project.read('plans/lender.yaml').replaceAll('lender', 'borrower'))
+    project.edit(other, / +- \{ resourceType: GROUP.*\n/, '')
+    // It finds what it lists, and makes none of it.
+    const { stdout } = await ok(apply(project, 'borrower'))
+    expect(stdout).not.toContain('User:shared')
+
+    const undo = () => project.ferry(['rollback', 'lender', '--to', 'nothing', '--auto-approve'])
+    const { stdout: says, stderr: told } = await ok(undo())
+    expect(`${says}${told}`.replaceAll(/\s+/g, ' ')).toMatch(
+      /FERRY1357.* shared\. .* borrower counts on it too/,
+    )
+    const left = await acls()
+    expect(left).toEqual(granted.filter((acl) => acl.includes('shared.')))
+
+    await ok(apply(project, 'lender'))
+    rmSync(project.path(other))
+    await ok(project.ferry(['state', 'forget', 'borrower']))
+    expect((await ok(undo())).stdout).not.toContain('FERRY1357')
+    expect(await acls()).toEqual([])
+  })
+})
+
 describe('preventDelete', () => {
   test('holds after its line was taken out, its topic too, and against other migrations, until false was applied', async () => {
     const name = 'kept'

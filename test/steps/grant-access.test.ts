@@ -3,6 +3,7 @@ import { type AclBinding, aclKey } from '../../src/domain/access.ts'
 import { type Diagnostic, diagnostic } from '../../src/domain/diagnostic.ts'
 import { emptyState, type MigrationState } from '../../src/domain/state.ts'
 import type { GrantAccess, RevokeAccess } from '../../src/domain/step.ts'
+import type { AclClaims } from '../../src/planner/acl-claims.ts'
 import { grantAccess } from '../../src/steps/grant-access.ts'
 import { revokeAccess } from '../../src/steps/revoke-access.ts'
 import type { Run } from '../../src/steps/step-kind.ts'
@@ -104,20 +105,25 @@ it('knows what it has asked for and nobody answered, until it is asked for again
 describe('a rollback of what was asked for and not answered', () => {
   const write = { ...acl('orders'), operation: 'WRITE' as const }
   const read = acl('orders')
-  const back = (granting: readonly AclBinding[], acls: readonly AclBinding[]) => {
+  const back = (
+    granting: readonly AclBinding[],
+    acls: readonly AclBinding[],
+    claims: AclClaims = new Map(),
+  ) => {
     const state = stateWith({ ...STATE, grants: [read, write], granting })
     const target = { ...seenOnTarget(1000n), acls }
     const { steps, problems } = plan({
       state,
       observed: observed({ target }),
       purpose: { kind: 'rollback', to: 'nothing' },
+      aclClaims: claims,
     })
     return {
       taken: steps.flatMap((each) =>
         each.kind === 'revoke-access' ? each.acls.map(({ operation }) => operation) : [],
       ),
       named: problems.flatMap(({ code, severity, detail }) =>
-        code === 'FERRY1354' ? [`${severity}: ${detail}`] : [],
+        code === 'FERRY1354' || code === 'FERRY1357' ? [`${severity}: ${detail}`] : [],
       ),
     }
   }
@@ -129,6 +135,23 @@ describe('a rollback of what was asked for and not answered', () => {
     expect(asked.named).toEqual([
       expect.stringMatching(/^warning: .*ALLOW WRITE on TOPIC orders.* It is taken away: /),
       expect.stringMatching(/^warning: .*ALLOW READ on TOPIC orders.* It is left\.$/),
+    ])
+  })
+
+  it('leaves to others what they count on too, and names them, but for the fences', () => {
+    const claims = new Map([
+      [aclKey(read), ['billing', 'carts']],
+      [aclKey(write), ['billing']],
+    ])
+    const shared = back([], [read, write], claims)
+    expect(shared.taken).toEqual(['WRITE'])
+    expect(shared.named).toEqual([
+      expect.stringMatching(
+        /^warning: .*ALLOW WRITE on TOPIC orders.* billing counts on it too\. It is taken away: /,
+      ),
+      expect.stringMatching(
+        /^warning: .*ALLOW READ on TOPIC orders.* billing, carts count on it too\. It is left\.$/,
+      ),
     ])
   })
 

@@ -257,6 +257,11 @@ export const GUARD_CODES = {
     'Group is below the mark',
     'The group has a position on the source before the mark, where mirroring began, and the source still holds the records between: a group that was added after the mark, or one that somebody has set back. On the target it would begin at the mark and never see them. Let its consumers read on on the source until they are past it; or mirror the topic anew from where the group is (`ferry resync`); or take the group out of the file. A file that says `mirror.startFrom: latest` or a time leaves records out knowingly: there the plan counts them and warns (FERRY1349). Apply looks once more, right before it writes the positions.',
   ),
+  FERRY1357: page(
+    4,
+    'Others count on it',
+    'An ACL that this migration made on the target is listed by another migration’s file, or recorded as made by it: that one found it there and made none. A rollback leaves it and names it here, so that no other service loses its rights. It stays recorded as this migration’s own. Only READ on a group and WRITE on a topic are taken away all the same: nobody may use the target behind a rollback.',
+  ),
   FERRY1360: page(
     4,
     'Cannot be mirrored back',
