@@ -181,6 +181,8 @@ export interface QuotaBefore {
 
 export interface ConfigsBefore {
   readonly topic: TopicName
+  /** Absent: the broker has none (before 2.8), or an older version wrote it. */
+  readonly topicId?: string
   readonly was: ReadonlyMap<string, string | null>
 }
 

@@ -76,6 +76,7 @@ const quotaBefore = objectOf<QuotaBefore>({
 
 const configsBefore = objectOf<ConfigsBefore>({
   topic: text,
+  topicId: optional(text<string>),
   was: mapOf<string, string | null>(nullable(text<string>)),
 })
 

@@ -1,8 +1,11 @@
 import { withCleaned } from '../domain/cleaned.ts'
+import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import { DELETE_RETENTION_MS } from '../domain/heard.ts'
 import type { TopicName } from '../domain/ids.ts'
+import { isOther } from '../domain/mark.ts'
 import type { TopicSpec } from '../domain/migration.ts'
 import type { ReachedStage, Stage } from '../domain/stage.ts'
+import type { ConfigsBefore } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
 import type { ConfigureTopic } from '../domain/step.ts'
 import { cleanedOnTarget } from '../planner/forgetting.ts'
@@ -33,7 +36,10 @@ export const configureTopic: StepKind<ConfigureTopic> = {
     return { steps: context.desired.topics.flatMap((spec) => planTopic(context, spec, stage)) }
   },
 
-  undo: (context, undoing) => ({ steps: undoConfigs(context, undoing) }),
+  undo: (context, undoing) => ({
+    steps: undoConfigs(context, undoing),
+    problems: ofRemade(context, undoing),
+  }),
 
   gates: (step) => (step.phase === 'final' ? [topicsAreSealed([step.topic])] : []),
 
@@ -133,18 +139,23 @@ const undoOf = (count: number, less: readonly string[]): ConfigureTopic['undo'] 
         says: `restore ${count} configs; what ${less.join(', ')} deletes meanwhile takes a resync`,
       }
 
-/** A topic that Ferry made has nothing to go back to: it is deleted. */
+/** A topic that Ferry made has nothing to go back to: it is deleted. One that others made anew has nothing of the old one's. */
 const rememberBefore = async (step: ConfigureTopic, run: Run): Promise<void> => {
   const { createdTopics, configsBefore } = run.state()
   if (createdTopics.includes(step.topic)) return
-  const known = configsBefore.find((before) => before.topic === step.topic)?.was ?? new Map()
+  const there = only(await run.clusters.target.describeTopics([step.topic]), step.topic)
+  const topicId = there === 'absent' ? undefined : there.topicId
+  const before = configsBefore.find(({ topic }) => topic === step.topic)
+  const known = isOther(before?.topicId, topicId) ? new Map() : (before?.was ?? new Map())
   // What Ferry found the first time is what was there before it.
   const was = new Map([...Object.entries(step.was), ...known])
+  // Older versions wrote no id: what was found the first time may be of another topic, and nobody can tell any more.
+  const id = before === undefined || before.topicId !== undefined ? topicId : undefined
   await run.decide((state) => ({
     ...state,
     configsBefore: [
       ...state.configsBefore.filter((before) => before.topic !== step.topic),
-      { topic: step.topic, was },
+      { topic: step.topic, ...(id !== undefined && { topicId: id }), was },
     ],
   }))
 }
@@ -243,11 +254,34 @@ const isProtectedUntold = (context: PlanContext, topic: TopicName): boolean => {
   return cleaned !== undefined && cleaned.protectedAt === undefined && !policy?.includes('compact')
 }
 
+/** The topic whose configs these were is gone, and another one has its name. */
+const isRemade = ({ observed }: PlanContext, { topic, topicId }: ConfigsBefore): boolean =>
+  isOther(topicId, observed.target.topics.get(topic)?.description.topicId)
+
+/** What others have made anew is theirs: nothing is set there, and it is said. */
+const ofRemade = (context: PlanContext, { stage }: Undoing): readonly Diagnostic[] =>
+  stage !== 'prepared'
+    ? []
+    : context.state.configsBefore
+        .filter((before) => isRemade(context, before))
+        .map(({ topic, was }) =>
+          diagnostic({
+            code: 'FERRY1358',
+            severity: 'warning',
+            detail: `${topic} on ${context.observed.target.name} is not the topic any more whose configs Ferry has changed: somebody made it anew. ${[...was.keys()].join(', ')} stay as they are there.`,
+            fix: 'Look at its configs, and set them by hand where they are not what its owner wants.',
+          }),
+        )
+
 /** From what the target has by then: the same rollback may protect the topic first. */
 const asBefore = (context: PlanContext, leadsTo: ReachedStage): readonly ConfigureTopic[] => {
   const { observed, state } = context
   const first = new Map(protectedAgain(context, leadsTo).map((step) => [step.topic, step]))
-  const known = new Map(state.configsBefore.map(({ topic, was }) => [topic, was]))
+  const known = new Map(
+    state.configsBefore.flatMap((before) =>
+      isRemade(context, before) ? [] : [[before.topic, before.was] as const],
+    ),
+  )
   const found = [...first.keys()].filter((topic) => !state.createdTopics.includes(topic))
   return [...new Set([...known.keys(), ...found])].flatMap((topic): ConfigureTopic[] => {
     const target = observed.target.topics.get(topic)

@@ -121,6 +121,23 @@ describe('a rollback', () => {
     expect(Object.keys(again!.set)).toContain('cleanup.policy')
   })
 
+  it.each([
+    ['was made anew by others since', 'id-before', [], ['FERRY1358']],
+    ['is the same one', 'id-orders', ['before'], []],
+    ['had no id that was written down', undefined, ['before'], []],
+  ])('of a topic of others that %s: configs %s', (_, topicId, phases, codes) => {
+    const was = new Map([['retention.ms', '1']])
+    const state = stateWith({
+      stage: 'prepared',
+      configsBefore: [{ topic: topic('orders'), ...(topicId && { topicId }), was }],
+    })
+    const { steps, problems } = rollback('nothing', { state })
+    expect(steps.flatMap((step) => (step.kind === 'configure-topic' ? [step.phase] : []))).toEqual(
+      phases,
+    )
+    expect(problems.flatMap(({ code }) => (code === 'FERRY1358' ? [code] : []))).toEqual(codes)
+  })
+
   it('undoes half a stage', () => {
     const state = stateWith({ ...STATE, stage: 'mirrored', seals: [], grants: [] })
     expect(ids('mirrored', { state })).toEqual(['return-group/api', 'restore-group/api'])

@@ -147,6 +147,7 @@ export const fullState = (serial: number, migration = 'orders'): MigrationState 
   configsBefore: [
     {
       topic: 'orders.dlq' as TopicName,
+      topicId: 'Xk3pT0vQSf6mUe1yZ8aBcg',
       was: new Map([
         ['retention.ms', null],
         ['__proto__', '1'],

@@ -262,6 +262,11 @@ export const GUARD_CODES = {
     'Others count on it',
     'An ACL that this migration made on the target is listed by another migration’s file, or recorded as made by it: that one found it there and made none. A rollback leaves it and names it here, so that no other service loses its rights. It stays recorded as this migration’s own. Only READ on a group and WRITE on a topic are taken away all the same: nobody may use the target behind a rollback.',
   ),
+  FERRY1358: page(
+    4,
+    'Its topic was made anew',
+    'A rollback restores the configs that a topic of others had before Ferry set its own. This topic has another id than then: it was deleted outside Ferry, and one with other owners or for another purpose may have its name. Nothing is set on it. Brokers before 2.8 have no topic ids, and what an earlier version of Ferry wrote down has none: there nobody can tell, and the configs are restored.',
+  ),
   FERRY1360: page(
     4,
     'Cannot be mirrored back',
