@@ -1,11 +1,13 @@
 import { openIntent } from '../applier/plan-journal.ts'
 import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
+import type { JournalEntry } from '../domain/journal.ts'
 import type { PartitionProgress } from '../domain/partition-progress.ts'
 import type { MigrationState } from '../domain/state.ts'
 import { encodeContent } from '../state/content-codec.ts'
 import {
   allProgress,
   type HeldBy,
+  type Lock,
   type LockHolder,
   type StateContent,
   type StateStore,
@@ -95,14 +97,15 @@ export const pushState = (
     warn(problems: readonly Diagnostic[]): void
   },
 ): Promise<PushedState> =>
-  whileLocked(store, migration, lockHolder(`state push ${migration}`, now), async () => {
+  whileLocked(store, migration, lockHolder(`state push ${migration}`, now), async (lock) => {
     const found = await contentOf(store, migration)
+    warn(takenOver(lock, found?.journal ?? []))
     const resting = withoutOpenRun(next)
     if (found && [next, resting].some((one) => encodeContent(one) === encodeContent(found))) {
       return { serial: found.decisions.serial, replaced: undefined, changed: false }
     }
     warn(withoutProgress(next))
-    const why = found && doesNotFollow(found, next)
+    const why = found && (doesNotFollow(found, next) ?? losesIntent(found, next))
     if (why !== undefined && !force) throw refused(migration, why)
     const behind = found === undefined ? 0 : found.decisions.serial + 1
     const serial = Math.max(next.decisions.serial, behind)
@@ -147,15 +150,38 @@ const ofMark = ({
 }: Pick<PartitionProgress, 'topic' | 'partition' | 'way' | 'producerId'>): string =>
   `${way ?? ''}/${topic}:${partition}/${producerId}`
 
-/** Forgets a migration, under the lock; a backup stays. Answers what was forgotten; undefined if nothing was recorded. */
+/**
+ * Forgets a migration, under the lock; a backup stays. Refused unless `confirmed` where that loses what can be undone, or a step that was begun
+ * and of which nobody has looked what came of it. Answers what was forgotten; undefined if nothing was recorded.
+ */
 export const forgetState = (
   store: StateStore,
   migration: string,
-  { confirmed, now }: { readonly confirmed: boolean; readonly now: Date },
+  {
+    confirmed,
+    now,
+    warn = () => undefined,
+  }: {
+    readonly confirmed: boolean
+    readonly now: Date
+    warn?(problems: readonly Diagnostic[]): void
+  },
 ): Promise<MigrationState | undefined> =>
-  whileLocked(store, migration, lockHolder(`state forget ${migration}`, now), async () => {
+  whileLocked(store, migration, lockHolder(`state forget ${migration}`, now), async (lock) => {
     const state = await store.readDecisions(migration)
     if (state === undefined) return undefined
+    const journal = await store.readJournal(migration)
+    warn(takenOver(lock, journal))
+    const intent = openIntent(journal)
+    if (intent !== undefined && !confirmed) {
+      throw new FerryError(
+        diagnostic({
+          code: 'FERRY1422',
+          detail: `The last run of ${migration} had begun ${intent} when it ended, and what came of it is not recorded: it may be half done, and nothing would say so.`,
+          fix: `Apply or roll back first: that looks at it. To forget it anyway: ferry state forget ${migration} --confirm ${migration}.`,
+        }),
+      )
+    }
     if (state.marks.length > 0 && state.stage !== 'retired' && !confirmed) {
       throw new FerryError(
         diagnostic({
@@ -182,6 +208,35 @@ const doesNotFollow = (found: StateContent, next: StateContent): string | undefi
     : undefined
 }
 
+/** Whoever goes on from `next` would not look what came of the step that was begun last. */
+const losesIntent = ({ journal }: StateContent, next: StateContent): string | undefined => {
+  const intent = openIntent(journal)
+  if (intent === undefined) return undefined
+  const begun = journal.findLast(({ what }) => what.kind === 'intent')
+  return next.journal.some(({ hash }) => hash === begun?.hash)
+    ? undefined
+    : `the last run had begun ${intent} when it ended, which may be half done, and its journal does not say so`
+}
+
+/** Told as apply tells it. The step that its holder had begun is looked at by the next apply, as long as it is recorded. */
+const takenOver = (
+  { takenOverFrom: gone }: Lock,
+  journal: readonly JournalEntry[],
+): readonly Diagnostic[] => {
+  if (gone === undefined) return []
+  const intent = openIntent(journal)
+  return [
+    diagnostic({
+      code: 'FERRY1425',
+      severity: 'warning',
+      detail: `The lock was taken over from ${gone.user}@${gone.host} (pid ${gone.pid}, ${gone.operation}, since ${gone.since}): that process is gone, or its lease has ended.${intent ? ` It had begun ${intent}, which may be half done.` : ''}`,
+      fix: intent
+        ? 'See that it does not run any more; the next apply or rollback looks at that step first.'
+        : 'See that it does not run any more.',
+    }),
+  ]
+}
+
 const refused = (migration: string, why: string): FerryError =>
   new FerryError(
     diagnostic({
@@ -195,11 +250,11 @@ const whileLocked = async <T>(
   store: StateStore,
   migration: string,
   holder: LockHolder,
-  work: () => Promise<T>,
+  work: (lock: Lock) => Promise<T>,
 ): Promise<T> => {
   const lock = await store.lock(migration, holder)
   try {
-    return await work()
+    return await work(lock)
   } finally {
     await lock.release()
   }

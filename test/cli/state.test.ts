@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -28,8 +29,17 @@ const ferryOn =
   }
 const ferry = (...argv: string[]) => ferryOn(store)(...argv)
 
+const ended = () =>
+  store.appendJournal('orders', {
+    at: '2026-01-01T00:00:00.000Z',
+    plan: 'd',
+    what: { kind: 'result', step: 'mirror/orders.events', outcome: 'done', facts: {} },
+  })
+
 const fill = async (serial = 2) => {
-  for (let each = 1; each <= serial; each++) await store.writeDecisions(fullState(each), each - 1)
+  const there = (await store.readDecisions('orders'))?.serial ?? 0
+  for (let each = there + 1; each <= serial; each++)
+    await store.writeDecisions(fullState(each), each - 1)
   const what = { kind: 'intent', step: 'mirror/orders.events' } as const
   await store.appendJournal('orders', { at: '2026-01-01T00:00:00.000Z', plan: 'd', what })
   await store.writeProgress('orders', [sampleProgress('orders.events', 0)])
@@ -246,7 +256,40 @@ describe('state', () => {
     expect((await ferry('state', 'push', 'orders', file)).code).toBe(0)
     expect((await store.readDecisions('orders'))?.serial).toBe(2)
     await store.writeDecisions({ ...fullState(3), stage: 'retired' }, 2)
+    await ended()
     expect((await ferry('state', 'forget', 'orders')).code).toBe(0)
+  })
+
+  test('what a run had begun that is gone is not lost by a push of what does not know it, nor by a forget, and who held the lock is named', async () => {
+    const gone = { ...holder(), pid: spawnSync('true').pid }
+    await store.writeDecisions({ ...fullState(1), stage: 'retired' }, 0)
+    const before = await pulled()
+    await edited(before, { serial: 2 })
+    await fill(1)
+    const known = join(folder, 'known.state')
+    await ferry('state', 'pull', 'orders', '-o', known)
+    await edited(known, { serial: 3 })
+    const taken = /FERRY1425.* taken over from ines@.*It had begun mirror\/orders\.events/
+    const again = async (...argv: string[]) => {
+      await new FileStore(join(folder, 'state')).lock('orders', gone)
+      const { code, stderr } = await ferry('state', ...argv)
+      return [code, stderr.replaceAll(/\s+/g, ' ')] as const
+    }
+    expect(await again('push', 'orders', before)).toEqual([5, expect.stringMatching(taken)])
+    expect(await again('push', 'orders', before)).toEqual([
+      5,
+      expect.stringMatching(/FERRY1421.*the last run had begun mirror\/orders\.events/),
+    ])
+    expect(await again('forget', 'orders')).toEqual([
+      4,
+      expect.stringMatching(/FERRY1422.*had begun mirror\/orders\.events/),
+    ])
+    // It knows of that step: who applies looks at it.
+    expect(await again('push', 'orders', known)).toEqual([0, expect.stringMatching(taken)])
+    expect(await again('forget', 'orders', '--confirm', 'orders')).toEqual([
+      0,
+      expect.stringMatching(taken),
+    ])
   })
 
   test.each([

@@ -46,7 +46,11 @@ export const state = (
         const { forgetState } = await import('../../app/state-changes.ts')
         const confirmed = textFlag(flags, 'confirm') === name
         const { serialName } = await import('../../app/backups.ts')
-        const was = await forgetState(store, name, { confirmed, now: context.streams.now() })
+        const was = await forgetState(store, name, {
+          confirmed,
+          now: context.streams.now(),
+          warn: context.tell,
+        })
         return was === undefined
           ? `Nothing is recorded of ${name}.\n`
           : `Forgot ${name}. What was recorded is kept: ferry state pull ${name} --backup ${serialName(was)}.\n`

@@ -86,6 +86,11 @@ export const PLAN_CODES = {
     'State without progress',
     'A warning: the state that is pushed has marks without what the mirror knew of their partitions: how far each was copied, and its offset index. So it is with decisions of before a resync or a rollback, which gave those marks up, and with a mark for which nothing was mirrored yet. The mirror then reads the target from the mark on, and takes nothing of another mark. Where the target does not hold what belongs to the mark (it was mirrored anew since, or emptied), the partition stops; so does one where the source had offsets without a record, since only the index tells them. What was recorded before is kept: pull that backup and push it, or mirror the topic anew with ferry resync NAME --topic TOPIC.',
   ),
+  FERRY1425: page(
+    1,
+    'Lock was taken over',
+    'A warning of ferry state push and forget: whoever had the lock is gone, or did not renew its lease. Where it had begun a step, that may be half done. The next apply or rollback looks at it first, as long as the state that is recorded says that it was begun: a push of a state that does not know of it wants --force, a forget wants --confirm NAME.',
+  ),
   FERRY1430: page(
     4,
     'Nothing to compare with',
