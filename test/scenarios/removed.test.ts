@@ -79,11 +79,14 @@ describe('removed', () => {
     await withAdmin(target, async (admin) => {
       for (const topic of ['left.behind', 'left.beside']) await create(admin, topic)
       await admin.createAcls({ acl: [ACL, { ...ACL, resourceName: 'beside.' }] })
-      for (const [groupId, offset] of [
-        ['left-readers', '3'],
-        ['beside-readers', '4'],
+      for (const [groupId, offset, also] of [
+        ['left-readers', '3', '2'],
+        ['beside-readers', '4', '4'],
       ] as const) {
-        const partitions = [{ partition: 0, offset }]
+        const partitions = [
+          { partition: 0, offset },
+          { partition: 1, offset: also },
+        ]
         await admin.setOffsets({ groupId, topic: 'left.beside', partitions })
       }
       await admin.setOffsets({
@@ -139,11 +142,27 @@ describe('removed', () => {
     )
     expect(await project.ferry(['drift', name])).toMatchObject({ code: 0 })
 
-    await ok(project.ferry(['rollback', name, '--to', 'nothing', '--auto-approve']))
+    // Somebody else uses the name of the group since, in a partition of before and in another one.
+    await withAdmin(target, async (admin) => {
+      const groupId = 'left-readers'
+      const partitions = [{ partition: 1, offset: '5' }]
+      await admin.setOffsets({ groupId, topic: 'left.beside', partitions })
+      await admin.setOffsets({ groupId, topic: name, partitions: [{ partition: 0, offset: '0' }] })
+    })
+    const undone = ['rollback', name, '--to', 'nothing'] as const
+    expect((await project.ferry([...undone, '--input=false'])).stdout).toMatch(
+      /\+ group +left-readers +put back .*\n.* but where it has committed since/,
+    )
+    const rolledBack = await ok(project.ferry([...undone, '--auto-approve']))
+    expect(rolledBack.stderr).toMatch(
+      /leaves left-readers where it has committed since: 5 in left\.beside:1/,
+    )
     const back = await imageOf(world)
     expect(back.target.acls).toEqual(before.target.acls)
-    expect(await oracle.groupOffsets(target, 'left-readers')).toMatchObject([
-      { topic: 'left.beside', partition: 0, offset: 3n },
+    const positions = await oracle.groupOffsets(target, 'left-readers')
+    expect(positions.filter(({ topic }) => topic === 'left.beside')).toMatchObject([
+      { partition: 0, offset: 3n },
+      { partition: 1, offset: 5n },
     ])
     expect(await leaver()).toEqual(['producer_byte_rate=1048576'])
   })
