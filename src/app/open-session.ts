@@ -57,7 +57,10 @@ export const openSession = async (options: SessionOptions): Promise<Session> => 
     connections.set(name, connecting)
     return connecting
   }
-  const store = await services.openStore(project, connected)
+  const store = await services.openStore(project, connected, {
+    report: options.report,
+    signal: options.signal,
+  })
   return {
     project,
     migrations,

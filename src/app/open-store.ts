@@ -3,10 +3,14 @@ import type { Project } from '../domain/migration.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import type { StateStore } from '../state/state-store.ts'
 
-/** The state store that the project names. `connect` is asked when a store on a cluster is first read or written. */
+/**
+ * The state store that the project names. `connect` is asked when a store on a cluster is first read or written. `waiting`: who is told what a
+ * lock waits for, and what ends that.
+ */
 export const openStore = async (
   project: Project,
   connect: (cluster: string) => Promise<Cluster>,
+  waiting?: { readonly report: (line: string) => void; readonly signal: AbortSignal },
 ): Promise<StateStore> => {
   const { state } = project
   switch (state.store) {
@@ -21,6 +25,7 @@ export const openStore = async (
         clusterName: state.cluster,
         topic: state.topic as TopicName,
         connect: () => connect(state.cluster),
+        ...waiting,
       })
     }
   }

@@ -31,7 +31,11 @@ export interface Services {
     readonly cwd: string
     readonly projectFile: string | undefined
   }): Promise<LoadedProject>
-  openStore(project: Project, connect: (cluster: string) => Promise<Cluster>): Promise<StateStore>
+  openStore(
+    project: Project,
+    connect: (cluster: string) => Promise<Cluster>,
+    waiting?: { readonly report: (line: string) => void; readonly signal: AbortSignal },
+  ): Promise<StateStore>
   connectCluster(project: Project, name: string, signal: AbortSignal): Promise<Cluster>
   /** Tries every address of a cluster; never throws for what an address does. */
   probeCluster(project: Project, name: string): Promise<Probe>

@@ -17,6 +17,7 @@ import {
   spokenFor,
 } from './kafka-progress.ts'
 import { heldBy, holderIsGone, type LockRecord, locked, lost } from './lock-record.ts'
+import { isSameLease, looksOver, outliveLease } from './outlive-lease.ts'
 import { type Change, StateLog } from './state-log.ts'
 import type { Backup, HeldBy, Lock, LockHolder, StateContent, StateStore } from './state-store.ts'
 import type { StateTable } from './state-table.ts'
@@ -35,9 +36,13 @@ export interface KafkaStoreOptions {
   /** How often a holder says that it is still there. Default: a third of the lease. */
   readonly renewMs?: number
   readonly identify?: (pid: number) => ProcessIdentity
+  /** Told what is waited for. */
+  readonly report?: (line: string) => void
+  /** Ends that wait. */
+  readonly signal?: AbortSignal
 }
 
-/** Renewed three times as often. Longer than a broker needs to come back. */
+/** Renewed three times as often. Longer than a broker needs to come back. Whoever finds a lease of another version waits as long as this, too. */
 const LEASE_MS = 60_000
 
 /**
@@ -141,19 +146,37 @@ export class KafkaStore implements StateStore {
     const identify = this.#options.identify ?? identityOf
     const mine = heldBy(holder, identify(holder.pid))
     let takenOverFrom: LockHolder | undefined
-    await this.#write(
-      migration,
-      (table) => {
-        const found = records.lock(table)
-        if (found?.token === mine.token) return []
-        if (found !== undefined && !this.#isOver(found)) {
-          throw locked(migration, found.holder, found.expires)
-        }
-        takenOverFrom = found?.holder
-        return [records.lockWrite(this.#renewed(mine))]
-      },
-      'anybody',
-    )
+    /** What stood unchanged for a whole lease. */
+    let outlived: LockRecord | undefined
+    for (;;) {
+      let inTheWay: LockRecord | undefined
+      await this.#write(
+        migration,
+        (table) => {
+          inTheWay = undefined
+          const found = records.lock(table)
+          if (found?.token === mine.token) return []
+          if (
+            found !== undefined &&
+            !holderIsGone(found) &&
+            !(outlived && isSameLease(outlived, found))
+          ) {
+            if (!looksOver(found, this.#now())) throw locked(migration, found.holder, found.expires)
+            inTheWay = found
+            return []
+          }
+          takenOverFrom = found?.holder
+          return [records.lockWrite(this.#renewed(mine))]
+        },
+        'anybody',
+      )
+      if (inTheWay === undefined) break
+      const { report, signal } = this.#options
+      const look = () => this.#log.read(DECISIONS, (table) => records.lock(table))
+      const leaseMs = this.#leaseMs
+      await outliveLease(inTheWay, { name: migration, leaseMs, look, report, signal })
+      outlived = inTheWay
+    }
     const renewMs = this.#options.renewMs ?? this.#leaseMs / 3
     const timer = setInterval(() => this.#renew(migration, mine), renewMs).unref()
     this.#held.set(migration, { lock: mine, timer })
@@ -270,12 +293,6 @@ export class KafkaStore implements StateStore {
     if (held === undefined) return
     const found = this.#records(migration).lock(table)
     if (found?.token !== held.lock.token) throw lost(migration, found?.holder)
-  }
-
-  /** Its process is certainly gone, or it did not renew its lease in time. */
-  #isOver(lock: LockRecord): boolean {
-    const isExpired = lock.expires !== undefined && Date.parse(lock.expires) < this.#now().getTime()
-    return isExpired || holderIsGone(lock)
   }
 
   #renewed(lock: LockRecord): LockRecord {

@@ -55,7 +55,8 @@ export class KafkaPlaces {
       openSleeper: async () => ({
         store: this.open(topic, { leaseMs: LEASE_MS, renewMs: 1_000_000, identify: elsewhere }),
         holder: holder({ host: 'elsewhere', user: 'gone' }),
-        ends: async () => this.open(topic, { now: () => new Date(Date.now() + 2 * LEASE_MS) }),
+        ends: async () =>
+          this.open(topic, { leaseMs: 500, now: () => new Date(Date.now() + 2 * LEASE_MS) }),
       }),
       remove: async () => undefined,
     }

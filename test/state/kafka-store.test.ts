@@ -66,11 +66,49 @@ describe('the lock is a lease', () => {
     const frozen = open(topic, { renewMs: 1_000_000, identify: elsewhere })
     await frozen.lock('orders', holder({ host: 'elsewhere' }))
     const end = Date.parse((await frozen.lockHolder('orders'))?.expires ?? '')
-    const at = (ms: number) => open(topic, { now: () => new Date(ms) })
+    const told: string[] = []
+    const at = (ms: number) =>
+      open(topic, { leaseMs: 2_000, now: () => new Date(ms), report: (line) => told.push(line) })
     const early = at(end).lock('orders', holder({ user: 'omar' }))
     expect(await codesOf(early)).toEqual(['FERRY1406'])
+    expect(told).toEqual([])
+    const began = performance.now()
     const taken = await at(end + 1).lock('orders', holder({ user: 'omar' }))
+    expect(performance.now() - began).toBeGreaterThanOrEqual(2_000)
     expect(taken.takenOverFrom).toEqual(holder({ host: 'elsewhere' }))
+    expect(told[0]).toMatch(
+      /^waits up to 2 s to see whether ines@elsewhere \(pid \d+, .*\) still renews the lock of orders$/,
+    )
+  })
+
+  test.each([
+    ['ahead', 10 * 60_000],
+    ['ahead by years', 10 * 365 * 86_400_000],
+  ])('that is not taken from a holder who lives by who has a clock that is %s', async (_, ms) => {
+    const topic = newTopic()
+    const store = open(topic, { leaseMs: 30_000, renewMs: 500, identify: elsewhere })
+    await store.lock('orders', holder({ host: 'elsewhere' }))
+    const hasty = open(topic, { leaseMs: 30_000, now: () => new Date(Date.now() + ms) })
+    const attempt = hasty.lock('orders', holder({ user: 'omar' }))
+    await expect(attempt).rejects.toThrow(/FERRY1406.*ines@elsewhere/)
+    await store.writeDecisions(fullState(1), 0)
+  })
+
+  test('that is free, or another one, while it is watched', async () => {
+    const topic = newTopic()
+    const frozen = open(topic, { renewMs: 1_000_000, identify: elsewhere })
+    const first = await frozen.lock('orders', holder({ host: 'elsewhere' }))
+    const watching = open(topic, {
+      leaseMs: 600_000,
+      now: () => new Date(Date.now() + 3_600_000),
+      report: () => {
+        released ??= first.release()
+      },
+    })
+    let released: Promise<void> | undefined
+    const lock = await watching.lock('orders', holder({ user: 'omar' }))
+    expect(lock.takenOverFrom).toBeUndefined()
+    await released
   })
 
   test('whose holder is refused by the broker where it has not read that another has it', async () => {
