@@ -58,11 +58,13 @@ export const hideBelowMark = async (marked: Marked, logs: Logs): Promise<Hidden>
   const markAt = Number(mark.targetStart)
   if (!hidesBelow(mark) || ends.start >= markAt) return { ends, wasBack: false }
   const topic = await targetLog.topic(mark.topic)
+  // Of the way there: below a mark of the way back nothing is ever deleted.
+  const stopped = { key, migration: 'NAME' }
   const not = (problem: Diagnostic): Hidden => ({ wasBack: false, problem })
-  if (topic === 'absent') return not(targetGone(key, 'the target topic does not exist.'))
+  if (topic === 'absent') return not(targetGone(stopped, 'the target topic does not exist.'))
   if (isOther(mark.targetTopicId, topic.topicId)) {
     const why = `the target topic has id ${topic.topicId}; at the mark it was ${mark.targetTopicId}.`
-    return not(targetGone(key, why))
+    return not(targetGone(stopped, why))
   }
   const { end } = await targetLog.logEnd(key)
   if (end < markAt) throw new Error(`the target log of ${key} ends at ${end}, below its mark`)

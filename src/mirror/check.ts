@@ -100,7 +100,7 @@ export class Checker {
       // A new leader of the source may announce less than the old one did, for a moment; since 2.2 it rather answers nothing (KIP-207).
       await pause(this.#options.timings.requestTimeoutMs, signal)
       const { end } = await sourceLog.ends(p.key)
-      if (end < sourceNext) throw new StopPartition(sourceCut(p.key, sourceNext, end))
+      if (end < sourceNext) throw new StopPartition(sourceCut(p, sourceNext, end))
       throw new Error('the source log end is catching up after a change of leader')
     }
     const both = { source, targetStart: target.start, targetEnd }
@@ -210,22 +210,22 @@ export class Checker {
 
   async #wrongTarget(p: MirroredPartition): Promise<Diagnostic | undefined> {
     const target = await this.#options.targetLog.topic(p.topic)
-    if (target === 'absent') return targetGone(p.key, 'the target topic does not exist.')
+    if (target === 'absent') return targetGone(p, 'the target topic does not exist.')
     const { targetTopicId } = p.mark
     if (!isOther(targetTopicId, target.topicId)) return undefined
     const why = `the target topic has id ${target.topicId}; at the mark it was ${targetTopicId}.`
-    return targetGone(p.key, why)
+    return targetGone(p, why)
   }
 
   /** `copiedTo`: the source offset up to which the target holds it. */
   async #wrongSource(p: MirroredPartition, copiedTo: number): Promise<Diagnostic | undefined> {
     const source = await this.#options.sourceLog.topic(p.topic)
     const copied = { from: p.offsets.sourceStart, to: copiedTo }
-    if (source === 'absent') return sourceAbsent(p.key, copied)
+    if (source === 'absent') return sourceAbsent(p, copied)
     // Brokers before 2.8 have none.
     const { sourceTopicId } = p.mark
     if (!isOther(sourceTopicId, source.topicId)) return undefined
-    return sourceRecreated(p.key, { was: sourceTopicId!, is: source.topicId! }, copied)
+    return sourceRecreated(p, { was: sourceTopicId!, is: source.topicId! }, copied)
   }
 
   /** A broker makes a new log start durable only once a minute: after a crash it is back at the old one, and filler or an earlier copy is readable. */

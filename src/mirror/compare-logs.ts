@@ -56,7 +56,7 @@ export const compareLast = async (
   if (await isSameBelow(targetEnd)) return undefined
   const both = { from: Math.max(p.offsets.targetStart, targetStart), to: targetEnd }
   const first = await firstDifference(both, (target) => isSameBelow(target + 1))
-  return contentDiffers(p.key, p.offsets.sourceOf(first), first, targetEnd)
+  return contentDiffers(p, p.offsets.sourceOf(first), first, targetEnd)
 }
 
 /**
@@ -82,7 +82,7 @@ export const compareFirst = async (
   const onTarget = recordAt(await targetLog.read(p.key, target, 1), target)
   if (onTarget === undefined) throw new Error(`nothing was read at ${target}`)
   if (onTarget === first.content) return undefined
-  return contentDiffers(p.key, first.offset, target, targetEnd)
+  return contentDiffers(p, first.offset, target, targetEnd)
 }
 
 /** Timestamp, key, value and headers of the record at `offset`, as one comparable string. */

@@ -9,9 +9,17 @@ import type { Block } from './intake.ts'
 export const range = (from: number | bigint, to: number | bigint): string =>
   BigInt(to) - BigInt(from) === 1n ? `offset ${from}` : `offsets ${from} to ${BigInt(to) - 1n}`
 
+const resyncOf = (migration: string): string =>
+  `Once the cause is gone: \`ferry resync ${migration}\`, which gives the copy up and makes it anew (before any group has moved).`
+
 /** The way on where the copy has lost its counterpart, or holds what is not the mirror's. */
-const resync =
-  'Once the cause is gone: `ferry resync NAME`, which gives the copy up and makes it anew (before any group has moved).'
+const resync = resyncOf('NAME')
+
+/** The same of a partition that is known by its way: behind a seal nothing is copied anew, neither there nor back. */
+const wayOn = ({ migration, mark }: Stopped): string =>
+  mark?.way === undefined
+    ? resyncOf(migration)
+    : `Stay on the new cluster: the way back of this topic has ended, a rollback stops here, too, and a resync is refused behind the seal. Only where nothing was lost after all (a topic or a log that is back as it was, with its id) does \`ferry mirror ${migration}\` go on from here by itself once it is started again.`
 
 /** Why records cannot be carried, in words, and what to do. What is carried by re-encoding never comes here. */
 const REASONS: Partial<Readonly<Record<ReEncodeReason, readonly [string, string]>>> = {
@@ -46,6 +54,12 @@ export interface Stopped {
   readonly mark?: { readonly way?: 'reverse' }
 }
 
+/** The partition, and on its way back what is what there. */
+const placeOf = ({ key, mark }: Stopped): string =>
+  mark?.way === undefined
+    ? key
+    : `On the way back, where target means the source and source the target: ${key}`
+
 /** The way on without a range: offered only where all of what cannot be mirrored is known. */
 const goOnWithout = ({ migration, key }: Stopped, from: number, to: number): string => {
   const range = {
@@ -74,25 +88,23 @@ export const cannotCarry = (
   })
 }
 
-export const lostOnSource = (
-  { key, migration, mark }: Stopped,
-  from: number,
-  to: number,
-): Diagnostic =>
-  diagnostic({
+export const lostOnSource = (stopped: Stopped, from: number, to: number): Diagnostic => {
+  const { migration, mark } = stopped
+  return diagnostic({
     code: 'FERRY1602',
-    detail: `${key}: the records at source ${range(from, to)} (${to - from} at most) were removed from the source before they were copied.`,
+    detail: `${placeOf(stopped)}: the records at source ${range(from, to)} (${to - from} at most) were removed from the source before they were copied.`,
     fix:
       mark?.way === 'reverse'
-        ? resync
-        : `If the service can do without them: ${goOnWithout({ key, migration }, from, to)}; or \`ferry resync ${migration}\`, which begins anew with what the source still holds (before any group has moved). Else stop here: they are nowhere any more.`,
+        ? wayOn(stopped)
+        : `If the service can do without them: ${goOnWithout(stopped, from, to)}; or \`ferry resync ${migration}\`, which begins anew with what the source still holds (before any group has moved). Else stop here: they are nowhere any more.`,
   })
+}
 
-export const sourceCut = (key: PartitionKey, copiedTo: number, sourceEnd: number): Diagnostic =>
+export const sourceCut = (stopped: Stopped, copiedTo: number, sourceEnd: number): Diagnostic =>
   diagnostic({
     code: 'FERRY1603',
-    detail: `${key}: the source log ends at ${sourceEnd}, but everything below ${copiedTo} was copied from it: it was truncated or recreated. On the target ${range(sourceEnd, copiedTo)} of the source have no counterpart any more.`,
-    fix: resync,
+    detail: `${placeOf(stopped)}: the source log ends at ${sourceEnd}, but everything below ${copiedTo} was copied from it: it was truncated or recreated. On the target ${range(sourceEnd, copiedTo)} of the source have no counterpart any more.`,
+    fix: wayOn(stopped),
   })
 
 /** Source offsets. */
@@ -107,38 +119,42 @@ const orphaned = ({ from, to }: Copied): string =>
     : `The target holds what was copied from source ${range(from, to)}, which has no counterpart any more.`
 
 export const sourceRecreated = (
-  key: PartitionKey,
+  stopped: Stopped,
   id: { readonly was: string; readonly is: string },
   copied: Copied,
 ): Diagnostic =>
   diagnostic({
     code: 'FERRY1603',
-    detail: `${key}: the source topic has id ${id.is}; at the mark it was ${id.was}. It was deleted and created again. ${orphaned(copied)}`,
-    fix: resync,
+    detail: `${placeOf(stopped)}: the source topic has id ${id.is}; at the mark it was ${id.was}. It was deleted and created again. ${orphaned(copied)}`,
+    fix: wayOn(stopped),
   })
 
 /** From the source offset `source` on, which is the target's `from`; `to`, exclusive, is how far was copied. */
 export const contentDiffers = (
-  key: PartitionKey,
+  stopped: Stopped,
   source: number,
   from: number,
   to: number,
 ): Diagnostic =>
   diagnostic({
     code: 'FERRY1603',
-    detail: `${key}: from source offset ${source} on the source holds other records than those that were copied from there to target ${range(from, to)}. It was truncated (an unclean election) and written again, or recreated.`,
-    fix: resync,
+    detail: `${placeOf(stopped)}: from source offset ${source} on the source holds other records than those that were copied from there to target ${range(from, to)}. It was truncated (an unclean election) and written again, or recreated.`,
+    fix: wayOn(stopped),
   })
 
-export const sourceAbsent = (key: PartitionKey, copied: Copied): Diagnostic =>
+export const sourceAbsent = (stopped: Stopped, copied: Copied): Diagnostic =>
   diagnostic({
     code: 'FERRY1603',
-    detail: `${key}: the source topic does not exist any more. ${orphaned(copied)}`,
-    fix: resync,
+    detail: `${placeOf(stopped)}: the source topic does not exist any more. ${orphaned(copied)}`,
+    fix: wayOn(stopped),
   })
 
-export const targetGone = (key: PartitionKey, why: string): Diagnostic =>
-  diagnostic({ code: 'FERRY1613', detail: `${key}: ${why}`, fix: resync })
+export const targetGone = (stopped: Stopped, why: string): Diagnostic =>
+  diagnostic({
+    code: 'FERRY1613',
+    detail: `${placeOf(stopped)}: ${why}`,
+    fix: wayOn(stopped),
+  })
 
 /** Who wrote a control marker that nothing asks for any more. */
 export const MARKERS_TOO_LATE =
@@ -197,18 +213,18 @@ export const goneUnseen = (
 
 /** `gone`: source offsets that would have to be copied again, and cannot. */
 export const lostOnTarget = (
-  { key, migration, mark }: Stopped,
+  stopped: Stopped,
   from: number,
   to: number,
   gone?: { readonly from: number; readonly to: number },
 ): Diagnostic =>
   diagnostic({
     code: 'FERRY1605',
-    detail: `${key}: the target log ends at ${from}, but had acknowledged everything below ${to}: the records at target ${range(from, to)} are lost.${gone === undefined ? '' : ` The source does not hold ${range(gone.from, gone.to)} any more, so they cannot be copied again.`}`,
+    detail: `${placeOf(stopped)}: the target log ends at ${from}, but had acknowledged everything below ${to}: the records at target ${range(from, to)} are lost.${gone === undefined ? '' : ` The source does not hold ${range(gone.from, gone.to)} any more, so they cannot be copied again.`}`,
     fix:
-      gone === undefined || mark?.way === 'reverse'
-        ? resync
-        : `If the service can do without them: ${goOnWithout({ key, migration }, gone.from, gone.to)}. Else: ${resync}`,
+      gone === undefined || stopped.mark?.way === 'reverse'
+        ? wayOn(stopped)
+        : `If the service can do without them: ${goOnWithout(stopped, gone.from, gone.to)}. Else: ${wayOn(stopped)}`,
   })
 
 export const refused = (key: PartitionKey, from: number, to: number, error: string): Diagnostic =>

@@ -146,7 +146,7 @@ const factsOf = ({
     return { ...facts, problems: found }
   }
   if (hidesBelow(mark) && offsets.targetStart < mark.targetStart) {
-    found.push(readableBelow(key, offsets.targetStart, mark, names.target))
+    found.push(readableBelow(key, offsets.targetStart, mark, names))
   }
   if (late !== undefined) found.push(cameLate(key, late.from, late.to, names))
   return { ...facts, index, problems: found }
@@ -169,12 +169,12 @@ const readableBelow = (
   key: PartitionKey,
   start: bigint,
   { targetStart }: Mark,
-  target: string,
+  { target, migration }: Facts['names'],
 ): Diagnostic =>
   diagnostic({
     code: 'FERRY1814',
-    detail: `${key}: the log on ${target} begins at ${start}, below the mark at ${targetStart}: offsets ${start} to ${targetStart - 1n} are filler, or an earlier copy, that a crash of its brokers has brought back.`,
-    fix: 'Run `ferry mirror NAME`, which deletes it again before anything else; then verify again.',
+    detail: `${key}: the log on ${target} begins at ${start}, below the mark at ${targetStart}: offsets ${start} to ${targetStart - 1n} can be read, where Ferry had deleted filler or an earlier copy. A crash of its brokers may have brought that back; where the log has lost its end as well it may be what others wrote since.`,
+    fix: `Run \`ferry mirror ${migration}\`: before anything else it looks whose that is, and deletes it again if it is Ferry's own. Then verify again.`,
   })
 
 const keyOf = ({ topic, partition }: Mark): PartitionKey => partitionKey(topic, partition)

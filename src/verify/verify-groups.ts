@@ -6,7 +6,7 @@ import {
   type SourceOffset,
 } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
-import type { GroupSync } from '../domain/moved-groups.ts'
+import { type GroupSync, takesBack } from '../domain/moved-groups.ts'
 import type { OffsetIndex } from '../domain/offset-index.ts'
 import type { MigrationState } from '../domain/state.ts'
 import type { SyncedPosition } from '../domain/step.ts'
@@ -20,7 +20,7 @@ import { exact, targetOf } from './translator.ts'
 
 export interface GroupsToVerify {
   readonly clusters: BothClusters
-  readonly migration: Pick<Migration, 'groups'>
+  readonly migration: Pick<Migration, 'name' | 'groups'>
   readonly state: Pick<MigrationState, 'syncs' | 'marks' | 'seals' | 'returns'>
   readonly facts: ReadonlyMap<PartitionKey, PartitionFacts>
   readonly cleaned: CleanedTopics
@@ -190,18 +190,30 @@ const afterSync = (
 
 /** A commit that went back on the source says nothing about what was read there. */
 const movesOnSource = (
-  { clusters: { source } }: GroupsToVerify,
-  { group, at }: GroupSync,
+  { clusters: { source }, migration, state }: GroupsToVerify,
+  sync: GroupSync,
   { key, left, now }: StrayedOnSource,
 ): readonly Diagnostic[] => {
   if (left !== undefined && now < left) return []
+  const { group, at } = sync
   const [synced, read] =
     left === undefined ? ['without a position', ''] : [`at ${left}`, ` ${now - left} offsets`]
+  // Whose last word is a rollback's that is half done: at its end there is no sync any more.
+  const back = state.returns.find((each) => each.status === 'done' && takesBack(each, sync))
+  if (back !== undefined) {
+    return [
+      diagnostic({
+        code: 'FERRY1811',
+        detail: `${group} is at ${now} of ${key} on ${source.name}, where a rollback had left it ${synced} (${back.at}), and that rollback is not at its end: a consumer read${read} there since.`,
+        fix: `If the service is to go back: carry the rollback to its end, with the command that began it. If not: stop the consumers of ${group} on ${source.name}; \`ferry plan ${migration.name}\` says how it goes on from there.`,
+      }),
+    ]
+  }
   return [
     diagnostic({
       code: 'FERRY1811',
       detail: `${group} is at ${now} of ${key} on ${source.name}, but was synced ${synced} (${at}): a consumer read${read} there since.`,
-      fix: `Stop the consumers of ${group} on ${source.name}; \`ferry plan\` says how it goes on from there.`,
+      fix: `Stop the consumers of ${group} on ${source.name}; \`ferry plan ${migration.name}\` says how it goes on from there.`,
     }),
   ]
 }

@@ -336,6 +336,14 @@ describe('groups in verify', () => {
     const positions = new Map([[key, position]])
     const returns = [{ group: GROUP, status: 'pending' as const, at: AT, of: AT, positions }]
     deepStrictEqual((await run(index, { ...state, returns })).problems, [])
+    // Put back, and read on: that is what who rolls back wants, and no consumer that was forgotten.
+    await commit('source', topic, 71)
+    const done = returns.map((each) => ({ ...each, status: 'done' as const }))
+    const { problems } = await run(index, { ...state, returns: done })
+    match(
+      problems[0]!,
+      /^FERRY1811 readers is at 71 .* where a rollback had left it at 65 .* not at its end: a consumer read 6 offsets/,
+    )
   })
 
   it('after the sync: a wrong position is refuted by the records', async () => {

@@ -9,12 +9,12 @@ export const MIRROR_CODES = {
   FERRY1602: page(
     9,
     'Source records are gone',
-    'Retention or DeleteRecords removed records from the source before the mirror had copied them. The partition stops and names the lost range. Mirror the topic anew with `ferry resync NAME`, or accept the gap by name with the command that the message has (`ferry resync NAME --accept-gap TOPIC:PARTITION:FROM-TO`): mirroring goes on behind it, and nothing is copied anew.',
+    'Retention or DeleteRecords removed records from the source before the mirror had copied them. The partition stops and names the lost range. Mirror the topic anew with `ferry resync NAME`, or accept the gap by name with the command that the message has (`ferry resync NAME --accept-gap TOPIC:PARTITION:FROM-TO`): mirroring goes on behind it, and nothing is copied anew. On the way back neither is possible: what is gone was only there, that way has ended, and the service stays on the new cluster.',
   ),
   FERRY1603: page(
     9,
     'Source truncated or recreated',
-    'The source topic has another topic id than at the mark, or its log ends below what was already copied, or holds other records there: it was deleted and created again, or an unclean election cut it. What is on the target no longer has a counterpart. Brokers of 3.1 and later are asked for records by topic id, so that none of another topic is ever copied; older ones only know names, and the message says up to where the copy may hold some. Mirror the topic anew with `ferry resync NAME`.',
+    'The source topic has another topic id than at the mark, or its log ends below what was already copied, or holds other records there: it was deleted and created again, or an unclean election cut it. What is on the target no longer has a counterpart. Brokers of 3.1 and later are asked for records by topic id, so that none of another topic is ever copied; older ones only know names, and the message says up to where the copy may hold some. Mirror the topic anew with `ferry resync NAME`. On the way back there is nothing to make anew: that way has ended, and the service stays on the new cluster.',
   ),
   FERRY1604: page(
     9,
@@ -24,7 +24,7 @@ export const MIRROR_CODES = {
   FERRY1605: page(
     9,
     'Records lost on target',
-    'The target log ends below what the target had already acknowledged: an unclean election or a lost disk. The mirror compares what survives with the source and copies the rest again; where the source does not hold it any more, the partition stops and names the range. Mirror the topic anew with `ferry resync NAME`, or, where the message has the command for it, accept the gap.',
+    'The target log ends below what the target had already acknowledged: an unclean election or a lost disk. The mirror compares what survives with the source and copies the rest again; where the source does not hold it any more, the partition stops and names the range. Mirror the topic anew with `ferry resync NAME`, or, where the message has the command for it, accept the gap. On the way back neither is possible: that way has ended, and the service stays on the new cluster.',
   ),
   FERRY1606: page(
     9,
@@ -64,7 +64,7 @@ export const MIRROR_CODES = {
   FERRY1613: page(
     9,
     'Target topic is gone',
-    'The target topic does not exist, or has another topic id than at the mark: somebody deleted it. Mirror the topic anew with `ferry resync NAME`.',
+    'The target topic does not exist, or has another topic id than at the mark: somebody deleted it. Mirror the topic anew with `ferry resync NAME`. On the way back it is the old cluster’s topic: that way has ended, and the service stays on the new cluster.',
   ),
   FERRY1614: page(
     9,

@@ -54,7 +54,7 @@ export const VERIFY_CODES = {
   FERRY1811: page(
     9,
     'Group moves on source',
-    'The group has committed on the source after its position was synced: a consumer still runs on the old cluster, or has run there. The records it has read since are read again on the target. Stop it; `ferry plan` says (FERRY1343) whether the group can be put back and synced again, behind what it has read, or what is left to do.',
+    'The group has committed on the source after its position was synced: a consumer still runs on the old cluster, or has run there. The records it has read since are read again on the target. Stop it; `ferry plan` says (FERRY1343) whether the group can be put back and synced again, behind what it has read, or what is left to do. Where a rollback has put the group back and has not come to its end, the message says so: it reads there as it should if the service is to go back, and the rollback is to be carried to its end.',
   ),
   FERRY1812: page(
     9,
@@ -69,7 +69,7 @@ export const VERIFY_CODES = {
   FERRY1814: page(
     9,
     'Readable below the mark',
-    'The log of the target begins below the mark: filler of a prime, or an earlier copy that was emptied, can be read there. All its brokers were killed within the minute that they take to make a new beginning of a log durable. The mirrored records themselves were compared as always. A mirror deletes it again before it does anything else with the partition: run `ferry mirror NAME`, then verify again.',
+    'The log of the target begins below the mark, where Ferry had deleted filler of a prime, or an earlier copy. Most likely that can be read again: a broker makes a new beginning of a log durable once a minute, and a crash of all of them within it takes it back. Where the log has lost its end as well, it may be what others wrote since; a log start alone does not tell. The mirrored records themselves were compared as always. A mirror looks by batch headers whose it is before it does anything else with the partition, deletes it again if it is Ferry’s own, and else stops and says why (FERRY1604): run `ferry mirror NAME`, then verify again.',
   ),
   FERRY1820: page(
     9,
