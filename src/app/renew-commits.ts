@@ -1,3 +1,4 @@
+import { failureOf } from '../domain/answers.ts'
 import { FerryError } from '../domain/diagnostic.ts'
 import type { GroupId } from '../domain/ids.ts'
 import { type GroupSync, oldestWrite } from '../domain/moved-groups.ts'
@@ -138,7 +139,7 @@ export class CommitRenewer {
   async #hasBegun(group: GroupId): Promise<boolean> {
     const answers = await this.#target.describeGroups([group])
     const described = answers.ok.get(group)
-    if (described === undefined) throw new FerryError([...answers.failed.values()])
+    if (described === undefined) throw failureOf(answers)
     return (
       described.members.length > 0 ||
       described.type !== 'classic' ||

@@ -1,5 +1,4 @@
-import { valuesOf } from '../domain/answers.ts'
-import { FerryError } from '../domain/diagnostic.ts'
+import { failureOf, valuesOf } from '../domain/answers.ts'
 import { partitionKey, type TargetOffset } from '../domain/ids.ts'
 import type { BrokerLink } from '../kafka/cluster.ts'
 import { errorName, isRetriable } from '../kafka/error-codes.ts'
@@ -172,7 +171,7 @@ async function* batchesFrom(
   const key = partitionKey(topic, partition)
   const ends = await target.listOffsets([{ topic, partition }], 'latest')
   const end = ends.ok.get(key)
-  if (end === undefined) throw new FerryError([...ends.failed.values()])
+  if (end === undefined) throw failureOf(ends)
   for (let next = Number(from); next < Number(end); ) {
     signal.throwIfAborted()
     const [answer] = await link.fetch({

@@ -1,3 +1,4 @@
+import { failureOf } from '../domain/answers.ts'
 import { diagnostic, FerryError } from '../domain/diagnostic.ts'
 import { partitionKey, type TopicName } from '../domain/ids.ts'
 import type { Cluster, TopicDescription } from '../kafka/cluster.ts'
@@ -96,10 +97,10 @@ export class StateTopic {
         ]),
       },
     ])
-    const failed = [...created.failed.values()]
     const open = await this.#look()
     // Another process may have made it at the same moment: what counts is that it is there.
-    if (open === undefined) throw new FerryError(failed.length > 0 ? failed : [this.#gone()])
+    if (open === undefined)
+      throw created.failed.size > 0 ? failureOf(created) : new FerryError(this.#gone())
     return open
   }
 
@@ -117,7 +118,7 @@ export class StateTopic {
   async #look(): Promise<OpenTopic | undefined> {
     const answer = await this.cluster.describeTopics([this.topic])
     const found = answer.ok.get(this.topic)
-    if (found === undefined) throw new FerryError([...answer.failed.values()])
+    if (found === undefined) throw failureOf(answer)
     if (found === 'absent') {
       if (this.#open !== undefined) throw new FerryError(this.#gone())
       return undefined
@@ -140,7 +141,7 @@ export class StateTopic {
     }
     const answer = await this.cluster.describeTopicConfigs([this.topic])
     const configs = answer.ok.get(this.topic)
-    if (configs === undefined) throw new FerryError([...answer.failed.values()])
+    if (configs === undefined) throw failureOf(answer)
     const policy = configs.get('cleanup.policy')?.value
     if (policy !== 'compact') {
       throw this.#unfit(
@@ -241,7 +242,7 @@ export class StateTopic {
   async #offset(partition: number, at: 'earliest' | 'latest'): Promise<number> {
     const answer = await this.cluster.listOffsets([{ topic: this.topic, partition }], at)
     const offset = answer.ok.get(partitionKey(this.topic, partition))
-    if (offset === undefined) throw new FerryError([...answer.failed.values()])
+    if (offset === undefined) throw failureOf(answer)
     return Number(offset)
   }
 

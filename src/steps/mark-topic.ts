@@ -1,4 +1,4 @@
-import { FerryError } from '../domain/diagnostic.ts'
+import { failureOf } from '../domain/answers.ts'
 import { withoutMarked } from '../domain/emptied.ts'
 import {
   type PartitionKey,
@@ -212,7 +212,7 @@ const marksOf = async (
   ])
   const idOf = (answer: typeof here): string | undefined => {
     const topic = answer.ok.get(step.topic)
-    if (topic === undefined) throw new FerryError([...answer.failed.values()])
+    if (topic === undefined) throw failureOf(answer)
     return topic === 'absent' ? undefined : topic.topicId
   }
   const sourceTopicId = idOf(here)
