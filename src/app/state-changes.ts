@@ -12,6 +12,7 @@ import {
   type StateContent,
   type StateStore,
 } from '../state/state-store.ts'
+import { someNames } from '../steps/_words.ts'
 import { type ListedBackup, listedBackups } from './backups.ts'
 import { lockHolder } from './lock-holder.ts'
 
@@ -126,21 +127,20 @@ const withoutProgress = ({ decisions, progress }: StateContent): readonly Diagno
     (mark) => !known.has(ofMark(mark)),
   )
   if (missing.length === 0) return []
-  const names = missing
-    .slice(0, SHOWN)
-    .map(({ topic, partition, way }) => `${topic}:${partition}${way ? ' on the way back' : ''}`)
-  const more = missing.length > SHOWN ? ` and ${missing.length - SHOWN} more` : ''
+  const names = someNames(
+    missing.map(
+      ({ topic, partition, way }) => `${topic}:${partition}${way ? ' on the way back' : ''}`,
+    ),
+  )
   return [
     diagnostic({
       code: 'FERRY1424',
       severity: 'warning',
-      detail: `In this state ${names.join(', ')}${more} ${missing.length === 1 ? 'has a mark' : 'have marks'}, and nothing of what the mirror knew then: such a mark was given up since (by a resync or a rollback), or nothing was mirrored for it.`,
+      detail: `In this state ${names} ${missing.length === 1 ? 'has a mark' : 'have marks'}, and nothing of what the mirror knew then: such a mark was given up since (by a resync or a rollback), or nothing was mirrored for it.`,
       fix: 'Where the target holds another copy by now, or the source had offsets without a record, the partition will stop: then push what was recorded before, or mirror the topic anew.',
     }),
   ]
 }
-
-const SHOWN = 3
 
 const ofMark = ({
   topic,

@@ -1,5 +1,6 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import type { GroupDescription } from '../kafka/cluster.ts'
+import { someNames } from '../steps/_words.ts'
 import type { Finding } from './check.ts'
 import type { MigrationFacts } from './facts.ts'
 import { refusesOldClients } from './versions.ts'
@@ -80,6 +81,6 @@ const isTooOld = (clientId: string): boolean => {
 }
 
 const named = (members: readonly Member[]): string => {
-  const who = [...new Set(members.map(({ clientId, host }) => `${clientId} on ${host}`))].sort()
-  return `${who.slice(0, 5).join(', ')}${who.length > 5 ? ` and ${who.length - 5} more` : ''}`
+  const who = new Set(members.map(({ clientId, host }) => `${clientId} on ${host}`))
+  return someNames([...who].sort())
 }

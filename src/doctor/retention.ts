@@ -2,7 +2,7 @@ import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import { partitionKey } from '../domain/ids.ts'
 import type { TopicSpec } from '../domain/migration.ts'
 import { effective } from '../planner/topic-configs.ts'
-import { counted, humanDuration, humanSeconds } from '../steps/_words.ts'
+import { humanDuration, humanSeconds, someNames } from '../steps/_words.ts'
 import type { Finding } from './check.ts'
 import type { MigrationFacts } from './facts.ts'
 import { sourceSizes, type TopicSizes } from './sizes.ts'
@@ -70,13 +70,12 @@ export const judgeRetention = (
 const retentionIsUntold = (topics: readonly TopicSpec[], source: string): readonly Diagnostic[] => {
   const [first] = topics
   if (first === undefined) return []
-  const some = topics.slice(0, 3).map(({ name }) => name)
-  const more = topics.length > 3 ? ` and ${counted(topics.length - 3, 'topic')} more` : ''
+  const names = someNames(topics.map(({ name }) => name))
   return [
     diagnostic({
       code: 'FERRY2003',
       severity: 'warning',
-      detail: `${source} does not tell how long it keeps ${some.join(', ')}${more} (brokers tell configs from 0.11 on): nobody sees whether the mirror stays ahead of retention.`,
+      detail: `${source} does not tell how long it keeps ${names} (brokers tell configs from 0.11 on): nobody sees whether the mirror stays ahead of retention.`,
       fix: 'Ask the operators for retention.ms and retention.bytes, and have them raised where they are below a day.',
       at: first.at,
     }),

@@ -3,6 +3,7 @@ import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts
 import type { GroupId, TopicName } from '../domain/ids.ts'
 import type { ClusterSpec } from '../domain/migration.ts'
 import type { AuthorizedOperations, Cluster } from '../kafka/cluster.ts'
+import { someNames } from '../steps/_words.ts'
 import type { Finding } from './check.ts'
 import type { MigrationFacts } from './facts.ts'
 import { type NeededRight, neededOnSource, neededOnTarget } from './needed-rights.ts'
@@ -296,13 +297,12 @@ const notSeenOn = (
 ): readonly Diagnostic[] => {
   const unseen = rights.filter(({ has, without }) => has === 'unknown' && without === undefined)
   if (unseen.length === 0) return []
-  const some = unseen.slice(0, 3).map((right) => `${right.operation} on ${inWords(right)}`)
-  const more = unseen.length > 3 ? ` and ${unseen.length - 3} more` : ''
+  const some = someNames(unseen.map((right) => `${right.operation} on ${inWords(right)}`))
   return [
     diagnostic({
       code: 'FERRY2003',
       severity: 'warning',
-      detail: `Whether Ferry's user on ${cluster} has what it needs cannot be seen: ${some.join(', ')}${more}. What is missing is found when it is used.`,
+      detail: `Whether Ferry's user on ${cluster} has what it needs cannot be seen: ${some}. What is missing is found when it is used.`,
       fix: `Ask the operators; \`ferry doctor ${migration} --print-acls\` prints what is needed.`,
     }),
   ]

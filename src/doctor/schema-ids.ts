@@ -1,6 +1,6 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import type { TopicSpec } from '../domain/migration.ts'
-import { counted } from '../steps/_words.ts'
+import { counted, someNames } from '../steps/_words.ts'
 import type { Finding } from './check.ts'
 import type { MigrationFacts } from './facts.ts'
 import { type NewestValues, newestValues } from './newest-values.ts'
@@ -91,7 +91,7 @@ const notSeen = (
 ): Diagnostic => {
   const because =
     notLooked.length > 0
-      ? `${notLooked.slice(0, 3).join(', ')}${notLooked.length > 3 ? ` and ${notLooked.length - 3} more` : ''} could not be looked at${values.length > 0 ? `, ${counted(values.length, 'value')} of other partitions hold none` : ''}`
+      ? `${someNames(notLooked)} could not be looked at${values.length > 0 ? `, ${counted(values.length, 'value')} of other partitions hold none` : ''}`
       : `none of the newest records of ${counted(partitions, 'partition')} has a value`
   return diagnostic({
     code: 'FERRY2003',

@@ -1,7 +1,7 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import type { Migration } from '../domain/migration.ts'
 import { stageRank } from '../domain/stage.ts'
-import { counted } from '../steps/_words.ts'
+import { counted, someNames } from '../steps/_words.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
 import { type CoverageFinding, coverage, type Elsewhere } from './coverage.ts'
 
@@ -87,8 +87,6 @@ export const coverageWarning = (
 
 type NoAccess = Extract<CoverageFinding, { readonly kind: 'no-access' }>
 
-const MOST_NAMES = 5
-
 const usersListed = ({ principals, transactionalIds }: NoAccess): string =>
   [listed('principal', principals), listed('transactional id', transactionalIds)]
     .filter((part) => part !== '')
@@ -96,6 +94,5 @@ const usersListed = ({ principals, transactionalIds }: NoAccess): string =>
 
 const listed = (what: string, names: readonly string[]): string => {
   if (names.length === 0) return ''
-  const more = names.length > MOST_NAMES ? ` and ${names.length - MOST_NAMES} more` : ''
-  return `${counted(names.length, what)} (${names.slice(0, MOST_NAMES).join(', ')}${more})`
+  return `${counted(names.length, what)} (${someNames(names)})`
 }

@@ -10,7 +10,7 @@ import type { Seal } from '../domain/mark.ts'
 import { oldestWrite } from '../domain/moved-groups.ts'
 import type { Deadline, Invariant } from '../domain/plan.ts'
 import { placesOf } from '../domain/state-places.ts'
-import { counted } from '../steps/_words.ts'
+import { counted, someNames } from '../steps/_words.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
 import { type ObservedPartition, type ObservedSide, partitionAt } from './observed.ts'
 import { overtaken } from './overtaken.ts'
@@ -76,9 +76,6 @@ const expiresAt = (
   return even === undefined ? undefined : Math.max(even, sample.headTimestamp) + retention
 }
 
-/** More would not be read. */
-const NAMED_AT_MOST = 5
-
 /**
  * What is marked, not copied, and past its retention: it has no deadline that is still to come, and is more urgent than all that have. It
  * blocks nothing: it is there until the cleaner takes it, and what is gone before a mark is made is no loss to the copy. Pure.
@@ -93,15 +90,14 @@ export const mayGoNow = (context: PlanContext): readonly Diagnostic[] => {
   })
   if (due.length === 0) return []
   const { name } = observed.source
-  const more = due.length - NAMED_AT_MOST
-  const named = due
-    .slice(0, NAMED_AT_MOST)
-    .map(({ topic, seen, next }) => `${topic}-${seen.partition} from offset ${next} on`)
+  const named = someNames(
+    due.map(({ topic, seen, next }) => `${topic}-${seen.partition} from offset ${next} on`),
+  )
   return [
     diagnostic({
       code: 'FERRY1368',
       severity: 'warning',
-      detail: `Records that are still to be copied are past their retention.ms on ${name}, and may go at any moment: ${named.join(', ')}${more > 0 ? ` and ${counted(more, 'partition')} more` : ''}.`,
+      detail: `Records that are still to be copied are past their retention.ms on ${name}, and may go at any moment: ${named}.`,
       fix: `Let a mirror run now (ferry mirror ${desired.name}), or raise retention.ms on ${name} until they are copied.`,
       at: desired.stageAt,
     }),

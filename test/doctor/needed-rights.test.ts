@@ -125,7 +125,7 @@ test('a right that is only useful is a warning, one that is needed an error', ()
   // What nobody tells is neither.
   expect(judged('unknown')).toEqual([
     expect.stringMatching(
-      /^warning Whether Ferry's user on old has what it needs cannot be seen: DESCRIBE on the cluster, .* more\./,
+      /^warning Whether Ferry's user on old has what it needs cannot be seen: DESCRIBE on the cluster, READ on topic orders, .*, READ on group ferry-mirror-shop\. What/,
     ),
   ])
   expect(judged('no')?.filter((line) => line.startsWith('warning'))).toEqual([

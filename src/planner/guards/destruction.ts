@@ -4,7 +4,7 @@ import type { Protectable } from '../../domain/protectable.ts'
 import { destroyedBy, isProtected } from '../../domain/protection.ts'
 import type { MigrationState } from '../../domain/state.ts'
 import type { RemoveObject, Step } from '../../domain/step.ts'
-import { counted } from '../../steps/_words.ts'
+import { counted, someNames } from '../../steps/_words.ts'
 import type { PlanContext } from '../../steps/step-kind.ts'
 
 /**
@@ -118,18 +118,12 @@ const tooMany = (
   return [
     diagnostic({
       code: 'FERRY1335',
-      detail: `The plan deletes ${counted(steps.length, 'object')} that Ferry did not make (${shortList(steps)}); ${maxDestroy === 0 ? 'none may be deleted' : `at most ${maxDestroy} may be`}.`,
+      detail: `The plan deletes ${counted(steps.length, 'object')} that Ferry did not make (${someNames(steps.map(({ id }) => id.replace('remove/', '')))}); ${maxDestroy === 0 ? 'none may be deleted' : `at most ${maxDestroy} may be`}.`,
       fix: `If all of them may go: --max-destroy ${steps.length}, or policy.maxDestroy in ferry.yaml.`,
       ...(at && { at }),
     }),
   ]
 }
-
-const shortList = (steps: readonly RemoveObject[]): string =>
-  steps
-    .slice(0, 5)
-    .map(({ id }) => id.replace('remove/', ''))
-    .join(', ') + (steps.length > 5 ? ` and ${steps.length - 5} more` : '')
 
 /** Its line was taken out of `topics`, but its mark is there: a mirror writes to it, or a rollback counts on it. */
 const stillMirrored = (

@@ -2,6 +2,7 @@ import { type Diagnostic, diagnostic } from '../../domain/diagnostic.ts'
 import { type GroupId, parsePartitionKey, partitionKey, type TopicName } from '../../domain/ids.ts'
 import type { GroupSpec } from '../../domain/migration.ts'
 import type { Step } from '../../domain/step.ts'
+import { someNames } from '../../steps/_words.ts'
 import { firstOf } from '../../steps/gates/index.ts'
 import type { PlanContext } from '../../steps/step-kind.ts'
 import { growthOf } from '../grown.ts'
@@ -67,7 +68,7 @@ export const groupGuards = (
     if (without.length > 0) {
       add({
         code: 'FERRY1313',
-        detail: `${spec.id} shows no commit on ${without.slice(0, 5).join(', ')}${without.length > 5 ? ` and ${without.length - 5} more` : ''}; on ${observed.source.name} it may have expired.`,
+        detail: `${spec.id} shows no commit on ${someNames(without)}; on ${observed.source.name} it may have expired.`,
         fix: 'Say it in the file: `uncommitted: absent`, `start` or `end`.',
       })
     }
