@@ -246,7 +246,9 @@ export const runPlan = async (
     checkInvariants: check.checkInvariants,
     look: async (state) => {
       const whole = parts.withState(migration, state)
-      const observed = await services.observe(clusters, whole, now, options.signal)
+      const observed = await services.observe(clusters, whole, now, options.signal, {
+        meant: false,
+      })
       if (observed.problems.length > 0) throw new FerryError(observed.problems)
       return parts.seenOf(whole, observed, state)
     },

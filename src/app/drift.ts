@@ -51,7 +51,7 @@ export const driftSince = async (
   const managed = { ...seen.managed, removed }
   const users = managed.users.map((user) => ({ ...user, passwordVersion: 0 }))
   const whole = withManaged(migration, { ...managed, users })
-  const observed = await services.observe(clusters, whole, now, signal)
+  const observed = await services.observe(clusters, whole, now, signal, { meant: false })
   const before = stillListed(seen.facts, removed)
   return {
     drift: driftBetween(before, factsOf(managed, observed, state, migration.order)),

@@ -61,7 +61,7 @@ export const makePlan = async (
       ? await session.store.readProgress(migration.name, 'reverse')
       : undefined
   const observed = await withLate(
-    await services.observe(clusters, desired, now, signal),
+    await services.observe(clusters, desired, now, signal, { meant: state.stage !== 'retired' }),
     { state, source: clusters.source, backProgress },
     signal,
   )

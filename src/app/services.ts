@@ -12,6 +12,7 @@ import type { Probe } from '../kafka/inquiry.ts'
 import type { MirrorOptions, MirrorWithFacts } from '../mirror/mirror.ts'
 import type { AclClaims } from '../planner/acl-claims.ts'
 import type { Elsewhere } from '../planner/coverage.ts'
+import type { ObserveAsks } from '../planner/observe.ts'
 import type { Observed } from '../planner/observed.ts'
 import type { OwnSteps, WhatIsNow } from '../planner/what-is-now.ts'
 import type { StateStore } from '../state/state-store.ts'
@@ -44,6 +45,7 @@ export interface Services {
     migration: Migration,
     now: () => Date,
     signal: AbortSignal,
+    asks?: ObserveAsks,
   ): Promise<Observed>
   planMigration(parts: {
     readonly desired: Migration

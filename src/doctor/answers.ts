@@ -1,4 +1,5 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
+import { mayBeGone } from '../planner/may-be-gone.ts'
 import { noSuchTopic } from '../planner/no-such-topic.ts'
 import { counted } from '../steps/_words.ts'
 import type { Finding } from './check.ts'
@@ -10,13 +11,17 @@ export const allIsThere = ({
   observed,
 }: Pick<MigrationFacts, 'migration' | 'observed'>): Finding => {
   const { source, target, problems } = observed
-  // What could not be read is not missing.
-  const complete = problems.length === 0
-  const topics = migration.topics.filter(({ name }) => !source.topics.has(name))
+  // What could not be read is not missing. What was read is, whatever else could not be.
+  const topics = migration.topics.filter(({ name }) => source.absentTopics?.has(name))
+  const missing = topics.filter(({ name }) => !mayBeGone(migration, name))
   const groups = migration.groups.filter(({ id }) => {
     const group = source.groups.get(id)
-    return group === undefined || (group.description.state === 'absent' && group.commits.size === 0)
+    return group?.description.state === 'absent' && group.commits.size === 0
   })
+  const unread = [
+    unreadOf(migration.topics, topics, ({ name }) => source.topics.has(name), 'topic'),
+    unreadOf(migration.groups, [], ({ id }) => source.groups.has(id), 'group'),
+  ].filter((each) => each !== undefined)
   const unequal = migration.topics.flatMap(({ name, at }): Diagnostic[] => {
     const here = source.topics.get(name)?.description.partitions.length
     const there = target.topics.get(name)?.description.partitions.length
@@ -30,14 +35,14 @@ export const allIsThere = ({
       }),
     ]
   })
-  const found = (all: readonly unknown[], missing: readonly unknown[]): string =>
-    `${all.length - missing.length} of ${all.length}`
+  const there = [source.topics.size, source.groups.size - groups.length]
+  const says = `${there[0]} of ${migration.topics.length} topics and ${there[1]} of ${migration.groups.length} groups are on ${source.name}`
   return {
-    says: `${found(migration.topics, topics)} topics and ${found(migration.groups, groups)} groups are on ${source.name}`,
+    says: unread.length === 0 ? says : `${says}; ${unread.join(' and ')} could not be read`,
     problems: [
       ...problems,
-      ...(complete ? topics : []).map((spec) => noSuchTopic(spec, source)),
-      ...(complete ? groups : []).map(({ id, at }) =>
+      ...missing.map((spec) => noSuchTopic(spec, source)),
+      ...groups.map(({ id, at }) =>
         diagnostic({
           code: 'FERRY1315',
           detail: `${source.name} knows no group ${id}.`,
@@ -48,4 +53,15 @@ export const allIsThere = ({
       ...unequal,
     ],
   }
+}
+
+/** `2 topics`: neither there nor missing, as far as anybody was told. */
+const unreadOf = <T>(
+  all: readonly T[],
+  missing: readonly T[],
+  isThere: (each: T) => boolean,
+  noun: string,
+): string | undefined => {
+  const unread = all.filter((each) => !isThere(each) && !missing.includes(each))
+  return unread.length === 0 ? undefined : counted(unread.length, noun)
 }

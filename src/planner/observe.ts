@@ -5,6 +5,7 @@ import type { Migration } from '../domain/migration.ts'
 import type { Cluster, ConfigEntry, OffsetAt, TopicDescription } from '../kafka/cluster.ts'
 import type { Clusters } from '../steps/step-kind.ts'
 import { attempt, taken } from './answers.ts'
+import { mayBeGone } from './may-be-gone.ts'
 import { observeCoverage } from './observe-coverage.ts'
 import { observeRemoved } from './observe-removed.ts'
 import type {
@@ -16,6 +17,11 @@ import type {
 } from './observed.ts'
 import { samplePartitions } from './sample-partitions.ts'
 
+export interface ObserveAsks {
+  /** False: nobody is told of a topic that is not there, so that none has to be found that was probably meant. Lists all topics of the source. */
+  readonly meant?: boolean
+}
+
 /**
  * Reads what the planner needs from both clusters, in a number of requests that grows with brokers. Read-only.
  * A read that fails becomes a problem of the result, never an empty answer; a cluster that cannot be reached at all throws.
@@ -25,10 +31,11 @@ export const observe = async (
   migration: Migration,
   now: () => Date,
   signal: AbortSignal,
+  asks: ObserveAsks = {},
 ): Promise<Observed> => {
   const problems: Diagnostic[] = []
   const [source, target, removed] = await Promise.all([
-    observeSide(clusters.source, migration, 'source', problems, signal),
+    observeSide(clusters.source, migration, 'source', problems, signal, asks),
     observeSide(clusters.target, migration, 'target', problems, signal),
     observeRemoved(clusters, migration, problems),
   ])
@@ -48,50 +55,53 @@ const observeSide = async (
   side: 'source' | 'target',
   problems: Diagnostic[],
   signal: AbortSignal,
+  { meant = true }: ObserveAsks = {},
 ): Promise<ObservedSide> => {
   const names = migration.topics.map((t) => t.name)
   const groupIds = migration.groups.map((g) => g.id)
   const userNames = [...new Set(migration.users.map((u) => u.name))]
   const description = await cluster.describeCluster()
   const onTarget = side === 'target'
-  const [topics, groups, brokerConfigs, acls, users, quotas] = await Promise.all([
-    observeTopics(cluster, names, side, problems, signal),
-    observeGroups(cluster, groupIds, problems),
-    attempt(
-      () => readBrokerConfigs(cluster, description.brokers[0]?.nodeId),
-      new Map<string, ConfigEntry>(),
-      problems,
-    ),
-    onTarget
-      ? attempt<ObservedSide['acls']>(
-          () => cluster.describeAcls(),
-          'not-read',
-          migration.access.length > 0 ? problems : [],
-        )
-      : ('not-read' as const),
-    onTarget && userNames.length > 0
-      ? attempt(
-          async () => taken(await cluster.describeUsers(userNames), problems),
-          new Map(),
-          problems,
-        )
-      : new Map(),
-    onTarget && migration.quotas.length > 0
-      ? attempt(
-          () => cluster.describeQuotas(migration.quotas.map((q) => q.user)),
-          new Map(),
-          problems,
-        )
-      : new Map(),
-  ])
-  const missing = names.filter((name) => !topics.has(name))
-  const meantTopics = onTarget ? undefined : await probablyMeant(cluster, missing)
+  const [{ topics, absent: absentTopics }, groups, brokerConfigs, acls, users, quotas] =
+    await Promise.all([
+      observeTopics(cluster, names, side, problems, signal),
+      observeGroups(cluster, groupIds, problems),
+      attempt(
+        () => readBrokerConfigs(cluster, description.brokers[0]?.nodeId),
+        new Map<string, ConfigEntry>(),
+        problems,
+      ),
+      onTarget
+        ? attempt<ObservedSide['acls']>(
+            () => cluster.describeAcls(),
+            'not-read',
+            migration.access.length > 0 ? problems : [],
+          )
+        : ('not-read' as const),
+      onTarget && userNames.length > 0
+        ? attempt(
+            async () => taken(await cluster.describeUsers(userNames), problems),
+            new Map(),
+            problems,
+          )
+        : new Map(),
+      onTarget && migration.quotas.length > 0
+        ? attempt(
+            () => cluster.describeQuotas(migration.quotas.map((q) => q.user)),
+            new Map(),
+            problems,
+          )
+        : new Map(),
+    ])
+  const missing = names.filter((name) => absentTopics.has(name) && !mayBeGone(migration, name))
+  const meantTopics = onTarget || !meant ? undefined : await probablyMeant(cluster, missing)
   const coverage = onTarget ? undefined : await observeCoverage(cluster, [...topics.keys()])
   return {
     name: cluster.name,
     id: cluster.id,
     cluster: description,
     topics,
+    absentTopics,
     groups,
     brokerConfigs,
     acls,
@@ -140,11 +150,18 @@ const observeTopics = async (
   side: 'source' | 'target',
   problems: Diagnostic[],
   signal: AbortSignal,
-): Promise<ReadonlyMap<TopicName, ObservedTopic>> => {
+): Promise<{
+  readonly topics: ReadonlyMap<TopicName, ObservedTopic>
+  readonly absent: ReadonlySet<TopicName>
+}> => {
   const described = taken(await cluster.describeTopics(names), problems)
   const present: TopicDescription[] = []
-  for (const topic of described.values()) if (topic !== 'absent') present.push(topic)
-  if (present.length === 0) return new Map()
+  const absent = new Set<TopicName>()
+  for (const [name, topic] of described) {
+    if (topic === 'absent') absent.add(name)
+    else present.push(topic)
+  }
+  if (present.length === 0) return { topics: new Map(), absent }
   const partitions = present.flatMap((t) =>
     t.partitions.map(({ partition, leader }) => ({ topic: t.name, partition, leader })),
   )
@@ -183,7 +200,7 @@ const observeTopics = async (
           },
         ]
   }
-  return new Map(
+  const topics = new Map(
     present.map((description) => [
       description.name,
       {
@@ -193,6 +210,7 @@ const observeTopics = async (
       },
     ]),
   )
+  return { topics, absent }
 }
 
 const observeGroups = async (

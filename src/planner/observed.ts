@@ -79,6 +79,8 @@ export interface ObservedSide {
   readonly cluster: ClusterDescription
   /** Of the migration's topics; a topic that does not exist is not in it. */
   readonly topics: ReadonlyMap<TopicName, ObservedTopic>
+  /** Those of which the cluster has said that they are not there. One that is in neither could not be described. */
+  readonly absentTopics?: ReadonlySet<TopicName>
   /** By a name that does not exist, the topic that was probably meant; only on the source. */
   readonly meantTopics?: ReadonlyMap<TopicName, string>
   readonly groups: ReadonlyMap<GroupId, ObservedGroup>

@@ -17,8 +17,18 @@ import { brokersSpeakEnough, refusesOldClients, releasesOf } from '../../src/doc
 import type { AclBinding, Operation } from '../../src/domain/access.ts'
 import { diagnostic, FerryError } from '../../src/domain/diagnostic.ts'
 import { partitionKey } from '../../src/domain/ids.ts'
+import type { Migration } from '../../src/domain/migration.ts'
 import { encodeBatch } from '../../src/records/index.ts'
-import { group, groupSeen, migration, NOW, observed, topic, topicSeen } from '../planner/_build.ts'
+import {
+  group,
+  groupSeen,
+  migration,
+  NOW,
+  observed,
+  topic,
+  topicSeen,
+  topicSpec,
+} from '../planner/_build.ts'
 
 const problem = (severity: 'error' | 'warning') =>
   diagnostic({ code: 'FERRY2006', severity, detail: 'd', fix: 'f' })
@@ -536,6 +546,9 @@ describe('what the plan file names', () => {
         source: {
           name: 'old',
           topics: new Map(Object.entries(parts.source ?? { a: 2 }).map(([k, n]) => [k, topic(n)])),
+          absentTopics: new Set(
+            parts.source && !('a' in parts.source) && !parts.problems ? ['a'] : [],
+          ),
           groups: new Map(parts.group ? [['g', parts.group]] : []),
         },
         target: {
@@ -556,10 +569,52 @@ describe('what the plan file names', () => {
     expect(codes({ group: live, source: {} })).toEqual(['FERRY1303'])
     const absent = { description: { state: 'absent' }, commits: new Map() }
     expect(codes({ group: absent })).toEqual(['FERRY1315'])
-    expect(codes({})).toEqual(['FERRY1315'])
   })
 
   test('is not called missing where the cluster did not answer', () => {
     expect(codes({ source: {}, problems: [problem('error')] })).toEqual(['FERRY2006'])
+    expect(allIsThere(facts({})).says).toMatch(/; 1 group could not be read$/)
+  })
+})
+
+describe('what the plan file names', () => {
+  const file = migration({
+    topics: ['orders', 'gone', 'unread'].map((name) => topicSpec(name)),
+    groups: ['api', 'nobody', 'silent'].map((id) => ({ ...migration().groups[0]!, id: group(id) })),
+  })
+  const seen = observed({
+    source: {
+      topics: new Map([[topic('orders'), topicSeen('orders', [[0n, 5n]])]]),
+      absentTopics: new Set([topic('gone')]),
+      groups: new Map([
+        [group('api'), groupSeen('api', { 'orders:0': 1n })],
+        [group('nobody'), groupSeen('nobody', {}, { state: 'absent' })],
+      ]),
+    },
+  })
+
+  test('is missing also where something else could not be read, which is said beside it', () => {
+    const failed = problem('error')
+    const found = allIsThere({ migration: file, observed: { ...seen, problems: [failed] } })
+    expect(found.says).toBe(
+      '1 of 3 topics and 1 of 3 groups are on old; 1 topic and 1 group could not be read',
+    )
+    expect(found.problems?.map(({ code, detail }) => `${code} ${detail}`)).toEqual([
+      'FERRY2006 d',
+      expect.stringMatching(/^FERRY1303 .*no topic gone\b/),
+      expect.stringMatching(/^FERRY1315 .*no group nobody\./),
+    ])
+  })
+
+  test('is not missed on the source once the file says that it is removed there', () => {
+    const removed = [
+      { on: 'source', object: { kind: 'topic', topic: topic('gone') }, reason: '' },
+    ] as unknown as Migration['removed']
+    const codes = (stage: Migration['stage']) =>
+      allIsThere({ migration: { ...file, stage, removed }, observed: seen }).problems?.map(
+        ({ code }) => code,
+      )
+    expect(codes('producers-moved')).toEqual(['FERRY1303', 'FERRY1315'])
+    expect(codes('retired')).toEqual(['FERRY1315'])
   })
 })
