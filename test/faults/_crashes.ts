@@ -250,26 +250,24 @@ export class CrashedMigration {
   }
 
   /**
-   * At the latest by a second run; answers what that said. A partition of which nothing but filler was there may end at 0 after such a crash (its replicas go back to a
+   * At the latest by a second run. A partition of which nothing but filler was there may end at 0 after such a crash (its replicas go back to a
    * watermark that was made durable before): that is said, and the copy is made anew.
    */
-  async mirrored(): Promise<string> {
+  async mirrored(): Promise<void> {
     const plan = await this.#planned()
     const running = this.#running ?? this.#project.start(plan)
     const { code, stdout, stderr } = await running.ended
     this.#running = undefined
     ok([0, 1, 7, 8].includes(code), `${code}: ${stdout}${stderr}`)
-    if (code === 0) return `${stdout}${stderr}`
+    if (code === 0) return
     const again = await this.#project.ferry(plan)
     if (again.code === 0 || !LOST.test(again.stderr)) {
       succeeded(again)
-      return `${again.stdout}${again.stderr}`
+      return
     }
     await this.#makeAnew()
     // A resync goes no further than the migration was.
-    const anew = await this.#project.ferry(await this.#planned())
-    succeeded(anew)
-    return `${anew.stdout}${anew.stderr}`
+    succeeded(await this.#project.ferry(await this.#planned()))
   }
 
   /** Its consumers move, and continue where they were. */

@@ -10,20 +10,36 @@ import { HOLDS, waits } from './reading.ts'
 /** How often log starts are looked at while a topic is copied: no broker closes a connection that is used so often. */
 const LOOK_EVERY_MS = 5_000
 
-/** Of each run: log starts are watched together and from the first mark on, so that what is copied meanwhile takes no longer for it. */
-const WATCHES = new WeakMap<Clusters, StartWatch>()
+/** Looks beside other work take no more than this part of its time: of ten thousand topics each has its own step, and all are looked at. */
+const PART = 20
 
-const watchOf = ({ clusters }: Pick<Run, 'clusters'>): StartWatch => {
-  const watch = WATCHES.get(clusters) ?? new StartWatch(clusters.target)
-  WATCHES.set(clusters, watch)
-  return watch
+interface Watching {
+  readonly watch: StartWatch
+  /** Milliseconds; infinite while a look is taken. */
+  notBefore: number
 }
 
-/** Begins to watch, or looks again. What cannot be seen now is seen later: a gate says so. */
+/** Of each run: log starts are watched together and from the first mark on, so that what is copied meanwhile takes no longer for it. */
+const WATCHES = new WeakMap<Clusters, Watching>()
+
+const watchOf = ({ clusters }: Pick<Run, 'clusters'>): Watching => {
+  const watching = WATCHES.get(clusters) ?? {
+    watch: new StartWatch(clusters.target),
+    notBefore: 0,
+  }
+  WATCHES.set(clusters, watching)
+  return watching
+}
+
+/** Begins to watch, or looks again, unless it was looked just now. What cannot be seen now is seen later: a gate says so. */
 export const lookAtLogStarts = async (run: Pick<Run, 'clusters' | 'state'>): Promise<void> => {
-  await watchOf(run)
-    .look(run.state().marks)
-    .catch(() => undefined)
+  const watching = watchOf(run)
+  const began = performance.now()
+  if (began < watching.notBefore) return
+  watching.notBefore = Number.POSITIVE_INFINITY
+  await watching.watch.look(run.state().marks).catch(() => undefined)
+  const ended = performance.now()
+  watching.notBefore = ended + PART * (ended - began)
 }
 
 /** Looks again and again while something else goes on. */
@@ -89,7 +105,7 @@ export const logStartsAreDurable = (of: DurableOf, isExpected: boolean): Gate =>
     const marks = run.state().marks.filter((mark) => mark.topic === of.topic && hidesBelow(mark))
     if (marks.length === 0) return HOLDS
     const hidden = told(BELOW_MARK_HIDDEN, await belowMarks(run, [of.topic]), null)
-    const seen = await watchOf(run).look(marks)
+    const seen = await watchOf(run).watch.look(marks)
     return hidden.holds ? LOG_STARTS_DURABLE.judge(seen, of) : hidden
   },
 })
