@@ -1,4 +1,5 @@
 import type { PartitionKey } from './ids.ts'
+import type { Migration } from './migration.ts'
 
 /** What a group had not read of one partition, and never will on the target: it lies below the mark. */
 export interface Skipped {
@@ -30,3 +31,7 @@ export const skippedBelow = (
 /** Offsets in all. */
 export const sumSkipped = (skipped: readonly Skipped[]): bigint =>
   skipped.reduce((sum, { held, gone }) => sum + held + gone, 0n)
+
+/** Whether the file says that records before the mark are not wanted. `committed` says the opposite: no group is to miss any. */
+export const leavesOut = ({ mirror: { startFrom } }: Pick<Migration, 'mirror'>): boolean =>
+  startFrom === 'latest' || startFrom instanceof Date

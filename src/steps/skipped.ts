@@ -1,7 +1,7 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import { type GroupId, type PartitionKey, parsePartitionKey } from '../domain/ids.ts'
 import type { GroupSpec, Migration } from '../domain/migration.ts'
-import { type Skipped, skippedBelow } from '../domain/skipped.ts'
+import { leavesOut, type Skipped, skippedBelow } from '../domain/skipped.ts'
 import type { MigrationState } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
 import { partitionSeen } from '../planner/observed.ts'
@@ -10,10 +10,6 @@ import type { PlanContext } from './step-kind.ts'
 import { whyDue } from './sync-again.ts'
 
 /** Positions of a group below the marks: mirroring began behind them, so that on the target the group begins at the mark. */
-
-/** Whether the file says that records before the mark are not wanted. `committed` says the opposite: no group is to miss any. */
-export const leavesOut = ({ mirror: { startFrom } }: Pick<Migration, 'mirror'>): boolean =>
-  startFrom === 'latest' || startFrom instanceof Date
 
 /** Where mirroring begins that does not begin at the log start, for people. */
 export const startInWords = ({ mirror: { startFrom } }: Pick<Migration, 'mirror'>): string =>

@@ -7,7 +7,7 @@ import {
   type TopicName,
 } from '../domain/ids.ts'
 import type { GroupSpec } from '../domain/migration.ts'
-import { type Skipped, sumSkipped } from '../domain/skipped.ts'
+import { leavesOut, type Skipped, sumSkipped } from '../domain/skipped.ts'
 import { placesOf } from '../domain/state-places.ts'
 import type { SyncedPosition, SyncGroup } from '../domain/step.ts'
 import { growthOf } from '../planner/grown.ts'
@@ -16,7 +16,7 @@ import { counted } from './_words.ts'
 import { commitsOf } from './commits-of.ts'
 import { belowMarkIsHidden, commitsAreStable, groupIsEmpty, mirrorPassed } from './gates/index.ts'
 import { partitionsNow } from './partitions-now.ts'
-import { byPartition, leavesOut, skippedBy, startInWords, wouldSkip } from './skipped.ts'
+import { byPartition, skippedBy, startInWords, wouldSkip } from './skipped.ts'
 import type { Outcome, PlanContext, Run, StepKind } from './step-kind.ts'
 import { whyDue } from './sync-again.ts'
 import { type Commits, previousOf, refusal, wantedPositions } from './sync-positions.ts'
@@ -132,7 +132,7 @@ export const syncGroup: StepKind<SyncGroup> = {
   }),
 }
 
-/** What was added since it was synced: where the file says what becomes of partitions without a commit, or it has read them on the source. */
+/** Partitions and topics that came since it was synced: where the file says what becomes of partitions without a commit, or it has read them on the source. */
 const syncNew = (context: PlanContext, spec: GroupSpec): readonly SyncGroup[] => {
   const { desired, state, observed } = context
   const sync = state.syncs.find((s) => s.group === spec.id && s.status === 'done')
@@ -140,11 +140,14 @@ const syncNew = (context: PlanContext, spec: GroupSpec): readonly SyncGroup[] =>
   const there = observed.target.groups.get(spec.id)?.commits
   const here = observed.source.groups.get(spec.id)?.commits
   const added = desired.topics.flatMap(({ name }) => {
-    const growth = growthOf(context, name)
-    const unmarked = growth && !growth.isSealed ? growth.source - growth.marked : 0
     const marked = placesOf(state).markedPartitions.get(name) ?? 0
+    const growth = growthOf(context, name)
+    const coming = growth && !growth.isSealed ? growth.source - growth.marked : 0
+    // Of a topic that came to the file since, the same plan marks every partition.
+    const unmarked =
+      marked > 0 ? coming : (observed.source.topics.get(name)?.description.partitions.length ?? 0)
     // A run that died, or stopped, before it came to their positions has marked them.
-    const known = sync.marked?.get(name) ?? marked
+    const known = sync.marked === undefined ? marked : (sync.marked.get(name) ?? 0)
     return Array.from({ length: marked + unmarked - known }, (_, i) =>
       partitionKey(name, known + i),
     )

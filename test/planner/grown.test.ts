@@ -11,6 +11,7 @@ import {
   stateWith,
   topic,
   topicSeen,
+  topicSpec,
 } from './_build.ts'
 import { mark, STATE, seal } from './_moved.ts'
 
@@ -123,6 +124,58 @@ describe('partitions that came on the source since the mark', () => {
     expect(codes(grown(moved, at))).toContain('warning FERRY1340')
     expect(ids(grown(moved, { ...at, uncommitted: 'start' }))).toContain('sync-group/api/new')
     expect(ids(grown(moved, { ...at, here: { 'orders:2': 3n } }))).toContain('sync-group/api/new')
+  })
+
+  it('as a whole topic that came to the file since, have a position for a group that was synced, also once they are marked', () => {
+    const items = topic('items')
+    const made = (more: Partial<MigrationState>, here: Readonly<Record<string, bigint>>) => {
+      const seen = (group_: ReturnType<typeof groupSeen>, withItems: boolean) => ({
+        topics: new Map([
+          [
+            topic('orders'),
+            topicSeen('orders', [
+              [0n, 1000n],
+              [0n, 0n],
+            ]),
+          ],
+          ...(withItems
+            ? [
+                [
+                  items,
+                  topicSeen('items', [
+                    [0n, 9n],
+                    [0n, 9n],
+                  ]),
+                ] as const,
+              ]
+            : []),
+        ]),
+        groups: new Map([[group('api'), group_]]),
+      })
+      const marks = [...STATE.marks, ...(more.marks ?? [])]
+      const syncs = STATE.syncs!.map((sync) => ({
+        ...sync,
+        marked: new Map([[topic('orders'), 2]]),
+      }))
+      return plan({
+        desired: migration({
+          stage: 'consumers-moved',
+          access: [],
+          topics: [...migration().topics, topicSpec('items')],
+        }),
+        observed: observed({
+          source: seen(groupSeen('api', { 'orders:0': 600n, ...here }), true),
+          // Its consumers read on there.
+          target: seen(groupSeen('api', { 'orders:0': 700n }), marks.length > 2),
+        }),
+        state: stateWith({ ...STATE, stage: 'consumers-moved', seals: [], syncs, marks }),
+      }).steps.filter(({ id }) => id === 'sync-group/api/new')
+    }
+    expect(made({}, { 'items:1': 4n })).toMatchObject([{ committed: 1, partitions: 1 }])
+    expect(made({}, {})).toEqual([])
+    // A run that died before it came to the group has marked them.
+    const both = [0, 1].map((n) => ({ ...mark(n, 0n, 0n), topic: items }))
+    expect(made({ marks: both }, { 'items:1': 4n })).toMatchObject([{ committed: 1 }])
   })
 
   it('are none once all are marked', () => {

@@ -149,6 +149,59 @@ spec:
     )
   })
 
+  test('as a whole topic in the file, after its group was synced: it has positions there with the same apply', async () => {
+    const group = 'more-api'
+    await create('more.one', 1)
+    await create('more.two', 2)
+    await fill(world.source, 'more.one', 20, [0])
+    await fill(world.source, 'more.two', 20, [0, 1])
+    await commit(group, 'more.one', 0, '7')
+    const project = world.project('more')
+    project.write(
+      'plans/more.yaml',
+      `apiVersion: ferry/v1
+kind: Migration
+metadata: { name: more }
+spec:
+  from: old
+  to: new
+  stage: consumers-moved
+  topics: [{ name: more.one }]
+  groups: [{ id: ${group} }]
+  gates: { sourceQuiet: 1s, timeout: 120s }
+`,
+    )
+    const apply = () => ok(project.ferry(['apply', 'more', '--auto-approve']))
+    await apply()
+    const positions = async () =>
+      (await oracle.groupOffsets(world.target, group)).map(
+        ({ topic, partition, offset }) => `${topic}:${partition} ${offset}`,
+      )
+    expect(await positions()).toEqual(['more.one:0 7'])
+    // Its consumers go on there, and have begun with another topic on the source.
+    await withAdmin(world.target, (admin) =>
+      admin.setOffsets({
+        groupId: group,
+        topic: 'more.one',
+        partitions: [{ partition: 0, offset: '9' }],
+      }),
+    )
+    await commit(group, 'more.two', 0, '4')
+
+    project.edit(
+      'plans/more.yaml',
+      '[{ name: more.one }]',
+      '[{ name: more.one }, { name: more.two }]',
+    )
+    const { stdout } = await ok(project.ferry(['plan', 'more']))
+    expect(stdout).toMatch(/= sync +group more-api +1 position,/)
+    await apply()
+    await isCopied('more.two')
+    expect(await positions()).toEqual(['more.one:0 9', 'more.two:0 4'])
+    await ok(project.ferry(['verify', 'more', '--full']))
+    expect((await project.ferry(['plan', 'more', '--detailed-exitcode'])).code).toBe(0)
+  })
+
   test('keep the seal and the retirement closed, when they come while apply waits', async () => {
     const name = 'waits'
     await create(name, 1)

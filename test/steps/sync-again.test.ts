@@ -178,8 +178,8 @@ describe('a partition that came since the group was synced', () => {
       const there = { 'orders:0': 500n, 'orders:1': 8n }
       expect(planned(here, { state: reached(one, at), there })).toEqual(NOTHING)
       expect(planned(here, { state: reached([[topic('orders'), 2]], at) })).toEqual(NOTHING)
-      // All of a topic that was added: its groups are asked about as a whole.
-      expect(planned(here, { state: reached([], at) })).toEqual(NOTHING)
+      // Nor otherwise where all of the topic was added.
+      expect(planned(here, { state: reached([], at) })).toEqual(NEW)
     }
   })
 })
