@@ -167,6 +167,8 @@ describe('the record before', () => {
     expect(previous([15, 16])).toMatch(/offset 1016, between the record before it and the position/)
     expect(previous([15, 16], { target: true })).toMatch(/offset 1016, between/)
     expect(previous([15, 16], { source: true })).toBe('cleaned')
+    // Behind what was mirrored nothing came from the source, whatever its cleaner may do.
+    expect(previous([15, 100], { source: true })).toMatch(/offset 1100, between/)
     expect(previous([15, 16], { source: true, value: 7 })).toMatch(/is not the same/)
     expect(previous([16])).toMatch(/offset 15, is not at target offset 1015/)
     expect(previous([16], { source: true })).toMatch(/offset 15, is not at target offset 1015/)
