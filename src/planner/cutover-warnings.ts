@@ -1,5 +1,5 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
-import { partitionKey, type TopicPartition } from '../domain/ids.ts'
+import { type PartitionKey, partitionKey, type TopicPartition } from '../domain/ids.ts'
 import type { GroupSpec } from '../domain/migration.ts'
 import { stageRank } from '../domain/stage.ts'
 import { placesOf } from '../domain/state-places.ts'
@@ -45,24 +45,34 @@ const withoutCommits = (context: PlanContext): readonly Diagnostic[] => {
   const { desired, observed } = context
   if (observed.source.commitsExpireEarly) return []
   const all = { partitions: 0, records: 0n }
-  for (const { p } of filled(context)) {
+  for (const { records } of filled(context)) {
     all.partitions += 1
-    all.records += recordsIn(p)
+    all.records += records
   }
   return desired.groups.flatMap((spec) => noCommit(context, spec, all))
 }
 
-/** Partitions of the source that hold records. */
-function* filled({ desired, observed }: PlanContext) {
+/** Partitions of the source that hold records which are, or will be, on the target. */
+function* filled(context: PlanContext) {
+  const { desired, observed } = context
   for (const { name } of desired.topics) {
     for (const p of observed.source.topics.get(name)?.partitions ?? []) {
-      if (recordsIn(p) > 0n) yield { topic: name, p }
+      const records = recordsIn(context, partitionKey(name, p.partition), p)
+      if (records > 0n) yield { topic: name, p, records }
     }
   }
 }
 
-const recordsIn = (p: ObservedPartition): bigint =>
-  p.highWatermark > p.logStart ? p.highWatermark - p.logStart : 0n
+/** From the mark on: what is before it is not on the target. Where there is none yet, from the log start. */
+const recordsIn = (
+  { state }: PlanContext,
+  key: PartitionKey,
+  { logStart, highWatermark }: ObservedPartition,
+): bigint => {
+  const mark = placesOf(state).marks.get(key)?.sourceStart ?? 0n
+  const from = mark > logStart ? mark : logStart
+  return highWatermark > from ? highWatermark - from : 0n
+}
 
 /** Counts what the group has, which is little where there is much, and takes it off the whole. */
 const noCommit = (
@@ -76,9 +86,10 @@ const noCommit = (
   let { partitions: count, records } = all
   for (const key of commits.keys()) {
     const seen = partitionSeen(observed.source, key)
-    if (!seen || recordsIn(seen) === 0n) continue
+    const left = seen ? recordsIn(context, key, seen) : 0n
+    if (left === 0n) continue
     count -= 1
-    records -= recordsIn(seen)
+    records -= left
   }
   if (count === 0) return []
   const names: string[] = []
@@ -91,11 +102,20 @@ const noCommit = (
     diagnostic({
       code: 'FERRY1340',
       severity: 'warning',
-      detail: `${spec.id} has no position in ${names.join(', ')}${more} on ${observed.source.name}, and gets none on ${observed.target.name}. Its auto.offset.reset decides there: earliest reads all ${counted(records, 'record')} of them, latest none.`,
+      detail: `${spec.id} has no position in ${names.join(', ')}${more} on ${observed.source.name}, and gets none on ${observed.target.name}. Its auto.offset.reset decides there: earliest reads all ${isCounted(context) ? `${counted(records, 'record')} of them` : 'that is mirrored of them'}, latest none.`,
       fix: 'Say what is meant: `uncommitted: absent` (as it is), `start` or `end`.',
       at: spec.at,
     }),
   ]
+}
+
+/** Where mirroring begins is known: at the marks, or at the log starts. */
+const isCounted = ({ desired, state }: PlanContext): boolean => {
+  const { markedTopics } = placesOf(state)
+  return (
+    desired.mirror.startFrom === 'earliest' ||
+    desired.topics.every(({ name }) => markedTopics.has(name))
+  )
 }
 
 const betterOrder = (context: PlanContext): readonly Diagnostic[] => {

@@ -7,7 +7,8 @@ import {
 } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
 import { type GroupSync, takesBack } from '../domain/moved-groups.ts'
-import type { OffsetIndex } from '../domain/offset-index.ts'
+import { leavesOut, skippedBelow } from '../domain/skipped.ts'
+import { stageRank } from '../domain/stage.ts'
 import type { MigrationState } from '../domain/state.ts'
 import type { SyncedPosition } from '../domain/step.ts'
 import { type StrayedOnSource, strayedOnSource } from '../domain/strayed.ts'
@@ -20,7 +21,7 @@ import { exact, targetOf } from './translator.ts'
 
 export interface GroupsToVerify {
   readonly clusters: BothClusters
-  readonly migration: Pick<Migration, 'name' | 'groups'>
+  readonly migration: Pick<Migration, 'name' | 'groups' | 'mirror' | 'stage' | 'order'>
   readonly state: Pick<MigrationState, 'syncs' | 'marks' | 'seals' | 'returns'>
   readonly facts: ReadonlyMap<PartitionKey, PartitionFacts>
   readonly cleaned: CleanedTopics
@@ -97,7 +98,7 @@ const positionOf = (draft: Draft, proved: PositionProof | undefined): VerifiedPo
     source: draft.source,
     target: draft.target,
     expected: draft.expected,
-    ok: problems.length === 0,
+    ok: problems.every(({ severity }) => severity !== 'error'),
     ...(proof !== undefined && { proof }),
     ...(problems.length > 0 && { problems }),
   }
@@ -130,7 +131,7 @@ const draftsOf = (
       const problems = stray && !stray.cameSince ? movesOnSource(options, sync!, stray) : []
       drafts.push({
         ...now,
-        ...(problems.length > 0 ? unsynced(problems) : beforeSync(facts.index, mine)),
+        ...(problems.length > 0 ? unsynced(problems) : beforeSync(options, facts, group, mine)),
       })
     } else {
       if (theirs !== undefined && theirs > synced.target) movedOn += theirs - synced.target
@@ -144,19 +145,56 @@ const draftsOf = (
   return drafts
 }
 
-/** A group that was not synced yet: what a sync would write now, proved ahead of time. */
+/** A group that was not synced yet: what a sync would write now, proved ahead of time. Below the mark that is the mark, which is told. */
 const beforeSync = (
-  index: OffsetIndex | undefined,
+  options: GroupsToVerify,
+  facts: PartitionFacts,
+  group: GroupId,
   source: bigint | undefined,
 ): Pick<Draft, 'expected' | 'problems' | 'proof'> => {
+  const { index } = facts
   const expected =
     index === undefined || source === undefined ? undefined : targetOf(index, exact(source))
   if (expected === undefined) return { expected: null, problems: [], proof: undefined }
   return {
     expected,
-    problems: [],
+    problems: belowMark(options, facts, group, source!),
     proof: { index: index!, source: source as SourceOffset, target: BigInt(expected) },
   }
+}
+
+/** What the group has not read and would skip: an error where the source still holds it, the file does not leave it out, and the group is to move. */
+const belowMark = (
+  { clusters: { source, target }, migration }: GroupsToVerify,
+  { key, mark, sourceStart }: PartitionFacts,
+  group: GroupId,
+  from: bigint,
+): readonly Diagnostic[] => {
+  const skipped = skippedBelow(key, { from, mark: mark.sourceStart, logStart: sourceStart })
+  if (skipped === undefined) return []
+  const { held, gone } = skipped
+  const range = `offsets ${from} to ${mark.sourceStart - 1n} of ${key}`
+  const says = `${group} is at ${from} of ${key} on ${source.name}, below the mark at ${mark.sourceStart}: on ${target.name} it begins at the mark, and never sees ${range}, which it has not read`
+  if (held === 0n || leavesOut(migration)) {
+    return [
+      diagnostic({
+        code: 'FERRY1349',
+        severity: 'warning',
+        detail: `${says}${gone > 0n ? ` (${gone} of them are gone from ${source.name})` : ''}.`,
+        fix: 'Nothing, if that is meant; the plan counts them as skipped.',
+      }),
+    ]
+  }
+  const isToMove =
+    stageRank(migration.stage, migration.order) >= stageRank('consumers-moved', migration.order)
+  return [
+    diagnostic({
+      code: 'FERRY1356',
+      severity: isToMove ? 'error' : 'warning',
+      detail: `${says}; ${source.name} still holds ${held} of them.`,
+      fix: `Let its consumers read on on ${source.name} until they are past the mark; \`ferry plan ${migration.name}\` names the other ways on.`,
+    }),
+  ]
 }
 
 const afterSync = (

@@ -559,6 +559,25 @@ describe('what a plan says about moving', () => {
         /^warning FERRY1340 api has no position in orders-1 on old, .*earliest reads all 20 records of them, latest none/,
       ),
     )
+    // Before the mark is nothing on the target.
+    const marked = stateWith({
+      marks: [
+        mark({ sourceStart: 0n as never }),
+        mark({ partition: 1, sourceStart: 18n as never }),
+      ],
+    })
+    expect(findings({ observed: two, state: marked })).toContainEqual(
+      expect.stringMatching(
+        /FERRY1340 api has no position in orders-1 .*earliest reads all 7 records of them/,
+      ),
+    )
+    const behind = stateWith({ marks: [mark(), mark({ partition: 1, sourceStart: 25n as never })] })
+    expect(findings({ observed: two, state: behind }).join()).not.toContain('FERRY1340')
+    // Where mirroring will begin nobody knows before the mark.
+    const latest = migration({ mirror: { throttle: undefined, startFrom: 'latest' } })
+    expect(findings({ observed: two, desired: latest })).toContainEqual(
+      expect.stringMatching(/FERRY1340 .*earliest reads all that is mirrored of them, latest none/),
+    )
     const said = migration({ groups: [{ ...migration().groups[0]!, uncommittedSaid: true }] })
     expect(findings({ observed: two, desired: said }).join()).not.toContain('FERRY1340')
   })

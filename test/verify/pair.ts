@@ -278,6 +278,7 @@ export const verify = async (
     readonly mode?: VerifyMode
     readonly gaps?: readonly Gap[]
     readonly groups?: readonly string[]
+    readonly file?: Partial<Migration>
     readonly state?: Partial<MigrationState>
     readonly progress?: readonly PartitionProgress[]
     readonly patienceMs?: number
@@ -291,6 +292,10 @@ export const verify = async (
     name: 'test',
     topics: names.map((name) => ({ name })),
     groups: (options.groups ?? []).map((id) => ({ id: id as GroupId, uncommitted: 'absent' })),
+    mirror: { throttle: undefined, startFrom: 'earliest' },
+    order: 'consumers-first',
+    stage: 'mirrored',
+    ...options.file,
   } as unknown as Migration
   const report = await verifyMigration({
     clusters,

@@ -1,7 +1,8 @@
 import { deepStrictEqual, match, strictEqual } from 'node:assert/strict'
-import { afterAll, beforeAll, describe, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { GroupId, PartitionKey, SourceOffset, TopicName } from '../../src/domain/ids.ts'
 import type { Seal } from '../../src/domain/mark.ts'
+import type { Migration } from '../../src/domain/migration.ts'
 import type { GroupSync } from '../../src/domain/moved-groups.ts'
 import type { OffsetIndex } from '../../src/domain/offset-index.ts'
 import type { MigrationState } from '../../src/domain/state.ts'
@@ -268,11 +269,13 @@ describe('groups in verify', () => {
   const run = async (
     index: OffsetIndex,
     state: Pick<Partial<MigrationState>, 'syncs' | 'seals' | 'returns'> = {},
+    file: Partial<Migration> = {},
   ) => {
     const { report, problems, lines } = await verify(pair, [index.mark], {
       mode: { kind: 'sample', records: 2 },
       groups: [GROUP],
       state,
+      file,
     })
     const [position] = report.groups[0]!.partitions
     return { position, problems, lines, ok: report.ok }
@@ -293,6 +296,52 @@ describe('groups in verify', () => {
       proof: 'record',
     })
     strictEqual(ok, true)
+  })
+
+  it('before the sync: tells who stands below the mark, and what it would skip', async () => {
+    const index = await mirrored()
+    const { topic } = index.mark
+    const told = async (file: Partial<Migration> = {}) => {
+      const { position, problems, ok } = await run(index, {}, file)
+      const severities = (position?.problems ?? []).map(({ severity }) => severity)
+      return [position?.expected, ok, position?.ok, severities, problems]
+    }
+    await commit('source', topic, 10)
+    deepStrictEqual(await told(), [3, true, true, [], []])
+    await commit('source', topic, 4)
+    const held = [
+      expect.stringMatching(
+        /^FERRY1356 readers is at 4 of .* offsets 4 to 9 of .*; old still holds 6 of them/,
+      ),
+    ]
+    expect(await told()).toEqual([3, true, true, ['warning'], held])
+    // As the plan that moves it would be refused.
+    expect(await told({ stage: 'consumers-moved' })).toEqual([3, false, false, ['error'], held])
+    // Left out by the file, or gone from the source: counted, and no failure.
+    const latest = {
+      stage: 'consumers-moved',
+      mirror: { throttle: undefined, startFrom: 'latest' },
+    } as const
+    const left = [
+      expect.stringMatching(/^FERRY1349 readers is at 4 of .*, which it has not read\.$/),
+    ]
+    expect(await told(latest)).toEqual([3, true, true, ['warning'], left])
+    await deleteUpTo(pair.clusters.source, topic, 8)
+    expect(await told({ stage: 'consumers-moved' })).toEqual([
+      3,
+      false,
+      false,
+      ['error'],
+      [expect.stringMatching(/^FERRY1356 .*; old still holds 2 of them/)],
+    ])
+    await deleteUpTo(pair.clusters.source, topic, 10)
+    expect(await told({ stage: 'consumers-moved' })).toEqual([
+      3,
+      true,
+      true,
+      ['warning'],
+      [expect.stringMatching(/^FERRY1349 .* \(6 of them are gone from old\)/)],
+    ])
   })
 
   it('after the sync: the same position, one that moved on, one that went back', async () => {
