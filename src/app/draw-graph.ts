@@ -7,8 +7,9 @@ import type { SessionOptions } from './open-session.ts'
 export const drawGraphs = async (
   options: Omit<SessionOptions, 'names'>,
 ): Promise<readonly SourceGraph[]> => {
-  const { services, report, signal } = options
-  const loaded = await services.loadProject(options)
+  const { services, report, signal, cwd, projectFile } = options
+  const reach = { of: 'sources', migrations: [] } as const
+  const loaded = await services.loadProject({ cwd, projectFile, reach })
   if (loaded.project === undefined || loaded.diagnostics.some((d) => d.severity === 'error')) {
     throw new FerryError(loaded.diagnostics)
   }

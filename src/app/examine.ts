@@ -27,7 +27,9 @@ export interface ExamineOptions extends SessionOptions {
  * 3. The checks of each cluster, then those of each migration whose clusters both answer.
  */
 export const examine = async (options: ExamineOptions): Promise<DoctorReport> => {
-  const loaded = await options.services.loadProject(options)
+  const { cwd, projectFile, names } = options
+  const reach = { of: 'both', migrations: names } as const
+  const loaded = await options.services.loadProject({ cwd, projectFile, reach })
   if (loaded.project === undefined || loaded.diagnostics.some((d) => d.severity === 'error')) {
     throw new FerryError(loaded.diagnostics)
   }

@@ -38,8 +38,9 @@ export interface ImportResult {
  * 4. Read the topics, the groups, and who may use them; write the file, and see that the project is valid with it.
  */
 export const importMigration = async (options: ImportOptions): Promise<ImportResult> => {
-  const { services, report, signal, name, file } = options
-  const loaded = await services.loadProject(options)
+  const { services, report, signal, name, file, cwd, projectFile } = options
+  const reach = { of: 'clusters', clusters: [options.from, options.to] } as const
+  const loaded = await services.loadProject({ cwd, projectFile, reach })
   if (loaded.project === undefined) throw new FerryError(loaded.diagnostics)
   const { project } = loaded
   checkNames(project, options)
@@ -51,7 +52,7 @@ export const importMigration = async (options: ImportOptions): Promise<ImportRes
       const imported = await readMigration(project, source, target, options)
       const text = await canonical(migrationText(imported, options.now()), file)
       await writeNew(file, text)
-      const after = await services.loadProject(options)
+      const after = await services.loadProject({ cwd, projectFile, reach })
       return { file, imported, warnings: warningsOf(after.diagnostics, after.project, name, file) }
     } finally {
       await target.close()

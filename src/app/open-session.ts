@@ -13,6 +13,8 @@ export interface SessionOptions {
   readonly projectFile: string | undefined
   /** The migrations to work on; empty: all of the project. */
   readonly names: readonly string[]
+  /** `store`: no cluster but the one that the state is on; default: both clusters of the migrations, too. */
+  readonly reach?: 'both' | 'store'
   /** What is being done, for the live line. */
   readonly report: (line: string) => void
   /** Findings that stop nothing. */
@@ -40,8 +42,9 @@ export interface Session {
  * 3. Open the state store. Clusters are connected only when they are asked for.
  */
 export const openSession = async (options: SessionOptions): Promise<Session> => {
-  const { services } = options
-  const loaded = await services.loadProject(options)
+  const { services, cwd, projectFile, names } = options
+  const reach = { of: options.reach ?? 'both', migrations: names } as const
+  const loaded = await services.loadProject({ cwd, projectFile, reach })
   if (loaded.project === undefined || loaded.diagnostics.some((d) => d.severity === 'error')) {
     throw new FerryError(loaded.diagnostics)
   }
@@ -91,16 +94,37 @@ export const chosenMigrations = (
   const known = [...project.migrations.keys()].sort()
   const wanted = names.length === 0 ? known : [...new Set(names)]
   const unknown = wanted.filter((name) => !project.migrations.has(name))
-  if (unknown.length > 0) throw new FerryError(unknown.map((name) => unknownMigration(name, known)))
+  if (unknown.length > 0) {
+    throw new FerryError(
+      unknown.map((name) =>
+        diagnostic({
+          code: 'FERRY1104',
+          detail: `The project has no migration ${JSON.stringify(name)}.`,
+          fix: nearMatches(name, known, 'migrations'),
+        }),
+      ),
+    )
+  }
   return wanted.map((name) => project.migrations.get(name) as Migration)
 }
 
-const unknownMigration = (name: string, known: readonly string[]): Diagnostic =>
-  diagnostic({
-    code: 'FERRY1104',
-    detail: `The project has no migration ${JSON.stringify(name)}.`,
-    fix: nearMatches(name, known, 'migrations'),
-  })
+/** Throws FERRY1104 for a name that no file has and nothing is recorded of: a state outlives the file of its migration. */
+export const refuseUnknownName = async (
+  { project, store }: Pick<Session, 'project' | 'store'>,
+  name: string,
+): Promise<void> => {
+  if (project.migrations.has(name)) return
+  const recorded = await store.list()
+  if (recorded.includes(name)) return
+  const known = [...new Set([...project.migrations.keys(), ...recorded])].sort()
+  throw new FerryError(
+    diagnostic({
+      code: 'FERRY1104',
+      detail: `The project has no migration ${JSON.stringify(name)}, and nothing is recorded of one.`,
+      fix: nearMatches(name, known, 'migrations'),
+    }),
+  )
+}
 
 /** Both at once, so that two broken connections are two messages in one run, not in two. */
 const bothOrEveryProblem = async <T>(one: Promise<T>, other: Promise<T>): Promise<[T, T]> => {

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
-import type { ClusterSpec } from '../domain/migration.ts'
+import { FerryError } from '../domain/diagnostic.ts'
+import type { ClusterSpec, Project } from '../domain/migration.ts'
 import type { Services } from './services.ts'
 
 /** An address that takes longer to answer is as good as none. */
@@ -7,26 +8,33 @@ const PROBE_MS = 5000
 
 const clientId = (): string => `ferry-${hostname()}-${process.pid}`
 
+/** The parsers made sure that every cluster a migration names exists. */
+const specOf = (project: Project, name: string): ClusterSpec => {
+  const spec = project.clusters.get(name) as ClusterSpec
+  const missing = project.unresolved?.get(spec.file)
+  if (missing !== undefined) throw new FerryError(missing)
+  return spec
+}
+
 /** The parts that Ferry is really made of, each imported when it is first used. */
 export const realServices = (env: Readonly<Record<string, string | undefined>>): Services => ({
-  loadProject: async ({ cwd, projectFile }) => {
+  loadProject: async ({ cwd, projectFile, reach }) => {
     const { loadProject } = await import('../config/index.ts')
     return loadProject({
       directory: cwd,
       env,
       ...(projectFile === undefined ? {} : { projectFile }),
+      ...(reach === undefined ? {} : { reach }),
     })
   },
   openStore: async (...args) => (await import('./open-store.ts')).openStore(...args),
   connectCluster: async (project, name, signal) => {
     const { connectCluster } = await import('../kafka/kafkajs-cluster.ts')
-    // The parsers made sure that every cluster a migration names exists.
-    const spec = project.clusters.get(name) as ClusterSpec
-    return connectCluster(spec, { clientId: clientId(), signal })
+    return connectCluster(specOf(project, name), { clientId: clientId(), signal })
   },
   probeCluster: async (project, name) => {
     const { probeCluster } = await import('../kafka/probe.ts')
-    return probeCluster(project.clusters.get(name) as ClusterSpec, {
+    return probeCluster(specOf(project, name), {
       clientId: clientId(),
       connectTimeoutMs: PROBE_MS,
     })

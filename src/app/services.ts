@@ -1,5 +1,6 @@
 import type { ApplyOptions, ApplyResult } from '../applier/apply-options.ts'
 import type { LookingRun } from '../applier/check-deadlines.ts'
+import type { Reach } from '../config/reach.ts'
 import type { Diagnostic } from '../domain/diagnostic.ts'
 import type { PartitionKey, TopicName } from '../domain/ids.ts'
 import type { Migration, Project } from '../domain/migration.ts'
@@ -31,6 +32,8 @@ export interface Services {
   loadProject(where: {
     readonly cwd: string
     readonly projectFile: string | undefined
+    /** Absent: all secrets must be there. */
+    readonly reach?: Reach
   }): Promise<LoadedProject>
   openStore(
     project: Project,

@@ -88,17 +88,19 @@ export const createContext = (
 export const wantsColour = (streams: Streams, flags: GlobalFlags, isTty: boolean): boolean =>
   isTty && flags.color && !streams.env.NO_COLOR && streams.env.TERM !== 'dumb'
 
-/** Opens the session of these names, runs the work and closes the session, however the work ends. */
+/** Opens the session of these names, runs the work and closes the session, however the work ends. `store`: it connects to no cluster of them. */
 export const withSession = async <T>(
   context: Context,
   names: readonly string[],
   work: (session: Session) => Promise<T>,
+  reach: SessionOptions['reach'] = 'both',
 ): Promise<T> => {
   const session = await openSession({
     services: context.services,
     cwd: context.cwd,
     projectFile: context.flags.project,
     names,
+    reach,
     report: context.progress.report,
     warn: context.tell,
     signal: context.signal,

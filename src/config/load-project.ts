@@ -10,6 +10,7 @@ import { parseMigration } from './parse-migration.ts'
 import { type FilePattern, parseProject } from './parse-project.ts'
 import { hasErrors, inReadingOrder, type Problems } from './problems.ts'
 import type { ClusterFile, MigrationFile, ProjectFile } from './raw-files.ts'
+import { type Reach, withinReach } from './reach.ts'
 import { type ReadFile, readFromDisk } from './read-file.ts'
 import type { SchemaKind } from './schema.ts'
 import { quote } from './words.ts'
@@ -21,6 +22,8 @@ export interface LoadOptions {
   readonly projectFile?: string
   /** For `${env:}`. */
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Absent: everything, and every secret must be there. */
+  readonly reach?: Reach
   readonly readFile?: ReadFile
   readonly glob?: Glob
 }
@@ -86,13 +89,19 @@ export const loadProject = async (options: LoadOptions): Promise<LoadResult> => 
   problems.push(
     ...checkProject({ clusters, migrations, knowsAllClusters, stateCluster, stateTopic }),
   )
-  const diagnostics = inReadingOrder(problems)
+  const within = withinReach(problems, options.reach, {
+    state,
+    clusters: clusters.map(({ spec }) => spec),
+    migrations: migrations.map(({ migration }) => migration),
+  })
+  const diagnostics = inReadingOrder(within.problems)
   if (hasErrors(diagnostics)) return { diagnostics }
   return {
     project: {
       ...parsed.project,
       clusters: new Map(clusters.map(({ spec }) => [spec.name, spec])),
       migrations: new Map(migrations.map(({ migration }) => [migration.name, migration])),
+      unresolved: within.unresolved,
     },
     diagnostics,
   }

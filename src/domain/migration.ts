@@ -1,5 +1,5 @@
 import { type AclBinding, aclKey } from './access.ts'
-import type { Place } from './diagnostic.ts'
+import type { Diagnostic, Place } from './diagnostic.ts'
 import type { ClusterId, GroupId, TopicName } from './ids.ts'
 import type { Secret } from './secret.ts'
 import type { Order, Stage } from './stage.ts'
@@ -19,6 +19,8 @@ export interface Project {
   }
   readonly clusters: ReadonlyMap<string, ClusterSpec>
   readonly migrations: ReadonlyMap<string, Migration>
+  /** By file: references that lead nowhere, in what was not to be asked. Nothing connects to such a cluster. Absent: none. */
+  readonly unresolved?: ReadonlyMap<string, readonly Diagnostic[]>
 }
 
 export const SASL_MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const

@@ -8,10 +8,15 @@ import type { Act } from '../verb.ts'
 
 /** The receipt of a migration that is retired, from its state. Asks no broker but for a state that is on one. */
 export const receipt = (context: Context, name: string): Promise<Receipt> =>
-  withSession(context, [name], async (session) => {
-    const { storedReceipt } = await import('../../app/receipts.ts')
-    return storedReceipt(session, name)
-  })
+  withSession(
+    context,
+    [name],
+    async (session) => {
+      const { storedReceipt } = await import('../../app/receipts.ts')
+      return storedReceipt(session, name)
+    },
+    'store',
+  )
 
 export const receiptCommand = (act: Act): Command =>
   new Command('receipt')

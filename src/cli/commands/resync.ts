@@ -18,8 +18,17 @@ export interface ResyncArgs extends OnePlanArgs {
 export const resyncArgs = (args: readonly unknown[], flags: RawFlags): ResyncArgs => ({
   ...onePlanArgs(args, flags),
   topics: listFlag(flags, 'topic'),
-  gaps: listFlag(flags, 'acceptGap'),
+  gaps: listFlag(flags, 'acceptGap').map(asRange),
 })
+
+/** What is no range is wrong use, whatever else may be wrong with the project. */
+const asRange = (name: string): string => {
+  if (parseRangeName(name) !== undefined) return name
+  throw wrongUse(
+    `--accept-gap cannot be ${JSON.stringify(name)}.`,
+    'Give TOPIC:PARTITION:FROM-TO with source offsets, both inclusive, as the stopped partition names them: orders.events:3:100-149.',
+  )
+}
 
 /** The ranges that were named, each once, of topics of the migration. */
 export const gapsToAccept = (
@@ -28,16 +37,10 @@ export const gapsToAccept = (
 ): readonly string[] => {
   const own = migration.topics.map(({ name }) => name)
   for (const name of named) {
-    const range = parseRangeName(name)
-    if (range === undefined) {
+    const topic = parseRangeName(name)?.topic
+    if (topic === undefined || !own.includes(topic)) {
       throw wrongUse(
-        `--accept-gap cannot be ${JSON.stringify(name)}.`,
-        'Give TOPIC:PARTITION:FROM-TO with source offsets, both inclusive, as the stopped partition names them: orders.events:3:100-149.',
-      )
-    }
-    if (!own.includes(range.topic)) {
-      throw wrongUse(
-        `${range.topic} is no topic of ${migration.name}.`,
+        `${topic ?? name} is no topic of ${migration.name}.`,
         `Its topics are ${own.join(', ')}.`,
       )
     }

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { Command } from 'commander'
+import type { Session } from '../../app/open-session.ts'
 import { diagnostic, FerryError } from '../../domain/diagnostic.ts'
 import type { StateStore } from '../../state/state-store.ts'
 import { isSet, names, textFlag, wrongUse, wrongValue } from '../args.ts'
@@ -22,10 +23,11 @@ export const state = (
   context: Context,
   [action, name = '', file = '']: readonly [Action, ...string[]],
   flags: RawFlags,
-): Promise<string> =>
-  withSession(context, [], async ({ store }) => {
+): Promise<string> => {
+  const work = async ({ project, store }: Session): Promise<string> => {
     const { renderJson } = await import('../../views/json.ts')
     const { summaryOf } = await import('../../app/state-changes.ts')
+    const { refuseUnknownName } = await import('../../app/open-session.ts')
     switch (action) {
       case 'list': {
         const states = await Promise.all(
@@ -34,16 +36,21 @@ export const state = (
         return renderJson({ formatVersion: '1.0', store: store.describe, states })
       }
       case 'show': {
-        await refuseUnknown(store, name)
+        if ((await store.readDecisions(name)) === undefined) {
+          await refuseUnknownName({ project, store }, name)
+          throw nothingRecorded(name)
+        }
         const summary = await summaryOf(store, name, context.streams.now())
         return renderJson({ formatVersion: '1.0', store: store.describe, ...summary })
       }
       case 'pull':
-        return pull(context, store, name, flags)
+        return pull(context, { project, store }, name, flags)
       case 'push':
         return push(context, store, name, file, isSet(flags, 'force'))
       case 'forget': {
         const { forgetState } = await import('../../app/state-changes.ts')
+        // What was forgotten already is as good as forgotten now; a name that nothing has is a slip.
+        if (!(await isKeptOf(store, name))) await refuseUnknownName({ project, store }, name)
         const confirmed = textFlag(flags, 'confirm') === name
         const { serialName } = await import('../../app/backups.ts')
         const was = await forgetState(store, name, {
@@ -51,27 +58,39 @@ export const state = (
           now: context.streams.now(),
           warn: context.tell,
         })
-        return was === undefined
-          ? `Nothing is recorded of ${name}.\n`
-          : `Forgot ${name}. What was recorded is kept: ferry state pull ${name} --backup ${serialName(was)}.\n`
+        if (was !== undefined) {
+          return `Forgot ${name}. What was recorded is kept: ferry state pull ${name} --backup ${serialName(was)}.
+`
+        }
+        return `Nothing is recorded of ${name}, so there is nothing to forget.
+`
       }
     }
-  })
+  }
+  return withSession(context, [], work, 'store')
+}
+
+const isKeptOf = async (store: StateStore, name: string): Promise<boolean> =>
+  (await store.backups(name)).length > 0
 
 const pull = async (
   context: Context,
-  store: StateStore,
+  { project, store }: Pick<Session, 'project' | 'store'>,
   name: string,
   flags: RawFlags,
 ): Promise<string> => {
   const { contentOf } = await import('../../app/state-changes.ts')
+  const { refuseUnknownName } = await import('../../app/open-session.ts')
   const { pullBackup } = await import('../../app/backups.ts')
   const { encodeContent } = await import('../../state/content-codec.ts')
   const backup = backupFlag(flags)
   const content = backup === undefined ? await contentOf(store, name) : undefined
   const text =
     backup === undefined ? content && encodeContent(content) : await pullBackup(store, name, backup)
-  if (text === undefined) throw nothingRecorded(name)
+  if (text === undefined) {
+    if (!(await isKeptOf(store, name))) await refuseUnknownName({ project, store }, name)
+    throw nothingRecorded(name)
+  }
   const output = textFlag(flags, 'output')
   if (output === undefined) return text
   const { writePrivateFile } = await import('../../app/plan-file.ts')
@@ -111,10 +130,6 @@ const push = async (
   return `${name} is now at serial ${pushed.serial}, in ${store.describe}.${kept}\n`
 }
 
-const refuseUnknown = async (store: StateStore, name: string): Promise<void> => {
-  if ((await store.readDecisions(name)) === undefined) throw nothingRecorded(name)
-}
-
 const backupFlag = (flags: RawFlags): string | undefined => {
   const text = textFlag(flags, 'backup')
   if (
@@ -139,7 +154,16 @@ const nothingRecorded = (name: string): FerryError =>
     }),
   )
 
-const actionOf = (args: readonly unknown[]): readonly [Action, ...string[]] => {
+const FLAGS_OF = {
+  list: [],
+  show: [],
+  pull: ['output', 'backup'],
+  push: ['force'],
+  forget: ['confirm'],
+} as const satisfies Record<Action, readonly string[]>
+
+/** The action with its arguments; what it does not take is wrong use, before any file is read. */
+const actionOf = (args: readonly unknown[], flags: RawFlags): readonly [Action, ...string[]] => {
   const [action = '', ...rest] = names(args)
   if (!Object.hasOwn(ACTIONS, action)) {
     throw wrongUse(
@@ -154,6 +178,15 @@ const actionOf = (args: readonly unknown[]): readonly [Action, ...string[]] => {
       `Write: ferry state ${[action, ...wanted].join(' ')}.`,
     )
   }
+  const taken: readonly string[] = FLAGS_OF[action as Action]
+  const strange = Object.keys(flags).find((flag) => !taken.includes(flag))
+  if (strange !== undefined) {
+    throw wrongUse(
+      `ferry state ${action} does not take --${strange}.`,
+      taken.length === 0 ? 'Leave it out.' : `It takes --${taken.join(' and --')}.`,
+    )
+  }
+  backupFlag(flags)
   return [action as Action, ...rest]
 }
 
@@ -177,7 +210,7 @@ export const stateCommand = (act: Act): Command =>
     )
     .action(
       act(async (context, args, flags) => {
-        const text = await state(context, actionOf(args), flags)
+        const text = await state(context, actionOf(args, flags), flags)
         if (text !== '') context.print(text)
         return EXIT.done
       }),

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import type { Session } from '../../app/open-session.ts'
 import type { LockHolder } from '../../state/state-store.ts'
 import { names, textFlag, wrongUse } from '../args.ts'
 import { type Context, withSession } from '../context.ts'
@@ -11,15 +12,19 @@ export interface UnlockResult {
   readonly freed: LockHolder | undefined
 }
 
-/** Takes the lock from whoever has it. A process that still runs is refused at its next write. Asks no broker. */
+/** Takes the lock from whoever has it. A process that still runs is refused at its next write. Asks no broker unless the state is on one. */
 export const unlock = (
   context: Context,
   name: string,
   confirmed: string | undefined,
-): Promise<UnlockResult> =>
-  withSession(context, [name], async ({ store }) => {
+): Promise<UnlockResult> => {
+  const work = async ({ project, store }: Session): Promise<UnlockResult> => {
     const holder = await store.lockHolder(name)
-    if (holder === undefined) return { migration: name, freed: undefined }
+    if (holder === undefined) {
+      const { refuseUnknownName } = await import('../../app/open-session.ts')
+      await refuseUnknownName({ project, store }, name)
+      return { migration: name, freed: undefined }
+    }
     if (confirmed !== name) {
       const { duration } = await import('../../views/text.ts')
       const age = Math.max(0, context.streams.now().getTime() - Date.parse(holder.since))
@@ -38,7 +43,9 @@ export const unlock = (
       )
     }
     return { migration: name, freed: await store.breakLock(name) }
-  })
+  }
+  return withSession(context, [], work, 'store')
+}
 
 export const unlockCommand = (act: Act): Command =>
   new Command('unlock')
