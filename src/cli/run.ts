@@ -1,3 +1,4 @@
+import { existsSync, statSync } from 'node:fs'
 import { type Command, CommanderError } from 'commander'
 import type { Services } from '../app/services.ts'
 import { type Diagnostic, FerryError } from '../domain/diagnostic.ts'
@@ -32,7 +33,11 @@ export const run = async (
       const flags = given.at(-2) as RawFlags
       const finishesStep = typeof option === 'function' ? option(flags) : option
       const context = await openContext(streams, services, globalFlags(program), finishesStep)
-      const asked = work(context, given.slice(0, -2), flags, command)
+      const { chdir } = context.flags
+      const asked =
+        chdir === undefined || isFolder(context.cwd)
+          ? work(context, given.slice(0, -2), flags, command)
+          : Promise.reject(await noFolder(chdir, context.cwd))
       const asJson = flags.json === true && hasJson(command)
       const working = reported(asked, context, asJson ? failedJson : undefined)
       code = await Promise.race([working, interrupted(context, finishesStep ? GRACE_MS : 0)])
@@ -65,6 +70,21 @@ const openContext = async (
         })
       : undefined
   return createContext(streams, services ?? (await real()), flags, finishesStep, json)
+}
+
+const isFolder = (path: string): boolean =>
+  statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+
+const noFolder = async (given: string, path: string): Promise<Error> => {
+  const { diagnostic } = await import('../domain/diagnostic.ts')
+  const why = existsSync(path) ? `${path} is no folder` : `there is no folder ${path}`
+  return new FerryError(
+    diagnostic({
+      code: 'FERRY1105',
+      detail: `--chdir cannot be ${JSON.stringify(given)}: ${why}.`,
+      fix: 'Give a folder that exists.',
+    }),
+  )
 }
 
 const hasJson = (command: Command): boolean =>

@@ -232,8 +232,12 @@ describe('state', () => {
     const text = await readFile(file, 'utf8')
     await writeFile(file, text.replace('"serial": 2', '"serial": 3'))
     expect((await ferry('state', 'push', 'orders', file)).stderr).toMatch(/FERRY1402/)
-    await writeFile(file, text.slice(0, 100))
-    expect((await ferry('state', 'push', 'orders', file)).stderr).toMatch(/FERRY1402/)
+    for (const other of [text.slice(0, 100), '', '# ferry.yaml\nkind: Project\n', 'null', '{}']) {
+      await writeFile(file, other)
+      const { code, stderr } = await ferry('state', 'push', 'orders', file)
+      expect([code, stderr.split('\n')[0]]).toEqual([1, 'error FERRY1402 Not a state'])
+      expect(stderr).toContain('fix: Give a file that ferry state pull wrote.')
+    }
     await writeFile(file, text)
     expect((await ferry('state', 'push', 'billing', file)).code).toBe(64)
     expect((await ferry('state', 'push', 'orders', join(folder, 'none'))).stderr).toMatch(

@@ -21,8 +21,10 @@ export const explain = (text: string): ExplainResult => {
 
 const unknownCode = (text: string, wanted: string): FerryError => {
   const all = Object.keys(CODES).sort()
-  // Codes of the same range are about the same thing, which helps more than all of them.
-  const range = all.filter((code) => code.slice(0, -2) === wanted.slice(0, -2))
+  const [digits = ''] = /\d+/.exec(wanted) ?? []
+  // Codes of the same range are about the same thing, which helps more than all of them; of one that was cut off, those that begin so.
+  const begins = `FERRY${digits.length < 4 ? digits : digits.slice(0, 2)}`
+  const range = digits === '' ? [] : all.filter((code) => code.startsWith(begins))
   return new FerryError(
     diagnostic({
       code: 'FERRY1108',

@@ -110,10 +110,19 @@ const push = async (
   const { decodeContent } = await import('../../state/content-codec.ts')
   const { readTextFile } = await import('../../app/plan-file.ts')
   const path = resolve(context.cwd, file)
-  const next = decodeContent(
-    await readTextFile(path, 'Give a file that ferry state pull wrote.'),
-    path,
-  )
+  const fix = 'Give a file that ferry state pull wrote.'
+  const text = await readTextFile(path, fix)
+  if (!isExport(text)) {
+    throw new FerryError(
+      diagnostic({
+        code: 'FERRY1402',
+        summary: 'Not a state',
+        detail: `${path} holds no state: it is ${text.trim() === '' ? 'empty' : 'another file, or was cut off'}. Nothing was changed.`,
+        fix,
+      }),
+    )
+  }
+  const next = decodeContent(text, path)
   if (next.decisions.migration !== name) {
     throw wrongUse(
       `${file} holds the state of ${next.decisions.migration}, not of ${name}.`,
@@ -128,6 +137,15 @@ const push = async (
       ? ''
       : ` What was there is kept: ferry state pull ${name} --backup ${serialName(pushed.replaced)}.`
   return `${name} is now at serial ${pushed.serial}, in ${store.describe}.${kept}\n`
+}
+
+/** False for any other file that somebody may name; what is wrong with one that was meant to be a state, its codec says. */
+const isExport = (text: string): boolean => {
+  try {
+    return JSON.parse(text)?.kind === 'ferry-state'
+  } catch {
+    return false
+  }
 }
 
 const backupFlag = (flags: RawFlags): string | undefined => {
