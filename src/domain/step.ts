@@ -3,6 +3,7 @@ import type { AclBinding } from './access.ts'
 import type { DiagnosticCode } from './diagnostic.ts'
 import type { GroupId, SourceOffset, TopicName } from './ids.ts'
 import type { RemovedObject, ScramMechanism } from './migration.ts'
+import type { PartitionList } from './partition-list.ts'
 import type { Protectable } from './protectable.ts'
 import type { ReachedStage } from './stage.ts'
 
@@ -102,9 +103,13 @@ export interface SyncGroup extends StepBase<'sync-group'> {
   readonly allowRewind: boolean
   /** Only where it has none on the target: it was synced, and partitions were added since. Absent: all. */
   readonly onlyNew?: boolean
+  /** Only where what the sync wrote is gone from the target: it is written again, as the state holds it. Absent: all. */
+  readonly onlyGone?: boolean
   /** Positions the group has now, and the partitions it could have. */
   readonly committed: number
   readonly partitions: number
+  /** Where it has them: what is gone by the time of the sync was lost on the way. Absent: an older version has made the plan. */
+  readonly committedIn?: PartitionList
   /** Offsets below the marks that the group has not read, as a decimal string; absent: none. */
   readonly skipped?: string
   /** Of topics without a mark: it skips what it has not read before this (`the end of the log`, or a time). */
@@ -308,6 +313,6 @@ export interface SyncedPosition {
   readonly previous: { readonly offset: bigint; readonly metadata: string } | null
   readonly metadata: string
   readonly proof: 'record' | 'boundary' | 'cleaned' | 'count' | 'empty'
-  /** When it was added to the sync, as its partition came since. Absent: with the sync. */
+  /** When it was added to the sync, as its partition came since, or written again, as it was gone. Absent: with the sync. */
   readonly at?: string
 }

@@ -11,6 +11,7 @@ import { oldestWrite } from '../domain/moved-groups.ts'
 import type { Deadline, Invariant } from '../domain/plan.ts'
 import { placesOf } from '../domain/state-places.ts'
 import { counted, someNames } from '../steps/_words.ts'
+import { goneFromTarget } from '../steps/moved-since-sync.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
 import { type ObservedPartition, type ObservedSide, partitionAt } from './observed.ts'
 import { overtaken } from './overtaken.ts'
@@ -258,6 +259,9 @@ const targetCommits = ({ desired, observed, state, now }: PlanContext): readonly
     )
     .flatMap((sync): Deadline[] => {
       const { group } = sync
+      const there = observed.target.groups.get(group)?.commits
+      // What is gone already is a problem of its own, see `gone-positions.ts`.
+      if (there && goneFromTarget(state, sync, there).length > 0) return []
       const expires = Date.parse(oldestWrite(sync)) + lifeMs(observed.target)
       // Its positions are still there after it: they were renewed, and the state does not say when.
       if (expires <= now.getTime()) return []

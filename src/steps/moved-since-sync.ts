@@ -1,4 +1,5 @@
 import { aclKey } from '../domain/access.ts'
+import type { PartitionKey } from '../domain/ids.ts'
 import type { Migration } from '../domain/migration.ts'
 import type { GroupSync } from '../domain/moved-groups.ts'
 import { stageRank } from '../domain/stage.ts'
@@ -35,6 +36,16 @@ export const touchedOnTarget = (
     if (now !== synced && marks.has(key)) return { key, synced, now }
   }
   return undefined
+}
+
+/** Positions of a sync that are not on the target any more: they expired, or somebody has deleted them. Pure. */
+export const goneFromTarget = (
+  state: Pick<MigrationState, 'marks' | 'seals'>,
+  sync: GroupSync,
+  there: Commits,
+): readonly PartitionKey[] => {
+  const { marks } = placesOf(state)
+  return [...sync.positions.keys()].filter((key) => marks.has(key) && !there.has(key))
 }
 
 /** True if Ferry has made, or was about to make, an ACL that lets consumers of the migration read on the target. */

@@ -19,8 +19,9 @@ export const startInWords = ({ mirror: { startFrom } }: Pick<Migration, 'mirror'
 export const skippedBy = (context: PlanContext, spec: GroupSpec): readonly Skipped[] => {
   const { desired, observed, state } = context
   const sync = state.syncs.find((s) => s.group === spec.id && s.status === 'done')
-  // Once it was synced, only partitions that came since are due, but where it is synced again.
-  const onlyNew = sync !== undefined && whyDue(context, spec).reason === undefined
+  // Once it was synced, only partitions that came since are due, but where it is synced again. What is written again was told then.
+  const due = whyDue(context, spec)
+  const onlyNew = sync !== undefined && (due.reason === undefined || due.gone !== undefined)
   const there = onlyNew ? observed.target.groups.get(spec.id)?.commits : undefined
   const ours = new Set(desired.topics.map(({ name }) => name))
   const { marks } = placesOf(state)

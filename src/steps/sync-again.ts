@@ -4,30 +4,32 @@ import { stagesInOrder } from '../domain/stage.ts'
 import type { Strayed } from '../domain/strayed.ts'
 import type { GroupMember } from '../kafka/cluster.ts'
 import { named } from './gates/index.ts'
+import { type Due, goneOf, movedOn, whyGone } from './gone-positions.ts'
 import { isLetIn, liveOnTarget, movedOnSource, touchedOnTarget } from './moved-since-sync.ts'
 import type { PlanContext } from './step-kind.ts'
 
-interface Due {
-  /** Why it is to be synced; undefined: it is not. */
-  readonly reason?: string
-  readonly problem?: Diagnostic
-}
-
-/** Not synced yet; or moved on the source since, before anybody was let in on the target: it is synced again where nobody was there either. */
+/**
+ * Not synced yet; or moved on the source since, before anybody was let in on the target: it is synced again where nobody was there either.
+ * Or what was written there is gone, by expiry or by somebody's hand: see `gone-positions.ts`.
+ */
 export const whyDue = (context: PlanContext, spec: GroupSpec): Due => {
   const { desired, observed, state } = context
   const sync = state.syncs.find((s) => s.group === spec.id && s.status === 'done')
   if (sync === undefined) {
     return { reason: 'its consumers must go on at exactly their next unread record' }
   }
-  if (liveOnTarget(desired, state)) return {}
   const strayed = movedOnSource(state, sync, observed.source.groups.get(spec.id)?.commits)
-  if (strayed === undefined) return {}
   const there = observed.target.groups.get(spec.id)
+  if (there !== undefined && state.stage !== 'retired') {
+    const gone = goneOf(context, sync, there)
+    if (gone.length > 0) return whyGone(context, spec, { sync, strayed, there, gone })
+  }
+  if (liveOnTarget(desired, state)) return {}
+  if (strayed === undefined) return {}
   const touched = touchedOnTarget(state, sync, there?.commits)
   const members = there?.description.members ?? []
   if (!isLetIn(desired, state) && touched === undefined && members.length === 0) {
-    return { reason: `it has moved on ${observed.source.name} since it was synced` }
+    return { reason: movedOn(observed.source) }
   }
   // Who is not let in by Ferry may have been started by hand, as the way without ACLs is.
   if (state.stage === 'consumers-moved') return {}

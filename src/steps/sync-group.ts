@@ -7,6 +7,7 @@ import {
   type TopicName,
 } from '../domain/ids.ts'
 import type { GroupSpec } from '../domain/migration.ts'
+import { listPartitions } from '../domain/partition-list.ts'
 import { leavesOut, type Skipped, sumSkipped } from '../domain/skipped.ts'
 import { placesOf } from '../domain/state-places.ts'
 import type { SyncedPosition, SyncGroup } from '../domain/step.ts'
@@ -15,12 +16,20 @@ import { provePositions } from '../verify/index.ts'
 import { counted } from './_words.ts'
 import { commitsOf } from './commits-of.ts'
 import { belowMarkIsHidden, commitsAreStable, groupIsEmpty, mirrorPassed } from './gates/index.ts'
+import { againStep } from './gone-positions.ts'
 import { partitionsNow } from './partitions-now.ts'
 import { byPartition, skippedBy, startInWords, wouldSkip } from './skipped.ts'
 import type { Outcome, PlanContext, Run, StepKind } from './step-kind.ts'
 import { whyDue } from './sync-again.ts'
-import { type Commits, previousOf, refusal, wantedPositions } from './sync-positions.ts'
+import {
+  type Commits,
+  commitsLost,
+  previousOf,
+  refusal,
+  wantedPositions,
+} from './sync-positions.ts'
 import { undoSyncs } from './undo-syncs.ts'
+import { writeAgain } from './write-again.ts'
 import { unproved, writeCommits } from './write-commits.ts'
 
 /** Writes a group's positions on the target, all of them in one request, and proves each by comparing the records around it. */
@@ -37,10 +46,14 @@ export const syncGroup: StepKind<SyncGroup> = {
       0,
     )
     const asked = desired.groups.map((spec) => ({ spec, ...whyDue(context, spec) }))
-    const again = asked.flatMap(({ spec, reason }) => (reason ? [] : syncNew(context, spec)))
-    const steps = asked.flatMap(({ spec, reason }): SyncGroup[] => {
+    const again = asked.flatMap(({ spec, reason, gone }) =>
+      reason && !gone ? [] : syncNew(context, spec),
+    )
+    const steps = asked.flatMap(({ spec, reason, gone }): SyncGroup[] => {
       if (reason === undefined) return []
-      const committed = committedNow(context, spec.id, ours)
+      if (gone) return [againStep(spec, topics, reason, gone)]
+      const keys = committedNow(context, spec.id, ours)
+      const committed = keys.length
       return [
         {
           kind: 'sync-group',
@@ -53,6 +66,7 @@ export const syncGroup: StepKind<SyncGroup> = {
           uncommitted: spec.uncommitted,
           allowRewind: spec.allowRewind ?? false,
           committed,
+          committedIn: listPartitions(keys),
           partitions,
           ...skips(context, spec),
         },
@@ -79,11 +93,14 @@ export const syncGroup: StepKind<SyncGroup> = {
    * 5. See that the group did not move meanwhile, nor has anybody come who could: until then it does not count as synced.
    */
   apply: async (step, run) => {
+    if (step.onlyGone) return writeAgain(step, run)
     const previous = await commitsOf(run.clusters.target, step.group)
     const isDue = (key: PartitionKey) => !step.onlyNew || isNew(run, step, key, previous)
     const committed = where(await commitsOf(run.clusters.source, step.group), isDue)
     const now = where(await partitionsNow(run, step.topics), isDue)
 
+    const lost = commitsLost(step, run, committed)
+    if (lost) return { done: false, problem: lost }
     const wanted = wantedPositions(step, committed, now)
     if ('problem' in wanted) return { done: false, problem: wanted.problem }
     const refused =
@@ -176,6 +193,7 @@ const syncNew = (context: PlanContext, spec: GroupSpec): readonly SyncGroup[] =>
       allowRewind: spec.allowRewind ?? false,
       onlyNew: true,
       committed: due.filter((key) => here?.has(key)).length,
+      committedIn: listPartitions(due.filter((key) => here?.has(key))),
       partitions: due.length,
       ...skips(context, spec),
     },
@@ -242,9 +260,9 @@ const committedNow = (
   { observed }: PlanContext,
   id: GroupId,
   ours: ReadonlySet<TopicName>,
-): number => {
+): readonly PartitionKey[] => {
   const commits = observed.source.groups.get(id)?.commits
-  return [...(commits?.keys() ?? [])].filter((key) => ours.has(parsePartitionKey(key).topic)).length
+  return [...(commits?.keys() ?? [])].filter((key) => ours.has(parsePartitionKey(key).topic))
 }
 
 interface Translated {

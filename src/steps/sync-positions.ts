@@ -7,11 +7,13 @@ import {
 } from '../domain/ids.ts'
 import { writtenBy } from '../domain/moved-groups.ts'
 import { expectedTargetEnd } from '../domain/offset-index.ts'
+import { partitionsListed } from '../domain/partition-list.ts'
 import { type Skipped, skippedBelow } from '../domain/skipped.ts'
 import type { SyncedPosition, SyncGroup } from '../domain/step.ts'
 import { translateOffset } from '../domain/translate-offset.ts'
 import type { CommittedOffset } from '../kafka/cluster.ts'
 import { counted } from './_words.ts'
+import { firstOf } from './gates/reading.ts'
 import type { PartitionNow } from './partitions-now.ts'
 import type { Run } from './step-kind.ts'
 
@@ -72,6 +74,37 @@ export const wantedPositions = (
     } else return { problem: ahead(step, key, source, translation.missing) }
   }
   return { positions, skipped }
+}
+
+/**
+ * Positions that the group had on the source when the plan was made, or at an earlier sync, and has not any more. That is no absence to be
+ * copied: they expired, or somebody has deleted them, and where the group goes on is not known.
+ */
+export const commitsLost = (
+  step: SyncGroup,
+  { clusters: { source, target }, state }: Pick<Run, 'clusters' | 'state'>,
+  committed: Commits,
+): Diagnostic | undefined => {
+  const planned = step.committedIn === undefined ? [] : partitionsListed(step.committedIn)
+  // Where partitions without a commit get a position all the same, a sync does not tell which of its own came from one.
+  const synced =
+    step.onlyNew || step.uncommitted !== 'absent'
+      ? []
+      : (state()
+          .syncs.find(({ group }) => group === step.group)
+          ?.positions.keys() ?? [])
+  const known = new Set([...planned, ...synced])
+  const lost = [...known].filter(
+    (key) => !committed.has(key) && step.topics.includes(parsePartitionKey(key).topic),
+  )
+  const isFewer = step.committedIn === undefined && committed.size < step.committed
+  if (lost.length === 0 && !isFewer) return undefined
+  const where = lost.length > 0 ? firstOf(lost) : counted(step.committed, 'partition')
+  return diagnostic({
+    code: 'FERRY1708',
+    detail: `${step.group} had a position in ${where} on ${source.name} and has ${lost.length > 0 ? 'none' : `only ${committed.size}`} any more: it expired or was deleted. Nothing was written on ${target.name}, as its consumers would do there what their auto.offset.reset says.`,
+    fix: `Find out where its service was. Commit that on ${source.name} (kafka-consumer-groups.sh --reset-offsets), or say in the file what such partitions get (\`uncommitted: start\` or \`end\`); then make a new plan.`,
+  })
 }
 
 const withoutCommit = (step: SyncGroup, { proven }: PartitionNow): WantedPosition | undefined => {

@@ -33,6 +33,7 @@ const synced = (parts: Record<string, unknown> = {}) => ({
   members: [],
   strayed: undefined,
   pending: [],
+  gone: [],
   ...parts,
 })
 const on = (cluster: string, description: GroupDescription) => ({ cluster, description })
@@ -186,16 +187,21 @@ const ROWS: Readonly<Record<string, Row>> = {
   'groups-synced': {
     of: null,
     open: [
-      { groups: [GROUP], synced: new Set([GROUP]), source: 'old', here: [synced()] },
-      { groups: [GROUP], synced: new Set([GROUP]), source: 'old', here: [] },
+      { groups: [GROUP], synced: new Set([GROUP]), source: 'old', target: 'new', here: [synced()] },
+      { groups: [GROUP], synced: new Set([GROUP]), source: 'old', target: 'new', here: [] },
     ],
     shut: [
-      [{ groups: [GROUP], synced: new Set(), source: 'old', here: [] }, /api not synced/, 'never'],
+      [
+        { groups: [GROUP], synced: new Set(), source: 'old', target: 'new', here: [] },
+        /api not synced/,
+        'never',
+      ],
       [
         {
           groups: [GROUP],
           synced: new Set([GROUP]),
           source: 'old',
+          target: 'new',
           here: [
             synced(),
             // That it runs, too, does not make it worth waiting for.
@@ -210,6 +216,7 @@ const ROWS: Readonly<Record<string, Row>> = {
           groups: [GROUP],
           synced: new Set([GROUP]),
           source: 'old',
+          target: 'new',
           here: [synced(), synced({ members: [member] })],
         },
         /stop the consumers of api on old: api-1 on/,
@@ -220,10 +227,22 @@ const ROWS: Readonly<Record<string, Row>> = {
           groups: [GROUP],
           synced: new Set([GROUP]),
           source: 'old',
+          target: 'new',
           here: [synced({ pending: [KEY] })],
         },
         /transaction .* open on old, in orders:0/,
         'waits',
+      ],
+      [
+        {
+          groups: [GROUP],
+          synced: new Set([GROUP]),
+          source: 'old',
+          target: 'new',
+          here: [synced(), synced({ gone: [KEY] })],
+        },
+        /api has no position any more in orders:0 on new, .* new plan/,
+        'never',
       ],
     ],
   },

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { PartitionKey, SourceOffset, TopicName } from '../../src/domain/ids.ts'
 import type { MigrationState } from '../../src/domain/state.ts'
+import type { GroupDescription } from '../../src/kafka/cluster.ts'
 import { movedOnSource } from '../../src/steps/moved-since-sync.ts'
 import {
   ACCESS,
@@ -27,6 +28,8 @@ const planned = (
     readonly there?: Readonly<Record<string, bigint>>
     readonly members?: boolean
     readonly access?: boolean
+    readonly description?: Partial<GroupDescription>
+    readonly allowRewind?: boolean
   } = {},
 ) => {
   const member = { memberId: 'm', clientId: 'api-1', host: '/10.0.0.7' }
@@ -35,7 +38,14 @@ const planned = (
     desired: migration({
       stage: 'consumers-moved',
       ...(parts.access === false && { access: [] }),
-      groups: [{ ...migration().groups[0]!, uncommitted: 'absent', uncommittedSaid: true }],
+      groups: [
+        {
+          ...migration().groups[0]!,
+          uncommitted: 'absent',
+          uncommittedSaid: true,
+          allowRewind: parts.allowRewind ?? false,
+        },
+      ],
     }),
     observed: observed({
       source: {
@@ -55,21 +65,23 @@ const planned = (
         groups: new Map([
           [
             group('api'),
-            groupSeen(
-              'api',
-              parts.there ?? { 'orders:0': 500n },
-              parts.members ? { members: [member] } : {},
-            ),
+            groupSeen('api', parts.there ?? { 'orders:0': 500n }, {
+              ...parts.description,
+              ...(parts.members && { members: [member] }),
+            }),
           ],
         ]),
       },
     }),
     state: stateWith({ ...SYNCED, ...parts.state }),
   })
-  const refused = problems.find(({ code }) => code === 'FERRY1703')
+  const refused = problems.find(({ code }) => code === 'FERRY1703' || code === 'FERRY1707')
   return {
-    again: steps.filter(({ kind }) => kind === 'sync-group').map(({ reason }) => reason),
+    again: steps.flatMap((step) =>
+      step.kind === 'sync-group' ? [step.onlyGone ? `gone: ${step.reason}` : step.reason] : [],
+    ),
     refused: refused && `${refused.detail} ${refused.fix}`,
+    ...(refused?.severity === 'warning' && { isWarning: true }),
   }
 }
 
@@ -92,7 +104,6 @@ describe('a group that was synced', () => {
 
   it.each([
     ['it has read there', { there: { 'orders:0': 510n } }, /at 510 of orders:0 .* back to 500 and/],
-    ['its position is gone', { there: {} }, /without a position of orders:0 .* longer at 500/],
     [
       'it has one where none was written',
       { there: { 'orders:0': 500n, 'orders:1': 0n } },
@@ -123,6 +134,102 @@ describe('a group that was synced', () => {
     expect(planned({ 'orders:0': 650n }, { ...byHand, there: { 'orders:0': 501n } })).toEqual(
       NOTHING,
     )
+  })
+})
+
+describe('a group whose positions on the target are gone', () => {
+  const GONE = {
+    again: ['gone: what the sync wrote on new is gone: it expired or was deleted'],
+    refused: undefined,
+  }
+  const absent = { state: 'absent', protocolType: '' } as const
+  const simple = { state: 'empty', protocolType: '' } as const
+  const letIn = { grants: [...ACCESS.atOnce, ...ACCESS.afterSync] }
+  const reached = { ...letIn, stage: 'consumers-moved' as const }
+  const two = { syncs: [sync({ 'orders:0': [600n, 500n], 'orders:1': [7n, 7n] })] }
+
+  it.each([
+    ['as a whole', { state: two, there: {}, description: absent }],
+    ['in a part', { state: two, there: { 'orders:1': 7n }, description: simple }],
+    [
+      'in a part, behind the moment at which consumers were let in: what is left was never touched',
+      { state: { ...two, ...reached }, there: { 'orders:1': 7n }, description: simple },
+    ],
+  ])('gets them again where nobody has run there: %s', (_, parts) => {
+    const here = { 'orders:0': 600n, 'orders:1': 7n }
+    expect(planned(here, parts)).toEqual(GONE)
+    // The source forgets as well: the state knows.
+    expect(planned({}, parts)).toEqual(GONE)
+  })
+
+  it('is synced anew where it has moved on the source instead', () => {
+    const parts = { there: {}, description: absent }
+    expect(planned({ 'orders:0': 650n }, parts)).toEqual(AGAIN)
+  })
+
+  const returned = { group: group('api'), status: 'pending', at: AT, of: AT, positions: new Map() }
+  it.each([
+    ['they were let in', { state: letIn }, /as they were let in there/],
+    ['the stage is reached', { state: reached }, /as they were let in there/],
+    [
+      'the stage is reached, and access is nothing of Ferry',
+      { state: { stage: 'consumers-moved' as const }, access: false },
+      /as it counts as moved there/,
+    ],
+    ['the group has had members', { description: { state: 'empty' } }, /has had members there/],
+    [
+      'it is one of the new protocol',
+      { description: { state: 'empty', type: 'consumer', protocolType: '' } },
+      /has had members there/,
+    ],
+    ['it runs before it was let in', { members: true }, /consumers run there: api-1/],
+    [
+      'it stands elsewhere in another partition',
+      { state: two, there: { 'orders:1': 8n }, description: simple },
+      /at 8 of orders:1 there/,
+    ],
+    [
+      'what is left was written again, which a whole new group may hold',
+      {
+        state: {
+          ...reached,
+          syncs: [
+            {
+              ...two.syncs[0]!,
+              positions: new Map(
+                [...two.syncs[0]!.positions].map(([key, p]) => [key, { ...p, at: AT }]),
+              ),
+            },
+          ],
+        },
+        there: { 'orders:1': 7n },
+        description: simple,
+      },
+      /as they were let in there/,
+    ],
+    ['a rollback has begun', { state: { returns: [returned] } }, /rollback has begun/],
+  ] as const)('is not written where somebody may have run there: %s', (_, parts, because) => {
+    const given = { there: {}, description: absent, ...parts } as Parameters<typeof planned>[1]
+    const found = planned({ 'orders:0': 600n }, given)
+    expect(found.again).toEqual([])
+    expect(found.refused).toMatch(/no position any more in orders:0 on new/)
+    expect(found.refused).toMatch(because)
+    expect(found.refused).toMatch(/--allow-rewind api/)
+    expect(found).not.toHaveProperty('isWarning')
+    const allowed = planned({ 'orders:0': 600n }, { ...given, allowRewind: true })
+    if (given?.members) expect(allowed.refused).toBeDefined()
+    else expect(allowed).toEqual(GONE)
+  })
+
+  it('is told, and nothing more, where its consumers live on the target', () => {
+    const found = planned({ 'orders:0': 600n }, { there: {}, state: reached, members: true })
+    expect(found).toMatchObject({ again: [], isWarning: true })
+    expect(found.refused).toMatch(/api runs on new and has no position any more in orders:0/)
+  })
+
+  it('does not matter any more once all is over', () => {
+    const retired = { stage: 'retired' as const }
+    expect(planned({}, { there: {}, description: absent, state: retired })).toEqual(NOTHING)
   })
 })
 
@@ -159,7 +266,7 @@ describe('a partition that came since the group was synced', () => {
       /at 8 of orders:1/,
     )
     expect(planned(moved, { state: left, there: { 'orders:1': 7n } }).refused).toMatch(
-      /without a position of orders:0/,
+      /no position any more in orders:0/,
     )
   })
 

@@ -70,7 +70,7 @@ const commit = async (
 }
 
 /** The cluster, but for what is done around one of its requests. */
-const around = <M extends 'commitOffsets' | 'describeGroups' | 'listOffsets'>(
+const around = <M extends 'commitOffsets' | 'fetchCommits' | 'describeGroups' | 'listOffsets'>(
   cluster: Cluster,
   method: M,
   what: { readonly before?: () => Promise<unknown>; readonly after?: () => Promise<unknown> },
@@ -242,7 +242,8 @@ describe('while a group is synced', () => {
       after: () => commit(source, group, key, 55n),
     })
     const run = runWith({ source, target: racing }, [topic])
-    expect(await outcome(syncGroup.apply(syncStep(group, topic), run))).toMatchObject({
+    const without = { ...syncStep(group, topic), committed: 0 }
+    expect(await outcome(syncGroup.apply(without, run))).toMatchObject({
       code: 'FERRY1703',
       detail: expect.stringContaining(`from no position to 55 of ${key}`),
     })
@@ -318,6 +319,143 @@ describe('while a group is synced', () => {
       proof: 'record',
     })
     expect(await positions('target', group)).toEqual([40n])
+  })
+
+  describe('a position that it had on the source and has lost is no absence to copy', () => {
+    /** In two topics, and forgotten in the first one. */
+    const lost = async () => {
+      const [one, other] = [await service(), await service()]
+      const { topic, group, key } = one
+      const key2 = `${other.topic}:0` as PartitionKey
+      await commit(pair.clusters.source, group, key2, 70n)
+      const step = { ...syncStep(group, topic), topics: [topic, other.topic], committed: 2 }
+      const forget = async () => {
+        const { failed } = await pair.clusters.source.deleteCommits(group, [key])
+        expect([...failed.values()]).toEqual([])
+      }
+      return { topics: [topic, other.topic], group, key, key2, step, forget }
+    }
+    const refused = (because: string) => ({
+      code: 'FERRY1708',
+      detail: expect.stringContaining(because),
+    })
+
+    it('since the plan was made', async () => {
+      const { topics, group, key, step, forget } = await lost()
+      const [first, second] = topics as [TopicName, TopicName]
+      const planned = { ...step, committedIn: { [first]: '0', [second]: '0' } }
+      await forget()
+      const run = runWith(pair.clusters, topics)
+      for (const uncommitted of ['absent', 'start', 'end'] as const) {
+        expect(await outcome(syncGroup.apply({ ...planned, uncommitted }, run))).toMatchObject(
+          refused(`had a position in ${key} on old and has none any more`),
+        )
+      }
+      // Of a plan that an older version has made.
+      expect(await outcome(syncGroup.apply(step, run))).toMatchObject(
+        refused('had a position in 2 partitions on old and has only 1 any more'),
+      )
+      expect(await positions('target', group)).toEqual([])
+      expect(run.state().syncs).toEqual([])
+      // A plan that was made since has shown it.
+      const since = { ...step, committedIn: { [second]: '0' } }
+      expect(await outcome(syncGroup.apply(since, run))).toBe('done')
+      expect(await positions('target', group)).toEqual([70n])
+    })
+
+    it('since it was synced before', async () => {
+      const { topics, group, key, key2, step, forget } = await lost()
+      const run = runWith(pair.clusters, topics)
+      expect(await outcome(syncGroup.apply(step, run))).toBe('done')
+      await forget()
+      await commit(pair.clusters.source, group, key2, 80n)
+      await pair.clusters.target.deleteCommits(group, [key])
+      const anew = { ...step, committed: 1, committedIn: { [topics[1]!]: '0' } }
+      expect(await outcome(syncGroup.apply(anew, run))).toMatchObject(refused(key))
+      expect(await positions('target', group)).toEqual([70n])
+    })
+  })
+
+  describe('what it wrote and is gone', () => {
+    const again = (group: GroupId, topic: TopicName): SyncGroup => ({
+      ...syncStep(group, topic),
+      onlyGone: true,
+    })
+    /** Synced at 40, then forgotten by the target, and where so wanted by the source too. */
+    const forgotten = async (sides: readonly ('source' | 'target')[]) => {
+      const { topic, group, key } = await service()
+      const run = runWith(pair.clusters, [topic])
+      expect(await outcome(syncGroup.apply(syncStep(group, topic), run))).toBe('done')
+      for (const side of sides) {
+        await withAdmin(pair.brokers[side], (admin) => admin.deleteGroups([group]))
+        expect(await positions(side, group)).toEqual([])
+      }
+      return { topic, group, key, run }
+    }
+
+    it.each([
+      ['the target', ['target']],
+      ['both clusters', ['source', 'target']],
+    ] as const)('is written again as the state holds it, where %s lost it', async (_, sides) => {
+      const { topic, group, key, run } = await forgotten(sides)
+      const [before] = run.state().syncs
+      expect(await outcome(syncGroup.apply(again(group, topic), run))).toBe('done')
+      expect(await positions('target', group)).toEqual([40n])
+      const [after] = run.state().syncs
+      // The same sync, with younger positions.
+      expect(after).toMatchObject({ status: 'done', at: before!.at })
+      expect(after!.positions.get(key)).toEqual({
+        ...before!.positions.get(key),
+        at: expect.any(String),
+      })
+      // A run that died behind it: nothing is left to do.
+      expect(await outcome(syncGroup.apply(again(group, topic), run))).toBe('done')
+      expect(await positions('target', group)).toEqual([40n])
+    })
+
+    it('is not, where the target has lost the records at it', async () => {
+      const { topic, group, run } = await forgotten(['target'])
+      await deleteUpTo(pair.clusters.target, topic, 60)
+      expect(await outcome(syncGroup.apply(again(group, topic), run))).toMatchObject({
+        code: 'FERRY1702',
+      })
+      expect(await positions('target', group)).toEqual([])
+    })
+
+    it('is not, where somebody has run there since the plan, but with --allow-rewind', async () => {
+      const { topic, group, key, run } = await forgotten(['target'])
+      await (await startConsumer(pair.brokers.target, group, topic)).stop()
+      const step = again(group, topic)
+      const found = await outcome(syncGroup.apply(step, run))
+      const description = await withAdmin(pair.brokers.target, (admin) =>
+        admin.describeGroups([group]),
+      )
+      expect(description.groups).toMatchObject([{ state: 'Empty', protocolType: 'consumer' }])
+      expect(found).toMatchObject({
+        code: 'FERRY1707',
+        detail: expect.stringContaining('on new it has had members there'),
+      })
+      expect(await positions('target', group)).toEqual([])
+      const allowed = { ...step, allowRewind: true }
+      expect(await outcome(syncGroup.apply(allowed, run))).toBe('done')
+      expect(await positions('target', group)).toEqual([40n])
+      expect(run.state().syncs[0]!.positions.get(key)).toMatchObject({ source: 40n })
+    })
+
+    it.each([
+      ['before', 'describeGroups'],
+      ['while', 'commitOffsets'],
+    ] as const)('is not counted as done, where it moves on the source %s', async (_, method) => {
+      const { topic, group, key, run } = await forgotten(['target'])
+      const { source, target } = pair.clusters
+      const racing = around(target, method, { after: () => commit(source, group, key, 55n) })
+      const moving = Object.assign({ ...run }, { clusters: { source, target: racing } })
+      expect(await outcome(syncGroup.apply(again(group, topic), moving))).toMatchObject({
+        code: 'FERRY1707',
+        detail: expect.stringContaining(`at 55 of ${key} on old and was synced at 40`),
+      })
+      expect(run.state().syncs[0]!.positions.get(key)).not.toHaveProperty('at')
+    })
   })
 
   it('nothing is written, nor does it count as synced, where the next record on the target is another one', async () => {
@@ -482,6 +620,25 @@ describe('while a group is put back', () => {
     const again = runWith({ source, target }, [topic], run.state())
     expect(await outcome(returnGroup.apply(step(group, topic), again))).toBe('done')
     expect(await positions('source', group)).toEqual([70n])
+  })
+
+  it('nothing is written over what somebody commits on the source without being a member', async () => {
+    const { topic, group, key } = await service()
+    const { source, target } = pair.clusters
+    await commit(target, group, key, 70n)
+    let looks = 0
+    const racing = around(source, 'fetchCommits', {
+      after: async () => {
+        if (++looks === 1) await commit(source, group, key, 90n)
+      },
+    })
+    const run = runWith({ source: racing, target }, [topic], synced(group, key))
+    expect(await outcome(returnGroup.apply(step(group, topic), run))).toMatchObject({
+      code: 'FERRY1703',
+      detail: expect.stringContaining(`moved on old from 40 to 90 of ${key}`),
+    })
+    expect(await positions('source', group)).toEqual([90n])
+    expect(run.state().returns).toEqual([])
   })
 
   it('nothing is written, nor does it count as put back, where the next record on the source is another one', async () => {

@@ -32,6 +32,16 @@ export const SYNC_CODES = {
     'Seal not confirmed',
     'A seal is stored so that every mirror lets the topic go, and becomes one only when the ends of both sides are the same behind that. Until then nothing of the topic is mirrored, and nothing rests on the seal. An apply that runs confirms it or takes it back within moments. One that was killed in between cannot: run apply (or the rollback) again, which takes the seal back first; retention of the source goes on meanwhile.',
   ),
+  FERRY1707: page(
+    4,
+    'Positions are gone from the target',
+    'A group was synced, and what Ferry wrote on the target is not there any more. A broker forgets positions of a group without members after `offsets.retention.minutes` (7 days by default), and sooner where the group had members before: then it counts from when the last one left. Somebody may also have deleted them. Consumers that start now would begin where their auto.offset.reset says, at the start or at the end of the log. Where no consumer of the group can have run on the target since, apply writes the same positions again, with the same proofs. Where one may have, they may be behind what it has read, so nothing is written before you say so: with --allow-rewind the group begins where the sync put it; or commit the positions that its service knows.',
+  ),
+  FERRY1708: page(
+    8,
+    'Positions are gone from the source',
+    'The group had committed in a partition when the plan was made, or when it was synced before, and has no commit there at the time of the sync. A broker forgets the positions of a group whose consumers are stopped after `offsets.retention.minutes` (7 days by default), counted from when the last of them left, and before 2.1 after a day; somebody may also have deleted them. To copy that absence would let its consumers begin where their auto.offset.reset says, at the start or at the end of the log. Nothing was written. If its service knows where it was, commit that on the source and make a new plan; else say in the file what partitions without a commit get.',
+  ),
   FERRY1710: page(
     8,
     'Records cannot be salvaged',

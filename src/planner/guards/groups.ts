@@ -40,7 +40,7 @@ export const groupGuards = (
     add({
       code: 'FERRY1315',
       detail: `${observed.source.name} knows no group ${spec.id}.`,
-      fix: 'Correct the name, or take the group out of the file.',
+      fix: 'Correct the name, or take the group out of the file. If its commits have expired there, commit where its service goes on.',
     })
     return found
   }

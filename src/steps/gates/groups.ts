@@ -7,7 +7,7 @@ import {
 import type { GroupSync } from '../../domain/moved-groups.ts'
 import type { Strayed } from '../../domain/strayed.ts'
 import type { Cluster, GroupDescription, GroupMember } from '../../kafka/cluster.ts'
-import { liveOnTarget, movedOnSource } from '../moved-since-sync.ts'
+import { goneFromTarget, liveOnTarget, movedOnSource } from '../moved-since-sync.ts'
 import type { Clusters, Gate, GateReading, Run } from '../step-kind.ts'
 import { allOf, type Fact, gateOf, told } from './fact.ts'
 import { firstOf, HOLDS, named, never, only, waits } from './reading.ts'
@@ -231,21 +231,25 @@ interface SyncedSeen {
   readonly groups: readonly GroupId[]
   readonly synced: ReadonlySet<GroupId>
   readonly source: string
+  readonly target: string
   /** Of the synced groups; none once consumers have been let in: then the source no longer says where they are. */
   readonly here: readonly {
     readonly group: GroupId
     readonly members: readonly GroupMember[]
     readonly strayed: Strayed | undefined
     readonly pending: readonly PartitionKey[]
+    /** What was written for it on the target and is not there any more. */
+    readonly gone: readonly PartitionKey[]
   }[]
 }
 
-/** The positions of every group were written and proved, and are still those of its next unread record. */
+/** The positions of every group were written and proved, are still there, and are still those of its next unread record. */
 export const GROUPS_SYNCED: Fact<null, SyncedSeen> = {
   name: 'groups-synced',
   title: () => 'every group is synced',
-  reads: "Ferry's own decisions; DescribeGroups and OffsetFetch on the source",
-  judge: ({ groups, synced, source, here }) => {
+  reads:
+    "Ferry's own decisions; DescribeGroups and OffsetFetch on the source, OffsetFetch on the target",
+  judge: ({ groups, synced, source, target, here }) => {
     const missing = groups.filter((group) => !synced.has(group))
     if (missing.length > 0) return never(`${missing.join(', ')} not synced`)
     const moved = here.find(({ strayed }) => strayed !== undefined)
@@ -253,6 +257,12 @@ export const GROUPS_SYNCED: Fact<null, SyncedSeen> = {
       const { key, synced: was, now } = moved.strayed
       return never(
         `${moved.group} was synced ${was === undefined ? 'without a position' : `at ${was}`} of ${key} and is at ${now} on ${source}: stop its consumers there and make a new plan, which syncs it again`,
+      )
+    }
+    const lost = here.find(({ gone }) => gone.length > 0)
+    if (lost) {
+      return never(
+        `${lost.group} has no position any more in ${firstOf(lost.gone)} on ${target}, where it was synced: it expired or was deleted. Make a new plan, which says how it goes on`,
       )
     }
     const running = here.find(({ members }) => members.length > 0)
@@ -279,18 +289,19 @@ export const groupsAreSynced = (): Gate =>
         groups: run.migration.groups.map(({ id }) => id),
         synced: new Set(done.map((sync) => sync.group)),
         source: run.clusters.source.name,
-        here: liveOnTarget(run.migration, state) ? [] : await seenOnSource(run, done),
+        target: run.clusters.target.name,
+        here: liveOnTarget(run.migration, state) ? [] : await seenOfSynced(run, done),
       }
     },
   })
 
 /** Members first: who commits and leaves after they were looked for is seen by the commits. */
-const seenOnSource = async (run: Run, syncs: readonly GroupSync[]): Promise<SyncedSeen['here']> => {
-  const { source } = run.clusters
+const seenOfSynced = async (run: Run, syncs: readonly GroupSync[]): Promise<SyncedSeen['here']> => {
+  const { source, target } = run.clusters
   const ids = syncs.map(({ group }) => group)
   const descriptions = await source.describeGroups(ids)
   const members = new Map(ids.map((id) => [id, only(descriptions, id).members]))
-  const seen = await source.lookAtCommits(ids)
+  const [seen, there] = [await source.lookAtCommits(ids), await target.lookAtCommits(ids)]
   return syncs.map((sync) => {
     const { commits, pending } = only(seen, sync.group)
     return {
@@ -298,6 +309,7 @@ const seenOnSource = async (run: Run, syncs: readonly GroupSync[]): Promise<Sync
       members: members.get(sync.group)!,
       strayed: movedOnSource(run.state(), sync, commits),
       pending,
+      gone: goneFromTarget(run.state(), sync, only(there, sync.group).commits),
     }
   })
 }
