@@ -119,7 +119,9 @@ export const keepMirrored = async (
       })
       if (state === undefined || forward === undefined) continue
       if (state.syncs.length > 0)
-        await (await renewerOf(pair, migration)).look(migration.name, state)
+        await (await renewerOf(pair, migration)).look(migration.name, state, () =>
+          session.store.readDecisions(migration.name),
+        )
       there.push(forward)
       if (reverse !== undefined) back.push(reverse)
     }

@@ -1,7 +1,7 @@
 import { failureOf } from '../domain/answers.ts'
 import { FerryError } from '../domain/diagnostic.ts'
 import type { GroupId } from '../domain/ids.ts'
-import { type GroupSync, oldestWrite } from '../domain/moved-groups.ts'
+import { type GroupSync, isSameSync, newestWrite, oldestWrite } from '../domain/moved-groups.ts'
 import type { MigrationState } from '../domain/state.ts'
 import type { Cluster } from '../kafka/cluster.ts'
 import type { MirrorLog } from '../mirror/mirror.ts'
@@ -13,7 +13,7 @@ const RENEWED_AFTER = 0.75
 
 /** Of one synced group, what this process knows. */
 interface Watched {
-  /** The sync that this is about: a new one begins anew. */
+  /** When the sync that this is about wrote last: a new one begins anew, and so does one of which a part was written again. */
   readonly at: string
   /** When the oldest of its positions was last written, by the sync or by this process. */
   writtenAt: number
@@ -56,8 +56,15 @@ export class CommitRenewer {
     this.#now = parts.now ?? Date.now
   }
 
-  /** Renews what is due. Never rejects because of a broker: what could not be done now is due at the next look. */
-  async look(migration: string, { syncs, stage }: MigrationState): Promise<void> {
+  /**
+   * Renews what is due. Never rejects because of a broker: what could not be done now is due at the next look. `read` answers the decisions
+   * as they are by then: an apply is not locked out, and what it writes there meanwhile is not to be taken back.
+   */
+  async look(
+    migration: string,
+    { syncs, stage }: MigrationState,
+    read: () => Promise<MigrationState | undefined>,
+  ): Promise<void> {
     if (stage === 'retired') return
     for (const sync of syncs) {
       if (sync.status !== 'done' || sync.positions.size === 0) continue
@@ -66,7 +73,7 @@ export class CommitRenewer {
       try {
         this.#lifeMs ??= await this.#readLife()
         if (this.#now() - watched.writtenAt < this.#lifeMs * RENEWED_AFTER) continue
-        await this.#renew(sync, watched)
+        await this.#renew(sync, watched, read)
       } catch (error) {
         if (!(error instanceof FerryError)) throw error
         this.#warn(sync.group, `cannot be renewed now: ${error.diagnostics[0]!.detail}`)
@@ -75,7 +82,7 @@ export class CommitRenewer {
   }
 
   #watch(key: string, sync: GroupSync): Watched {
-    const { at } = sync
+    const at = newestWrite(sync)
     const known = this.#watched.get(key)
     if (known?.at === at) return known
     const watched = { at, writtenAt: Date.parse(oldestWrite(sync)), isLeftAlone: false }
@@ -90,7 +97,11 @@ export class CommitRenewer {
     return Number(minutes ?? RETENTION_MINUTES) * 60_000
   }
 
-  async #renew(sync: GroupSync, watched: Watched): Promise<void> {
+  async #renew(
+    sync: GroupSync,
+    watched: Watched,
+    read: () => Promise<MigrationState | undefined>,
+  ): Promise<void> {
     const { group, positions } = sync
     if (await this.#hasBegun(group)) {
       watched.isLeftAlone = true
@@ -113,6 +124,10 @@ export class CommitRenewer {
       )
       return
     }
+    const isStill = async () =>
+      (await read())?.syncs.some((each) => isSameSync(each, sync)) === true
+    // It is about to be synced anew, or was taken back: the next look sees what became of it.
+    if (!(await isStill())) return
     const { failed } = await this.#target.commitOffsets(
       group,
       new Map([...positions].map(([key, p]) => [key, { offset: p.target, metadata: p.metadata }])),
@@ -127,6 +142,15 @@ export class CommitRenewer {
     if (await this.#hasBegun(group)) {
       watched.isLeftAlone = true
       this.#warn(group, 'were renewed while a consumer of it came: see where it begins')
+      return
+    }
+    // Its intent is decided before its commit: an apply whose commit ours may stand instead of is known by it.
+    if (!(await isStill())) {
+      watched.isLeftAlone = true
+      this.#warn(
+        group,
+        'were renewed while an apply changed them: see by `ferry verify` whether those of the apply stand',
+      )
       return
     }
     this.#log({

@@ -21,6 +21,23 @@ export const oldestWrite = ({ at, positions }: Pick<GroupSync, 'at' | 'positions
     return oldest === undefined || written < oldest ? written : oldest
   }, undefined) ?? at
 
+/** When the youngest was: of a sync of which nothing was added or written again, with the sync. */
+export const newestWrite = ({ at, positions }: Pick<GroupSync, 'at' | 'positions'>): string =>
+  [...positions.values()].reduce(
+    (newest, position) =>
+      position.at !== undefined && position.at > newest ? position.at : newest,
+    at,
+  )
+
+/** Whether two are one and the same, which has ended and has written the same positions. */
+export const isSameSync = (one: GroupSync, other: GroupSync): boolean =>
+  one.group === other.group &&
+  one.at === other.at &&
+  one.status === 'done' &&
+  other.status === 'done' &&
+  one.positions.size === other.positions.size &&
+  [...one.positions].every(([key, { target }]) => other.positions.get(key)?.target === target)
+
 /** Whether a group was put back since it was synced so: an earlier move is over. Of a return that does not say so, their clocks tell. */
 export const takesBack = (
   returned: Pick<GroupReturn, 'group' | 'at' | 'of'>,

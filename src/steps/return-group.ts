@@ -1,5 +1,10 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
-import type { GroupId, PartitionKey, SourceOffset } from '../domain/ids.ts'
+import {
+  type GroupId,
+  type PartitionKey,
+  parsePartitionKey,
+  type SourceOffset,
+} from '../domain/ids.ts'
 import type { ReturnedPosition } from '../domain/moved-groups.ts'
 import type { OffsetIndex } from '../domain/offset-index.ts'
 import { sealedWayBack } from '../domain/reverse.ts'
@@ -19,6 +24,7 @@ import {
 } from './return-positions.ts'
 import { reversed } from './reversed.ts'
 import type { Outcome, Run, StepKind } from './step-kind.ts'
+import type { Commits } from './sync-positions.ts'
 import { unproved, writeCommits } from './write-commits.ts'
 
 /** Puts a group back to the source at exactly the record that it would read next on the target, and proves each position. */
@@ -88,7 +94,7 @@ export const returnGroup: StepKind<ReturnGroup> = {
         }
       }
     }
-    return write(step, run, wanted, there)
+    return write(step, run, wanted, { there, here })
   },
 
   describe: (step) => ({
@@ -141,13 +147,39 @@ interface Of {
   readonly here: CommittedOffset | undefined
 }
 
+/** The first partition of the step's topics in which a group stands otherwise than it did. */
+const otherThan = (
+  before: Commits,
+  after: Commits,
+  { topics }: ReturnGroup,
+): readonly [PartitionKey, bigint | undefined, bigint | undefined] | undefined => {
+  for (const key of new Set([...before.keys(), ...after.keys()])) {
+    const [was, is] = [before.get(key)?.offset, after.get(key)?.offset]
+    if (was !== is && topics.includes(parsePartitionKey(key).topic)) return [key, was, is]
+  }
+  return undefined
+}
+
 const write = async (
   step: ReturnGroup,
   run: Run,
   wanted: ReadonlyMap<PartitionKey, Wanted>,
-  there: ReadonlyMap<PartitionKey, CommittedOffset>,
+  { there, here }: Record<'there' | 'here', Commits>,
 ): Promise<Outcome> => {
   const { source, target } = run.clusters
+  // Who commits without being a member is stopped by nobody: what came since it was read is not to be taken back unseen.
+  const moved = otherThan(here, await commitsOf(source, step.group), step)
+  if (moved) {
+    const [key, was, is] = moved
+    return {
+      done: false,
+      problem: diagnostic({
+        code: 'FERRY1703',
+        detail: `${step.group} moved on ${source.name} from ${was ?? 'no position'} to ${is ?? 'none'} of ${key} while it was about to be put back there. Nothing was written.`,
+        fix: `Find out who commits for it on ${source.name}, and stop that; then run it again.`,
+      }),
+    }
+  }
   const positions = new Map(
     [...wanted].map(
       ([key, { index: _, isPastSeal: __, ...position }]): [PartitionKey, ReturnedPosition] => [

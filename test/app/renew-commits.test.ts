@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { CommitRenewer } from '../../src/app/renew-commits.ts'
 import { diagnostic } from '../../src/domain/diagnostic.ts'
 import type { GroupId, PartitionKey, SourceOffset } from '../../src/domain/ids.ts'
@@ -22,6 +22,7 @@ const lookedAt = async (
     refuses = () => false,
     pending = () => [],
     keys = () => [KEY],
+    meanwhile = (sync) => [sync],
   }: {
     /** One for each time that it is described; then untouched again. */
     readonly groups?: readonly Partial<GroupDescription>[]
@@ -30,6 +31,8 @@ const lookedAt = async (
     readonly pending?: () => readonly PartitionKey[]
     /** What has a position on which day; that of the partition that came since is of day 5. */
     readonly keys?: (day: number) => readonly PartitionKey[]
+    /** The syncs of the decisions right before the commit, and right after it. */
+    readonly meanwhile?: (sync: GroupSync, isCommitted: boolean) => readonly GroupSync[]
   } = {},
 ) => {
   let day = 0
@@ -79,7 +82,12 @@ const lookedAt = async (
     ),
   })
   for (day of days) {
-    await renewer.look('orders', { ...emptyState('orders', 'l'), syncs: [syncOf()] })
+    const state = { ...emptyState('orders', 'l'), syncs: [syncOf()] }
+    const before = written.length
+    await renewer.look('orders', state, async () => ({
+      ...state,
+      syncs: meanwhile(syncOf(), written.length > before),
+    }))
   }
   return { written, of, said }
 }
@@ -140,4 +148,43 @@ test('are said where a consumer came in that very moment, and never written agai
   const { written, said } = await lookedAt([5.3, 10.6], { groups: [{}, { state: 'stable' }] })
   expect(written).toEqual([5.3])
   expect(said).toEqual([expect.stringMatching(/renewed while a consumer of it came/)])
+})
+
+describe('beside an apply, which is not locked out', () => {
+  const other = (sync: GroupSync): GroupSync => ({ ...sync, at: new Date(5 * DAY).toISOString() })
+  const moved = (sync: GroupSync): GroupSync => ({
+    ...sync,
+    positions: new Map([...sync.positions].map(([key, p]) => [key, { ...p, target: 9n }])),
+  })
+  const changes: readonly [string, (sync: GroupSync) => readonly GroupSync[]][] = [
+    ['is synced anew', (sync) => [{ ...sync, status: 'pending' }]],
+    ['was synced anew', (sync) => [other(sync)]],
+    ['has other positions', (sync) => [moved(sync)]],
+    ['was taken back', () => []],
+  ]
+
+  test.each(changes)('nothing is written where the group %s since the look', async (_, now) => {
+    const { written } = await lookedAt([5.3], { meanwhile: now })
+    expect(written).toEqual([])
+    expect((await lookedAt([5.3])).written).toEqual([5.3])
+  })
+
+  test.each(changes)('it is told where the group %s right behind that', async (_, now) => {
+    const meanwhile = (sync: GroupSync, isCommitted: boolean) => (isCommitted ? now(sync) : [sync])
+    const { said } = await lookedAt([5.3], { meanwhile })
+    expect(said).toEqual([expect.stringMatching(/renewed while an apply .* `ferry verify`/)])
+  })
+})
+
+test('a part that was written again is renewed with the rest, also by a process that had seen it gone', async () => {
+  let isGone = true
+  const commits = () => (isGone ? undefined : { offset: 5n, metadata: 'noted' })
+  const { written } = await lookedAt([5.3, 5.4], {
+    commits,
+    keys: (day) => {
+      isGone = day < 5.4
+      return day < 5.4 ? [KEY] : [KEY, ADDED]
+    },
+  })
+  expect(written).toEqual([5.4])
 })

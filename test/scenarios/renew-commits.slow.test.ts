@@ -84,8 +84,9 @@ test('are renewed in the last quarter of their life, but never those of a group 
     },
   })
   const renewer = new CommitRenewer({ target: watched, log: ({ message }) => lines.push(message) })
+  const followed = { ...state, syncs: [waiting, visited, sameAgain] }
   // Whoever is not followed expires: the broker does forget.
-  const look = () => renewer.look('m', { ...state, syncs: [waiting, visited, sameAgain] })
+  const look = () => renewer.look('m', followed, async () => followed)
 
   await look()
   await visit(kafka, 'visited', { topic: 'read', offset: '3', metadata: 'noted' })
