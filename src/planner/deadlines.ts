@@ -7,27 +7,16 @@ import {
   type TopicPartition,
 } from '../domain/ids.ts'
 import type { Seal } from '../domain/mark.ts'
-import { oldestWrite } from '../domain/moved-groups.ts'
 import type { Deadline, Invariant } from '../domain/plan.ts'
 import { placesOf } from '../domain/state-places.ts'
 import { counted, someNames } from '../steps/_words.ts'
-import { goneFromTarget } from '../steps/moved-since-sync.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
-import { type ObservedPartition, type ObservedSide, partitionAt } from './observed.ts'
+import { sourceCommits, targetCommits } from './commits-expire.ts'
+import { type ObservedPartition, partitionAt } from './observed.ts'
 import { overtaken } from './overtaken.ts'
 import { timeOf } from './recommend-order.ts'
 import { retentionOf } from './topic-configs.ts'
-import {
-  Earliest,
-  earlierFirst,
-  instant,
-  sourceHolds,
-  type Uncopied,
-  uncopied,
-} from './uncopied.ts'
-
-/** Broker default of `offsets.retention.minutes` since 2.0: seven days. Before 2.1 a commit lived for a day. */
-const OFFSETS_RETENTION_MINUTES = 7 * 24 * 60
+import { Earliest, earlierFirst, sourceHolds, type Uncopied, uncopied } from './uncopied.ts'
 
 /**
  * The moments after which this plan no longer works, earliest first. Pure; views, metrics and apply take them from the plan.
@@ -36,7 +25,7 @@ const OFFSETS_RETENTION_MINUTES = 7 * 24 * 60
  * - the same kind where the mirror runs, but slower than retention follows: see `overtaken.ts`;
  * - `back-retention`: what producers have written to the target, and is still to be mirrored back, is taken by the target's;
  * - `target-retention`: records that a group has still to read are taken by the target's, once producers have moved first;
- * - `source-commits`, `target-commits`: positions of a group without members expire.
+ * - `source-commits`, `target-commits`: positions of a group without members expire, see `commits-expire.ts`.
  */
 export const deadlines = (context: PlanContext): readonly Deadline[] =>
   [
@@ -227,57 +216,6 @@ const targetRetention = (context: PlanContext): readonly Deadline[] => {
     says: `retention of ${topic}-${partition} on ${observed.target.name} reaches what ${group} has still to read`,
     about: { kind: 'target-retention', group, partition: partitionKey(topic, partition) },
   }))
-}
-
-const lifeMs = ({ brokerConfigs, commitsExpireEarly }: ObservedSide): number => {
-  const minutes = brokerConfigs.get('offsets.retention.minutes')?.value
-  return Number(minutes ?? (commitsExpireEarly ? 24 * 60 : OFFSETS_RETENTION_MINUTES)) * 60_000
-}
-
-/** A group whose consumers were stopped: since when, no broker tells, so this is the latest moment. */
-const sourceCommits = ({ desired, observed, state, now }: PlanContext): readonly Deadline[] =>
-  desired.groups.flatMap(({ id }): Deadline[] => {
-    if (state.syncs.some((s) => s.group === id && s.status === 'done')) return []
-    const group = observed.source.groups.get(id)
-    if (!group || group.commits.size === 0 || group.description.members.length > 0) return []
-    return [
-      {
-        at: instant(now.getTime() + lifeMs(observed.source)),
-        says: `the positions of ${id} on ${observed.source.name}, which has no members now, are gone by then at the latest`,
-        about: { kind: 'source-commits', group: id },
-      },
-    ]
-  })
-
-/** What was committed without members lives from its commit on; a running mirror renews it, which moves the moment past what is said. */
-const targetCommits = ({ desired, observed, state, now }: PlanContext): readonly Deadline[] => {
-  const names = new Set(desired.groups.map((g) => g.id))
-  return state.syncs
-    .filter((sync) => names.has(sync.group) && sync.status === 'done' && sync.positions.size > 0)
-    .filter(
-      ({ group }) => (observed.target.groups.get(group)?.description.members.length ?? 0) === 0,
-    )
-    .flatMap((sync): Deadline[] => {
-      const { group } = sync
-      const there = observed.target.groups.get(group)?.commits
-      // What is gone already is a problem of its own, see `gone-positions.ts`.
-      if (there && goneFromTarget(state, sync, there).length > 0) return []
-      const expires = Date.parse(oldestWrite(sync)) + lifeMs(observed.target)
-      // Its positions are still there after it: they were renewed, and the state does not say when.
-      if (expires <= now.getTime()) return []
-      const { protocolType = '', type = 'classic' } =
-        observed.target.groups.get(group)?.description ?? {}
-      const hadMembers = protocolType !== '' || type !== 'classic'
-      return [
-        {
-          at: instant(expires),
-          says: hadMembers
-            ? `the synced positions of ${group} expire on ${observed.target.name} by then unless its consumers start: it has had members there, so no mirror renews them, and they may expire sooner`
-            : `the synced positions of ${group} expire on ${observed.target.name} unless its consumers start, or a mirror runs that renews them`,
-          about: { kind: 'target-commits', group },
-        },
-      ]
-    })
 }
 
 /** What must still hold at apply: the source still has every record that the mirror has yet to copy. */

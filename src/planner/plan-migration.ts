@@ -10,6 +10,7 @@ import { stepsOfStage } from '../steps/index.ts'
 import { reopenReverseStep } from '../steps/mirror-reverse.ts'
 import { unconfirmedSeals } from '../steps/seal-under-lock.ts'
 import type { PlanContext } from '../steps/step-kind.ts'
+import { mayExpireNow } from './commits-expire.ts'
 import type { Elsewhere } from './coverage.ts'
 import { backRetentionOf, deadlines, invariants } from './deadlines.ts'
 import { fingerprint } from './fingerprint.ts'
@@ -82,6 +83,7 @@ export const planMigration = (given: PlanInputs): Plan => {
       ...parts.problems,
       ...stepRightsGuards(inputs, parts.steps),
       ...pendingGuards(inputs, parts.steps),
+      ...mayExpireNow(inputs, parts.steps),
       ...destructionGuards(
         inputs,
         parts.steps,

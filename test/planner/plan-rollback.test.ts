@@ -173,7 +173,8 @@ describe('a rollback', () => {
   })
 
   it('says of a password that it cannot be read back', () => {
-    expect(rollback('nothing').problems).toMatchObject([
+    const { problems } = rollback('nothing')
+    expect(problems.filter(({ code }) => code !== 'FERRY1369')).toMatchObject([
       { severity: 'warning', detail: expect.stringContaining('The password of old stays') },
     ])
   })

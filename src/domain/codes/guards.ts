@@ -312,6 +312,11 @@ export const GUARD_CODES = {
     'May go at any moment',
     'Records that are marked and still to be copied are older than retention.ms of the source. A broker deletes a segment once its newest record is that old, and looks every few minutes (`log.retention.check.interval.ms`): when it takes these nobody can tell, so there is no moment up to which the plan is valid. If it is quicker than the mirror, the partition stops with the range and nothing is skipped. Nothing is refused meanwhile. Let a mirror run, or let the source keep its records longer until they are copied.',
   ),
+  FERRY1369: page(
+    4,
+    'Positions may expire at any moment',
+    'A broker forgets the positions of a classic group that had members `offsets.retention.minutes` (7 days by default) after the last one left, also those that were written since: a group that comes back, or moves a second time, gets its positions into a group that may have been empty for days. Since when, no broker tells. A group that never had members, and one of the new protocol, keeps each position that long after it was written. Consumers that start after that begin where their auto.offset.reset says. Nothing is refused meanwhile; start the consumers of the group at once.',
+  ),
   FERRY1371: page(
     4,
     'Smaller records only',
