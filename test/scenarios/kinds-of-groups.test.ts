@@ -25,14 +25,15 @@ beforeAll(async () => {
   })
   await withAdmin(world.source, (admin) =>
     admin.createTopics({
-      topics: ['plain', 'shared', 'summed', 'kept'].map((topic) => ({
+      topics: ['plain', 'shared', 'summed', 'kept', 'static', 'returns'].map((topic) => ({
         topic,
         numPartitions: 1,
         replicationFactor: 1,
       })),
     }),
   )
-  for (const topic of ['plain', 'kept']) await fill(world.source, topic, 40, [0])
+  for (const topic of ['plain', 'kept', 'static', 'returns'])
+    await fill(world.source, topic, 40, [0])
 })
 afterAll(() => world?.stop())
 
@@ -139,6 +140,74 @@ describe('a group', () => {
     await more(world.target, 'value-42')
     expect(await moved).toEqual((await oracle.read(world.target, 'plain')).slice(17))
     expect(await oracle.groupOffsets(world.target, id)).toMatchObject([{ offset: 43n }])
+  })
+})
+
+describe('a whole move', () => {
+  const flags = (name: string) => ['--auto-approve', '--confirm', name]
+
+  test('of a static member waits for its session to end, and it goes on under its name, restarts included', async () => {
+    const id = 'static-group'
+    const protocol = { 'group.instance.id': 'till-3', 'session.timeout.ms': '30000' }
+    const service = (cluster: TestCluster, count: number) =>
+      oracle.consume(cluster, id, 'static', { count, protocol, reset: 'earliest' })
+    const project = projectOf('static', 'static', id)
+    await service(world.source, 5)
+    const mirrored = await project.ferry([
+      'apply',
+      'static',
+      ...flags('static'),
+      '--until',
+      'mirrored',
+    ])
+    expect(mirrored, mirrored.stderr).toMatchObject({ code: 0 })
+    // It has stopped, and the broker keeps its place.
+    expect(await service(world.source, 12)).toHaveLength(12)
+    const moving = project.start(['apply', 'static', ...flags('static')])
+    await moving.said('static member till-3')
+    const moved = await moving.ended
+    expect(moved, moved.stderr).toMatchObject({ code: 0 })
+    expect(await oracle.groupOffsets(world.target, id)).toMatchObject([{ offset: 17n }])
+
+    const all = await oracle.read(world.target, 'static')
+    expect(await service(world.target, 10)).toEqual(all.slice(17, 27))
+    // Started anew within its session it takes its own place again.
+    expect(await service(world.target, 13)).toEqual(all.slice(27))
+    const verified = await project.ferry(['verify', 'static', '--full'])
+    expect(verified, verified.stderr).toMatchObject({ code: 0 })
+  })
+
+  test('and the return of a group of the new protocol (KIP-848) goes on at its next record on either side', async () => {
+    const id = 'returning-group'
+    const protocol = { 'group.protocol': 'consumer' }
+    const service = (cluster: TestCluster, count: number) =>
+      oracle.consume(cluster, id, 'returns', { count, protocol, reset: 'earliest' })
+    const project = projectOf('returns', 'returns', id)
+    await service(world.source, 17)
+    const moved = await project.ferry(['apply', 'returns', ...flags('returns')])
+    expect(moved, moved.stderr).toMatchObject({ code: 0 })
+    const all = await oracle.read(world.target, 'returns')
+    expect(await service(world.target, 10)).toEqual(all.slice(17, 27))
+
+    const back = await project.ferry([
+      'rollback',
+      'returns',
+      '--to',
+      'mirrored',
+      ...flags('returns'),
+    ])
+    expect(back, back.stderr).toMatchObject({ code: 0 })
+    // Each of its positions lives from when it was written: there is no hurry, as with a classic group.
+    expect(back.stderr).not.toContain('FERRY1369')
+    expect(await oracle.groupOffsets(world.source, id)).toMatchObject([{ offset: 27n }])
+    expect(await oracle.groupOffsets(world.target, id)).toEqual([])
+    const here = await oracle.read(world.source, 'returns')
+    expect(await service(world.source, 13)).toEqual(here.slice(27))
+
+    // And there once more.
+    const again = await project.ferry(['apply', 'returns', ...flags('returns')])
+    expect(again, again.stderr).toMatchObject({ code: 0 })
+    expect(await oracle.groupOffsets(world.target, id)).toMatchObject([{ offset: 40n }])
   })
 })
 
