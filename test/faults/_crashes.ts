@@ -231,6 +231,12 @@ export class CrashedMigration {
     ok(copied < RECORDS * this.topics.length, 'all was copied: this shows nothing')
   }
 
+  /** Until nothing is left to be done but to wait. Throws if it ends instead. */
+  async waitsUntilDurable(): Promise<void> {
+    this.#running ??= this.#project.start(await this.#planned())
+    await this.#running.said('makes them durable every')
+  }
+
   /** Throws if it has ended: nobody would look at what a crash brings back. */
   stillRuns(): void {
     strictEqual(this.#running?.child.exitCode, null, `${this.#name} has ended: this shows nothing`)
