@@ -69,7 +69,7 @@ interface DurableOf {
 export const LOG_STARTS_DURABLE: Fact<DurableOf, readonly StartSeen[]> = {
   name: 'log-starts-durable',
   title: ({ topic, afterMs }) =>
-    `the log starts of ${topic} are durable on all its brokers${afterMs === 0 ? '' : `, at least ${seconds(afterMs)} from the mark`}`,
+    `the log starts of ${topic} are durable on all its brokers${afterMs === 0 ? '' : `, ${seconds(afterMs)} from the mark or later`}`,
   reads:
     'ListOffsets of every replica, over a connection to each broker; DescribeConfigs of brokers',
   judge: (seen) => {
