@@ -1,3 +1,4 @@
+import { basename, extname } from 'node:path'
 import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
 import type { Migration, Project } from '../domain/migration.ts'
 import type { Cluster } from '../kafka/cluster.ts'
@@ -100,12 +101,24 @@ export const chosenMigrations = (
         diagnostic({
           code: 'FERRY1104',
           detail: `The project has no migration ${JSON.stringify(name)}.`,
-          fix: nearMatches(name, known, 'migrations'),
+          fix: fixOfName(name, project),
         }),
       ),
     )
   }
   return wanted.map((name) => project.migrations.get(name) as Migration)
+}
+
+/** Who gives the file of a migration means the migration. */
+const fixOfName = (name: string, { migrations }: Project): string => {
+  const isFile = /\.ya?ml$/i.test(name)
+  const named = basename(name, extname(name))
+  const meant = [...migrations.values()].find(
+    (one) => basename(one.file) === basename(name) || one.name === named,
+  )
+  return isFile && meant !== undefined
+    ? `Did you mean ${meant.name}? A verb takes the name of a migration, not its file.`
+    : nearMatches(name, [...migrations.keys()].sort(), 'migrations')
 }
 
 /** Throws FERRY1104 for a name that no file has and nothing is recorded of: a state outlives the file of its migration. */

@@ -66,15 +66,23 @@ const parseJson = (text: string, path: string): unknown => {
   try {
     return JSON.parse(text) as unknown
   } catch {
+    if (/\.ya?ml$/i.test(path)) throw notAPlan(path, 'it is YAML', A_NAME_IS_NO_FILE)
     throw notAPlan(path, text.trim() === '' ? 'it is empty' : 'it is not JSON, or it was cut off')
   }
 }
 
-const notAPlan = (path: string, because: string): FerryError =>
+const A_NAME_IS_NO_FILE =
+  'Give the name of a migration, without a path (`ferry apply NAME`), or a file that `ferry plan NAME -o FILE` wrote.'
+
+const notAPlan = (
+  path: string,
+  because: string,
+  fix = 'Make the plan again: `ferry plan NAME -o FILE`.',
+): FerryError =>
   new FerryError(
     diagnostic({
       code: 'FERRY1109',
       detail: `${path} is not a plan that Ferry can run: ${because}.`,
-      fix: 'Make the plan again: `ferry plan NAME -o FILE`.',
+      fix,
     }),
   )

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { parseDuration } from '../config/durations.ts'
 import { diagnostic, FerryError } from '../domain/diagnostic.ts'
 import { STAGES, type Stage } from '../domain/stage.ts'
@@ -7,9 +9,33 @@ import type { RawFlags } from './verb.ts'
 
 export const isSet = (flags: RawFlags, name: string): boolean => flags[name] === true
 
+/** An empty one is mostly a variable that is not set, and as a path it would be the folder itself. */
 export const textFlag = (flags: RawFlags, name: string): string | undefined => {
   const value = flags[name]
+  if (value === '') throw emptyFlag(name)
   return typeof value === 'string' ? value : undefined
+}
+
+const emptyFlag = (name: string): FerryError =>
+  new FerryError(
+    diagnostic({
+      code: 'FERRY1105',
+      detail: `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} is empty.`,
+      fix: 'Give a value, or leave the flag out; where a variable gives it, see that it is set.',
+    }),
+  )
+
+/** Where -o writes what no person edits. A YAML file that is there is one of a project, or of somebody else: a slip would cost it. */
+export const outputFlag = (flags: RawFlags, cwd: string): string | undefined => {
+  const file = textFlag(flags, 'output')
+  if (file === undefined || !/\.ya?ml$/i.test(file) || !existsSync(resolve(cwd, file))) return file
+  throw new FerryError(
+    diagnostic({
+      code: 'FERRY1105',
+      detail: `--output cannot be ${JSON.stringify(file)}: it is a YAML file that exists, and would be lost.`,
+      fix: 'Give another file, for example one that ends in .plan or .json.',
+    }),
+  )
 }
 
 /** For commander: a flag that can be given several times. */
@@ -21,7 +47,9 @@ export const collected = (value: string, before: readonly string[]): readonly st
 /** The values of a {@link collected} flag. */
 export const listFlag = (flags: RawFlags, name: string): readonly string[] => {
   const value = flags[name]
-  return Array.isArray(value) ? value.filter((each) => typeof each === 'string') : []
+  if (!Array.isArray(value)) return []
+  if (value.includes('')) throw emptyFlag(name)
+  return value.filter((each) => typeof each === 'string')
 }
 
 /** Positional arguments: one optional name, or a list of them. */

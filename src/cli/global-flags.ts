@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
 export const LOG_FORMATS = ['text', 'json'] as const
@@ -17,10 +17,15 @@ export interface GlobalFlags {
   readonly input: boolean
 }
 
+const notEmpty = (value: string): string => {
+  if (value === '') throw new InvalidArgumentError('It is empty.')
+  return value
+}
+
 export const addGlobalFlags = (program: Command): Command =>
   program
-    .option('--chdir <dir>', 'work in this folder, as if Ferry had been started there')
-    .option('--project <file>', 'the project file (default: ferry.yaml)')
+    .option('--chdir <dir>', 'work in this folder, as if Ferry had been started there', notEmpty)
+    .option('--project <file>', 'the project file (default: ferry.yaml)', notEmpty)
     .option('--no-color', 'no colours; NO_COLOR in the environment does the same')
     .option('--quiet', 'no progress: only the result, warnings and errors')
     .addOption(

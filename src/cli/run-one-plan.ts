@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import type { planFor } from '../app/apply-plans.ts'
 import type { Session } from '../app/open-session.ts'
-import { collected, durationFlag, isSet, listFlag, names, textFlag } from './args.ts'
+import { collected, durationFlag, isSet, listFlag, names, outputFlag } from './args.ts'
 import { type Context, planOptions, withSession } from './context.ts'
 import type { ExitCode } from './exit-codes.ts'
 import { showAndRun } from './run-plans.ts'
@@ -19,9 +19,13 @@ export interface OnePlanArgs {
   readonly json: boolean
 }
 
-export const onePlanArgs = (args: readonly unknown[], flags: RawFlags): OnePlanArgs => ({
+export const onePlanArgs = (
+  args: readonly unknown[],
+  flags: RawFlags,
+  cwd: string,
+): OnePlanArgs => ({
   name: names(args)[0] ?? '',
-  output: textFlag(flags, 'output'),
+  output: outputFlag(flags, cwd),
   autoApprove: isSet(flags, 'autoApprove'),
   waitMs: durationFlag(flags, 'wait'),
   confirm: listFlag(flags, 'confirm'),

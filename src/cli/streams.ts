@@ -32,6 +32,15 @@ export interface Interrupts {
   readonly second: AbortSignal
 }
 
+/** Somebody may have deleted it since: then nothing is found in it, and --chdir leads elsewhere. */
+const workingFolder = (): string => {
+  try {
+    return process.cwd()
+  } catch {
+    return process.env.PWD ?? '/'
+  }
+}
+
 /** The streams of this process. */
 export const processStreams = (interrupts: Interrupts): Streams => ({
   stdout: { write: (text) => void process.stdout.write(text) },
@@ -48,7 +57,7 @@ export const processStreams = (interrupts: Interrupts): Streams => ({
     return process.stdout.rows ?? 40
   },
   env: process.env,
-  cwd: process.cwd(),
+  cwd: workingFolder(),
   terminal: process.stderr.isTTY === true ? process.stderr : undefined,
   interrupts,
   now: () => new Date(),

@@ -148,6 +148,40 @@ test('the services of another migration may be without theirs', async () => {
   ])
 })
 
+test('the file of a migration is no plan, and no plan is written over it', () => {
+  const text = readFileSync(join(folder, 'plans/orders.yaml'), 'utf8')
+  const { code, err } = ferry('apply plans/orders.yaml', ENV)
+  expect({ code, err }).toEqual({
+    code: 1,
+    err: expect.stringMatching(/FERRY1109 .* it is YAML\. fix: Give the name of a migration/),
+  })
+  for (const verb of ['plan', 'rollback', 'resync', 'receipt', 'state pull']) {
+    expect(ferry(`${verb} orders -o plans/orders.yaml`, ENV)).toMatchObject({
+      code: 64,
+      err: expect.stringContaining('would be lost'),
+    })
+  }
+  expect(readFileSync(join(folder, 'plans/orders.yaml'), 'utf8')).toBe(text)
+})
+
+test('a folder that was deleted holds no project, and --chdir leads out of it', () => {
+  const gone = mkdtempSync(join(tmpdir(), 'ferry-gone-'))
+  const at = (line: string) =>
+    spawnSync(
+      'bash',
+      ['-c', `cd ${gone}; rmdir ${gone}; '${process.execPath}' '${MAIN}' ${line}`],
+      {
+        env: { PATH: process.env.PATH, HOME: process.env.HOME, ...ENV },
+        encoding: 'utf8',
+      },
+    )
+  const lost = at('validate')
+  expect([lost.status, lost.stderr.split('\n')[0]]).toEqual([1, 'error FERRY1019 No project here'])
+  mkdirSync(gone)
+  const led = at(`--chdir ${folder} validate`)
+  expect(led).toMatchObject({ status: 0, stdout: '4 files are valid.\n' })
+})
+
 test('what was forgotten can be forgotten again', () => {
   const forgotten = ferry('state forget orders --confirm orders')
   expect(forgotten).toMatchObject({ code: 0, err: '' })

@@ -36,6 +36,13 @@ describe('what nobody can carry out is a usage error, and stdout stays empty', (
     [['explain', '14'], /FERRY1108.*\n.*\n {2}fix: The codes near it are: FERRY1401, /],
     [['explain', 'FERRY1203x'], /FERRY1108.*\n.*\n {2}fix: Did you mean FERRY1203\?/],
     [['resync', 'nosuch', '--accept-gap', 'foo'], /FERRY1101.*\n {2}--accept-gap cannot be "foo"/],
+    [['plan', 'orders', '-o', ''], /FERRY1105.*\n {2}--output is empty\./],
+    [['resync', 'orders', '--accept-gap', ''], /FERRY1105.*\n {2}--accept-gap is empty\./],
+    [['--chdir', '', 'plan'], /FERRY1105.*\n.*'--chdir <dir>'.*It is empty\./],
+    [
+      ['plan', 'plans/orders.yaml'],
+      /FERRY1104.*\n.*\n {2}fix: Did you mean orders\? A verb takes the/,
+    ],
     [['rollback'], /FERRY11/],
     [['rollback', 'orders', '--to', 'somewhere'], /FERRY1101/],
     [['completion'], /FERRY1101/],

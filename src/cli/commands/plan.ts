@@ -8,6 +8,7 @@ import {
   MAX_DESTROY,
   maxDestroyFlag,
   names,
+  outputFlag,
   textFlag,
   wrongUse,
 } from '../args.ts'
@@ -29,10 +30,10 @@ export interface PlanArgs {
   readonly maxDestroy: number | undefined
 }
 
-export const planArgs = (args: readonly unknown[], flags: RawFlags): PlanArgs => {
+export const planArgs = (args: readonly unknown[], flags: RawFlags, cwd: string): PlanArgs => {
   const parsed = {
     names: names(args),
-    output: textFlag(flags, 'output'),
+    output: outputFlag(flags, cwd),
     detailedExitcode: isSet(flags, 'detailedExitcode'),
     json: isSet(flags, 'json'),
     markdown: textFlag(flags, 'markdown'),
@@ -101,7 +102,7 @@ export const planCommand = (act: Act): Command =>
     )
     .action(
       act(async (context, raw, flags) => {
-        const args = planArgs(raw, flags)
+        const args = planArgs(raw, flags, context.cwd)
         const made = await plan(context, args)
         const plans = made.map((each) => each.plan)
         await printPlans(context, plans, { ...args, single: args.names.length === 1 })

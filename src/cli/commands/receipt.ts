@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import type { Receipt } from '../../domain/receipt.ts'
-import { isSet, names, textFlag } from '../args.ts'
+import { isSet, names, outputFlag } from '../args.ts'
 import { type Context, withSession } from '../context.ts'
 import { EXIT } from '../exit-codes.ts'
 import type { Act } from '../verb.ts'
@@ -30,7 +30,7 @@ export const receiptCommand = (act: Act): Command =>
     .action(
       act(async (context, args, flags) => {
         const [name = ''] = names(args)
-        const [output, markdown] = [textFlag(flags, 'output'), isSet(flags, 'markdown')]
+        const [output, markdown] = [outputFlag(flags, context.cwd), isSet(flags, 'markdown')]
         const found = await receipt(context, name)
         const { renderReceiptMarkdown } = await import('../../views/receipt.ts')
         const { receiptText } = await import('../../domain/receipt.ts')

@@ -15,8 +15,8 @@ export interface ResyncArgs extends OnePlanArgs {
   readonly gaps: readonly string[]
 }
 
-export const resyncArgs = (args: readonly unknown[], flags: RawFlags): ResyncArgs => ({
-  ...onePlanArgs(args, flags),
+export const resyncArgs = (args: readonly unknown[], flags: RawFlags, cwd: string): ResyncArgs => ({
+  ...onePlanArgs(args, flags, cwd),
   topics: listFlag(flags, 'topic'),
   gaps: listFlag(flags, 'acceptGap').map(asRange),
 })
@@ -121,5 +121,5 @@ export const resyncCommand = (act: Act): Command =>
         [],
       ),
     act,
-    async (context, raw, flags) => resync(context, resyncArgs(raw, flags)),
+    async (context, raw, flags) => resync(context, resyncArgs(raw, flags, context.cwd)),
   )

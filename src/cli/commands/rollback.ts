@@ -14,13 +14,17 @@ export interface RollbackArgs extends OnePlanArgs {
 
 const GOALS: readonly ReachedStage[] = ['nothing', ...STAGES]
 
-export const rollbackArgs = (args: readonly unknown[], flags: RawFlags): RollbackArgs => {
+export const rollbackArgs = (
+  args: readonly unknown[],
+  flags: RawFlags,
+  cwd: string,
+): RollbackArgs => {
   const text = textFlag(flags, 'to')
   const to = GOALS.find((stage) => stage === text)
   if (text !== undefined && to === undefined) {
     throw wrongUse(`--to cannot be ${JSON.stringify(text)}.`, `Give one of: ${GOALS.join(', ')}.`)
   }
-  return { ...onePlanArgs(args, flags), to }
+  return { ...onePlanArgs(args, flags, cwd), to }
 }
 
 /** Where a rollback without `--to` ends. */
@@ -56,5 +60,5 @@ export const rollbackCommand = (act: Act): Command =>
         'where to go back to: a stage, or nothing; default: the stage of the plan file if it lies behind, else the one before',
       ),
     act,
-    async (context, raw, flags) => rollback(context, rollbackArgs(raw, flags)),
+    async (context, raw, flags) => rollback(context, rollbackArgs(raw, flags, context.cwd)),
   )

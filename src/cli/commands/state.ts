@@ -3,7 +3,7 @@ import { Command } from 'commander'
 import type { Session } from '../../app/open-session.ts'
 import { diagnostic, FerryError } from '../../domain/diagnostic.ts'
 import type { StateStore } from '../../state/state-store.ts'
-import { isSet, names, textFlag, wrongUse, wrongValue } from '../args.ts'
+import { isSet, names, outputFlag, textFlag, wrongUse, wrongValue } from '../args.ts'
 import { type Context, withSession } from '../context.ts'
 import { EXIT } from '../exit-codes.ts'
 import type { Act, RawFlags } from '../verb.ts'
@@ -181,7 +181,11 @@ const FLAGS_OF = {
 } as const satisfies Record<Action, readonly string[]>
 
 /** The action with its arguments; what it does not take is wrong use, before any file is read. */
-const actionOf = (args: readonly unknown[], flags: RawFlags): readonly [Action, ...string[]] => {
+const actionOf = (
+  args: readonly unknown[],
+  flags: RawFlags,
+  cwd: string,
+): readonly [Action, ...string[]] => {
   const [action = '', ...rest] = names(args)
   if (!Object.hasOwn(ACTIONS, action)) {
     throw wrongUse(
@@ -205,6 +209,7 @@ const actionOf = (args: readonly unknown[], flags: RawFlags): readonly [Action, 
     )
   }
   backupFlag(flags)
+  outputFlag(flags, cwd)
   return [action as Action, ...rest]
 }
 
@@ -228,7 +233,7 @@ export const stateCommand = (act: Act): Command =>
     )
     .action(
       act(async (context, args, flags) => {
-        const text = await state(context, actionOf(args, flags), flags)
+        const text = await state(context, actionOf(args, flags, context.cwd), flags)
         if (text !== '') context.print(text)
         return EXIT.done
       }),
