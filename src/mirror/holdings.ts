@@ -59,6 +59,7 @@ export class Holdings implements Pick<MembershipEvents, 'drain' | 'lost'> {
   /** The lock is on these from now on. */
   shared(share: Share, followed: Iterable<MirroredPartition>): void {
     this.#share = new Map(share)
+    for (const [p, abort] of this.#tended) if (!this.#share.has(p.key)) abort.abort()
     for (const p of followed) this.place(p)
   }
 
@@ -94,8 +95,7 @@ export class Holdings implements Pick<MembershipEvents, 'drain' | 'lost'> {
   }
 
   /** Resolves when nothing of it is in flight; whoever has it next under this share knows whether that is certain. */
-  async letGo(p: MirroredPartition): Promise<void> {
-    const share = this.#share
+  async letGo(p: MirroredPartition, share = this.#share): Promise<void> {
     const abort = this.#tended.get(p)
     if (abort === undefined) return
     abort.abort()
@@ -114,8 +114,9 @@ export class Holdings implements Pick<MembershipEvents, 'drain' | 'lost'> {
   async drain(): Promise<ReadonlySet<PartitionKey>> {
     const share = this.#share ?? new Map<PartitionKey, boolean>()
     const { tended } = this
-    await this.letAllGo()
+    // From now on none begins: who is followed anew while another is let go would be copied by two, this process and whoever gets it next.
     this.#share = undefined
+    await Promise.all(tended.map((p) => this.letGo(p, share)))
     for (const p of tended) {
       if (p.isCertain && share.has(p.key)) share.set(p.key, true)
     }
