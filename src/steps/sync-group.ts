@@ -96,10 +96,11 @@ export const syncGroup: StepKind<SyncGroup> = {
     if (step.onlyGone) return writeAgain(step, run)
     const previous = await commitsOf(run.clusters.target, step.group)
     const isDue = (key: PartitionKey) => !step.onlyNew || isNew(run, step, key, previous)
-    const committed = where(await commitsOf(run.clusters.source, step.group), isDue)
+    const onSource = await commitsOf(run.clusters.source, step.group)
+    const committed = where(onSource, isDue)
     const now = where(await partitionsNow(run, step.topics), isDue)
 
-    const lost = commitsLost(step, run, committed)
+    const lost = commitsLost(step, run, onSource, isDue)
     if (lost) return { done: false, problem: lost }
     const wanted = wantedPositions(step, committed, now)
     if ('problem' in wanted) return { done: false, problem: wanted.problem }

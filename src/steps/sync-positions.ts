@@ -78,12 +78,14 @@ export const wantedPositions = (
 
 /**
  * Positions that the group had on the source when the plan was made, or at an earlier sync, and has not any more. That is no absence to be
- * copied: they expired, or somebody has deleted them, and where the group goes on is not known.
+ * copied: they expired, or somebody has deleted them, and where the group goes on is not known. What is due no more is none of it: this step has
+ * written it before, or the group has read there.
  */
 export const commitsLost = (
   step: SyncGroup,
   { clusters: { source, target }, state }: Pick<Run, 'clusters' | 'state'>,
   committed: Commits,
+  isDue: (key: PartitionKey) => boolean,
 ): Diagnostic | undefined => {
   const planned = step.committedIn === undefined ? [] : partitionsListed(step.committedIn)
   // Where partitions without a commit get a position all the same, a sync does not tell which of its own came from one.
@@ -95,7 +97,8 @@ export const commitsLost = (
           ?.positions.keys() ?? [])
   const known = new Set([...planned, ...synced])
   const lost = [...known].filter(
-    (key) => !committed.has(key) && step.topics.includes(parsePartitionKey(key).topic),
+    (key) =>
+      isDue(key) && !committed.has(key) && step.topics.includes(parsePartitionKey(key).topic),
   )
   const isFewer = step.committedIn === undefined && committed.size < step.committed
   if (lost.length === 0 && !isFewer) return undefined

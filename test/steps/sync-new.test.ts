@@ -39,6 +39,9 @@ const step = {
   uncommitted: 'absent',
   allowRewind: false,
   onlyNew: true,
+  // As it was when the plan was made.
+  committed: 1,
+  committedIn: { orders: '1' },
 } as unknown as SyncGroup
 
 type Offsets = Record<string, bigint>
