@@ -7,6 +7,10 @@ import { processStreams } from './cli/streams.ts'
 /** Connections that do not close must not keep a finished command alive. */
 const LINGER_MS = 1000
 
+/** A thread that is busy for longer is held by what may never come. */
+const HELD_MS = 500
+const POLL_MS = 20
+
 /** As EXIT of src/cli/exit-codes.ts says; shells say it of a process that a SIGINT has ended, too. */
 const INTERRUPTED = 130
 
@@ -53,12 +57,15 @@ function end(code: number): void {
   })
 }
 
-function leave(code: number): void {
+/** To exit is to wait for the threads, and one of them may wait for ever: for a pipe, a disk that is away, a name server. A signal does not wait. */
+function leave(code: number, patienceMs = HELD_MS): void {
   for (const signal of SIGNALS) process.removeListener(signal, interrupt)
-  // To exit is to wait for the threads, and one of them may wait for ever: for a pipe, a disk that is away, a name server. A signal does not wait.
-  const isHeld = process
-    .getActiveResourcesInfo()
-    .some((each) => /^(FSReq|Get\w+InfoReq)/.test(each))
-  if (isHeld && first.signal.aborted) process.kill(process.pid, 'SIGINT')
-  else process.exit(code)
+  if (!first.signal.aborted || !isHeld()) process.exit(code)
+  // Mostly it is a file that is just being written, and shells are not all there is to read an exit code.
+  if (patienceMs > 0) setTimeout(() => leave(code, patienceMs - POLL_MS), POLL_MS)
+  else process.kill(process.pid, 'SIGINT')
+}
+
+function isHeld(): boolean {
+  return process.getActiveResourcesInfo().some((each) => /^(FSReq|Get\w+InfoReq)/.test(each))
 }
