@@ -1,48 +1,64 @@
 import { join } from 'node:path'
 import { setImmediate as turnOfOthers } from 'node:timers/promises'
-import type { GapChunk, PartitionProgress } from '../domain/partition-progress.ts'
+import { type GapChunk, type PartitionProgress, SpokenFor } from '../domain/partition-progress.ts'
 import { type Stored, wholeChunks } from './content-codec.ts'
 import {
+  claimFile,
   folderIdOf,
+  inParallel,
   makeFolder,
   moveFolder,
   namesIn,
   readIfThere,
+  readNowIfThere,
   removeFolder,
   replaceFile,
   syncFolder,
 } from './durable-files.ts'
 import { appendGapFiles, type Begun, gapFileOf, readGapFile } from './file-gaps.ts'
 import { GapsReader } from './gaps-codec.ts'
-import { oldProgressFileOf, readOldProgress } from './old-progress-files.ts'
-import { PackWriter } from './pack-writer.ts'
-import { encodeProgressLine } from './progress-codec.ts'
-import type { NamedFile } from './progress-names.ts'
-import { decodePack, encodePack, packNameOf, packsAmong } from './progress-pack.ts'
-import { isPassedBy } from './standing-words.ts'
+import { decodeProgress, encodeProgress, isOfOther } from './progress-codec.ts'
+import {
+  type NamedFile,
+  namedFile,
+  type OfPartition,
+  removeEarlierThan,
+  stemOf,
+} from './progress-names.ts'
+import { damaged } from './records.ts'
+
+/**
+ * One for each generation of holders: what one says at its end may be written when the next has begun, and must not stand for what that one
+ * says. The highest counts.
+ */
+const fileNameOf = (
+  of: OfPartition & { readonly holder: { readonly generation: number } },
+): string => `${stemOf(of)}.${of.holder.generation}.json`
+
+/** As it was called by versions that knew one holder only. */
+const oldFileNameOf = (of: OfPartition): string => `${stemOf(of)}.json`
+
+/** Undefined: it is something else. */
+const progressFileOf = (name: string): NamedFile | undefined =>
+  namedFile(/^(.+?)(?:\.([0-9]+))?\.json$/, name)
 
 /** Files; about a millisecond. */
 const READ_IN_A_TURN = 64
 
-/** Packs that are claimed in a folder before all of it is replaced are fewer. */
-const ROOM = 1_000_000
-
 /**
- * The progress of a migration in a folder: `pack.<number>.json` for each process that speaks for partitions, and
- * `<topic>-<n>.<generation>.gaps.jsonl` for each partition that has gaps, `<topic>-<n>.reverse…` of the way back. Whoever reads finds what
- * the latest holder has said, at every moment.
+ * The progress of a migration in a folder: `<topic>-<n>.<generation>.json` and `<topic>-<n>.<generation>.gaps.jsonl` for each partition, and
+ * `<topic>-<n>.reverse…` of the way back. Whoever reads finds what the latest holder has said, at every moment.
  *
  * All of it is replaced by a folder beside it, which counts from the moment when the old one is moved away, and takes its name then.
  */
 export class FileProgress {
   readonly #folder: string
-  readonly #writer: PackWriter
+  /** By what the names of a partition begin with: the generation that this process speaks for, beside which nothing earlier is left. */
+  readonly #alone = new Map<string, number>()
   readonly #begun: Begun = new Map()
-  #last: Promise<unknown> = Promise.resolve()
 
   constructor(folder: string) {
     this.#folder = folder
-    this.#writer = new PackWriter(folder)
   }
 
   /** Of both ways. */
@@ -53,13 +69,20 @@ export class FileProgress {
     }
   }
 
-  /** All but the gaps. Throws `SpokenFor` where another process speaks for a partition under the same generation; the others are written. */
+  /** All but the gaps. Throws {@link SpokenFor} where another process speaks for a partition under the same generation; the others are written. */
   async write(progress: readonly PartitionProgress[]): Promise<void> {
     if (progress.length === 0) return
-    await this.#inTurn(async () => {
-      await this.#ready()
-      await this.#writer.write(progress)
+    await this.#ready()
+    const written: PartitionProgress[] = []
+    const others: PartitionProgress[] = []
+    await inParallel(progress, async (each) => {
+      const other = await this.#put(each)
+      if (other === undefined) written.push(each)
+      else others.push(other)
     })
+    await syncFolder(this.#folder)
+    await this.#removeEarlier(written)
+    if (others.length > 0) throw new SpokenFor(others)
   }
 
   async appendGaps(chunks: readonly GapChunk[]): Promise<void> {
@@ -70,18 +93,19 @@ export class FileProgress {
 
   /** All of it at once, whatever generation it is of: whenever this is interrupted, what was there stands, or what is put there. Only under the lock. */
   async replace(next: readonly PartitionProgress[]): Promise<void> {
-    await this.#inTurn(async () => {
-      await this.#ready()
-      await removeFolder(this.#successor)
-      await makeFolder(this.#successor)
-      await appendGapFiles(this.#successor, wholeChunks(next), new Map())
-      await this.#putFirstPack(next)
-      await syncFolder(this.#successor)
-      await removeFolder(this.#predecessor)
-      await moveFolder(this.#folder, this.#predecessor)
-      await this.#ready()
-      await removeFolder(this.#predecessor)
-    })
+    await this.#ready()
+    await removeFolder(this.#successor)
+    await makeFolder(this.#successor)
+    await appendGapFiles(this.#successor, wholeChunks(next), new Map())
+    await inParallel(next, (each) =>
+      replaceFile(join(this.#successor, fileNameOf(each)), encodeProgress(each)),
+    )
+    await syncFolder(this.#successor)
+    this.#alone.clear()
+    await removeFolder(this.#predecessor)
+    await moveFolder(this.#folder, this.#predecessor)
+    await this.#ready()
+    await removeFolder(this.#predecessor)
   }
 
   /** What a crash left of a replacement that was complete. Only under the lock. */
@@ -95,24 +119,6 @@ export class FileProgress {
 
   get #predecessor(): string {
     return `${this.#folder}.old`
-  }
-
-  /** A write looks first, and then replaces what is its own. */
-  #inTurn(work: () => Promise<void>): Promise<void> {
-    const done = this.#last.then(work)
-    this.#last = done.catch(() => undefined)
-    return done
-  }
-
-  /**
-   * Its number is above all that a process comes to which had looked before and goes on: none of them replaces a pack of the next folder for its own.
-   * So there is one also where nothing is left.
-   */
-  async #putFirstPack(next: readonly PartitionProgress[]): Promise<void> {
-    const last = packsAmong(await namesIn(this.#folder)).at(-1) ?? 0
-    const number = (Math.floor(last / ROOM) + 1) * ROOM
-    const text = encodePack(number, next.map(encodeProgressLine))
-    await replaceFile(join(this.#successor, packNameOf(number)), text)
   }
 
   /** There is a folder to write to, and it is the one that counts. */
@@ -133,29 +139,52 @@ export class FileProgress {
   /** Changed: something was gone or came while this read, which names that were listed before do not tell. */
   async #readOnce(): Promise<readonly Stored<PartitionProgress>[] | 'changed'> {
     const listed = await this.#list()
-    const latest = await latestIn(listed)
-    if (latest === 'changed') return 'changed'
-    for (const [stem, files] of listed.gaps) {
-      const found = latest.get(stem)
-      if (found === undefined) continue
-      const { gaps, producerId } = found.stored.value
+    const found: Stored<PartitionProgress>[] = []
+    for (const [stem, files] of listed.progress) {
+      if (found.length % READ_IN_A_TURN === 0) await turnOfOthers()
+      const stored = latestOf(listed.folder, files)
+      if (stored === undefined) return 'changed'
+      const { gaps, producerId } = stored.value
       const reader = new GapsReader(gaps, producerId)
-      for (const { name } of files) {
+      for (const { name } of listed.gaps.get(stem) ?? []) {
         if (!(await readGapFile(join(listed.folder, name), reader))) return 'changed'
       }
+      found.push(stored)
     }
-    if (isShortOf(listed, await this.#list())) return 'changed'
-    return [...latest.keys()].sort().map((stem) => latest.get(stem)!.stored)
+    return isShortOf(listed, await this.#list()) ? 'changed' : found
+  }
+
+  /** Answers who else speaks for the partition under the same generation: nothing was written then. */
+  async #put(each: PartitionProgress): Promise<PartitionProgress | undefined> {
+    const file = join(this.#folder, fileNameOf(each))
+    const text = encodeProgress(each)
+    const isOwn = this.#alone.get(stemOf(each)) === each.holder.generation
+    if (!isOwn && (await claimFile(file, text))) return undefined
+    const there = isOwn ? undefined : (await readIfThere(file))?.toString()
+    const first = there === undefined ? undefined : decodeProgress(there, file)
+    if (first !== undefined && isOfOther(first.holder, each.holder)) return first
+    await replaceFile(file, text)
+    return undefined
+  }
+
+  /** Only tidiness: what is left of earlier holders is passed over. */
+  async #removeEarlier(written: readonly PartitionProgress[]): Promise<void> {
+    const latest = new Map<string, number>()
+    for (const each of written) {
+      const [stem, { generation }] = [stemOf(each), each.holder]
+      if (this.#alone.get(stem) !== generation) latest.set(stem, generation)
+    }
+    if (latest.size === 0) return
+    await removeEarlierThan(latest, this.#folder, progressFileOf)
+    for (const [stem, generation] of latest) this.#alone.set(stem, generation)
   }
 }
 
 interface Listing {
   readonly folder: string
   readonly id: string | undefined
-  /** Numbers, the lowest first. */
-  readonly packs: readonly number[]
-  /** Of versions before packs, by stem, the latest generation first. */
-  readonly old: ReadonlyMap<string, readonly Listed[]>
+  /** By stem, the latest generation first. */
+  readonly progress: ReadonlyMap<string, readonly Listed[]>
   /** By stem, the latest generation last. */
   readonly gaps: ReadonlyMap<string, readonly Listed[]>
 }
@@ -167,8 +196,7 @@ interface Listed extends NamedFile {
 const listing = (folder: string, id: string | undefined, names: readonly string[]): Listing => ({
   folder,
   id,
-  packs: packsAmong(names),
-  old: byStem(names, oldProgressFileOf, (one, other) => other.generation - one.generation),
+  progress: byStem(names, progressFileOf, (one, other) => other.generation - one.generation),
   gaps: byStem(names, gapFileOf, (one, other) => one.generation - other.generation),
 })
 
@@ -195,45 +223,13 @@ const byStem = (
  */
 const isShortOf = (listed: Listing, now: Listing): boolean =>
   listed.id !== now.id ||
-  now.packs.some((number) => !listed.packs.includes(number)) ||
-  [...now.old.keys()].some((stem) => !listed.old.has(stem)) ||
+  [...now.progress.keys()].some((stem) => !listed.progress.has(stem)) ||
   [...now.gaps].some(([stem, files]) => {
     const known = new Set(listed.gaps.get(stem)?.map(({ name }) => name))
     return files.some(({ name }) => !known.has(name))
   })
 
-interface Latest {
-  readonly stored: Stored<PartitionProgress>
-  readonly holder: PartitionProgress['holder']
-  /** Of its pack; 0: it has a file of its own. */
-  readonly number: number
-}
-
-/** By stem, what the latest holder said. Changed: a file is gone. */
-const latestIn = async (listed: Listing): Promise<ReadonlyMap<string, Latest> | 'changed'> => {
-  const latest = new Map<string, Latest>()
-  const take = (stem: string, stored: Stored<PartitionProgress>, number: number) => {
-    const before = latest.get(stem)
-    const each = { stored, holder: stored.value.holder, number }
-    if (before === undefined || isPassedBy(before, each)) latest.set(stem, each)
-  }
-  for (const number of listed.packs) {
-    const file = join(listed.folder, packNameOf(number))
-    const content = await readIfThere(file)
-    if (content === undefined) return 'changed'
-    for (const each of await decodePack(content, number, file)) take(each.stem, each, number)
-  }
-  let read = 0
-  for (const [stem, files] of listed.old) {
-    if (read++ % READ_IN_A_TURN === 0) await turnOfOthers()
-    const stored = latestOf(listed.folder, files)
-    if (stored === undefined) return 'changed'
-    take(stem, stored, 0)
-  }
-  return latest
-}
-
-/** What the latest holder said in files of its own; undefined: one is gone. An earlier version wrote one without a generation, which is in the file. */
+/** What the latest holder said; undefined: a file is gone. An earlier version wrote one without a generation, which is in the file. */
 const latestOf = (
   folder: string,
   files: readonly Listed[],
@@ -241,11 +237,17 @@ const latestOf = (
   let latest: Stored<PartitionProgress> | undefined
   for (const { name, generation } of files) {
     if (latest !== undefined && generation >= 0) continue
-    const stored = readOldProgress(folder, name)
-    if (stored === undefined) return undefined
-    const isLater =
-      latest === undefined || stored.value.holder.generation > latest.value.holder.generation
-    if (isLater) latest = stored
+    const file = join(folder, name)
+    const text = readNowIfThere(file)?.toString()
+    if (text === undefined) return undefined
+    const value = decodeProgress(text, file)
+    // A copied file would answer for another partition, or for one twice.
+    if (![fileNameOf(value), oldFileNameOf(value)].includes(name)) {
+      throw damaged(file, `holds the progress of ${value.topic}:${value.partition}`)
+    }
+    if (latest === undefined || value.holder.generation > latest.value.holder.generation) {
+      latest = { value, text }
+    }
   }
   return latest
 }

@@ -38,8 +38,7 @@ const BACKUP_NAME = /^([0-9]+|.+\.[0-9]+\.[0-9a-f]{16})\.json$/
  * ```
  * orders/decisions.json          decisions.<serial>.json: the last twenty
  * orders/journal.jsonl           an entry a line
- * orders/progress/pack.<n>.json  the highest generation that speaks for a partition counts
- * orders/progress/<topic>-<n>.<generation>.gaps.jsonl, of the way back <topic>-<n>.reverse.<generation>.gaps.jsonl
+ * orders/progress/<topic>-<n>.<generation>.json, and .gaps.jsonl; of the way back <topic>-<n>.reverse.<generation>.json
  * orders/lock/<n>.json           the highest number says who holds the lock
  * orders/backup/<lineage>.<serial>.<digest>.json
  *                                what ferry state push or forget replaced, and what was in an older format, whole; 0.1 named it <serial>.json

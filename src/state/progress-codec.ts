@@ -1,4 +1,3 @@
-import { canonicalLine } from '../domain/canonical-json.ts'
 import type { Diagnostic, DiagnosticCode, Place } from '../domain/diagnostic.ts'
 import { CODES } from '../domain/diagnostic-codes.ts'
 import type { Heard } from '../domain/heard.ts'
@@ -19,7 +18,7 @@ import {
   optional,
   text,
 } from './decode.ts'
-import { decodePart, decodeRecord, encodeRecord, newerFormat } from './records.ts'
+import { decodeRecord, encodeRecord, newerFormat } from './records.ts'
 
 const code =
   (where: string): Decoder<DiagnosticCode> =>
@@ -69,21 +68,9 @@ const progress = (where: string): Decoder<Stored> =>
     at: instant,
   })
 
-const contentOf = ({ gaps: _gaps, diverged, ...rest }: PartitionProgress): object => ({
-  ...rest,
-  ...(diverged !== null && { diverged }),
-})
-
 /** Progress of one partition as every store writes it: all but the gaps. */
-export const encodeProgress = (progress: PartitionProgress): string =>
-  encodeRecord(contentOf(progress))
-
-/** The same on one line, without its end and without a checksum: a pack has one for all of its lines. */
-export const encodeProgressLine = (progress: PartitionProgress): string =>
-  canonicalLine(contentOf(progress))
-
-/** The text of the record that a line of a pack is of, in the format that it has. */
-export const recordOfLine = (line: string): string => encodeRecord(JSON.parse(line))
+export const encodeProgress = ({ gaps: _gaps, diverged, ...rest }: PartitionProgress): string =>
+  encodeRecord({ ...rest, ...(diverged !== null && { diverged }) })
 
 /** Another process. */
 export const isOfOther = (
@@ -92,19 +79,7 @@ export const isOfOther = (
 ): boolean => one.host !== other.host || one.pid !== other.pid
 
 /** Fully checked; throws FERRY1402 or FERRY1403 naming `where`. The gaps are to be filled in. */
-export const decodeProgress = (source: string, where: string): PartitionProgress =>
-  withoutGaps(decodeRecord(source, where, progress(where)))
-
-/** The same of the lines of a pack; once for all of them, as making the decoder takes as long as to decode a line. */
-export const progressLinesOf = (
-  file: string,
-): ((line: string, where: string) => PartitionProgress) => {
-  const decode = progress(file)
-  return (line, where) => withoutGaps(decodePart(line, where, decode))
+export const decodeProgress = (source: string, where: string): PartitionProgress => {
+  const { diverged = null, ...rest } = decodeRecord(source, where, progress(where))
+  return { ...rest, diverged, gaps: new GapList() }
 }
-
-const withoutGaps = ({ diverged, ...rest }: Stored): PartitionProgress => ({
-  ...rest,
-  diverged: diverged ?? null,
-  gaps: new GapList(),
-})

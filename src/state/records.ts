@@ -14,38 +14,19 @@ export const encodeRecord = (content: object): string =>
   `${canonicalJson({ ...content, checksum: checksumOf(content) })}\n`
 
 /** `where` names the record for people: a file, or a key in a topic. */
-export const decodeRecord = <T>(source: string, where: string, decode: Decoder<T>): T =>
-  orDamaged(where, () => {
+export const decodeRecord = <T>(source: string, where: string, decode: Decoder<T>): T => {
+  try {
     const { checksum, ...content } = members(parse(source), '')
-    const format = formatOf(content, where)
+    const format = count(content.formatVersion, '/formatVersion')
+    if (format > STATE_FORMAT_VERSION) throw newerFormat(where, String(format))
     if (text(checksum, '/checksum') !== checksumOf(content)) {
       throw new Malformed('/checksum', 'does not match the content, which was changed')
     }
     return decode(climb(content, format), '')
-  })
-
-/** One without a checksum of its own: what holds it has one for all, which was compared. */
-export const decodePart = <T>(source: string, where: string, decode: Decoder<T>): T =>
-  orDamaged(where, () => {
-    const content = members(parse(source), '')
-    return decode(climb(content, formatOf(content, where)), '')
-  })
-
-/** Does it, and says of what is malformed where it is. */
-const orDamaged = <T>(where: string, work: () => T): T => {
-  try {
-    return work()
   } catch (error) {
     if (error instanceof Malformed) throw damaged(where, error.message, error)
     throw error
   }
-}
-
-/** Of a record that this version knows. */
-const formatOf = (content: Readonly<Record<string, unknown>>, where: string): number => {
-  const format = count(content.formatVersion, '/formatVersion')
-  if (format > STATE_FORMAT_VERSION) throw newerFormat(where, String(format))
-  return format
 }
 
 const checksumOf = (content: object): string => sha256(canonicalLine(content))
@@ -59,15 +40,11 @@ const parse = (source: string): unknown => {
 }
 
 /** A record from a version of Ferry that knows more than this one. */
-export const newerFormat = (
-  where: string,
-  what: string,
-  known: number = STATE_FORMAT_VERSION,
-): FerryError =>
+export const newerFormat = (where: string, what: string): FerryError =>
   new FerryError(
     diagnostic({
       code: 'FERRY1403',
-      detail: `${where} has format ${what}; this version of Ferry reads up to ${known}.`,
+      detail: `${where} has format ${what}; this version of Ferry reads up to ${STATE_FORMAT_VERSION}.`,
       fix: 'Use the version of Ferry that wrote it, or a later one.',
     }),
   )

@@ -18,14 +18,11 @@ import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { sha256 } from '../../src/domain/canonical-json.ts'
+import type { PartitionKey } from '../../src/domain/ids.ts'
 import { GapList } from '../../src/domain/offset-index.ts'
-import type { PartitionProgress } from '../../src/domain/partition-progress.ts'
-import { STATE_FORMAT_VERSION } from '../../src/domain/state.ts'
 import { encodeContent } from '../../src/state/content-codec.ts'
 import { encodeDecisions } from '../../src/state/decisions-codec.ts'
 import { FileStore } from '../../src/state/file-store.ts'
-import { decodeProgress, encodeProgress } from '../../src/state/progress-codec.ts'
-import { encodeRecord } from '../../src/state/records.ts'
 import { gapsOfShape } from '../_gap-shapes.ts'
 import { describeStateStore } from './contract.ts'
 import { AT, codesOf, fullState, holder, LINEAGE, sampleChunk, sampleProgress } from './samples.ts'
@@ -231,96 +228,24 @@ describe('decisions', () => {
 })
 
 describe('progress', () => {
-  /** What versions before packs wrote: a file for each partition, under one of these names. */
-  const putOld = async (progress: PartitionProgress, name: string) => {
-    await mkdir(file('progress'), { recursive: true })
-    await writeFile(file('progress', name), encodeProgress(progress))
-  }
-
   test('that is damaged or in the wrong file is an error, not less progress', async () => {
-    await store.writeProgress('orders', [sampleProgress('a', 0), sampleProgress('a', 1)])
-    const pack = file('progress', 'pack.1.json')
-    const whole = await readFile(pack, 'utf8')
-    await cp(pack, file('progress', 'pack.2.json'))
-    await expect(store.readProgress('orders')).rejects.toThrow('this is not pack 2')
-    await rm(file('progress', 'pack.2.json'))
-    for (const changed of [
-      '',
-      whole.slice(0, -40),
-      whole.replace('1200', '1300'),
-      whole.split('\n').toSpliced(1, 1).join('\n'),
-      whole.replace(/^\{"checksum":"[^"]*",/, '{'),
-    ]) {
-      await writeFile(pack, changed)
-      expect(await codesOf(store.readProgress('orders'))).toEqual(['FERRY1402'])
-    }
-    await writeFile(pack, whole)
-    await putOld(sampleProgress('a', 0), 'a-1.3.json')
-    await expect(store.readProgress('orders')).rejects.toThrow('holds the progress of a:0')
-  })
-
-  test('of earlier versions, with a file for each partition, is read, counts by its generation, and goes with the first word of the next holder', async () => {
-    const of = (generation: number, partition = 0) =>
-      sampleProgress('a', partition, { holder: { host: 'laptop', pid: 1, generation } })
-    await putOld(of(3), 'a-0.json')
-    await putOld(of(2), 'a-0.2.json')
-    await putOld(of(7, 1), 'a-1.7.json')
-    await putOld(of(7, 2), 'a-2.json')
-    const generations = async () =>
-      [...(await store.readProgress('orders')).values()].map((each) => each.holder.generation)
-    expect(await generations()).toEqual([3, 7, 7])
-    await reopened().writeProgress('orders', [of(4), of(6, 1), of(6, 2)])
-    expect(await generations()).toEqual([4, 7, 7])
-    expect(await readdir(file('progress'))).toEqual(['a-1.7.json', 'a-2.json', 'pack.1.json'])
-    await reopened().writeProgress('orders', [of(8, 1), of(7, 2)])
-    expect(await generations()).toEqual([4, 8, 7])
-    expect(await readdir(file('progress'))).toEqual(['pack.1.json', 'pack.2.json'])
-  })
-
-  test.each(['a-0.3.json', 'a-0.json'])(
-    'that another process has said in %s under the same generation stands',
-    async (name) => {
-      const of = (pid: number, partition = 0) =>
-        sampleProgress('a', partition, { holder: { host: 'laptop', pid, generation: 3 } })
-      await putOld(of(11), name)
-      await expect(store.writeProgress('orders', [of(12), of(12, 1)])).rejects.toThrow(
-        'a:0 is held by process 11 on laptop under the same generation 3',
-      )
-      const found = [...(await store.readProgress('orders')).values()]
-      expect(found.map(({ holder }) => holder.pid)).toEqual([11, 12])
-    },
-  )
-
-  test.each(['a-0.2.json', 'a-0.3.json', 'a-0.json', 'pack.7.json'])(
-    'of a newer format in %s is refused and stays, whoever reads or writes',
-    async (name) => {
-      await store.writeProgress('orders', [sampleProgress('a', 1)])
-      const { checksum: _, ...record } = JSON.parse(encodeProgress(sampleProgress('a', 0)))
-      const isPack = name.startsWith('pack')
-      const newer = encodeRecord({ ...record, formatVersion: isPack ? 4 : 3, hats: [] })
-      await writeFile(file('progress', name), newer)
-      const write = (to: FileStore) => to.writeProgress('orders', [sampleProgress('a', 0)])
-      for (const attempt of [
-        () => store.readProgress('orders'),
-        () => write(store),
-        () => write(reopened()),
-      ]) {
-        await expect(attempt()).rejects.toThrow(`has format ${isPack ? 4 : 3}; this version`)
-      }
-      expect(await readFile(file('progress', name), 'utf8')).toBe(newer)
-      expect(await readdir(file('progress'))).toEqual([name, 'pack.1.json'].sort())
-    },
-  )
-
-  test('is refused as a newer format by versions that do not know packs', async () => {
     await store.writeProgress('orders', [sampleProgress('a', 0)])
-    const [pack = ''] = await readdir(file('progress'))
-    // They take every file that ends so for the record of a partition.
-    expect(pack).toMatch(/^(.+?)(?:\.([0-9]+))?\.json$/)
-    const text = await readFile(file('progress', pack), 'utf8')
-    expect(() => decodeProgress(text, pack)).toThrow(
-      `has format 3; this version of Ferry reads up to ${STATE_FORMAT_VERSION}`,
-    )
+    await cp(file('progress', 'a-0.3.json'), file('progress', 'a-1.3.json'))
+    await expect(store.readProgress('orders')).rejects.toThrow('holds the progress of a:0')
+    await writeFile(file('progress', 'a-1.3.json'), '')
+    expect(await codesOf(store.readProgress('orders'))).toEqual(['FERRY1402'])
+  })
+
+  test('of an earlier version, with one file for all holders, is read, and goes with the first word of the next one', async () => {
+    const of = (generation: number) =>
+      sampleProgress('a', 0, { holder: { host: 'laptop', pid: 1, generation } })
+    await store.writeProgress('orders', [of(3)])
+    await rename(file('progress', 'a-0.3.json'), file('progress', 'a-0.json'))
+    const key = 'a:0' as PartitionKey
+    expect((await store.readProgress('orders')).get(key)).toEqual(of(3))
+    await new FileStore(directory).writeProgress('orders', [of(4)])
+    expect((await store.readProgress('orders')).get(key)).toEqual(of(4))
+    expect(await readdir(file('progress'))).toEqual(['a-0.4.json'])
   })
 
   test('is there at every moment while holders follow one another', async () => {
@@ -366,14 +291,12 @@ describe('progress', () => {
     await reopened().writeProgress('orders', [progressOf(4)])
     expect(await seen()).toEqual([[4, 3]])
     await reopened().appendGaps('orders', [chunkOf(4)])
-    const gapFiles = async () =>
-      (await readdir(file('progress'))).filter((name) => name.includes('gaps'))
-    expect(await gapFiles()).toEqual(['a-0.4.gaps.jsonl'])
+    expect(await readdir(file('progress'))).toEqual(['a-0.4.gaps.jsonl', 'a-0.4.json'])
     // Who looked whether it comes late, slept, and writes now.
     await writeFile(gaps(3), written)
     expect(await seen()).toEqual([[4, 4]])
     await store.appendGaps('orders', [chunkOf(4)])
-    expect(await gapFiles()).toEqual(['a-0.4.gaps.jsonl'])
+    expect(await readdir(file('progress'))).toEqual(['a-0.4.gaps.jsonl', 'a-0.4.json'])
   })
 
   test('has no gaps of an earlier holder beside what the next one has said since, when a file comes back that a reader had listed', async () => {
@@ -411,14 +334,12 @@ describe('progress', () => {
     await rename(file('progress', 'a-0.3.gaps.jsonl'), file('progress', 'a-0.gaps.jsonl'))
     expect(await seen()).toEqual([[3, 3]])
     await store.appendGaps('orders', [chunkOf(3)])
-    expect(await readdir(file('progress'))).toEqual(['a-0.3.gaps.jsonl', 'pack.1.json'])
+    expect(await readdir(file('progress'))).toEqual(['a-0.3.gaps.jsonl', 'a-0.3.json'])
   })
 
   test('and gaps of an earlier version stay for the partitions and the way that the next holder says nothing of', async () => {
-    const back = { ...progressOf(3), way: 'reverse' as const }
-    await putOld(progressOf(3), 'a-0.json')
-    await putOld(progressOf(3, 1), 'a-1.json')
-    await putOld(back, 'a-0.reverse.json')
+    const others = [progressOf(3, 1), { ...progressOf(3), way: 'reverse' as const }]
+    await store.writeProgress('orders', [progressOf(3), ...others])
     await store.appendGaps('orders', [
       chunkOf(3),
       chunkOf(3, 1),
@@ -431,11 +352,11 @@ describe('progress', () => {
     await store.appendGaps('orders', [chunkOf(4)])
     expect(await readdir(file('progress'))).toEqual([
       'a-0.4.gaps.jsonl',
+      'a-0.4.json',
       'a-0.reverse.gaps.jsonl',
       'a-0.reverse.json',
       'a-1.gaps.jsonl',
       'a-1.json',
-      'pack.1.json',
     ])
   })
 
@@ -496,28 +417,6 @@ describe('progress', () => {
     ])
   })
 
-  test('that was replaced is not overwritten by a process that had looked before, nor what others say then', async () => {
-    const contentOf = (generation: number) => ({
-      decisions: fullState(1),
-      journal: [],
-      progress: [
-        { ...progressOf(generation), gaps: GapList.of([{ from: 5, to: 5 + generation }]) },
-      ],
-    })
-    await store.writeDecisions(fullState(1), 0)
-    await store.writeProgress('orders', [progressOf(3)])
-    looked.next = () => reopened().replace('orders', contentOf(9))
-    await store.writeProgress('orders', [progressOf(3)])
-    expect(await seen()).toEqual([[9, 9]])
-    await store.writeProgress('orders', [progressOf(10)])
-    looked.next = async () => {
-      await reopened().replace('orders', undefined)
-      await reopened().writeProgress('orders', [progressOf(2, 1)])
-    }
-    await store.writeProgress('orders', [progressOf(10)])
-    expect(await seen()).toEqual([[10], [2]])
-  })
-
   test('that a crash left half replaced is what was there until all of the new is, and goes on from there', async () => {
     await store.writeProgress('orders', [progressOf(9)])
     await store.appendGaps('orders', [chunkOf(9)])
@@ -543,9 +442,7 @@ describe('progress', () => {
     expect(await folders()).toEqual(['progress'])
     await lock.release()
     await store.replace('orders', undefined)
-    expect(await store.readProgress('orders')).toEqual(new Map())
-    // Nothing is in it, but its number is above all of before.
-    expect(await readdir(file('progress'))).toEqual(['pack.1000000.json'])
+    expect(await readdir(file('progress'))).toEqual([])
   })
 
   test.each([
