@@ -153,10 +153,7 @@ describe('removed', () => {
     expect((await project.ferry([...undone, '--input=false'])).stdout).toMatch(
       /\+ group +left-readers +put back .*\n.* but where it has committed since/,
     )
-    const rolledBack = await ok(project.ferry([...undone, '--auto-approve']))
-    expect(rolledBack.stderr).toMatch(
-      /leaves left-readers where it has committed since: 5 in left\.beside:1/,
-    )
+    await ok(project.ferry([...undone, '--auto-approve']))
     const back = await imageOf(world)
     expect(back.target.acls).toEqual(before.target.acls)
     const positions = await oracle.groupOffsets(target, 'left-readers')
@@ -243,7 +240,7 @@ describe('a rollback', () => {
     const undo = () => project.ferry(['rollback', 'lender', '--to', 'nothing', '--auto-approve'])
     const { stdout: says, stderr: told } = await ok(undo())
     expect(`${says}${told}`.replaceAll(/\s+/g, ' ')).toMatch(
-      /FERRY1357.* shared\. .* borrower counts on it too/,
+      /FERRY1357.* shared\.\* .* borrower counts on it too/,
     )
     const left = await acls()
     expect(left).toEqual(granted.filter((acl) => acl.includes('shared.')))
