@@ -162,7 +162,12 @@ const settled = (step: Step): unknown => {
     case 'mirror-topic':
       return { ...step, records: '', bytesEstimate: 0 }
     case 'sync-group':
-      return { ...withoutSkipped(step), committed: 0, committedIn: {}, undo: { ...step.undo, says: '' } }
+      return {
+        ...withoutSkipped(step),
+        committed: 0,
+        committedIn: {},
+        undo: { ...step.undo, says: '' },
+      }
     case 'reopen-topic':
       return { ...step, late: '' }
     case 'return-group':
