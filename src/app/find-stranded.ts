@@ -15,6 +15,7 @@ import {
   strandedRanges,
   watchedEnd,
 } from '../domain/stranded.ts'
+import { upperFirst } from '../domain/upper-first.ts'
 import { reopenedWayBack, rollbackUnderWay } from '../planner/guards/reverse.ts'
 import { openInWords, openTransactions } from '../steps/gates/index.ts'
 import type { Session } from './open-session.ts'
@@ -97,8 +98,6 @@ export const notEnded = ({ name, from, to }: Migration, open: string, done = '')
       fix: `See that it ends, and that its producer is stopped. Then: ferry salvage ${name} --confirm ${name}.`,
     }),
   )
-
-const upperFirst = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
 
 /** What is printed before anything is appended, or written down, if nobody confirmed it. `begun` was given up by a run that broke off. */
 export const unconfirmedSalvage = (

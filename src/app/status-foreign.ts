@@ -1,5 +1,5 @@
 import { type Diagnostic, diagnostic, FerryError } from '../domain/diagnostic.ts'
-import { type PartitionKey, partitionKey } from '../domain/ids.ts'
+import { keyOf, type PartitionKey } from '../domain/ids.ts'
 import type { Mark } from '../domain/mark.ts'
 import type { MigrationState } from '../domain/state.ts'
 import type { Cluster } from '../kafka/cluster.ts'
@@ -26,7 +26,7 @@ export interface Unexplained {
  */
 export const unexplainedOf = ({ state, observed, progress }: LookParts): readonly Unexplained[] => {
   const { marks, seals, sealing = [] } = state
-  const ended = new Set([...seals, ...sealing].map((each) => keyOf(each)))
+  const ended = new Set([...seals, ...sealing].map(keyOf))
   return marks.flatMap((mark): readonly Unexplained[] => {
     const key = keyOf(mark)
     const ours = progress.get(key)
@@ -36,9 +36,6 @@ export const unexplainedOf = ({ state, observed, progress }: LookParts): readonl
     return to !== undefined && to > ours.checkedTo ? [{ mark, from: ours.checkedTo, to }] : []
   })
 }
-
-const keyOf = ({ topic, partition }: Pick<Mark, 'topic' | 'partition'>): PartitionKey =>
-  partitionKey(topic, partition)
 
 /** What others wrote to the target, by partition, and what could not be looked at. */
 export interface ForeignOnTarget {

@@ -2,12 +2,13 @@ import type { Command, CommanderError } from 'commander'
 import { nearMatches } from '../app/near-matches.ts'
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import { didYouMean } from '../domain/did-you-mean.ts'
+import { upperFirst } from '../domain/upper-first.ts'
 
 /** A refusal of commander in our form. Its codes are used, its texts only quoted. */
 export const usageDiagnostic = (error: CommanderError, program: Command): Diagnostic => {
   // `error: unknown option '--jsno'\n(Did you mean --json?)`
   const [first = ''] = error.message.replace(/^error: /, '').split('\n')
-  const detail = `${first.charAt(0).toUpperCase()}${first.slice(1)}.`.replace(/\.\.$/, '.')
+  const detail = `${upperFirst(first)}.`.replace(/\.\.$/, '.')
   const [word, wanted] = program.args
   const verb = program.commands.find((command) => command.name() === word)
   const help = verb

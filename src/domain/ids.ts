@@ -37,6 +37,10 @@ export const partitionKey = (topic: TopicName, partition: number): PartitionKey 
   return keys[partition]
 }
 
+/** Of whatever is about one partition: a mark, a seal, a row of a receipt. */
+export const keyOf = ({ topic, partition }: TopicPartition): PartitionKey =>
+  partitionKey(topic, partition)
+
 /** The inverse of {@link partitionKey}. */
 export const parsePartitionKey = (key: PartitionKey): TopicPartition => {
   const colon = key.lastIndexOf(':')

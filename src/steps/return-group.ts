@@ -12,7 +12,7 @@ import type { ReturnGroup } from '../domain/step.ts'
 import type { CommittedOffset } from '../kafka/cluster.ts'
 import { provePositions } from '../verify/index.ts'
 import { counted } from './_words.ts'
-import { commitsOf } from './commits-of.ts'
+import { commitsOf, firstMoved } from './commits-of.ts'
 import { commitsAreStable, copyIsChecked, groupIsEmpty, wayBackIsSealed } from './gates/index.ts'
 import { type PartitionNow, partitionsNow } from './partitions-now.ts'
 import {
@@ -147,19 +147,6 @@ interface Of {
   readonly here: CommittedOffset | undefined
 }
 
-/** The first partition of the step's topics in which a group stands otherwise than it did. */
-const otherThan = (
-  before: Commits,
-  after: Commits,
-  { topics }: ReturnGroup,
-): readonly [PartitionKey, bigint | undefined, bigint | undefined] | undefined => {
-  for (const key of new Set([...before.keys(), ...after.keys()])) {
-    const [was, is] = [before.get(key)?.offset, after.get(key)?.offset]
-    if (was !== is && topics.includes(parsePartitionKey(key).topic)) return [key, was, is]
-  }
-  return undefined
-}
-
 const write = async (
   step: ReturnGroup,
   run: Run,
@@ -168,9 +155,10 @@ const write = async (
 ): Promise<Outcome> => {
   const { source, target } = run.clusters
   // Who commits without being a member is stopped by nobody: what came since it was read is not to be taken back unseen.
-  const moved = otherThan(here, await commitsOf(source, step.group), step)
+  const isOurs = (key: PartitionKey) => step.topics.includes(parsePartitionKey(key).topic)
+  const moved = firstMoved(here, await commitsOf(source, step.group), isOurs)
   if (moved) {
-    const [key, was, is] = moved
+    const { key, was, is } = moved
     return {
       done: false,
       problem: diagnostic({

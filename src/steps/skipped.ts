@@ -4,6 +4,7 @@ import type { GroupSpec, Migration } from '../domain/migration.ts'
 import { leavesOut, type Skipped, skippedBelow } from '../domain/skipped.ts'
 import type { MigrationState } from '../domain/state.ts'
 import { placesOf } from '../domain/state-places.ts'
+import { upperFirst } from '../domain/upper-first.ts'
 import { partitionSeen } from '../planner/observed.ts'
 import { counted } from './_words.ts'
 import type { PlanContext } from './step-kind.ts'
@@ -87,7 +88,7 @@ export const wouldSkip = (
     detail: `${group} has not read ${heldInWords(held)}. ${source} still holds that, and mirroring began behind it, at the mark: moved now, ${group} would skip it.`,
     fix: leavesOut(migration)
       ? `The file leaves out what is before the mark, but the plan that runs does not say that ${group} would skip this. If that is meant, make a new plan, which counts them, and have it reviewed. Else ${waysOn(migration, state, source, held)}`
-      : `${capital(waysOn(migration, state, source, held))} If it may go on without them, \`mirror.startFrom: latest\` in the file says so.`,
+      : `${upperFirst(waysOn(migration, state, source, held))} If it may go on without them, \`mirror.startFrom: latest\` in the file says so.`,
   })
 
 const waysOn = (
@@ -102,8 +103,6 @@ const waysOn = (
   const resync = `\`ferry resync ${name}${topics.map((topic) => ` --topic ${topic}`).join('')}\``
   return `let its consumers read on on ${source} until they are past the mark, and make a new plan; or have it mirrored anew from where the group is, by \`mirror.startFrom: committed\` (or earliest) and ${back}${resync}; or take the group out of the file.`
 }
-
-const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
 
 const heldInWords = (held: readonly Skipped[]): string =>
   listed(held, ({ mark, held: count }) => [mark - count, count])

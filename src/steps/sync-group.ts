@@ -14,7 +14,7 @@ import type { SyncedPosition, SyncGroup } from '../domain/step.ts'
 import { growthOf } from '../planner/grown.ts'
 import { provePositions } from '../verify/index.ts'
 import { counted } from './_words.ts'
-import { commitsOf } from './commits-of.ts'
+import { commitsOf, firstMoved } from './commits-of.ts'
 import { belowMarkIsHidden, commitsAreStable, groupIsEmpty, mirrorPassed } from './gates/index.ts'
 import { againStep } from './gone-positions.ts'
 import { partitionsNow } from './partitions-now.ts'
@@ -28,9 +28,10 @@ import {
   refusal,
   wantedPositions,
 } from './sync-positions.ts'
+import { positionFacts, writeOnTarget, writtenAt } from './sync-writes.ts'
 import { undoSyncs } from './undo-syncs.ts'
 import { writeAgain } from './write-again.ts'
-import { unproved, writeCommits } from './write-commits.ts'
+import { unproved } from './write-commits.ts'
 
 /** Writes a group's positions on the target, all of them in one request, and proves each by comparing the records around it. */
 export const syncGroup: StepKind<SyncGroup> = {
@@ -314,32 +315,19 @@ const write = async (
       ],
     }))
   await record('pending')
-  const to = {
-    cluster: run.clusters.target,
-    side: 'target',
-    group: step.group,
-    again: 'run apply again',
-  } as const
   const problem =
-    (await writeCommits(
-      to,
-      new Map([...positions].map(([key, p]) => [key, { offset: p.target, metadata: p.metadata }])),
-    )) ?? (await movedMeanwhile(step, run, { committed, isDue }))
+    (await writeOnTarget(step, run, positions)) ??
+    (await movedMeanwhile(step, run, { committed, isDue }))
   if (problem) return { done: false, problem }
   await record('done')
   return {
     done: true,
     facts: {
-      positions: Object.fromEntries(
-        [...positions].map(([key, p]) => [key, `${p.source} -> ${p.target} (${p.proof})`]),
-      ),
+      positions: positionFacts(positions),
       ...(skipped.length > 0 && { lostBeforeTheMark: byPartition(skipped) }),
     },
   }
 }
-
-const writtenAt = (at: string, positions: Translated['positions']): Translated['positions'] =>
-  new Map([...positions].map(([key, position]) => [key, { ...position, at }]))
 
 /** Members first: who commits and leaves after they were looked for is seen by the commits. */
 const movedMeanwhile = async (
@@ -357,15 +345,12 @@ const movedMeanwhile = async (
       fix: 'Then run apply again: the group is synced anew.',
     })
   }
-  const after = where(await commitsOf(source, step.group), isDue)
-  for (const key of new Set([...committed.keys(), ...after.keys()])) {
-    const [was, is] = [committed.get(key)?.offset, after.get(key)?.offset]
-    if (was === is) continue
-    return diagnostic({
-      code: 'FERRY1703',
-      detail: `${step.group} moved on ${source.name} from ${was ?? 'no position'} to ${is ?? 'none'} of ${key} while it was synced.`,
-      fix: `Stop its consumers on ${source.name} and run apply again.`,
-    })
-  }
-  return undefined
+  const moved = firstMoved(committed, await commitsOf(source, step.group), isDue)
+  if (moved === undefined) return undefined
+  const { key, was, is } = moved
+  return diagnostic({
+    code: 'FERRY1703',
+    detail: `${step.group} moved on ${source.name} from ${was ?? 'no position'} to ${is ?? 'none'} of ${key} while it was synced.`,
+    fix: `Stop its consumers on ${source.name} and run apply again.`,
+  })
 }

@@ -10,7 +10,8 @@ import { movedOnSource } from './moved-since-sync.ts'
 import { partitionsNow } from './partitions-now.ts'
 import type { Outcome, Run } from './step-kind.ts'
 import { refusal } from './sync-positions.ts'
-import { unproved, writeCommits } from './write-commits.ts'
+import { positionFacts, writeOnTarget, writtenAt } from './sync-writes.ts'
+import { unproved } from './write-commits.ts'
 
 /**
  * Writes again what a sync wrote and is gone from the target.
@@ -53,41 +54,21 @@ export const writeAgain = async (step: SyncGroup, run: Run): Promise<Outcome> =>
     proved.set(key, { ...position, proof: proof.proof })
   }
 
-  const to = {
-    cluster: target,
-    side: 'target',
-    group: step.group,
-    again: 'run apply again',
-  } as const
   const problem =
-    (await writeCommits(
-      to,
-      new Map([...proved].map(([key, p]) => [key, { offset: p.target, metadata: p.metadata }])),
-    )) ?? movedSince(step, run, sync, await commitsOf(source, step.group))
+    (await writeOnTarget(step, run, proved)) ??
+    movedSince(step, run, sync, await commitsOf(source, step.group))
   if (problem) return { done: false, problem }
-  const at = run.now().toISOString()
+  const again = writtenAt(run.now().toISOString(), proved)
   await run.decide((state) => ({
     ...state,
     syncs: state.syncs.map((each) =>
-      each.group === step.group ? { ...each, positions: writtenAgain(each, proved, at) } : each,
+      each.group === step.group
+        ? { ...each, positions: new Map([...each.positions, ...again]) }
+        : each,
     ),
   }))
-  return {
-    done: true,
-    facts: {
-      positions: Object.fromEntries(
-        [...proved].map(([key, p]) => [key, `${p.source} -> ${p.target} (${p.proof})`]),
-      ),
-    },
-  }
+  return { done: true, facts: { positions: positionFacts(proved) } }
 }
-
-const writtenAgain = (
-  { positions }: GroupSync,
-  proved: ReadonlyMap<PartitionKey, SyncedPosition>,
-  at: string,
-): GroupSync['positions'] =>
-  new Map([...positions, ...[...proved].map(([key, p]) => [key, { ...p, at }] as const)])
 
 /** Members first: who commits and leaves after they were looked for is seen by the commits. */
 const standsInTheWay = async (

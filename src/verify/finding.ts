@@ -1,5 +1,6 @@
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
 import type { Mark } from '../domain/mark.ts'
+import { upperFirst } from '../domain/upper-first.ts'
 import { parseRecord, type RecordHeader } from '../records/read-records.ts'
 import type { KeptRecord } from './decoded-batch.ts'
 import { makeAnew } from './make-anew.ts'
@@ -171,7 +172,7 @@ const TRUST = 'until then trust nothing from here on'
 export const findingDiagnostic = (finding: Finding, names: Names): Diagnostic => {
   const { mark, source, target } = names
   const anew = makeAnew(names.migration, mark)
-  const wayOn = `${anew.charAt(0).toUpperCase()}${anew.slice(1)}; ${TRUST}.`
+  const wayOn = `${upperFirst(anew)}; ${TRUST}.`
   const name = `${mark.topic}:${mark.partition}`
   const upTo = (from: number, count: number): string =>
     count === 1 ? `offset ${from}` : `offsets ${from} to ${from + count - 1}`

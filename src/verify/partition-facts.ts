@@ -1,11 +1,6 @@
 import { type AcceptedGap, acceptedOf } from '../domain/accepted-gap.ts'
 import { type Diagnostic, diagnostic } from '../domain/diagnostic.ts'
-import {
-  type PartitionKey,
-  partitionKey,
-  type TargetOffset,
-  type TopicName,
-} from '../domain/ids.ts'
+import { keyOf, type PartitionKey, type TargetOffset, type TopicName } from '../domain/ids.ts'
 import { hidesBelow, type Mark, type Seal } from '../domain/mark.ts'
 import { indexFromEnds, type OffsetIndex } from '../domain/offset-index.ts'
 import { offsetMapOf, type PartitionProgress } from '../domain/partition-progress.ts'
@@ -63,7 +58,7 @@ export const readFacts = async (
   ])
   const recreated = await recreatedTopics(clusters, marks, state.migration)
   return marks.map((mark) => {
-    const key = partitionKey(mark.topic, mark.partition)
+    const key = keyOf(mark)
     const answers = { sourceStart, sourceStable, sourceEnd, targetStart, targetEnd }
     const seal = placesOf(state).seals.get(key)
     const stored = progress.get(key)
@@ -73,7 +68,7 @@ export const readFacts = async (
       late: seal && lateRange(seal, state, sourceEnd.ok.get(key) ?? 0n),
       progress: stored?.producerId === mark.producerId ? stored : undefined,
       accepted: acceptedOf(mark, state.acceptedGaps),
-      lost: state.lost.filter((each) => partitionKey(each.topic, each.partition) === key),
+      lost: state.lost.filter((each) => keyOf(each) === key),
       offsets: Object.fromEntries(
         Object.entries(answers).map(([name, { ok }]) => [name, ok.get(key) ?? 0n]),
       ) as Record<keyof typeof answers, bigint>,
@@ -117,7 +112,7 @@ const factsOf = ({
   problems,
   names,
 }: Facts): PartitionFacts => {
-  const key = partitionKey(mark.topic, mark.partition)
+  const key = keyOf(mark)
   const { targetEnd, sourceStable } = offsets
   const facts = {
     key,
@@ -176,8 +171,6 @@ const readableBelow = (
     detail: `${key}: the log on ${target} begins at ${start}, below the mark at ${targetStart}: offsets ${start} to ${targetStart - 1n} can be read, where Ferry had deleted filler or an earlier copy. A crash of its brokers may have brought that back; where the log has lost its end as well it may be what others wrote since.`,
     fix: `Run \`ferry mirror ${migration}\`: before anything else it looks whose that is, and deletes it again if it is Ferry's own. Then verify again.`,
   })
-
-const keyOf = ({ topic, partition }: Mark): PartitionKey => partitionKey(topic, partition)
 
 const tooMuch = (
   { mark, mirroredTo }: OffsetIndex,
