@@ -9,18 +9,11 @@ import { FerryError } from '../../src/domain/diagnostic.ts'
 import { FileStore } from '../../src/state/file-store.ts'
 import { ENV } from '../config/_example.ts'
 import { fullState } from '../state/samples.ts'
+import { HOLDER } from './_holder.ts'
 
 /** Nobody needs the secrets of what is not asked: whoever looks at a state, or mistypes a name, has none. Through the built ferry. */
 
 const MAIN = new URL('../../dist/main.js', import.meta.url).pathname
-const HOLDER = {
-  user: 'ana',
-  host: 'elsewhere',
-  pid: 4711,
-  operation: 'apply',
-  since: '2026-11-22T10:00:00.000Z',
-}
-
 let folder: string
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'ferry-reach-'))

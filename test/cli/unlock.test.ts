@@ -4,16 +4,9 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { run } from '../../src/cli/run.ts'
 import { FileStore } from '../../src/state/file-store.ts'
+import { HOLDER } from './_holder.ts'
 import { fakeServices } from './fake-services.ts'
 import { streamsForTesting } from './streams-for-testing.ts'
-
-const HOLDER = {
-  user: 'ana',
-  host: 'elsewhere',
-  pid: 4711,
-  operation: 'apply',
-  since: '2026-11-22T10:00:00.000Z',
-}
 
 describe('unlock', () => {
   let folder: string

@@ -6,6 +6,7 @@ import { connect } from '../adapter/connect.ts'
 import { withAdmin } from '../kafka/admin.ts'
 import { oracle, type TestCluster } from '../kafka/index.ts'
 import { QUICK_TO_LEAVE, startConsumer } from './_clients.ts'
+import { planFile } from './_plan-file.ts'
 import { type Project, startWorld, type World } from './_world.ts'
 
 /** Promise 3: a group continues at exactly its next unread record; and the fences on both sides of a cutover. */
@@ -69,17 +70,6 @@ const makeTopic = async (
     batchSize: 0,
   })
 }
-
-const planFile = (name: string, topics: string, more = ''): string => `apiVersion: ferry/v1
-kind: Migration
-metadata: { name: ${name} }
-spec:
-  from: old
-  to: new
-  stage: mirrored
-  topics: ${topics}
-  gates: { sourceQuiet: 1s, timeout: 120s }
-${more}`
 
 const apply = (project: Project, name: string, ...more: string[]) =>
   project.ferry(['apply', name, '--auto-approve', '--confirm', name, ...more])

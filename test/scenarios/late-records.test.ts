@@ -5,6 +5,7 @@ import { oracle, type TestCluster } from '../kafka/index.ts'
 import { fill, untilCommitted } from './_clients.ts'
 import { withAdmin } from './_image.ts'
 import { dyingAt } from './_kill-apply.ts'
+import { planFile } from './_plan-file.ts'
 import { type Project, startWorld, type World } from './_world.ts'
 
 /** Records that come to the source behind the seal, and what may become of them there: copied, appended, or waited for; never twice. */
@@ -20,17 +21,6 @@ const makeTopic = (cluster: TestCluster, topic: string) =>
   withAdmin(cluster, (admin) =>
     admin.createTopics({ topics: [{ topic, numPartitions: 1, replicationFactor: 1 }] }),
   )
-
-const planFile = (name: string, stage: string, topics: string): string => `apiVersion: ferry/v1
-kind: Migration
-metadata: { name: ${name} }
-spec:
-  from: old
-  to: new
-  stage: ${stage}
-  topics: ${topics}
-  gates: { sourceQuiet: 1s, timeout: 120s }
-`
 
 const apply = (project: Project, name: string, env: Readonly<Record<string, string>> = {}) =>
   project.ferry(['apply', name, '--auto-approve', '--confirm', name], env)
@@ -63,7 +53,7 @@ describe('before WRITE is granted', () => {
     const topics = names.map((name) => `{ name: ${name}, configs: ${JSON.stringify(final[name])} }`)
     project.write(
       'plans/protect.yaml',
-      planFile('protect', 'producers-moved', `[${topics.join(', ')}]`),
+      planFile('protect', `[${topics.join(', ')}]`, '', 'producers-moved'),
     )
     project.write('died', '')
     // All is done but for its very end: from then on the seals would stay.
@@ -113,7 +103,10 @@ describe('a salvage that was begun and has appended nothing', () => {
     await makeTopic(world.source, name)
     await fill(world.source, name, 10, [0])
     const project = world.project(name)
-    project.write(`plans/${name}.yaml`, planFile(name, 'producers-moved', `[{ name: ${name} }]`))
+    project.write(
+      `plans/${name}.yaml`,
+      planFile(name, `[{ name: ${name} }]`, '', 'producers-moved'),
+    )
     const applied = await apply(project, name)
     expect(applied, applied.stderr).toMatchObject({ code: 0 })
     await oracle.write(world.source, name, [{ partition: 0, key: 'late', value: 'one' }])
@@ -193,7 +186,10 @@ test('a transaction that came after the seal is named while it is open, by whoev
   await makeTopic(world.source, 'opened')
   await fill(world.source, 'opened', 10, [0])
   const project = world.project('opened')
-  project.write('plans/opened.yaml', planFile('opened', 'producers-moved', '[{ name: opened }]'))
+  project.write(
+    'plans/opened.yaml',
+    planFile('opened', '[{ name: opened }]', '', 'producers-moved'),
+  )
   expect(await apply(project, 'opened')).toMatchObject({ code: 0 })
   await fill(world.target, 'opened', 3, [0])
   const producer = new kafkajs.Kafka(world.source.kafka()).producer({

@@ -6,6 +6,7 @@ import { waitFor } from '../kafka/wait.ts'
 import { readAndCommit, writeAs } from './_clients.ts'
 import { errorsIn, findingsIn } from './_findings.ts'
 import { imageOf, usersOf, withAdmin } from './_image.ts'
+import { planFile } from './_plan-file.ts'
 import { type Project, startWorld, type World } from './_world.ts'
 
 /** Promise 5: every applied step can be undone until the point that the plan draws. Judged with kafkajs, kafka-configs and the Java client. */
@@ -43,17 +44,6 @@ const makeTopic = async (topic: string, trimmed: readonly number[]): Promise<voi
     })
   })
 }
-
-const planFile = (name: string, topics: string, more = ''): string => `apiVersion: ferry/v1
-kind: Migration
-metadata: { name: ${name} }
-spec:
-  from: old
-  to: new
-  stage: mirrored
-  topics: ${topics}
-  gates: { sourceQuiet: 1s, timeout: 120s }
-${more}`
 
 const apply = (project: Project, name: string, ...more: string[]) =>
   project.ferry(['apply', name, '--auto-approve', '--confirm', name, ...more])

@@ -15,6 +15,7 @@ import { migration, topicSpec } from '../planner/_build.ts'
 import { fill, writeSteadily } from './_clients.ts'
 import { errorsIn } from './_findings.ts'
 import { withAdmin } from './_image.ts'
+import { planFile } from './_plan-file.ts'
 import { type Project, startWorld, type World } from './_world.ts'
 
 /** What others write to a mirrored topic while no mirror runs: `ferry status` says so, and never takes for that what is none. */
@@ -36,17 +37,6 @@ const makeTopic = async (topic: string, numPartitions: number) => {
     Array.from({ length: numPartitions }, (_, i) => i),
   )
 }
-
-const planFile = (name: string, topics: string, more = ''): string => `apiVersion: ferry/v1
-kind: Migration
-metadata: { name: ${name} }
-spec:
-  from: old
-  to: new
-  stage: mirrored
-  topics: ${topics}
-  gates: { sourceQuiet: 1s, timeout: 120s }
-${more}`
 
 const apply = async (project: Project, name: string, stage: string): Promise<void> => {
   const file = `plans/${name}.yaml`

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { type ConfigsBefore, emptyState, type MigrationState } from '../../src/domain/state.ts'
+import type { ConfigsBefore } from '../../src/domain/state.ts'
 import type { ConfigureTopic } from '../../src/domain/step.ts'
 import { configureTopic } from '../../src/steps/configure-topic.ts'
 import type { Run } from '../../src/steps/step-kind.ts'
 import { topic } from '../planner/_build.ts'
+import { keeping } from './_keeping.ts'
 
 /** What the step remembers; that brokers set configs is for test/scenarios/broad-resources.test.ts. */
 
@@ -22,7 +23,7 @@ const step: ConfigureTopic = {
 
 /** What is remembered once it has run on a topic with this id. */
 const remembered = async (before: readonly ConfigsBefore[], topicId: string | undefined) => {
-  let state: MigrationState = { ...emptyState('m', 'l'), configsBefore: before }
+  const kept = keeping({ configsBefore: before })
   const there = { name, partitions: [], ...(topicId !== undefined && { topicId }) }
   const target = {
     name: 'new',
@@ -31,13 +32,10 @@ const remembered = async (before: readonly ConfigsBefore[], topicId: string | un
   }
   const run = {
     clusters: { target },
-    state: () => state,
-    decide: async (change: (now: MigrationState) => MigrationState) => {
-      state = change(state)
-    },
+    ...kept,
   } as unknown as Run
   expect(await configureTopic.apply(step, run)).toMatchObject({ done: true })
-  return state.configsBefore
+  return kept.state().configsBefore
 }
 
 describe('what a topic of others had before', () => {

@@ -1,12 +1,13 @@
 import { expect, it } from 'vitest'
 import { diagnostic } from '../../src/domain/diagnostic.ts'
 import type { TopicName } from '../../src/domain/ids.ts'
-import { emptyState, type MigrationState } from '../../src/domain/state.ts'
+import type { MigrationState } from '../../src/domain/state.ts'
 import type { CreateTopic } from '../../src/domain/step.ts'
 import { createTopic } from '../../src/steps/create-topic.ts'
 import { deleteTopic } from '../../src/steps/delete-topic.ts'
 import type { Run } from '../../src/steps/step-kind.ts'
 import { plan, stateWith } from '../planner/_build.ts'
+import { keeping } from './_keeping.ts'
 
 /** What the step records and refuses; that brokers create, and lose answers, is for test/scenarios/kill-apply.test.ts. */
 
@@ -48,7 +49,7 @@ const runOn = (
   there?: There,
   before: Partial<MigrationState> = {},
 ) => {
-  let state: MigrationState = { ...emptyState('m', 'l'), ...before }
+  const kept = keeping(before)
   const made: TopicName[] = []
   const { partitions = 2, replicas = 1, retention = '7', end = 0n } = there ?? {}
   const described = {
@@ -80,13 +81,13 @@ const runOn = (
   }
   const run = {
     clusters: { target },
-    state: () => state,
-    decide: async (change: (now: MigrationState) => MigrationState) => {
-      state = change(state)
-    },
+    ...kept,
   } as unknown as Run
-  const known = () => [state.createdTopics, (state.creating ?? []).map((each) => each.topic)]
-  return { run, made, known, state: () => state }
+  const known = () => {
+    const { createdTopics, creating = [] } = kept.state()
+    return [createdTopics, creating.map((each) => each.topic)]
+  }
+  return { run, made, known, state: kept.state }
 }
 
 it('is known to be made by Ferry, also if it is killed while the broker makes it, or no answer comes', async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { type AclBinding, aclKey } from '../../src/domain/access.ts'
 import { type Diagnostic, diagnostic } from '../../src/domain/diagnostic.ts'
-import { emptyState, type MigrationState } from '../../src/domain/state.ts'
+import type { MigrationState } from '../../src/domain/state.ts'
 import type { GrantAccess, RevokeAccess } from '../../src/domain/step.ts'
 import type { AclClaims } from '../../src/planner/acl-claims.ts'
 import { grantAccess } from '../../src/steps/grant-access.ts'
@@ -9,6 +9,7 @@ import { revokeAccess } from '../../src/steps/revoke-access.ts'
 import type { Run } from '../../src/steps/step-kind.ts'
 import { observed, plan, stateWith } from '../planner/_build.ts'
 import { STATE, seenOnTarget } from '../planner/_moved.ts'
+import { keeping } from './_keeping.ts'
 
 /** What the step records; that a broker refuses, and with what, is for test/scenarios/rights.test.ts. */
 
@@ -41,9 +42,9 @@ const runOn = (
   there: readonly AclBinding[],
   failed: Readonly<Record<string, Diagnostic['code']>> | 'killed' = {},
 ) => {
-  let state: MigrationState = { ...emptyState('m', 'l'), ...before }
+  const kept = keeping(before)
   const names = (acls: readonly AclBinding[] = []) => acls.map(({ resourceName }) => resourceName)
-  const known = () => [names(state.grants), names(state.granting)]
+  const known = () => [names(kept.state().grants), names(kept.state().granting)]
   const during: string[][][] = []
   const deleted: string[] = []
   const target = {
@@ -65,12 +66,9 @@ const runOn = (
   }
   const run = {
     clusters: { target },
-    state: () => state,
-    decide: async (change: (now: MigrationState) => MigrationState) => {
-      state = change(state)
-    },
+    ...kept,
   } as unknown as Run
-  return { run, known, during, deleted, state: () => state }
+  return { run, known, during, deleted, state: kept.state }
 }
 
 it('keeps of what it wrote down what the target took, or has not answered', async () => {

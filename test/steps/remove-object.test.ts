@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { type AclBinding, aclKey } from '../../src/domain/access.ts'
 import type { TopicName } from '../../src/domain/ids.ts'
-import { emptyState, type MigrationState } from '../../src/domain/state.ts'
+import type { MigrationState } from '../../src/domain/state.ts'
 import type { RemoveObject } from '../../src/domain/step.ts'
 import { removeObject } from '../../src/steps/remove-object.ts'
 import type { Run } from '../../src/steps/step-kind.ts'
+import { keeping } from './_keeping.ts'
 
 /** What the step itself refuses and remembers; that brokers delete is for test/scenarios/removed.test.ts. */
 
@@ -27,7 +28,7 @@ const step: RemoveObject = {
 /** A target that has this topic, and a list of what was deleted there. */
 const runOn = (topicId: string | null) => {
   const deleted: string[] = []
-  let state = { ...emptyState('m', 'l'), createdTopics: [topic] }
+  const kept = keeping({ createdTopics: [topic] })
   const found = topicId === null ? 'absent' : { name: topic, topicId, partitions: [] }
   const target = {
     name: 'new',
@@ -39,12 +40,9 @@ const runOn = (topicId: string | null) => {
   }
   const run = {
     clusters: { target },
-    state: () => state,
-    decide: async (change: (now: typeof state) => typeof state) => {
-      state = change(state)
-    },
+    ...kept,
   } as unknown as Run
-  return { run, deleted, createdTopics: () => state.createdTopics }
+  return { run, deleted, createdTopics: () => kept.state().createdTopics }
 }
 
 it('deletes the very topic that was planned', async () => {
@@ -87,7 +85,7 @@ describe('an ACL', () => {
     given: Pick<MigrationState, 'grants' | 'granting' | 'removals'>,
     at: 'before' | 'after',
   ) => {
-    let state: MigrationState = { ...emptyState('m', 'l'), ...given }
+    const kept = keeping(given)
     const deleted: string[] = []
     let dies = true
     const target = {
@@ -100,13 +98,10 @@ describe('an ACL', () => {
     }
     const run = {
       clusters: { target },
-      state: () => state,
-      decide: async (change: (now: MigrationState) => MigrationState) => {
-        state = change(state)
-      },
+      ...kept,
     } as unknown as Run
     const seen = () => {
-      const { grants, granting, removals } = state
+      const { grants, granting, removals } = kept.state()
       return { grants, ...(granting && { granting }), removals }
     }
     await expect(removeObject.apply({ ...step, object }, run)).rejects.toThrow('killed')
@@ -141,16 +136,13 @@ describe('an ACL', () => {
       { ...left, grants: [acl] },
       { ...left, grants: [acl], granting: [acl] },
     ]) {
-      let state: MigrationState = { ...emptyState('m', 'l'), ...given }
+      const kept = keeping(given)
       const run = {
         clusters: { target: { describeAcls: async () => [] } },
-        state: () => state,
-        decide: async (change: (now: MigrationState) => MigrationState) => {
-          state = change(state)
-        },
+        ...kept,
       } as unknown as Run
       expect(await removeObject.apply({ ...step, object }, run)).toMatchObject({ done: true })
-      const { grants, granting = [], removals } = state
+      const { grants, granting = [], removals } = kept.state()
       expect({ grants, granting, removals }).toEqual({ ...left, granting: [] })
     }
   })
